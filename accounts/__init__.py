@@ -1,0 +1,1 @@
+"""Who: people, roles, review groups, API tokens, sign-in."""

@@ -1,0 +1,76 @@
+"""Who is asking: a signed-in person, in the browser or through a token."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from audit.actors import Actor
+
+from accounts.errors import PermissionMissing, ScopeMissing
+from accounts.models import User
+from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, Scope
+
+SESSION = "session"
+ALL_SCOPES = frozenset(SCOPES)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A person and the way they came in. `auth` is "session" or "token:<token id>"."""
+
+    user: User
+    auth: str
+    scopes: frozenset[Scope]
+
+    @classmethod
+    def of_session(cls, user: User) -> "Caller":
+        return cls(user=user, auth=SESSION, scopes=ALL_SCOPES)
+
+    @property
+    def is_token(self) -> bool:
+        return self.auth != SESSION
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor(kind="person", id=str(self.user.pk), auth=self.auth)
+
+    @cached_property
+    def group_ids(self) -> frozenset[int]:
+        """Ids of the review groups the person belongs to, as of the first look."""
+        return frozenset(self.user.memberships.values_list("group_id", flat=True))
+
+    def holds(self, permission: Permission | None) -> bool:
+        """The account has the permission. None stands for "any active person"."""
+        if permission is None:
+            return self.user.is_active
+        if permission not in PERMISSION_SENTENCES:
+            raise ValueError(
+                f"{permission!r} is no permission of ours: use the bare codename"
+            )
+        return self.user.has_perm(f"accounts.{permission}")
+
+    def may(self, permission: Permission | None, scope: Scope) -> bool:
+        """The account has the permission and the way in carries the scope: both are needed."""
+        return scope in self.scopes and self.holds(permission)
+
+    def require(self, permission: Permission | None, *, scope: Scope) -> None:
+        """Raises PermissionMissing or ScopeMissing (both Forbidden) unless `may` holds."""
+        if not self.holds(permission):
+            raise PermissionMissing(permission)
+        if scope not in self.scopes:
+            raise ScopeMissing(scope)
+
+
+def authorised(
+    caller: Caller | Actor, permission: Permission | None, *, scope: Scope
+) -> Actor:
+    """The actor to record for a change, or a Forbidden.
+
+    A Caller must hold the permission. A system actor (a command, the demo's seed) acts with the
+    authority of whoever runs the process; agents have none over people.
+    """
+    if isinstance(caller, Caller):
+        caller.require(permission, scope=scope)
+        return caller.actor
+    if caller.kind != "system":
+        raise PermissionMissing(permission)
+    return caller

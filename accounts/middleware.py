@@ -1,0 +1,101 @@
+"""Puts `request.caller` on every request: a Caller, or None for an anonymous visitor.
+
+Stands after Django's AuthenticationMiddleware. A request that presents a token is never answered
+with the rights of a session that happens to travel along.
+"""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
+
+from accounts.callers import Caller
+from accounts.errors import TokenRefused
+from accounts.problems import problem, refused
+from accounts.services.use_token import use_token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+API: Final = "/api/"
+
+
+class CallerMiddleware:
+    sync_capable = True
+    async_capable = True
+
+    def __init__(
+        self,
+        get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]",
+    ) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(
+        self, request: "HttpRequest"
+    ) -> "HttpResponseBase | Awaitable[HttpResponseBase]":
+        if self.is_async:
+            return self._answer_async(request)
+        return identify(request) or self.get_response(request)
+
+    async def _answer_async(self, request: "HttpRequest") -> "HttpResponseBase":
+        # Most probes carry neither: they need no thread and no database.
+        if "Authorization" in request.headers or request.COOKIES:
+            refusal = await sync_to_async(identify)(request)
+        else:
+            refusal = identify(request)
+        if refusal is not None:
+            return refusal
+        return await self.get_response(request)  # type: ignore[misc]
+
+
+def identify(request: "HttpRequest") -> "HttpResponse | None":
+    """Set `request.caller`; the answer to give instead of the view, if the token is refused."""
+    request.caller = None  # type: ignore[attr-defined]
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if request.path.startswith(API) and "Authorization" in request.headers:
+        forget_session(request)
+        return _identify_token(request, scheme, credentials.strip())
+    if scheme.lower() == "bearer":
+        forget_session(request)  # tokens open the API, no page
+        return None
+    if request.user.is_authenticated:
+        request.caller = Caller.of_session(request.user)  # type: ignore[attr-defined]
+    return None
+
+
+def _identify_token(
+    request: "HttpRequest", scheme: str, credentials: str
+) -> "HttpResponse | None":
+    try:
+        if scheme.lower() != "bearer":
+            raise TokenRefused
+        request.caller = use_token(presented=credentials)  # type: ignore[attr-defined]
+    except TokenRefused as refusal:
+        return refused(request, refusal)
+    except OperationalError:
+        return problem(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            code="database_unavailable",
+            detail="The database does not answer. Nothing was changed; try again shortly.",
+        )
+    return None
+
+
+def forget_session(request: "HttpRequest") -> None:
+    """Code that asks for request.user instead of request.caller finds nobody: it fails closed."""
+    nobody = AnonymousUser()
+
+    async def auser() -> AnonymousUser:
+        return nobody
+
+    request.user = nobody
+    request.auser = auser  # type: ignore[method-assign, assignment]

@@ -1,0 +1,164 @@
+"""People, review groups and API tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Lower, Now
+from uuid6 import uuid7
+
+from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, RoleName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def active(self) -> UserQuerySet:
+        return self.filter(is_active=True)
+
+    def with_role(self, role: RoleName) -> UserQuerySet:
+        return self.filter(groups__name=role)
+
+    def holding(self, permission: Permission) -> UserQuerySet:
+        """Active people who have the permission, through a role, by themselves, or as superuser."""
+        match = {"codename": permission, "content_type__app_label": "accounts"}
+        by_role = User.groups.through.objects.filter(
+            user_id=OuterRef("pk"),
+            **{f"group__permissions__{key}": value for key, value in match.items()},
+        )
+        by_themselves = User.user_permissions.through.objects.filter(
+            user_id=OuterRef("pk"),
+            **{f"permission__{key}": value for key, value in match.items()},
+        )
+        return self.active().filter(
+            Q(is_superuser=True) | Q(Exists(by_role)) | Q(Exists(by_themselves))
+        )
+
+    def in_groups(self, group_ids: Iterable[int]) -> UserQuerySet:
+        """People who belong to at least one of the review groups, each once."""
+        memberships = Membership.objects.filter(
+            user_id=OuterRef("pk"), group_id__in=list(group_ids)
+        )
+        return self.filter(Exists(memberships))
+
+
+class PeopleManager(UserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Django's user manager (create_user, get_by_natural_key) with our QuerySet words."""
+
+    use_in_migrations = False
+
+
+class User(AbstractUser):
+    """A person. Deactivated, never deleted: requests and events keep pointing here."""
+
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    display_name = models.CharField("display name", max_length=120, blank=True)
+
+    objects: ClassVar[PeopleManager] = PeopleManager()
+
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
+
+    class Meta(AbstractUser.Meta):
+        permissions = list(PERMISSION_SENTENCES.items())
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="accounts_user_username_once",
+                violation_error_message="This user name is taken.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name()
+
+    def get_full_name(self) -> str:
+        """What other people see: the display name, or the user name where there is none."""
+        return self.display_name or self.username
+
+    def get_short_name(self) -> str:
+        return self.get_full_name()
+
+
+class ReviewGroup(models.Model):
+    """People who are asked together: Finance, Support."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    title = models.CharField(max_length=80)
+    email = models.EmailField(blank=True)
+    members = models.ManyToManyField(
+        User, through="Membership", related_name="review_groups"
+    )
+
+    class Meta:
+        ordering = ["title"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Membership(models.Model):
+    """One person in one review group, since when."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    group = models.ForeignKey(
+        ReviewGroup, on_delete=models.CASCADE, related_name="memberships"
+    )
+    joined_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "group"], name="accounts_membership_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.group}"
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: User) -> ApiTokenQuerySet:
+        """Only one's own: nobody else has a use for the list of somebody's tokens."""
+        return self.filter(user=user)
+
+    def newest_first(self) -> ApiTokenQuerySet:
+        return self.order_by("-created_at", "-id")
+
+
+class ApiToken(models.Model):
+    """A bearer token. The secret is shown once and kept only as its SHA-256."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, unique=True)
+    secret_sha256 = models.BinaryField(max_length=32)
+    scopes = ArrayField(models.CharField(max_length=16))
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=list(SCOPES)) & Q(scopes__len__gt=0),
+                name="accounts_apitoken_known_scopes",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True)
+                | Q(expires_at__gt=F("created_at")),
+                name="accounts_apitoken_expires_after_creation",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (cs_{self.prefix}_…)"

@@ -1,0 +1,88 @@
+"""Problem documents (RFC 9457): how a refusal looks to a program."""
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from audit.canonical import MalformedJson
+from audit.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refusal,
+    TooLarge,
+    Unavailable,
+)
+from django.http import HttpResponse
+
+from accounts.errors import TokenRefused
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+# The first class that fits, most specific first.
+STATUSES: Final[tuple[tuple[type[Refusal], HTTPStatus], ...]] = (
+    (TokenRefused, HTTPStatus.UNAUTHORIZED),
+    (MalformedJson, HTTPStatus.BAD_REQUEST),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (Conflict, HTTPStatus.CONFLICT),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+
+TITLES: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+
+
+def status_of(refusal: Refusal) -> HTTPStatus:
+    for kind, status in STATUSES:
+        if isinstance(refusal, kind):
+            return status
+    raise TypeError(f"{type(refusal).__name__} is a Refusal of no known kind")
+
+
+def problem(
+    request: "HttpRequest",
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    params: dict[str, Any] | None = None,
+    **members: Any,
+) -> HttpResponse:
+    """A problem document. `params` holds what a program needs to act on the code."""
+    document = {
+        "type": f"urn:countersign:problem:{code}",
+        "title": TITLES.get(status, status.phrase),
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "instance": request.path,
+        "params": params or {},
+        **members,
+    }
+    response = HttpResponse(
+        orjson.dumps(document, default=str), status=status, content_type=CONTENT_TYPE
+    )
+    response["Cache-Control"] = "no-store"
+    if status is HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="countersign"'
+    return response
+
+
+def refused(request: "HttpRequest", refusal: Refusal) -> HttpResponse:
+    """The problem document of a domain refusal."""
+    return problem(
+        request,
+        status_of(refusal),
+        code=refusal.code,
+        detail=refusal.detail,
+        params=refusal.params,
+    )
