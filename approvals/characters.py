@@ -1,0 +1,92 @@
+"""Characters that a reader would not see, or that make text look like other text.
+
+What an agent proposes may carry characters that hide content (zero width), turn the direction of reading (bidi
+controls, Unicode TR 36 section 2.5 and TR 9) or imitate Latin letters in an address (TR 39, mixed script
+confusables). A person who approves must see them, so text is cut into runs of plain and marked characters here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_KEPT_CONTROLS = frozenset("\n\t")
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_MARKED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+_WORD = re.compile(r"\S+")
+_ADDRESS = re.compile(r"@|://|\.[^\W\d_]{2,}", re.UNICODE)
+_IMITATING_SCRIPTS = (
+    "CYRILLIC",
+    "GREEK",
+    "ARMENIAN",
+    "CHEROKEE",
+    "FULLWIDTH",
+    "MATHEMATICAL",
+    "MODIFIER",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Plain text, or one marked character: `note` then says what it is (`U+202E RIGHT-TO-LEFT OVERRIDE`)."""
+
+    text: str
+    note: str = ""
+    invisible: bool = False
+
+    @property
+    def code_point(self) -> str:
+        """`U+202E` for a marked character; empty for plain text."""
+        return self.note.partition(" ")[0]
+
+
+def runs(text: str) -> Iterator[Run]:
+    """Cut `text` into plain runs and marked characters; joined, their `text` is the input unchanged."""
+    imitations = frozenset(_imitating_letters(text))
+    plain: list[str] = []
+    for position, character in enumerate(text):
+        invisible = is_invisible(character)
+        if not invisible and position not in imitations:
+            plain.append(character)
+            continue
+        if plain:
+            yield Run("".join(plain))
+            plain.clear()
+        yield Run(character, note=_named(character), invisible=invisible)
+    if plain:
+        yield Run("".join(plain))
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a character shows nothing, or a blank that is not the ordinary space, or turns direction."""
+    if character in _KEPT_CONTROLS or character == " ":
+        return False
+    category = unicodedata.category(character)
+    return (
+        category in _MARKED_CATEGORIES
+        or category == "Zs"
+        or character in _BLANK_LETTERS
+        or "VARIATION SELECTOR" in unicodedata.name(character, "")
+    )
+
+
+def _imitating_letters(text: str) -> Iterator[int]:
+    for word in _WORD.finditer(text):
+        letters = word.group()
+        if letters.isascii():
+            continue
+        mixed = any("a" <= letter.lower() <= "z" for letter in letters)
+        address = _ADDRESS.search(letters) is not None
+        for offset, letter in enumerate(letters):
+            if letter.isascii() or not letter.isalpha():
+                continue
+            if (mixed and _imitates(letter)) or address:
+                yield word.start() + offset
+
+
+def _imitates(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith(_IMITATING_SCRIPTS)
+
+
+def _named(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'UNNAMED CHARACTER')}"

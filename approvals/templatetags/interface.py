@@ -1,0 +1,215 @@
+"""Words and shapes that the templates share: icons, glyphs, times, and text made safe to decide on."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from approvals import characters
+
+register = template.Library()
+
+RISK_GLYPHS = {"low": "○", "medium": "◐", "high": "●", "critical": "▲"}
+
+STATE_TONES = {
+    "open": (
+        "pending",
+        "running",
+        "queued",
+        "ready",
+        "dispatched",
+        "accepted",
+        "draft",
+    ),
+    "wait": ("waiting", "sleeping", "paused", "in_doubt", "disabled"),
+    "good": (
+        "approved",
+        "answered",
+        "consumed",
+        "succeeded",
+        "confirmed",
+        "published",
+        "allow",
+    ),
+    "bad": ("rejected", "failed", "bounced", "deny", "denied"),
+}
+STATE_WORDS = {
+    "in_doubt": "In doubt",
+    "consumed": "Approved",
+    "ready": "Ready to go on",
+    "dispatched": "Executing",
+    "waiting": "Waiting for a person",
+    "sleeping": "Waiting to retry",
+}
+
+URGENT_SECONDS = 60 * 60
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name
+    )
+
+
+@register.filter
+def risk_glyph(risk: str) -> str:
+    """The glyph of a risk; a risk nobody knows looks like the highest."""
+    return RISK_GLYPHS.get(str(risk), RISK_GLYPHS["critical"])
+
+
+@register.filter
+def state_tone(state: str) -> str:
+    """One of open, wait, good, bad, done: the colour family of a state."""
+    return next(
+        (tone for tone, states in STATE_TONES.items() if str(state) in states), "done"
+    )
+
+
+@register.filter
+def state_word(state: str) -> str:
+    """A state as a reader says it: `in_doubt` becomes `In doubt`."""
+    return STATE_WORDS.get(str(state), str(state).replace("_", " ").capitalize())
+
+
+@register.filter
+def initials(name: str) -> str:
+    """Up to two letters that stand for a name; for `second-reviewer`, `SR`."""
+    words = str(name).replace("-", " ").replace(".", " ").replace("_", " ").split()
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+@register.filter
+def reveal(value: object) -> SafeString:
+    """A value as text in which invisible, direction-turning and look-alike characters are marked."""
+    parts = [
+        format_html(
+            '<span class="revealed" title="{}">{}</span>', run.note, _shown(run)
+        )
+        if run.note
+        else run.text
+        for run in characters.runs(as_text(value))
+    ]
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
+def _shown(run: characters.Run) -> str:
+    return run.code_point if run.invisible else run.text
+
+
+@register.filter
+def as_text(value: object) -> str:
+    """A JSON value the way a person reads it: text as it is, yes and no, the rest as indented JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def percent(share: float | Decimal | None) -> str:
+    """A share of one as a number of per cent, held between 0 and 100, for drawing."""
+    return f"{min(max(float(share or 0), 0.0), 1.0) * 100:.1f}"
+
+
+@register.filter
+def basis_points(value: int | None) -> str:
+    """Basis points as a share with two digits: 6100 becomes `0.61`."""
+    return "–" if value is None else f"{value / 10_000:.2f}"
+
+
+@register.filter
+def dollars(micros: int | None) -> str:
+    """Millionths of a dollar as dollars; small sums keep enough digits to be told from nothing."""
+    if not micros:
+        return "$0"
+    amount = Decimal(micros) / 1_000_000
+    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
+
+
+@register.filter
+def duration(value: timedelta | float | None) -> str:
+    """A span, shortest honest form: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 2 h`."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    for size, unit, lower_size, lower_unit in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // lower_size
+            return (
+                f"{whole // size} {unit} {rest} {lower_unit}"
+                if rest
+                else f"{whole // size} {unit}"
+            )
+    return f"{whole} s"
+
+
+@register.filter
+def clock(at: datetime) -> str:
+    """A moment as `14:03` today, `19 Nov 14:03` this year, `19 Nov 2025` before."""
+    local, today = timezone.localtime(at), timezone.localtime()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if local.year == today.year:
+        return f"{local.day} {local:%b %H:%M}"
+    return f"{local.day} {local:%b %Y}"
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """How long since: `just now`, `4 min ago`, `3 h ago`, else the moment itself."""
+    seconds = (timezone.now() - at).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3_600:
+        return f"{int(seconds // 60)} min ago"
+    if seconds < 86_400:
+        return f"{int(seconds // 3_600)} h ago"
+    return clock(at)
+
+
+@register.filter
+def left(at: datetime) -> str:
+    """How long until: `3:12` in the last hour, `5 h`, `2 d`; `overdue` after it."""
+    seconds = int((at - timezone.now()).total_seconds())
+    if seconds < 0:
+        return "overdue"
+    if seconds < 3_600:
+        return f"{seconds // 60}:{seconds % 60:02d}"
+    if seconds < 2 * 86_400:
+        return f"{seconds // 3_600} h"
+    return f"{seconds // 86_400} d"
+
+
+@register.filter
+def urgency(at: datetime) -> str:
+    """`late`, `soon` (within the hour) or `calm`: how a deadline is coloured."""
+    seconds = (at - timezone.now()).total_seconds()
+    if seconds < 0:
+        return "late"
+    return "soon" if seconds < URGENT_SECONDS else "calm"
+
+
+@register.filter
+def paired(cells: Sequence[Any], columns: Iterable[Any]) -> list[tuple[Any, Any]]:
+    """Each cell of a row with its column."""
+    return list(zip(cells, columns, strict=True))

@@ -1,0 +1,38 @@
+"""The theme: a cookie, so that the first byte of a page already has the right colours."""
+
+from typing import Final
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+COOKIE: Final = "theme"
+YEAR_SECONDS: Final = 365 * 24 * 60 * 60
+THEMES: Final = {"auto": "System", "light": "Light", "dark": "Dark"}
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The chosen theme; what the system prefers until one is chosen."""
+    chosen = request.COOKIES.get(COOKIE, "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """Keep the choice for a year and go back to the page it was made on."""
+    theme = request.POST.get("theme", "")
+    if theme not in THEMES:
+        return HttpResponseBadRequest("A theme is one of auto, light and dark.")
+    back = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = "/"
+    response = redirect(back)
+    response.set_cookie(
+        COOKIE,
+        theme,
+        max_age=YEAR_SECONDS,
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+    return response

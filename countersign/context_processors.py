@@ -1,0 +1,99 @@
+"""What the shell of every page needs: navigation by permission, the inbox's count, theme, practice model."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from accounts.roles import roles_of
+from accounts.vocabulary import ROLES
+from approvals.models import ApprovalRequest
+from countersign.appearance import THEMES, theme_of
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A place in the rail. It is shown to who holds any of `permissions`; none named means everybody."""
+
+    key: str
+    label: str
+    icon: str
+    url_name: str
+    prefixes: tuple[str, ...]
+    permissions: tuple[str, ...] = ()
+
+
+DESTINATIONS: Final = (
+    Destination("inbox", "Inbox", "inbox", "inbox", ("/inbox/", "/requests/")),
+    Destination("runs", "Runs", "runs", "run-list", ("/runs/",)),
+    Destination("agents", "Agents", "agents", "agent-list", ("/agents/",)),
+    Destination(
+        "policies",
+        "Policies",
+        "policies",
+        "policy-thresholds",
+        ("/policies/",),
+        ("publish_policies", "decide_requests", "read_everything"),
+    ),
+    Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
+    Destination(
+        "people", "People", "people", "people", ("/people/",), ("manage_people",)
+    ),
+    Destination("settings", "Settings", "settings", "settings", ("/settings/",)),
+)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context of base.html. For a visitor who is not signed in: the theme alone."""
+    context: dict[str, Any] = {
+        "theme": theme_of(request),
+        "theme_choices": list(THEMES.items()),
+    }
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return context
+    return context | {
+        "nav": _destinations(request),
+        "settings_url": _address("settings"),
+        "inbox_count": ApprovalRequest.objects.decidable_by(user).pending().count(),
+        "role_names": [ROLES[name].title for name in roles_of(user)],
+        "practice_model": settings.COUNTERSIGN.practice,
+    }
+
+
+def _destinations(request: HttpRequest) -> list[dict[str, str]]:
+    shown = []
+    for destination in DESTINATIONS:
+        url = _address(destination.url_name)
+        if url is None or not _may_go(request, destination):
+            continue
+        inside = request.path == "/" and destination.key == "inbox"
+        inside = inside or request.path.startswith(destination.prefixes)
+        current = "page" if request.path == url else "true" if inside else ""
+        shown.append(
+            {
+                "key": destination.key,
+                "label": destination.label,
+                "icon": destination.icon,
+                "url": url,
+                "current": current,
+            }
+        )
+    return shown
+
+
+def _may_go(request: HttpRequest, destination: Destination) -> bool:
+    return not destination.permissions or any(
+        request.user.has_perm(f"accounts.{permission}")
+        for permission in destination.permissions
+    )
+
+
+def _address(url_name: str) -> str | None:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        # An app that is not installed (agents may be left out) has no pages to go to.
+        return None

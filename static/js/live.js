@@ -1,0 +1,151 @@
+// The socket carries hints {topic, id, version, kind}; pages fetch what they may see through ordinary views.
+// Told to pages as events on document: "hint" (something changed), "resync" (hints may have been missed),
+// "connection" (live, reconnecting, offline, signed-out).
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_LAST_MS = 30_000;
+const POLL_MS = 45_000;
+const SEEN_MAX = 500;
+const SIGNED_OUT_CODE = 4401;
+const LABELS = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Reconnecting",
+  offline: "Offline",
+  "signed-out": "Signed out",
+};
+
+let socket = null;
+let attempts = 0;
+let retryTimer = 0;
+let state = "connecting";
+let fresh = new Date();
+const seen = new Set();
+
+export function connection() {
+  return state;
+}
+
+function clock(moment) {
+  return `${String(moment.getHours()).padStart(2, "0")}:${String(moment.getMinutes()).padStart(2, "0")}`;
+}
+
+function drawPill() {
+  const pill = document.getElementById("live-pill");
+  if (!pill) return;
+  pill.hidden = false;
+  pill.dataset.state = state;
+  const stale = state === "offline" || state === "reconnecting" ? `, showing ${clock(fresh)}` : "";
+  pill.textContent = LABELS[state] + stale;
+}
+
+function become(next) {
+  if (next === state) return;
+  state = next;
+  document.documentElement.dataset.connection = state;
+  drawPill();
+  document.dispatchEvent(new CustomEvent("connection", { detail: { state } }));
+}
+
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+// Hints may come twice and in any order: (id, version) is what makes one the same as another.
+function isNew(hint) {
+  const key = `${hint.topic} ${hint.id} ${hint.version} ${hint.kind}`;
+  if (seen.has(key)) return false;
+  seen.add(key);
+  if (seen.size > SEEN_MAX) seen.delete(seen.values().next().value);
+  return true;
+}
+
+function receive(event) {
+  let hint;
+  try {
+    hint = JSON.parse(event.data);
+  } catch {
+    return;
+  }
+  if (typeof hint?.id !== "string" || typeof hint?.topic !== "string") return;
+  if (isNew(hint)) tell("hint", hint);
+}
+
+function retryLater() {
+  clearTimeout(retryTimer);
+  const ceiling = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** attempts);
+  attempts += 1;
+  retryTimer = setTimeout(open, ceiling / 2 + Math.random() * (ceiling / 2));
+}
+
+function open() {
+  clearTimeout(retryTimer);
+  if (socket && socket.readyState <= WebSocket.OPEN) return;
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const mine = new WebSocket(`${scheme}://${location.host}/ws/inbox/`);
+  socket = mine;
+  mine.addEventListener("open", () => {
+    attempts = 0;
+    become("live");
+    tell("resync", { why: "open" });
+  });
+  mine.addEventListener("message", receive);
+  mine.addEventListener("close", (event) => {
+    if (socket !== mine) return;
+    socket = null;
+    if (event.code === SIGNED_OUT_CODE) {
+      become("signed-out");
+      return;
+    }
+    become(navigator.onLine ? "reconnecting" : "offline");
+    retryLater();
+  });
+}
+
+function reopenAtOnce() {
+  if (state === "signed-out" || document.hidden) return;
+  attempts = 0;
+  if (socket?.readyState === WebSocket.OPEN) tell("resync", { why: "visible" });
+  else open();
+}
+
+// A fetch that says whether the server was reached at all: being offline is known by that, not by the socket alone.
+export async function reach(url, options = {}) {
+  try {
+    const response = await fetch(url, {
+      credentials: "same-origin",
+      ...options,
+      headers: { "HX-Request": "true", ...options.headers },
+    });
+    fresh = new Date();
+    if (state === "offline") become(socket?.readyState === WebSocket.OPEN ? "live" : "reconnecting");
+    drawPill();
+    return response;
+  } catch (error) {
+    if (error.name !== "AbortError") become("offline");
+    return null;
+  }
+}
+
+export function startLive() {
+  open();
+  setInterval(() => {
+    if (!document.hidden && state !== "signed-out") tell("resync", { why: "poll" });
+  }, POLL_MS);
+  addEventListener("online", reopenAtOnce);
+  addEventListener("offline", () => become("offline"));
+  document.addEventListener("visibilitychange", reopenAtOnce);
+}
+
+// One polite region for the whole page, at most one message in five seconds; the newest wins.
+const SPEAK_EVERY_MS = 5_000;
+let spokenAt = 0;
+let speakTimer = 0;
+
+export function speak(text) {
+  clearTimeout(speakTimer);
+  const wait = Math.max(0, spokenAt + SPEAK_EVERY_MS - Date.now());
+  speakTimer = setTimeout(() => {
+    spokenAt = Date.now();
+    document.getElementById("live-region").textContent = text;
+  }, wait);
+}

@@ -1,0 +1,24 @@
+// What every page has: theme without a reload, menus that close, times that stay true, and the live connection.
+import { startTimes } from "./times.js";
+import { startTheme } from "./theme.js";
+import { startLive } from "./live.js";
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+}
+
+document.addEventListener("click", closeMenus);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+  event.stopPropagation();
+});
+
+startTheme();
+startTimes();
+if (document.body.hasAttribute("data-signed-in")) startLive();

@@ -1,0 +1,42 @@
+// Keeps "4 min ago" and "3:12" true while a page stays open. The text is not live: a screen reader is not interrupted.
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
+
+export function ago(seconds) {
+  if (seconds < MINUTE) return "just now";
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min ago`;
+  return `${Math.floor(seconds / HOUR)} h ago`;
+}
+
+export function left(seconds) {
+  if (seconds < 0) return "overdue";
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}:${String(Math.floor(seconds % MINUTE)).padStart(2, "0")}`;
+  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
+  return `${Math.floor(seconds / DAY)} d`;
+}
+
+export function urgency(seconds) {
+  if (seconds < 0) return "late";
+  return seconds < HOUR ? "soon" : "calm";
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function refreshTimes(now = Date.now()) {
+  for (const element of document.querySelectorAll("time[data-relative]")) {
+    const seconds = (now - Date.parse(element.dateTime)) / 1000;
+    if (seconds < DAY) write(element, ago(seconds));
+  }
+  for (const element of document.querySelectorAll("time[data-countdown]")) {
+    const seconds = Math.trunc((Date.parse(element.dateTime) - now) / 1000);
+    write(element, left(seconds));
+    element.dataset.urgency = urgency(seconds);
+  }
+}
+
+export function startTimes() {
+  setInterval(refreshTimes, 1000);
+}
