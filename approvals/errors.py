@@ -1,0 +1,335 @@
+"""Refusals of approvals, each with a code that stays and a sentence that says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from audit.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
+
+
+class RequestUnknown(NotFound):
+    """No such request, or none that this caller may see."""
+
+    code = "request_unknown"
+
+    def __init__(self, request_id: UUID | str) -> None:
+        super().__init__("There is no such request.", params={"request": str(request_id)})
+
+
+class AlreadyDecided(Conflict):
+    """Somebody, or the clock, was faster."""
+
+    code = "already_decided"
+
+    def __init__(self, *, who: str, what: str, when: str, state: str) -> None:
+        super().__init__(
+            f"This request was already closed: {what} by {who}.",
+            params={"who": who, "what": what, "when": when, "state": state},
+        )
+
+
+class AlreadyVoted(Conflict):
+    """The person has already given their approval to this revision."""
+
+    code = "already_voted"
+
+    def __init__(self) -> None:
+        super().__init__("You have approved this already; it needs somebody else now.")
+
+
+class ContentChanged(Conflict):
+    """What is to be decided is no longer what the caller saw."""
+
+    code = "content_changed"
+
+    def __init__(self, *, revision: int, digest: str, shown_sha256: str, what: str) -> None:
+        super().__init__(
+            "This request changed since you opened it. Read it again, then decide.",
+            params={
+                "revision": revision,
+                "digest": digest,
+                "shown_sha256": shown_sha256,
+                "differs": what,
+            },
+        )
+
+
+class OwnRequest(Forbidden):
+    """Nobody approves their own."""
+
+    code = "own_request"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You started this run, so somebody else must decide. No role or token changes that."
+        )
+
+
+class OwnEdit(Forbidden):
+    """The editor of a material edit is not its approver."""
+
+    code = "own_edit"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You changed these arguments, so somebody else must approve what they are now."
+        )
+
+
+class NotInGroups(Forbidden):
+    """The request is for other people."""
+
+    code = "not_in_groups"
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        super().__init__(
+            f"This is for {' or '.join(groups) or 'nobody here'} to decide.",
+            params={"groups": list(groups)},
+        )
+
+
+class SensitiveHidden(Forbidden):
+    """Who may not see an argument may not approve it."""
+
+    code = "sensitive_hidden"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            "You may not see all arguments of this action, so you may not approve it. "
+            "Somebody with the permission to read sensitive arguments must.",
+            params={"arguments": list(names)},
+        )
+
+
+class SecondFactorRequired(Forbidden):
+    """The policy asks for a second factor, which a token cannot give."""
+
+    code = "second_factor_required"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request asks for a second factor. Decide it in the browser, "
+            "after confirming with your authenticator or passkey."
+        )
+
+
+class ReadFirst(Conflict):
+    """The policy asks for a minimum reading time."""
+
+    code = "read_first"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"This request asks for at least {seconds} seconds of reading before it is approved.",
+            params={"seconds": seconds},
+        )
+
+
+class VerdictNotOffered(Invalid):
+    """This kind of request does not take this verdict."""
+
+    code = "verdict_not_offered"
+
+    def __init__(self, *, kind: str, verdict: str, offered: Sequence[str]) -> None:
+        super().__init__(
+            f"A request of the kind {kind} takes {', '.join(offered)}; not {verdict}.",
+            params={"kind": kind, "verdict": verdict, "offered": list(offered)},
+        )
+
+
+class BadBody(Invalid):
+    """A field is missing, not wanted, or does not hold. `params["errors"]` says which."""
+
+    code = "bad_body"
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        text = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
+        super().__init__(f"The decision cannot be taken: {text}.", params={"errors": list(errors)})
+
+
+class NonceReused(Invalid):
+    """One nonce, two different decisions."""
+
+    code = "nonce_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This nonce was used for another decision. Send a fresh one.")
+
+
+class EditDenied(Invalid):
+    """The policy denies the edited action."""
+
+    code = "edit_denied"
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"The policy denies the action as edited: {' '.join(reasons)}",
+            params={"reasons": list(reasons)},
+        )
+
+
+class EditingUnavailable(Invalid):
+    """Nobody here knows the tool's schema."""
+
+    code = "editing_unavailable"
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(
+            f"The arguments of {tool} cannot be edited here. Send the action back instead.",
+            params={"tool": tool},
+        )
+
+
+class NothingToUndo(Conflict):
+    """The request is not an approval that waits, so there is nothing to take back."""
+
+    code = "nothing_to_undo"
+
+    def __init__(self, *, state: str, standing: str) -> None:
+        super().__init__(
+            f"There is nothing to take back: {standing}",
+            params={"state": state, "standing": standing},
+        )
+
+
+class NotConsumable(Conflict):
+    """This approval does not cover the call that was about to be made."""
+
+    code = "not_consumable"
+
+    def __init__(self, detail: str, **params: Any) -> None:
+        super().__init__(detail, params=params)
+
+
+class ClaimHeld(Conflict):
+    """Somebody else is looking at it. Advisory: it can be taken over."""
+
+    code = "claim_held"
+
+    def __init__(self, *, who: str, until: str) -> None:
+        super().__init__(
+            f"{who} is looking at this. Take it over if you need to.",
+            params={"who": who, "until": until},
+        )
+
+
+class NotOpen(Conflict):
+    """The request no longer waits."""
+
+    code = "not_open"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"This request no longer waits: it is {state}.", params={"state": state})
+
+
+class ExtensionLimit(Conflict):
+    """The deadline cannot be moved further."""
+
+    code = "extension_limit"
+
+    def __init__(self, *, limit_hours: int, left_hours: int) -> None:
+        super().__init__(
+            f"This deadline can be moved by {limit_hours} hours in all; {left_hours} are left.",
+            params={"limit_hours": limit_hours, "left_hours": left_hours},
+        )
+
+
+class NoDeadline(Conflict):
+    """Requests of this kind wait for as long as it takes."""
+
+    code = "no_deadline"
+
+    def __init__(self) -> None:
+        super().__init__("This request has no deadline, so there is nothing to extend.")
+
+
+class EmptyComment(Invalid):
+    """A comment needs words."""
+
+    code = "empty_comment"
+
+    def __init__(self) -> None:
+        super().__init__("Write something before you send it.")
+
+
+class Unsatisfiable(Conflict):
+    """The requirements name a group that does not exist."""
+
+    code = "unsatisfiable"
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        super().__init__(
+            f"Nobody could decide this: there is no review group {', '.join(groups)}. "
+            "Create it, or change the policy.",
+            params={"groups": list(groups)},
+        )
+
+
+class BadPolicy(Invalid):
+    """The policy document does not hold; `params["errors"]` lists {field, message}."""
+
+    code = "bad_policy"
+
+    def __init__(self, errors: Sequence[dict[str, str]]) -> None:
+        text = "; ".join(
+            f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors
+        )
+        super().__init__(
+            f"This policy cannot be published. {text}.", params={"errors": list(errors)}
+        )
+
+
+class PublishedMeanwhile(Conflict):
+    """Another version was published since the draft began."""
+
+    code = "published_meanwhile"
+
+    def __init__(self, *, base: int, current: int, who: str, why: str) -> None:
+        super().__init__(
+            f"{who} published version {current} after you began from version {base}. "
+            "Look at it and make your change again.",
+            params={"base": base, "current": current, "who": who, "why": why},
+        )
+
+
+class NothingChanged(Invalid):
+    """The document equals the published one."""
+
+    code = "nothing_changed"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"This is what version {version} says already.", params={"version": version}
+        )
+
+
+class WhyMissing(Invalid):
+    """A published version says why."""
+
+    code = "why_missing"
+
+    def __init__(self) -> None:
+        super().__init__("Say why you change the policy; it stands in the history and the log.")
+
+
+class PolicyUnknown(NotFound):
+    """No such version or draft."""
+
+    code = "policy_unknown"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"There is no policy version {version}.", params={"version": version})
+
+
+class PolicyUnreadable(Unavailable):
+    """The stored policy does not equal its digest or cannot be read: nothing is allowed by it."""
+
+    code = "policy_unreadable"
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"Policy version {version} cannot be read as it was published. Publish a sound version.",
+            params={"version": version},
+        )

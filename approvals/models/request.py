@@ -1,0 +1,359 @@
+"""Requests: one row for everything that waits for a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+from uuid6 import uuid7
+
+from approvals.models.trail import Vote
+from approvals.schemas import Confidence, GateContext, Preview, Requirements
+from approvals.states import RequestState, sources_of
+from approvals.vocabulary import Effect, Kind, Risk, is_consequential
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from accounts.models import User
+
+
+class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
+    """Words about requests; `visible_to` is the only way in for people."""
+
+    def visible_to(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """What the person started, what is for their groups, or everything by permission."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        if user.has_perm("accounts.read_everything"):
+            return self.all()
+        groups = user.memberships.values("group_id")
+        voted = Vote.objects.filter(request=OuterRef("pk"), user=user)
+        return self.filter(
+            Q(initiator=user)
+            | Q(owner_group__in=groups)
+            | Q(_for_groups(groups))
+            | Q(Exists(voted))
+        )
+
+    def decidable_by(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Pending requests on which this person's verdict would be taken now."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        allowed = Q(kind=Kind.QUESTION, initiator=user)
+        if user.has_perm("accounts.decide_requests"):
+            groups = user.memberships.values("group_id")
+            allowed |= Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
+            allowed &= ~Q(requirements__exclude_owner=True, owner_group__in=groups)
+        given = Vote.objects.filter(
+            request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
+        )
+        return self.pending().filter(allowed).exclude(barred_editor=user).filter(~Exists(given))
+
+    def pending(self) -> ApprovalRequestQuerySet:
+        """Those that wait for a verdict."""
+        return self.filter(state=RequestState.PENDING)
+
+    def mine(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Pending ones that the person has claimed, or that are addressed to them by name."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return (
+            self.visible_to(user)
+            .pending()
+            .filter(
+                Q(claimed_by=user, claim_expires_at__gt=Now())
+                | Q(kind=Kind.QUESTION, initiator=user)
+            )
+        )
+
+    def team(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """What the person may decide."""
+        return self.decidable_by(user)
+
+    def decided_for(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Those no longer pending that the person may see."""
+        return self.visible_to(user).exclude(state=RequestState.PENDING)
+
+    def by_deadline(self) -> ApprovalRequestQuerySet:
+        """The most urgent first, then the riskiest, then the oldest."""
+        return self.order_by(F("review_deadline").asc(nulls_last=True), "-risk_rank", "id")
+
+    def newest_first(self) -> ApprovalRequestQuerySet:
+        """By when they were opened."""
+        return self.order_by("-created_at", "-id")
+
+    def last_decided_first(self) -> ApprovalRequestQuerySet:
+        """By when they were decided."""
+        return self.order_by(F("decided_at").desc(nulls_last=True), "-id")
+
+    def move(self, pk: UUID, target: RequestState, **changes: Any) -> bool:
+        """Move by conditional update; says whether it landed. Raises `version` by one."""
+        return (
+            self.filter(pk=pk, state__in=sources_of(target)).update(
+                state=target, version=F("version") + 1, **changes
+            )
+            == 1
+        )
+
+
+def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:
+    return Exists(RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups))
+
+
+class ApprovalRequest(models.Model):
+    """What waits for people: one action, question, or other kind of `vocabulary.Kind`.
+
+    `revision` changes when what is to be decided changes, and voids votes; `version` with anything
+    visible. `shown` is the canonical document that pages render a request from; its digest stands
+    in every decision. Spans are seconds, confidence is in basis points (0 to 10,000).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=12, choices=[(k.value, k.value) for k in Kind])
+    state = models.CharField(
+        max_length=12,
+        choices=[(s.value, s.value) for s in RequestState],
+        default=RequestState.PENDING.value,
+    )
+    version = models.PositiveIntegerField(default=1)
+    revision = models.PositiveIntegerField(default=1)
+
+    run_id = models.UUIDField(null=True, blank=True)
+    step_seq = models.PositiveIntegerField(null=True, blank=True)
+    effect_id = models.UUIDField(null=True, blank=True)
+    agent = models.CharField(max_length=100)
+    agent_title = models.CharField(max_length=200, blank=True)
+    agent_version = models.CharField(max_length=100)
+    owner_group = models.ForeignKey(
+        "accounts.ReviewGroup", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    initiator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    title = models.CharField(max_length=500)
+    tool = models.CharField(max_length=100, blank=True)
+    tool_version = models.CharField(max_length=100, blank=True)
+    arguments = models.JSONField(default=dict)
+    digest = models.CharField(max_length=71)
+    schema = models.JSONField(default=dict)
+    sensitive = models.JSONField(default=list)
+    cosmetic = models.JSONField(default=list)
+    preview = models.JSONField(default=dict)
+    risk = models.CharField(max_length=10, choices=[(r.value, r.value) for r in Risk])
+    risk_rank = models.PositiveSmallIntegerField()
+    effects = models.JSONField(default=list)
+    reversible = models.BooleanField(default=True)
+
+    confidence_bp = models.PositiveSmallIntegerField(null=True, blank=True)
+    score_source = models.CharField(max_length=20, blank=True)
+    score_version = models.CharField(max_length=40, blank=True)
+    calibrated_bp = models.PositiveSmallIntegerField(null=True, blank=True)
+    signals = models.JSONField(default=dict)
+    threshold_bp = models.PositiveSmallIntegerField(null=True, blank=True)
+    score_visible = models.BooleanField(default=True)
+    coin = models.FloatField(null=True, blank=True)
+    coin_rate = models.FloatField(null=True, blank=True)
+    propensity = models.FloatField(null=True, blank=True)
+    is_sample = models.BooleanField(default=False)
+    route = models.CharField(max_length=200, blank=True)
+
+    rationale = models.TextField(blank=True)
+    evidence = models.JSONField(default=list)
+    tainted = models.BooleanField(default=False)
+    tainted_by = models.JSONField(default=list)
+    gate_context = models.JSONField(null=True, blank=True)
+    reasons = models.JSONField(default=list)
+    requirements = models.JSONField(default=dict)
+    policy_version = models.PositiveIntegerField(default=0)
+    policy_sha256 = models.CharField(max_length=71, blank=True)
+    rule = models.CharField(max_length=200, blank=True)
+
+    shown = models.BinaryField()
+    shown_sha256 = models.CharField(max_length=71)
+    question = models.JSONField(null=True, blank=True)
+
+    review_deadline = models.DateTimeField(null=True, blank=True)
+    extended_hours = models.PositiveIntegerField(default=0)
+    escalation_level = models.PositiveSmallIntegerField(default=0)
+    execute_by = models.DateTimeField(null=True, blank=True)
+    undo_seconds = models.PositiveSmallIntegerField(default=0)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    notified_at = models.DateTimeField(null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)
+
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    resolution = models.JSONField(null=True, blank=True)
+    feedback = models.TextField(blank=True)
+    barred_editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    claim_expires_at = models.DateTimeField(null=True, blank=True)
+    superseded_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes"
+    )
+
+    groups = models.ManyToManyField(
+        "accounts.ReviewGroup", through="RequestGroup", related_name="+"
+    )
+
+    objects = ApprovalRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=[s.value for s in RequestState]),
+                name="approvals_request_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[k.value for k in Kind]), name="approvals_request_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(risk__in=[r.value for r in Risk]), name="approvals_request_risk"
+            ),
+            models.CheckConstraint(
+                condition=Q(revision__gte=1, version__gte=1), name="approvals_request_counts_from_1"
+            ),
+            models.CheckConstraint(
+                condition=Q(digest__regex=r"^sha256:[0-9a-f]{64}$")
+                & Q(shown_sha256__regex=r"^sha256:[0-9a-f]{64}$"),
+                name="approvals_request_digests",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["approved", "consumed"])
+                | Q(decided_at__isnull=False, decided_by__isnull=False, ready_at__isnull=False),
+                name="approvals_request_approved_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="pending") | Q(ready_at__isnull=True, decided_at__isnull=True),
+                name="approvals_request_pending_undecided",
+            ),
+            models.CheckConstraint(
+                condition=(Q(confidence_bp__isnull=True) | Q(confidence_bp__lte=10_000))
+                & (Q(calibrated_bp__isnull=True) | Q(calibrated_bp__lte=10_000))
+                & (Q(threshold_bp__isnull=True) | Q(threshold_bp__lte=10_000)),
+                name="approvals_request_basis_points",
+            ),
+            models.CheckConstraint(
+                condition=Q(claimed_by__isnull=True, claim_expires_at__isnull=True)
+                | Q(claimed_by__isnull=False, claim_expires_at__isnull=False),
+                name="approvals_request_claim_is_leased",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["review_deadline", "id"],
+                condition=Q(state="pending"),
+                name="approvals_req_pending",
+            ),
+            models.Index(
+                fields=["-decided_at", "-id"],
+                condition=~Q(state="pending"),
+                name="approvals_req_decided",
+            ),
+            models.Index(fields=["run_id"], name="approvals_req_run"),
+            models.Index(
+                fields=["execute_by"],
+                condition=Q(state="approved"),
+                name="approvals_req_execute_by",
+            ),
+            models.Index(
+                fields=["claim_expires_at"],
+                condition=Q(claimed_by__isnull=False),
+                name="approvals_req_claims",
+            ),
+            models.Index(fields=["-created_at", "-id"], name="approvals_req_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def needs(self) -> Requirements:
+        """What it takes, typed."""
+        return Requirements.model_validate(self.requirements)
+
+    @property
+    def what(self) -> Preview:
+        """What would happen, typed."""
+        return Preview.model_validate(self.preview)
+
+    @property
+    def confidence(self) -> Confidence:
+        """The scores as the gate had them."""
+        return Confidence.model_validate(
+            {
+                "raw_bp": self.confidence_bp,
+                "source": self.score_source or "none",
+                "version": self.score_version or "1",
+                "calibrated_bp": self.calibrated_bp,
+                "signals": self.signals,
+            }
+        )
+
+    @property
+    def context(self) -> GateContext | None:
+        """What else the gate looked at; None for kinds that do not pass it."""
+        return GateContext.model_validate(self.gate_context) if self.gate_context else None
+
+    @property
+    def shown_document(self) -> dict[str, Any]:
+        """The document that the reviewer is shown."""
+        document: dict[str, Any] = orjson.loads(bytes(self.shown))
+        return document
+
+    @property
+    def is_consequential(self) -> bool:
+        """Medium risk and above, or any effect."""
+        return is_consequential(Risk(self.risk), frozenset(Effect(e) for e in self.effects))
+
+    @property
+    def is_score_revealed(self) -> bool:
+        """Whether people may see score and sample status: at once, or after the verdict."""
+        return self.score_visible or self.state not in (
+            RequestState.PENDING,
+            RequestState.APPROVED,
+        )
+
+    @property
+    def undo_window(self) -> timedelta:
+        """How long an approval waits before it may be used."""
+        return timedelta(seconds=self.undo_seconds)
+
+
+class RequestGroup(models.Model):
+    """A group that may decide a request, and how many of it are needed.
+
+    A stand-in was added by escalation: its members may take the place of anybody needed.
+    """
+
+    request = models.ForeignKey(
+        ApprovalRequest, on_delete=models.CASCADE, related_name="request_groups"
+    )
+    group = models.ForeignKey("accounts.ReviewGroup", on_delete=models.PROTECT, related_name="+")
+    needed = models.PositiveSmallIntegerField(default=1)
+    stands_in = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "group"], name="approvals_requestgroup_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.needed} of {self.group_id}"

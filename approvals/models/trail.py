@@ -1,0 +1,136 @@
+"""What happened to a request: its revisions, who opened it, votes, comments."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from uuid6 import uuid7
+
+from approvals.vocabulary import Verdict
+
+
+class RequestRevision(models.Model):
+    """What was to be decided, as of one revision, with exactly what people were shown.
+
+    `editor` is who made it by an edit; empty for the agent's own proposal and for revisions that
+    the system made because the world or the policy changed (`why` says which).
+    """
+
+    request = models.ForeignKey(
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="revisions"
+    )
+    revision = models.PositiveIntegerField()
+    arguments = models.JSONField(default=dict)
+    digest = models.CharField(max_length=71)
+    preview = models.JSONField(default=dict)
+    requirements = models.JSONField(default=dict)
+    reasons = models.JSONField(default=list)
+    shown = models.BinaryField()
+    shown_sha256 = models.CharField(max_length=71)
+    policy_version = models.PositiveIntegerField(default=0)
+    policy_sha256 = models.CharField(max_length=71, blank=True)
+    editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    material = models.BooleanField(default=False)
+    why = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["revision"]
+        constraints = [
+            models.UniqueConstraint(fields=["request", "revision"], name="approvals_revision_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision} of {self.request_id}"
+
+
+class Vote(models.Model):
+    """One person's verdict on one revision.
+
+    `counts` is True while it is an approval that the quorum counts. `answer` is what the person
+    was told, so that the same nonce gets the same answer; `body_sha256` tells another body apart.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey("ApprovalRequest", on_delete=models.CASCADE, related_name="votes")
+    revision = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    auth = models.CharField(max_length=60)
+    verdict = models.CharField(max_length=12, choices=[(v.value, v.value) for v in Verdict])
+    nonce = models.CharField(max_length=100)
+    body_sha256 = models.CharField(max_length=71)
+    digest = models.CharField(max_length=71)
+    shown_sha256 = models.CharField(max_length=71)
+    reason = models.TextField(blank=True)
+    groups = models.JSONField(default=list)
+    counts = models.BooleanField(default=False)
+    voided_at = models.DateTimeField(null=True, blank=True)
+    answer = models.JSONField(default=dict)
+    material = models.BooleanField(default=False)
+    score_visible = models.BooleanField(default=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    active_seconds = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "user", "nonce"], name="approvals_vote_nonce_once"
+            ),
+            models.UniqueConstraint(
+                fields=["request", "revision", "user"],
+                condition=Q(counts=True),
+                name="approvals_vote_person_counts_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(counts=False) | Q(voided_at__isnull=True),
+                name="approvals_vote_void_counts_not",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verdict} on {self.request_id}"
+
+
+class Viewing(models.Model):
+    """That a person opened a revision, and when for the first time."""
+
+    request = models.ForeignKey(
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="viewings"
+    )
+    revision = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "revision", "user"], name="approvals_viewing_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} opened {self.request_id}"
+
+
+class Comment(models.Model):
+    """What a person wrote under a request."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    request = models.ForeignKey(
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="comments"
+    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    body = models.TextField(max_length=5_000)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.body[:60]

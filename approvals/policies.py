@@ -1,0 +1,347 @@
+"""The policy document: thresholds, a baseline table, rules. Immutable, with a digest. Pure.
+
+`load` turns JSON into a `Policy` or says in sentences what to change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from approvals import conditions
+from approvals.digests import document_digest
+from approvals.errors import BadPolicy
+from approvals.schemas import GroupNeed, Requirements, Shape
+from approvals.vocabulary import Effect, Risk
+
+SCHEMA_VERSION = 1
+MOST_RULES = 500
+
+
+def _share(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError("write a number between 0 and 1, such as 0.80")
+    try:
+        share = Decimal(str(value).strip())
+    except ArithmeticError as error:
+        raise ValueError("write a number between 0 and 1, such as 0.80") from error
+    if not (share.is_finite() and 0 <= share <= 1):
+        raise ValueError("a threshold lies between 0 and 1; 0.80 is four times out of five")
+    if share != share.quantize(Decimal("0.0001")):
+        raise ValueError("a threshold has at most four decimal places")
+    return share.quantize(Decimal("0.0001"))
+
+
+def _share_text(share: Decimal) -> str:
+    """At least two decimal places, and no more than it takes: 0.80, 0.8125."""
+    text = f"{share:.4f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
+
+
+Share = Annotated[Decimal, BeforeValidator(_share), PlainSerializer(_share_text, return_type=str)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(
+            f"there is no time zone {name}; write one such as Europe/Berlin"
+        ) from error
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+
+
+def basis_points(share: Decimal) -> int:
+    """0 to 10,000."""
+    return int(share * 10_000)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold in basis points and which line of the table it came from."""
+
+    value_bp: int
+    source: Literal["agent_tool", "tool", "agent", "risk", "default", "rule"]
+
+
+class Thresholds(Shape):
+    """Confidence below the threshold is reviewed; the most specific line counts."""
+
+    default: Share = Decimal("0.80")
+    risks: dict[Risk, Share] = Field(default_factory=dict)
+    agents: dict[str, Share] = Field(default_factory=dict)
+    tools: dict[str, Share] = Field(default_factory=dict)
+    agent_tools: dict[str, dict[str, Share]] = Field(default_factory=dict)
+
+    def resolve(self, *, agent: str, tool: str, risk: Risk) -> Threshold:
+        """agent × tool, then tool, agent, risk, default."""
+        pair = self.agent_tools.get(agent, {}).get(tool)
+        if pair is not None:
+            return Threshold(basis_points(pair), "agent_tool")
+        if tool in self.tools:
+            return Threshold(basis_points(self.tools[tool]), "tool")
+        if agent in self.agents:
+            return Threshold(basis_points(self.agents[agent]), "agent")
+        if risk in self.risks:
+            return Threshold(basis_points(self.risks[risk]), "risk")
+        return Threshold(basis_points(self.default), "default")
+
+
+class TimeWindow(Shape):
+    """Days (0 is Monday) and hours in a time zone. `until` before `start` runs over midnight."""
+
+    days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+    start: time = time(0, 0)
+    until: time = time(23, 59, 59)
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+
+    def contains(self, moment: datetime) -> bool:
+        """Whether the moment (aware) falls into the window."""
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        now = local.time().replace(tzinfo=None)
+        if self.start <= self.until:
+            return local.weekday() in self.days and self.start <= now <= self.until
+        if now >= self.start:
+            return local.weekday() in self.days
+        return now <= self.until and (local.weekday() - 1) % 7 in self.days
+
+
+class When(Shape):
+    """When a rule speaks: all that is given must hold; what is left out holds always.
+
+    `effects` asks for at least one of them; `rate_above` counts calls of the tool by the agent in
+    the last hour; `condition` is CEL over `args`, such as `args.amount <= 50`.
+    """
+
+    agents: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    reversible: bool | None = None
+    risk_at_least: Risk | None = None
+    tainted: bool | None = None
+    first_use: bool | None = None
+    rate_above: Annotated[int, Field(ge=0)] | None = None
+    time_window: TimeWindow | None = None
+    condition: str | None = None
+
+    @field_validator("condition")
+    @classmethod
+    def _compiles(cls, source: str | None) -> str | None:
+        if source is None or not source.strip():
+            return None
+        conditions.check(source)
+        return source.strip()
+
+
+class Rule(Shape):
+    """A named line of the policy.
+
+    `scope` is `global` or `group:<slug>`: then it speaks of that group's own agents only, and
+    tightens only, unless the policy delegates to the group. `threshold` and `accepts_taint` belong
+    to allow rules, `requirements` to review rules.
+    """
+
+    name: Name
+    title: str = ""
+    scope: Annotated[str, StringConstraints(pattern=r"^(global|group:[-a-zA-Z0-9_]+)$")] = "global"
+    when: When = When()
+    effect: Literal["allow", "review", "deny"]
+    threshold: Share | None = None
+    accepts_taint: bool = False
+    requirements: Requirements | None = None
+
+    @property
+    def group(self) -> str | None:
+        """Slug of the group that owns the rule; None for a global one."""
+        return self.scope.removeprefix("group:") if self.scope != "global" else None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Rule:
+        if self.effect != "allow" and (self.threshold is not None or self.accepts_taint):
+            raise ValueError("only an allow rule has a threshold or accepts taint; take them out")
+        if self.effect != "review" and self.requirements is not None:
+            raise ValueError("only a review rule has requirements; take them out")
+        if self.effect == "review" and self.requirements is not None:
+            _check_requirements(self.requirements)
+        return self
+
+
+class BaselineRow(Shape):
+    """One line of what happens where no rule speaks. Every matching line counts: review is
+    stronger than allow, and requirements add up.
+
+    `effects` asks for at least one of them. `allow` means: above the threshold.
+    """
+
+    risks: tuple[Risk, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    reversible: bool | None = None
+    outcome: Literal["allow", "review"] = "review"
+    requirements: Requirements = Requirements()
+
+    @model_validator(mode="after")
+    def _fits(self) -> BaselineRow:
+        _check_requirements(self.requirements)
+        return self
+
+    def speaks_of(self, *, risk: Risk, effects: frozenset[Effect], reversible: bool) -> bool:
+        """Whether this line is about such an action."""
+        return (
+            (not self.risks or risk in self.risks)
+            and (not self.effects or bool(effects & set(self.effects)))
+            and (self.reversible is None or self.reversible == reversible)
+        )
+
+
+class Policy(Shape):
+    """A whole policy. `undo_seconds` holds for consequential actions, `review_hours` for requests,
+    wherever requirements do not say otherwise. `delegates` names the groups whose own rules may
+    also allow."""
+
+    schema_version: Literal[1] = 1
+    thresholds: Thresholds = Thresholds()
+    baseline: tuple[BaselineRow, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    delegates: tuple[str, ...] = ()
+    undo_seconds: int = Field(default=10, ge=0, le=60)
+    review_hours: int = Field(default=24, ge=1, le=24 * 90)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Policy:
+        if len(self.rules) > MOST_RULES:
+            raise ValueError(f"a policy has at most {MOST_RULES} rules")
+        names = [rule.name for rule in self.rules]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two rules are called {', '.join(twice)}; give each its own name")
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """The policy as JSON types; `load` reads it back."""
+        return self.model_dump(mode="json")
+
+    def digest(self) -> str:
+        """`sha256:` + hex over the canonical document."""
+        return document_digest(self.document())
+
+    def with_threshold(
+        self,
+        share: Decimal | float | str | None,
+        *,
+        risk: Risk | None = None,
+        agent: str | None = None,
+        tool: str | None = None,
+    ) -> Policy:
+        """This policy with one threshold set, or taken out when `share` is None.
+
+        Neither risk nor agent nor tool means the default, which cannot be taken out. Raises
+        `BadPolicy`.
+        """
+        document = self.document()
+        table = document["thresholds"]
+        value = str(share) if share is not None else None
+        if agent and tool:
+            _put(table["agent_tools"].setdefault(agent, {}), tool, value)
+            if not table["agent_tools"][agent]:
+                del table["agent_tools"][agent]
+        elif tool:
+            _put(table["tools"], tool, value)
+        elif agent:
+            _put(table["agents"], agent, value)
+        elif risk:
+            _put(table["risks"], Risk(risk).value, value)
+        else:
+            table["default"] = value
+        return load(document)
+
+
+def _put(table: dict[str, str], key: str, value: str | None) -> None:
+    if value is None:
+        table.pop(key, None)
+    else:
+        table[key] = value
+
+
+def _check_requirements(requirements: Requirements) -> None:
+    if not requirements.groups:
+        raise ValueError("name at least one group that decides, such as @owner")
+    names = [need.group for need in requirements.groups]
+    if len(set(names)) < len(names):
+        raise ValueError("a group stands twice; name it once with the number of people")
+    if requirements.exclude_owner and "@owner" in names:
+        raise ValueError("the owner group is both asked for and left out; nobody could decide")
+
+
+@dataclass(frozen=True)
+class PublishedPolicy:
+    """A policy as it is in force."""
+
+    version: int
+    sha256: str
+    policy: Policy
+
+
+def load(document: Mapping[str, Any]) -> Policy:
+    """The policy of a JSON document; `BadPolicy` names each field and what to change."""
+    try:
+        return Policy.model_validate(dict(document))
+    except ValidationError as error:
+        raise BadPolicy(
+            [
+                {
+                    "field": ".".join(str(part) for part in item["loc"]),
+                    "message": _plain(item["msg"]),
+                }
+                for item in error.errors(include_url=False)
+            ]
+        ) from error
+
+
+def _plain(message: str) -> str:
+    return re.sub(r"^Value error, ", "", message)
+
+
+def shipped_thresholds(low: Decimal | float = 0.80, high: Decimal | float = 0.90) -> Thresholds:
+    """`low` for low and medium risk, `high` above."""
+    table = {Risk.LOW: low, Risk.MEDIUM: low, Risk.HIGH: high, Risk.CRITICAL: high}
+    return Thresholds.model_validate({"default": low, "risks": table})
+
+
+def default_policy(
+    undo_seconds: int = 10, thresholds: Thresholds | None = None, review_hours: int = 24
+) -> Policy:
+    """The policy as shipped: low risk runs above its threshold; everything else is reviewed by the
+    owner group; critical, and irreversible money or destruction, by two of it."""
+    two = Requirements(groups=(GroupNeed(group="@owner", count=2),))
+    return Policy(
+        thresholds=thresholds or shipped_thresholds(),
+        baseline=(
+            BaselineRow(risks=(Risk.LOW,), outcome="allow"),
+            BaselineRow(risks=(Risk.MEDIUM, Risk.HIGH)),
+            BaselineRow(risks=(Risk.CRITICAL,), requirements=two),
+            BaselineRow(
+                effects=(Effect.MONEY, Effect.DESTRUCTIVE), reversible=False, requirements=two
+            ),
+        ),
+        undo_seconds=undo_seconds,
+        review_hours=review_hours,
+    )

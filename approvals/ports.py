@@ -1,0 +1,114 @@
+"""What approvals needs from the app that runs agents, which fills it in with `install`.
+
+Without such an app the null port answers: approvals then serves agents that run elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from approvals.errors import EditingUnavailable
+from approvals.schemas import Preview, ProposedAction
+
+if TYPE_CHECKING:
+    from approvals.models import ApprovalRequest
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Arguments that the tool's own schema took, and what they would do.
+
+    `sensitive` and `cosmetic` name top-level arguments; `schema` is the tool's JSON Schema.
+    `action` is ready for the gate and carries the same arguments and digest.
+    """
+
+    arguments: dict[str, Any]
+    digest: str
+    preview: Preview
+    schema: dict[str, Any]
+    sensitive: tuple[str, ...]
+    cosmetic: tuple[str, ...]
+    action: ProposedAction
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Where the approved call stands: `state` a word, `sentence` for a person, `at` since when."""
+
+    state: str
+    sentence: str
+    at: datetime | None = None
+
+
+class Runs(Protocol):
+    """The runs behind the requests."""
+
+    def lock(self, run_id: UUID) -> None:
+        """Lock the run's row until the transaction ends. Taken before any request's row."""
+
+    def validate_arguments(
+        self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]
+    ) -> Validated:
+        """Check edited arguments against the tool that this agent version declares.
+
+        Raises `audit.errors.Invalid` with `params["errors"]`: a list of {field, message}.
+        """
+
+    def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
+        """Where the calls of these requests stand, by request id. One query for all."""
+
+    def run_title(self, run_id: UUID) -> str:
+        """A line by which a person knows the run; empty when there is none."""
+
+    def preview_changed(self, request: ApprovalRequest) -> str | None:
+        """A sentence when the world that the reviewer saw has changed since; else None."""
+
+    def stopped(self, agent: str, tool: str) -> str | None:
+        """A sentence when a kill switch holds for this agent or tool; else None."""
+
+
+class NullRuns:
+    """No runs here: nothing to lock, nothing to validate, nothing under way."""
+
+    def lock(self, run_id: UUID) -> None:
+        """Nothing to lock."""
+
+    def validate_arguments(
+        self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]
+    ) -> Validated:
+        """Nobody here knows the tool's schema, so nothing can be edited."""
+        raise EditingUnavailable(tool)
+
+    def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
+        """Nothing is under way."""
+        return {}
+
+    def run_title(self, run_id: UUID) -> str:
+        """There are no titles."""
+        return ""
+
+    def preview_changed(self, request: ApprovalRequest) -> str | None:
+        """Nothing is watched."""
+        return None
+
+    def stopped(self, agent: str, tool: str) -> str | None:
+        """There are no switches."""
+        return None
+
+
+_installed: Runs = NullRuns()
+
+
+def install(runs: Runs) -> None:
+    """Fill the port; called once, in `AppConfig.ready` of the app that runs agents."""
+    global _installed
+    _installed = runs
+
+
+def runs() -> Runs:
+    """The installed port."""
+    return _installed
