@@ -87,6 +87,16 @@ class BadPerson(Invalid):
         self.errors = errors
 
 
+class BadReviewGroup(Invalid):
+    """The description of a review group does not hold; `errors` maps field to sentences."""
+
+    code = "bad_review_group"
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        sentences = " ".join(text for texts in errors.values() for text in texts)
+        super().__init__(sentences, params={"errors": errors})
+
+
 class UnknownRole(Invalid):
     code = "unknown_role"
 
@@ -133,4 +143,13 @@ class TokenRefused(Forbidden):
         super().__init__(
             "The token is not valid. Create one on the settings page and send it as "
             "“Authorization: Bearer …”."
+        )
+
+
+class CsrfFailed(Forbidden):
+    code = "csrf_failed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request did not come from one of our pages. Reload the page, or use a token."
         )

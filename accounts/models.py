@@ -127,6 +127,12 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Only one's own: nobody else has a use for the list of somebody's tokens."""
         return self.filter(user=user)
 
+    def usable(self) -> ApiTokenQuerySet:
+        """Neither revoked nor expired."""
+        return self.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True
+        )
+
     def newest_first(self) -> ApiTokenQuerySet:
         return self.order_by("-created_at", "-id")
 

@@ -78,11 +78,13 @@ def problem(
 
 
 def refused(request: "HttpRequest", refusal: Refusal) -> HttpResponse:
-    """The problem document of a domain refusal."""
-    return problem(
+    """The problem document of a domain refusal, which it carries along as `refusal`."""
+    response = problem(
         request,
         status_of(refusal),
         code=refusal.code,
         detail=refusal.detail,
         params=refusal.params,
     )
+    response.refusal = refusal  # type: ignore[attr-defined]
+    return response

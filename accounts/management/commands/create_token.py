@@ -1,0 +1,51 @@
+"""Print a bearer token for a person, once."""
+
+from typing import TYPE_CHECKING, Any
+
+from audit.actors import Actor
+from audit.errors import Refusal
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.errors import UnknownPerson
+from accounts.models import User
+from accounts.services.create_token import create_token
+from accounts.vocabulary import SCOPES
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a bearer token for a person and print it, once, on standard output. "
+        "Send it as “Authorization: Bearer …”."
+    )
+
+    def add_arguments(self, parser: "ArgumentParser") -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", required=True, help="what the token is for")
+        parser.add_argument(
+            "--scope",
+            help=f"comma-separated, from {','.join(SCOPES)}; all that the account may do when left out",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        scope: str | None = options["scope"]
+        scopes = None if scope is None else [word for word in scope.split(",") if word.strip()]
+        try:
+            person = User.objects.filter(username__iexact=options["username"]).first()
+            if person is None:
+                raise UnknownPerson(options["username"])
+            made = create_token(
+                person=person,
+                name=options["name"],
+                scopes=None if scopes is None else [word.strip() for word in scopes],
+                caller=Actor.system("create_token"),
+            )
+        except Refusal as refusal:
+            raise CommandError(refusal.detail) from refusal
+        self.stdout.write(str(made.bearer))
+        self.stderr.write(
+            f"Token “{made.token.name}” of {person.username} with the scopes "
+            f"{', '.join(made.token.scopes)}. It is not shown again."
+        )

@@ -1,0 +1,1 @@
+"""Pages: people for admins, settings for everybody."""

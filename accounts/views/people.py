@@ -1,0 +1,158 @@
+"""People, their roles and review groups, and who can decide what."""
+
+from typing import Final
+
+from audit.paging import page
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.callers import Caller
+from accounts.deciders import deciders_by_group, holders_by_permission
+from accounts.doors import signed_in
+from accounts.errors import BadPerson, BadReviewGroup, LastAdmin, UsernameTaken
+from accounts.forms import AccessForm, GroupForm, PersonForm
+from accounts.invitations import invitation_url
+from accounts.models import User
+from accounts.roles import roles_of
+from accounts.services.create_group import create_group
+from accounts.services.create_person import create_person
+from accounts.services.join_group import join_group
+from accounts.services.leave_group import leave_group
+from accounts.services.set_roles import set_roles
+from accounts.vocabulary import ROLES
+
+PEOPLE_PER_PAGE: Final = 50
+
+manages_people = permission_required("accounts.manage_people", raise_exception=True)
+
+
+@require_GET
+@login_required
+@manages_people
+def people(request: HttpRequest) -> HttpResponse:
+    query = request.GET.get("q", "").strip()
+    found = User.objects.prefetch_related("groups", "review_groups")
+    if query:
+        found = found.filter(Q(username__icontains=query) | Q(display_name__icontains=query))
+    shown = page(
+        found, order=("username",), cursor=request.GET.get("cursor"), limit=PEOPLE_PER_PAGE
+    )
+    return render(
+        request,
+        "accounts/people.html",
+        {
+            "people": [(person, _role_titles(person)) for person in shown.items],
+            "next_cursor": shown.next_cursor,
+            "query": query,
+            "by_group": deciders_by_group(),
+            "by_permission": holders_by_permission(),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@manages_people
+@never_cache
+def person_add(request: HttpRequest) -> HttpResponse:
+    """On success the answer itself carries the link: it is stored nowhere, so it is shown once."""
+    form = PersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            person = create_person(caller=signed_in(request), **form.cleaned_data)
+        except BadPerson as refusal:
+            form.take(refusal.errors)
+        except UsernameTaken as refusal:
+            form.add_error("username", refusal.detail)
+        else:
+            return _invitation(request, person)
+    return render(request, "accounts/person_add.html", {"form": form}, status=_status(form))
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@manages_people
+def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    person = get_object_or_404(User, pk=pk)
+    held = {"roles": roles_of(person), "groups": [group.slug for group in person.review_groups.all()]}
+    form = AccessForm(request.POST if request.method == "POST" else None, initial=held)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _give_access(person, form, signed_in(request))
+        except LastAdmin as refusal:
+            form.add_error("roles", refusal.detail)
+        else:
+            messages.success(request, f"Roles and review groups of {person} are saved.")
+            still_manages = User.objects.holding("manage_people").filter(pk=request.user.pk)
+            return redirect("person-detail", pk=person.pk) if still_manages else redirect("settings")
+    return render(
+        request,
+        "accounts/person.html",
+        {"person": person, "form": form, "invited": not person.has_usable_password()},
+        status=_status(form),
+    )
+
+
+@require_POST
+@login_required
+@manages_people
+@never_cache
+def person_invite(request: HttpRequest, pk: int) -> HttpResponse:
+    """Another link for somebody who has no password yet.
+
+    Nobody gets one for an account in use: its holder asks for an e-mail, or whoever manages people
+    could sign in as a reviewer and approve in their name.
+    """
+    person = get_object_or_404(User, pk=pk)
+    if person.has_usable_password():
+        messages.error(
+            request, f"{person} has a password already and can ask for a new one when signing in."
+        )
+        return redirect("person-detail", pk=person.pk)
+    return _invitation(request, person)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@manages_people
+def group_add(request: HttpRequest) -> HttpResponse:
+    form = GroupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            group = create_group(caller=signed_in(request), **form.cleaned_data)
+        except BadReviewGroup as refusal:
+            form.add_error(None, refusal.detail)
+        else:
+            messages.success(request, f"Review group {group} is set up. Now add people to it.")
+            return redirect("people")
+    return render(request, "accounts/group_add.html", {"form": form}, status=_status(form))
+
+
+def _give_access(person: User, form: AccessForm, caller: Caller) -> None:
+    wanted = set(form.cleaned_data["groups"])
+    held = set(person.review_groups.values_list("slug", flat=True))
+    with transaction.atomic():
+        set_roles(person=person, roles=form.cleaned_data["roles"], caller=caller)
+        for slug in sorted(wanted - held):
+            join_group(person=person, group=slug, caller=caller)
+        for slug in sorted(held - wanted):
+            leave_group(person=person, group=slug, caller=caller)
+
+
+def _invitation(request: HttpRequest, person: User) -> HttpResponse:
+    link = invitation_url(person, request)
+    return render(request, "accounts/invitation.html", {"person": person, "link": link})
+
+
+def _role_titles(person: User) -> list[str]:
+    return [ROLES[name].title for name in roles_of(person)]
+
+
+def _status(form: object) -> int:
+    return 422 if getattr(form, "errors", None) else 200

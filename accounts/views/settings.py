@@ -1,0 +1,78 @@
+"""What is one's own: theme, tokens, roles, password."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.doors import signed_in
+from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
+from accounts.forms import TokenForm
+from accounts.models import ApiToken
+from accounts.roles import roles_of
+from accounts.services.create_token import NewToken, create_token
+from accounts.services.revoke_token import revoke_token
+from accounts.vocabulary import ROLES
+
+
+@require_GET
+@login_required
+@never_cache
+def settings(request: HttpRequest) -> HttpResponse:
+    return _page(request, TokenForm(person=signed_in(request).user))
+
+
+@require_POST
+@login_required
+@never_cache
+def token_create(request: HttpRequest) -> HttpResponse:
+    """On success the answer itself shows the token: it is stored nowhere, so it is shown once."""
+    caller = signed_in(request)
+    form = TokenForm(request.POST, person=caller.user)
+    if form.is_valid():
+        try:
+            made = create_token(
+                person=caller.user,
+                name=form.cleaned_data["name"],
+                scopes=form.cleaned_data["scopes"],
+                lifetime=form.chosen_lifetime,
+                caller=caller,
+            )
+        except (BadToken, ScopeBeyondAccount) as refusal:
+            form.add_error(None, refusal.detail)
+        else:
+            return _page(request, TokenForm(person=caller.user), made=made)
+    return _page(request, form, status=422)
+
+
+@require_POST
+@login_required
+def token_revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
+    try:
+        revoke_token(token_id=pk, caller=signed_in(request))
+    except UnknownToken as refusal:
+        raise Http404(refusal.detail) from refusal
+    messages.success(request, "The token is revoked. Nothing can use it any more.")
+    return redirect("settings")
+
+
+def _page(
+    request: HttpRequest, form: TokenForm, *, made: NewToken | None = None, status: int = 200
+) -> HttpResponse:
+    user = signed_in(request).user
+    return render(
+        request,
+        "settings/settings.html",
+        {
+            "form": form,
+            "made": made,
+            "tokens": ApiToken.objects.visible_to(user).usable().newest_first(),
+            "roles": [ROLES[name] for name in roles_of(user)],
+            "review_groups": user.review_groups.all(),
+        },
+        status=status,
+    )

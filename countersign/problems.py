@@ -1,0 +1,104 @@
+"""What answers below /api/ when the API itself never saw the request: still a problem document.
+
+Unknown addresses, methods that an address does not take, hosts that are not ours, failures in
+another middleware. Stands outside CallerMiddleware. It also records refused access, after whatever
+was rolled back.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import DatabaseError
+from django.http import HttpResponse
+
+from accounts.errors import PermissionMissing, ScopeMissing
+from accounts.middleware import API
+from accounts.problems import CONTENT_TYPE, problem
+from audit.services.refusals import record_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+log = logging.getLogger(__name__)
+
+DETAILS: Final[dict[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: "The request cannot be read.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this address. See /api/v1/docs.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take this method. See the Allow header.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something failed here. A change and its record are written "
+    "together or not at all.",
+}
+KEPT_HEADERS: Final = ("Allow", "Retry-After")
+
+
+class ProblemMiddleware:
+    sync_capable = True
+    async_capable = True
+
+    def __init__(
+        self, get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]"
+    ) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
+        if self.is_async:
+            return self._answer_async(request)
+        response = self.get_response(request)
+        assert isinstance(response, HttpResponse) or not hasattr(response, "__await__")
+        if request.path.startswith(API):
+            response = as_problem(request, response)  # type: ignore[arg-type]
+            if was_refused(response):
+                record_refused_access(request, response)
+        return response
+
+    async def _answer_async(self, request: "HttpRequest") -> "HttpResponseBase":
+        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        if request.path.startswith(API):
+            response = as_problem(request, response)
+            if was_refused(response):
+                await sync_to_async(record_refused_access)(request, response)
+        return response
+
+
+def as_problem(request: "HttpRequest", response: "HttpResponseBase") -> "HttpResponseBase":
+    """The response itself, or a problem document in place of an error of another kind."""
+    if response.status_code < HTTPStatus.BAD_REQUEST or response["Content-Type"] == CONTENT_TYPE:
+        return response
+    status = HTTPStatus(response.status_code)
+    document = problem(
+        request,
+        status,
+        code="internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else status.name.lower(),
+        detail=DETAILS.get(status, status.description or status.phrase),
+    )
+    for name in KEPT_HEADERS:
+        if name in response:
+            document[name] = response[name]
+    return document
+
+
+def was_refused(response: "HttpResponseBase") -> bool:
+    return isinstance(getattr(response, "refusal", None), PermissionMissing | ScopeMissing)
+
+
+def record_refused_access(request: "HttpRequest", response: "HttpResponseBase") -> None:
+    """An event for a known caller who asked for what their account or token does not carry."""
+    caller = request.caller  # type: ignore[attr-defined]
+    refusal = response.refusal  # type: ignore[attr-defined]
+    try:
+        record_refusal(
+            refusal=refusal,
+            type="access.refused",
+            actor=caller.actor,
+            stream=f"person:{caller.user.pk}",
+        )
+    except DatabaseError:
+        log.exception("a refused access could not be recorded")
