@@ -37,10 +37,11 @@ def compiled(source: str) -> cel.Program:
     if _loops(source) > MOST_LOOPS:
         raise ConditionError(f"A condition loops over lists at most {MOST_LOOPS} times.")
     try:
-        program = cel.compile(source)
-    except Exception as error:
+        return cel.compile(source)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the Rust side is no Exception
         raise ConditionError(str(error).strip() or "The condition cannot be read.") from error
-    return program
 
 
 def check(source: str) -> None:

@@ -208,7 +208,6 @@ class GateVerdict(Shape):
     confidence_bp: BasisPoints = 0
     policy_version: int = 0
     policy_sha256: str = ""
-    undo_seconds: int = 0
 
     @property
     def allowed(self) -> bool:
@@ -232,13 +231,6 @@ class CoinToss(Shape):
     propensity: float = Field(ge=0, le=1)
     is_sample: bool = False
     score_visible: bool = True
-
-
-class Option(Shape):
-    """One answer that may be picked."""
-
-    value: str
-    label: str
 
 
 class Opening(Shape):

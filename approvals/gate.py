@@ -1,0 +1,313 @@
+"""The gate: action, confidence, context and published policy in; allow, review or deny out.
+
+Pure, and it never raises: whatever goes wrong inside is a review. It fails closed everywhere else
+too: an unknown tool is denied, an action that nothing speaks of is reviewed, an unusable
+confidence counts as zero, a condition without an answer denies in a deny rule and reviews in any
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from approvals import conditions
+from approvals.policies import Policy, PublishedPolicy, Rule, Threshold, basis_points
+from approvals.schemas import (
+    CoinToss,
+    Confidence,
+    GateContext,
+    GateVerdict,
+    ProposedAction,
+    Reason,
+    Requirements,
+)
+from approvals.vocabulary import GateOutcome, is_consequential
+
+
+def judge(
+    action: ProposedAction,
+    confidence: Confidence | None,
+    context: GateContext,
+    published: PublishedPolicy,
+) -> GateVerdict:
+    """What the published policy says about this action. Rule order does not matter."""
+    try:
+        return _judge(action, confidence, context, published)
+    except Exception as error:
+        # The gate stands in the way of every action: an error in it must neither let one through
+        # nor break the run, so a person looks.
+        return GateVerdict(
+            outcome=GateOutcome.REVIEW,
+            reasons=(Reason(code="gate_error", params={"error": type(error).__name__}),),
+            requirements=_settled(Requirements(), published.policy, consequential=True),
+            policy_version=published.version,
+            policy_sha256=published.sha256,
+        )
+
+
+def sampled(
+    verdict: GateVerdict, toss: CoinToss, action: ProposedAction, policy: Policy
+) -> GateVerdict:
+    """The verdict after the audit coin: an allowed action that was drawn is reviewed all the same.
+
+    It reads like an action that the baseline reviews with its score hidden, so that the reviewer
+    cannot tell one from the other.
+    """
+    if not (verdict.allowed and toss.is_sample):
+        return verdict
+    baseline = _Baseline.of(action, policy)
+    reasons = [baseline.reason(action)] if baseline.reviews else []
+    return verdict.model_copy(
+        update={
+            "outcome": GateOutcome.REVIEW,
+            "reasons": (*reasons, Reason(code="second_look")),
+            "requirements": _settled(
+                baseline.requirements, policy, consequential=action.is_consequential
+            ),
+            "rule": "",
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A rule that speaks of the action; `problem` says why its condition has no answer."""
+
+    rule: Rule
+    problem: str = ""
+
+    def reason(self, code: str, **params: Any) -> Reason:
+        params = {"rule": self.rule.name, "title": self.rule.title, **params}
+        if self.problem:
+            return Reason(code="condition_failed", params={**params, "problem": self.problem})
+        return Reason(code=code, params=params)
+
+
+def _judge(
+    action: ProposedAction,
+    confidence: Confidence | None,
+    context: GateContext,
+    published: PublishedPolicy,
+) -> GateVerdict:
+    policy = published.policy
+    confidence_bp = confidence.value_bp if confidence is not None else 0
+    resolved = policy.thresholds.resolve(agent=action.agent, tool=action.tool, risk=action.risk)
+
+    def verdict(
+        outcome: GateOutcome,
+        reasons: Iterable[Reason],
+        threshold_bp: int = resolved.value_bp,
+        requirements: Requirements | None = None,
+        rule: str = "",
+    ) -> GateVerdict:
+        consequential = is_consequential(action.risk, action.effects)
+        return GateVerdict(
+            outcome=outcome,
+            reasons=tuple(reasons),
+            requirements=_settled(requirements, policy, consequential=consequential)
+            if requirements is not None
+            else None,
+            rule=rule,
+            threshold_bp=threshold_bp,
+            confidence_bp=confidence_bp,
+            policy_version=published.version,
+            policy_sha256=published.sha256,
+        )
+
+    if context.stopped:
+        return verdict(GateOutcome.DENY, [Reason(code="stopped", params={"why": context.stopped})])
+    if not action.known:
+        return verdict(
+            GateOutcome.DENY, [Reason(code="unknown_tool", params={"tool": action.tool})]
+        )
+
+    findings = _findings(action, context, policy)
+    denies = [f for f in findings if f.rule.effect == "deny"]
+    if denies:
+        return verdict(
+            GateOutcome.DENY,
+            [f.reason("denied_by_rule") for f in denies],
+            rule=denies[0].rule.name,
+        )
+
+    # An allow rule without an answer is a rule that reviews, and asks for what the baseline asks.
+    unanswered = [f for f in findings if f.rule.effect == "allow" and f.problem]
+    allows = [f for f in findings if f.rule.effect == "allow" and not f.problem]
+    reviews = [f for f in findings if f.rule.effect == "review"]
+    threshold = _own_threshold(allows, resolved)
+    baseline = _Baseline.of(action, policy)
+
+    # What the global document says by itself; a group's own rules only add to it.
+    wide = [f for f in reviews if f.rule.group is None]
+    scoped = [f for f in reviews if f.rule.group is not None]
+    if reviews or unanswered:
+        asked = [f.rule.requirements or Requirements() for f in wide]
+        if unanswered or (not wide and baseline.reviews):
+            asked.append(baseline.requirements)
+        asked.extend(f.rule.requirements or Requirements() for f in scoped)
+        reasons = [f.reason("reviewed_by_rule") for f in (*reviews, *unanswered)]
+        reasons.extend(_doubts(action, context, confidence_bp, threshold))
+        return verdict(
+            GateOutcome.REVIEW,
+            reasons,
+            threshold.value_bp,
+            _sum(asked),
+            rule=(*reviews, *unanswered)[0].rule.name,
+        )
+
+    for finding in allows:
+        own = _threshold_of(finding.rule, resolved)
+        clean = not context.tainted or finding.rule.accepts_taint
+        if clean and confidence_bp >= own.value_bp:
+            params = {"threshold_bp": own.value_bp, "confidence_bp": confidence_bp}
+            return verdict(
+                GateOutcome.ALLOW,
+                [finding.reason("allowed_by_rule", **params)],
+                own.value_bp,
+                rule=finding.rule.name,
+            )
+
+    doubts = _doubts(action, context, confidence_bp, threshold)
+    if baseline.reviews:
+        return verdict(
+            GateOutcome.REVIEW,
+            [baseline.reason(action), *doubts],
+            threshold.value_bp,
+            baseline.requirements,
+        )
+    if doubts:
+        return verdict(GateOutcome.REVIEW, doubts, threshold.value_bp, baseline.requirements)
+    params = {"threshold_bp": threshold.value_bp, "confidence_bp": confidence_bp}
+    return verdict(
+        GateOutcome.ALLOW,
+        [Reason(code="allowed_by_baseline", params=params)],
+        threshold.value_bp,
+    )
+
+
+def _doubts(
+    action: ProposedAction, context: GateContext, confidence_bp: int, threshold: Threshold
+) -> list[Reason]:
+    """What speaks against letting it run by the baseline, and is worth telling in any case."""
+    doubts = []
+    if confidence_bp < threshold.value_bp:
+        params = {
+            "confidence_bp": confidence_bp,
+            "threshold_bp": threshold.value_bp,
+            "source": threshold.source,
+        }
+        doubts.append(Reason(code="below_threshold", params=params))
+    if context.tainted and is_consequential(action.risk, action.effects):
+        doubts.append(Reason(code="tainted", params={"by": list(context.tainted_by)}))
+    return doubts
+
+
+def _findings(action: ProposedAction, context: GateContext, policy: Policy) -> list[_Finding]:
+    """The rules that speak of the action, by name."""
+    findings = []
+    bound: dict[str, Any] | None = None
+    for rule in sorted(policy.rules, key=lambda rule: rule.name):
+        if not _in_scope(rule, action, policy) or not _matches(rule, action, context):
+            continue
+        source = rule.when.condition
+        if source is None:
+            findings.append(_Finding(rule))
+            continue
+        try:
+            if bound is None:
+                bound = conditions.bind(action.arguments, action.argument_schema, action.numbers)
+            if conditions.holds(source, bound):
+                findings.append(_Finding(rule))
+        except (conditions.Unevaluable, conditions.ConditionError) as problem:
+            findings.append(_Finding(rule, str(problem) or "no answer"))
+    return findings
+
+
+def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> bool:
+    """A group's rule speaks of the group's own agents, and loosens only where it is delegated."""
+    if rule.group is None:
+        return True
+    if rule.group != action.owner_group:
+        return False
+    return rule.effect != "allow" or rule.group in policy.delegates
+
+
+def _matches(rule: Rule, action: ProposedAction, context: GateContext) -> bool:
+    when = rule.when
+    tests: Sequence[Callable[[], bool]] = (
+        lambda: not when.agents or action.agent in when.agents,
+        lambda: not when.tools or action.tool in when.tools,
+        lambda: not when.effects or bool(action.effects & set(when.effects)),
+        lambda: when.reversible is None or when.reversible == action.reversible,
+        lambda: when.risk_at_least is None or action.risk >= when.risk_at_least,
+        lambda: when.tainted is None or when.tainted == context.tainted,
+        lambda: when.first_use is None or when.first_use == context.first_use,
+        lambda: when.rate_above is None or context.calls_last_hour > when.rate_above,
+        lambda: when.time_window is None or when.time_window.contains(context.at),
+    )
+    return all(test() for test in tests)
+
+
+def _threshold_of(rule: Rule, resolved: Threshold) -> Threshold:
+    if rule.threshold is None:
+        return resolved
+    return Threshold(basis_points(rule.threshold), "rule")
+
+
+def _own_threshold(allows: list[_Finding], resolved: Threshold) -> Threshold:
+    """The threshold that counts: the lowest that an allow rule sets, else the resolved one."""
+    own = [_threshold_of(finding.rule, resolved) for finding in allows]
+    return min(own, key=lambda threshold: threshold.value_bp, default=resolved)
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """What the baseline table says: every matching line counts, and review is stronger."""
+
+    reviews: bool
+    requirements: Requirements
+    spoke: bool
+
+    @classmethod
+    def of(cls, action: ProposedAction, policy: Policy) -> _Baseline:
+        rows = [
+            row
+            for row in policy.baseline
+            if row.speaks_of(risk=action.risk, effects=action.effects, reversible=action.reversible)
+        ]
+        if not rows:
+            return cls(reviews=True, requirements=Requirements(), spoke=False)
+        reviewing = [row for row in rows if row.outcome == "review"]
+        return cls(
+            reviews=bool(reviewing),
+            requirements=_sum([row.requirements for row in reviewing or rows]),
+            spoke=True,
+        )
+
+    def reason(self, action: ProposedAction) -> Reason:
+        params = {
+            "risk": action.risk.value,
+            "effects": sorted(effect.value for effect in action.effects),
+            "reversible": action.reversible,
+        }
+        return Reason(code="baseline" if self.spoke else "nothing_speaks", params=params)
+
+
+def _sum(asked: Sequence[Requirements]) -> Requirements:
+    return reduce(Requirements.plus, asked)
+
+
+def _settled(requirements: Requirements, policy: Policy, *, consequential: bool) -> Requirements:
+    """With the policy's own deadline and undo time where nothing else was asked for."""
+    undo = policy.undo_seconds if consequential else 0
+    return requirements.model_copy(
+        update={
+            "review_hours": requirements.review_hours or policy.review_hours,
+            "undo_seconds": undo
+            if requirements.undo_seconds is None
+            else requirements.undo_seconds,
+        }
+    )

@@ -1,0 +1,105 @@
+"""Reasons as sentences: the one place where the gate's codes become words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from approvals.schemas import Reason
+
+_SOURCES = {
+    "agent_tool": "for this agent and tool",
+    "tool": "for this tool",
+    "agent": "for this agent",
+    "risk": "for this risk",
+    "default": "for all actions",
+    "rule": "of the rule",
+}
+
+
+def points(value_bp: int) -> str:
+    """Basis points as people write them: 8000 is .80, 10000 is 1.00."""
+    text = f"{value_bp / 10_000:.4f}"
+    text = text[:-2] if text.endswith("00") else text.rstrip("0")
+    return text.removeprefix("0")
+
+
+def _rule(params: Mapping[str, Any]) -> str:
+    return str(params.get("title") or params.get("rule") or "a rule")
+
+
+def _below(params: Mapping[str, Any]) -> str:
+    source = _SOURCES.get(str(params.get("source")), "")
+    return (
+        f"Confidence {points(params['confidence_bp'])} is below the threshold "
+        f"{points(params['threshold_bp'])} {source}".rstrip()
+        + "."
+    )
+
+
+def _baseline(params: Mapping[str, Any]) -> str:
+    effects = ", ".join(str(effect).replace("_", " ") for effect in params.get("effects", []))
+    what = f"{params['risk']} risk" + (f" with {effects}" if effects else "")
+    undoing = "" if params.get("reversible", True) else " that cannot be undone"
+    return f"No rule allows it, and {what}{undoing} is reviewed."
+
+
+def _tainted(params: Mapping[str, Any]) -> str:
+    by = ", ".join(str(name) for name in params.get("by", []))
+    return "This run has read text that nobody vouches for" + (f": {by}." if by else ".")
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "below_threshold": _below,
+    "tainted": _tainted,
+    "baseline": _baseline,
+    "nothing_speaks": lambda p: "The policy does not speak of such actions, so a person looks.",
+    "reviewed_by_rule": lambda p: f"The rule \u201c{_rule(p)}\u201d asks for a review.",
+    "denied_by_rule": lambda p: f"The rule \u201c{_rule(p)}\u201d denies it.",
+    "allowed_by_rule": lambda p: (
+        f"The rule \u201c{_rule(p)}\u201d allows it: confidence {points(p['confidence_bp'])} "
+        f"meets {points(p['threshold_bp'])}."
+    ),
+    "allowed_by_baseline": lambda p: (
+        f"Low risk, and confidence {points(p['confidence_bp'])} meets {points(p['threshold_bp'])}."
+    ),
+    "condition_failed": lambda p: (
+        f"The condition of the rule \u201c{_rule(p)}\u201d has no answer for these arguments: "
+        f"{p.get('problem', 'unknown')}."
+    ),
+    "unknown_tool": lambda p: f"The agent has no tool {p.get('tool', '')}.",
+    "stopped": lambda p: str(p.get("why", "A kill switch holds.")),
+    "gate_error": lambda p: "The gate could not judge this action, so a person looks.",
+    "second_look": lambda p: "Chosen for a look by a person.",
+    "policy_tighter": lambda p: (
+        f"Policy {p.get('version', '')} asks for more than was given, so it is decided again."
+    ),
+    "world_changed": lambda p: str(p.get("what", "What the reviewer saw has changed since.")),
+}
+
+
+def without_score(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The reasons of a request whose score is hidden: what speaks of the score says only that
+    somebody should look."""
+    shown: list[dict[str, Any]] = []
+    for reason in reasons:
+        about_score = reason.get("code") in ("below_threshold", "allowed_by_rule")
+        plain = {"code": "second_look", "params": {}} if about_score else dict(reason)
+        if plain not in shown:
+            shown.append(plain)
+    return shown
+
+
+def sentence(reason: Reason | Mapping[str, Any]) -> str:
+    """One reason for people. A code that is not known here is shown as it is."""
+    if not isinstance(reason, Reason):
+        reason = Reason(code=str(reason.get("code", "")), params=dict(reason.get("params", {})))
+    render = _SENTENCES.get(reason.code)
+    if render is None:
+        return reason.code.replace("_", " ").capitalize() + "."
+    return render(reason.params)
+
+
+def sentences(reasons: Sequence[Reason | Mapping[str, Any]]) -> list[str]:
+    """All of them, in order."""
+    return [sentence(reason) for reason in reasons]
