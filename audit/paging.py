@@ -94,7 +94,9 @@ def _plain(value: Any) -> int | str:
 
 def _read(model: type[Model], order: Sequence[str], cursor: str) -> list[Any]:
     try:
-        values = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        values = orjson.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        )
         if not isinstance(values, list) or len(values) != len(order):
             raise BadCursor
         if any(type(value) not in (str, int) for value in values):
@@ -103,6 +105,8 @@ def _read(model: type[Model], order: Sequence[str], cursor: str) -> list[Any]:
         read = [field.to_python(value) for field, value in zip(fields, values, strict=True)]
     except (binascii.Error, ValueError, ValidationError, OverflowError) as error:
         raise BadCursor from error
-    if any(value is None or (isinstance(value, dt.datetime) and value.tzinfo is None) for value in read):
+    if any(
+        value is None or (isinstance(value, dt.datetime) and value.tzinfo is None) for value in read
+    ):
         raise BadCursor
     return read

@@ -11,7 +11,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/@+\-]{1,200}$")]
+CODE_PATTERN = r"^[A-Za-z0-9_.:/@+\-]{1,200}$"
+Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
 """A word of a program's vocabulary: a slug, a tool's name, a rule's name, a reason code."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]

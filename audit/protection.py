@@ -1,0 +1,172 @@
+"""Who may do what to the tables, and what is missing where the installation gives only one login.
+
+Migrations run as the owner. The application's login gets ordinary rights on the tables of all apps, so
+that no app has to think of grants, except on the log's own: there it may read, and append through
+`audit_append()`, and nothing else. The sealer's login gets its part of the log and no other table.
+"""
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import sql
+
+APPLICATION: Final = "default"
+OWNER: Final = "owner"
+SEALER: Final = "sealer"
+
+# What the application may do to the log's tables. Exports are ordinary rows and have ordinary rights.
+_APPLICATION_RIGHTS: Final = {
+    "audit_event": "SELECT",
+    "audit_stream": "SELECT",
+    "audit_pending": "SELECT",
+    "audit_subjectkey": "SELECT, INSERT, DELETE",
+    "audit_disclosure": "SELECT, DELETE",
+}
+_SEALER_RIGHTS: Final = {
+    "audit_event": "SELECT",
+    "audit_stream": "SELECT",
+    "audit_pending": "SELECT, DELETE",
+}
+_APPEND: Final = (
+    "audit_append(text, uuid, bytea, bytea, bytea, bytea, text[], text[], uuid[], bytea[])"
+)
+_MAKE_PARTITIONS: Final = "audit_make_partitions(integer)"
+
+
+def grant_after_migrations(*, using: str, **_signal: Any) -> None:
+    """Receiver of post_migrate: bring the grants to what they must be, as the tables' owner."""
+    apply_grants(OWNER if OWNER in settings.DATABASES else using)
+
+
+def apply_grants(using: str = OWNER) -> None:
+    """Grant the application's and the sealer's logins their rights, as the login behind `using`.
+
+    Does nothing for a login that is the owner itself: `missing_protection` speaks of it.
+    """
+    connection = connections[using]
+    owner = _login(connection)
+    application, sealer = _login(connections[APPLICATION]), _login(connections[SEALER])
+    with connection.cursor() as cursor:
+        for statement in _statements(owner, application, sealer):
+            cursor.execute(statement.as_string(connection.connection))
+
+
+def _statements(owner: str, application: str, sealer: str) -> list[sql.Composed]:
+    statements: list[sql.Composed] = []
+    if application != owner:
+        role = sql.Identifier(application)
+        statements += [
+            _compose(template, role)
+            for template in (
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
+                "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
+                "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}",
+            )
+        ]
+        statements += _only(_APPLICATION_RIGHTS, role)
+        # The partitions were among all tables above; each loses its grants again.
+        statements.append(
+            _compose(
+                "SELECT audit_protect_partition(inhrelid::regclass) FROM pg_inherits "
+                "WHERE inhparent = 'audit_event'::regclass"
+            )
+        )
+        statements += [_execute(function, role) for function in (_APPEND, _MAKE_PARTITIONS)]
+    if sealer not in (owner, application):
+        role = sql.Identifier(sealer)
+        statements += [*_only(_SEALER_RIGHTS, role), _execute(_MAKE_PARTITIONS, role)]
+    return statements
+
+
+def _only(rights: dict[str, str], role: sql.Identifier) -> list[sql.Composed]:
+    return [
+        statement
+        for table, granted in rights.items()
+        for statement in (
+            _compose("REVOKE ALL ON {} FROM {}", sql.Identifier(table), role),
+            _compose(f"GRANT {granted} ON {{}} TO {{}}", sql.Identifier(table), role),
+        )
+    ]
+
+
+def _execute(function: str, role: sql.Identifier) -> sql.Composed:
+    return _compose(f"GRANT EXECUTE ON FUNCTION {function} TO {{}}", role)
+
+
+def _compose(template: str, *names: sql.Identifier) -> sql.Composed:
+    return sql.SQL(template).format(*names)  # type: ignore[arg-type]
+
+
+def _login(connection: BaseDatabaseWrapper) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user::text")
+        (login,) = cursor.fetchone()
+    return str(login)
+
+
+_STATE = """
+SELECT pg_has_role(current_user, event.relowner, 'MEMBER'),
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+    has_table_privilege(event.oid, 'UPDATE') OR has_table_privilege(event.oid, 'DELETE')
+        OR has_table_privilege(event.oid, 'TRUNCATE')
+        OR has_table_privilege('audit_stream', 'UPDATE') OR has_table_privilege('audit_stream', 'DELETE'),
+    ARRAY(
+        SELECT guarded.oid::regclass::text || ' (' || needed.name || ')'
+        FROM pg_class AS guarded
+        CROSS JOIN (VALUES ('audit_event_append_only'), ('audit_event_extends_stream'),
+            ('audit_event_never_truncated')) AS needed (name)
+        WHERE (guarded.oid = event.oid
+                OR guarded.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = event.oid))
+            AND NOT EXISTS (
+                SELECT FROM pg_trigger
+                WHERE tgrelid = guarded.oid AND tgname = needed.name AND tgenabled = 'A')
+        ORDER BY 1)
+FROM pg_class AS event WHERE event.oid = 'audit_event'::regclass
+"""
+
+
+def missing_protection() -> list[str]:
+    """What keeps the log less safe than it could be, one sentence each; empty when nothing is missing."""
+    with connections[APPLICATION].cursor() as cursor:
+        cursor.execute(_STATE)
+        owns, superuser, may_change, unguarded = cursor.fetchone()
+    sentences = []
+    if superuser:
+        sentences.append(
+            "The application's database login is a superuser: whoever controls the application can change "
+            "the audit log. Give DATABASE_URL an ordinary login."
+        )
+    elif owns:
+        sentences.append(
+            "The application's database login owns the audit tables: whoever controls the application can "
+            "lift what keeps the log append-only. Set DATABASE_OWNER_URL to a login of its own and run "
+            "the migrations."
+        )
+    elif may_change:
+        sentences.append(
+            "The application's database login may change audit tables: run the migrations, which take that "
+            "right away."
+        )
+    if _same_login(APPLICATION, SEALER):
+        sentences.append(
+            "The application and the sealer share one database login: set DATABASE_SEALER_URL to a login "
+            "of its own."
+        )
+    if unguarded:
+        sentences.append(
+            f"The audit log's triggers are missing or switched off on {', '.join(unguarded)}: events there "
+            "can be changed. Find out who did this, check the log with audit_fsck, and restore the triggers."
+        )
+    return sentences
+
+
+def _same_login(one: str, other: str) -> bool:
+    settings_of = [connections[alias].settings_dict for alias in (one, other)]
+    return (
+        len({(each.get("USER"), each.get("HOST"), str(each.get("PORT"))) for each in settings_of})
+        == 1
+    )
