@@ -1,0 +1,47 @@
+"""Fill in what the environment leaves open from the data directory: addresses and secrets."""
+
+import secrets
+
+from countersign.config import Config
+from countersign.embedded import Layout, ensure_secrets, ensure_services, read_secrets
+from countersign.embedded.secrets import signing_key_path
+
+
+def prepare(config: Config) -> None:
+    """Make sure that what `filled_in` points at exists and answers.
+
+    Makes the secrets of the data directory and starts the embedded services whose addresses the
+    environment does not give; this process then counts as one of their users until it ends.
+    Raises EmbeddedError with a sentence for a person.
+    """
+    layout = Layout(config.data_dir)
+    ensure_secrets(layout)
+    given = {"postgres": config.database_url, "redis": config.redis_url}
+    missing = [service for service, url in given.items() if not url]
+    if missing:
+        ensure_services(layout, missing)
+
+
+def filled_in(config: Config) -> Config:
+    """Return the settings with no address and no secret left open; starts and writes nothing.
+
+    Without `prepare` before it (a type checker reading the settings) the addresses lead nowhere
+    and the secrets are random ones that die with the process.
+    """
+    layout = Layout(config.data_dir)
+    kept = read_secrets(layout)
+    changes: dict[str, object] = {}
+    if not config.redis_url:
+        changes["redis_url"] = layout.redis_url
+    if not config.database_url:
+        changes["database_url"] = layout.database_url("app", kept.app if kept else "")
+        changes["database_owner_url"] = layout.database_url("owner", kept.owner if kept else "")
+        changes["database_sealer_url"] = layout.database_url("sealer", kept.sealer if kept else "")
+    if not config.secret_key:
+        changes["secret_key"] = kept.secret_key if kept else secrets.token_urlsafe(64)
+    if not config.coin_secret:
+        changes["coin_secret"] = kept.coin_secret if kept else secrets.token_urlsafe(48)
+    if not config.signing_key_path:
+        changes["signing_key_path"] = str(signing_key_path(layout))
+    changes["base_url"] = config.address
+    return config.model_copy(update=changes)

@@ -1,0 +1,12 @@
+"""The app that puts the others together."""
+
+from django.apps import AppConfig
+
+
+class CountersignConfig(AppConfig):
+    """Registers the house's management commands and system checks."""
+
+    name = "countersign"
+
+    def ready(self) -> None:
+        from countersign import checks  # noqa: F401, PLC0415  (registers the system checks)

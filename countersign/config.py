@@ -1,0 +1,193 @@
+"""Every setting that the environment may give, typed, in one place.
+
+Read once by `countersign.settings`; the rest of the product sees it as `settings.COUNTERSIGN`.
+A value that does not fit, or a `COUNTERSIGN_*` name that nobody knows, ends the start with a
+sentence instead of being ignored.
+"""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "COUNTERSIGN_"
+Commas = Annotated[tuple[str, ...], NoDecode]
+Seconds = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Workers = Annotated[int, Field(ge=0, le=64)]
+
+
+class ConfigError(Exception):
+    """The environment holds a setting that cannot be used; the text says which and why."""
+
+
+def _plain(name: str) -> AliasChoices:
+    """The setting is read from `name` as it stands, without the product's prefix."""
+    return AliasChoices(name)
+
+
+class Config(BaseSettings):
+    """The settings of one process. An empty text means *not given*.
+
+    Spans are in seconds. `database_url`, `redis_url`, `secret_key` and the two keys are filled in
+    by `countersign.embedded` from the data directory where the environment does not give them.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
+
+    database_url: str = Field("", validation_alias=_plain("DATABASE_URL"), repr=False)
+    database_owner_url: str = Field("", validation_alias=_plain("DATABASE_OWNER_URL"), repr=False)
+    database_sealer_url: str = Field("", validation_alias=_plain("DATABASE_SEALER_URL"), repr=False)
+    redis_url: str = Field("", validation_alias=_plain("REDIS_URL"), repr=False)
+    secret_key: str = Field("", validation_alias=_plain("SECRET_KEY"), repr=False)
+    allowed_hosts: Commas = Field((), validation_alias=_plain("ALLOWED_HOSTS"))
+    openai_base_url: str = Field("", validation_alias=_plain("OPENAI_BASE_URL"))
+    openai_api_key: str = Field("", validation_alias=_plain("OPENAI_API_KEY"), repr=False)
+    openai_model: str = Field("", validation_alias=_plain("OPENAI_MODEL"))
+    port: Port = Field(8000, validation_alias=_plain("PORT"))
+
+    debug: bool = False
+    data_dir: Path = Path(".countersign")
+    apps: Commas = ()
+    demo: bool = False
+    host: str = "127.0.0.1"
+    base_url: str = ""
+    secure: bool | None = None
+    process: Literal["web", "command"] = "command"
+    database_pool: Annotated[int, Field(ge=1, le=100)] = 20
+    email_url: str = Field("", repr=False)
+    email_from: str = "Countersign <countersign@localhost>"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    resume_workers: Workers = 1
+    run_workers: Workers = 1
+    background_workers: Workers = 1
+
+    lease_seconds: Seconds = 30
+    lease_renewal_seconds: Seconds = 10
+    sweep_seconds: Seconds = 1
+    claim_seconds: Seconds = 90
+    sealing_seconds: Seconds = 0.5
+    undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
+    review_hours: Seconds = 24
+    sign_of_life_seconds: Seconds = 15
+    wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
+
+    model_timeout_seconds: Seconds = 60
+    model_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    model_backoff_seconds: Annotated[float, Field(ge=0)] = 1.0
+    model_sleep_seconds: Seconds = 30
+    model_sleeps: Annotated[int, Field(ge=0, le=100)] = 5
+
+    coin_secret: str = Field("", repr=False)
+    signing_key_path: str = ""
+    audit_rate: Rate = 0.0
+    hidden_score_rate: Rate = 0.0
+    threshold: Rate = 0.80
+    threshold_high: Rate = 0.90
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
+    demo_provider_url: str = ""
+
+    @field_validator("allowed_hosts", "apps", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", "database_owner_url", "database_sealer_url")
+    @classmethod
+    def _is_postgresql(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"postgres", "postgresql"}:
+            raise ValueError(
+                "is not a PostgreSQL address; write postgresql://USER:PASSWORD@HOST:5432/NAME"
+            )
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("is not a Redis address; write redis://HOST:6379/0")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _spans_fit(self) -> Self:
+        if self.lease_renewal_seconds >= self.lease_seconds:
+            raise ValueError(
+                "COUNTERSIGN_LEASE_RENEWAL_SECONDS must be shorter than COUNTERSIGN_LEASE_SECONDS"
+            )
+        if not self.database_url and (self.database_owner_url or self.database_sealer_url):
+            raise ValueError(
+                "DATABASE_OWNER_URL and DATABASE_SEALER_URL need DATABASE_URL beside them"
+            )
+        return self
+
+    @property
+    def practice(self) -> bool:
+        """Whether the demo's practice model is served and used instead of a real one."""
+        return self.demo and not self.openai_base_url and not self.openai_api_key
+
+    @property
+    def address(self) -> str:
+        """What links begin with, without a slash at the end."""
+        return (self.base_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def https_only(self) -> bool:
+        """Whether cookies and pages are refused over plain HTTP: yes, outside demo and debug."""
+        if self.secure is not None:
+            return self.secure
+        return not (self.demo or self.debug)
+
+    @property
+    def hosts(self) -> list[str]:
+        """Host names that requests may carry: those given, the public one, this machine's."""
+        public = urlsplit(self.address).hostname or ""
+        return list(dict.fromkeys([*self.allowed_hosts, public, "localhost", "127.0.0.1", "[::1]"]))
+
+
+def known_names() -> frozenset[str]:
+    """Every environment variable that is a setting of the product."""
+    return frozenset(
+        str(field.validation_alias.choices[0])
+        if isinstance(field.validation_alias, AliasChoices)
+        else PREFIX + name.upper()
+        for name, field in Config.model_fields.items()
+    )
+
+
+def load() -> Config:
+    """Read the settings from the environment.
+
+    Raises ConfigError with one line for each setting that cannot be used.
+    """
+    known = known_names()
+    complaints = []
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            complaints.append(f"{name} is not a setting of Countersign{hint}")
+    try:
+        config = Config()
+    except ValidationError as error:
+        for problem in error.errors():
+            where = str(problem["loc"][0]) if problem["loc"] else ""
+            name = where if where in known else (PREFIX + where.upper() if where else "")
+            complaints.append(f"{name} {problem['msg'].removeprefix('Value error, ')}".strip())
+    if complaints:
+        raise ConfigError("\n".join(complaints))
+    return config

@@ -1,0 +1,37 @@
+"""A few counts in the text format that Prometheus reads."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.apps import apps
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def metrics(_request: HttpRequest) -> HttpResponse:
+    """Return runs and approval requests by state. Counts only: no names, no content."""
+    lines = [
+        *_gauge("countersign_runs", "Runs by state.", _by_state("agents", "Run")),
+        *_gauge(
+            "countersign_requests",
+            "Approval requests by state.",
+            _by_state("approvals", "ApprovalRequest"),
+        ),
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type=CONTENT_TYPE)
+
+
+def _by_state(app: str, model: str) -> Counter[str]:
+    if not apps.is_installed(app):
+        return Counter()
+    rows = apps.get_model(app, model)._default_manager.values("state").annotate(n=Count("pk"))
+    return Counter({row["state"]: row["n"] for row in rows.order_by("state")})
+
+
+def _gauge(name: str, meaning: str, values: Counter[str]) -> Iterable[str]:
+    yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} gauge"
+    for state, number in values.items():
+        yield f'{name}{{state="{state}"}} {number}'

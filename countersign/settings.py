@@ -1,0 +1,191 @@
+"""Django's settings, composed from the typed configuration. Importing them starts nothing."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from countersign.addresses import filled_in
+from countersign.config import load
+from countersign.databases import databases
+from countersign.logs import logging_settings
+from countersign.mail import mail
+from countersign.redis import with_timeouts
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+COUNTERSIGN = filled_in(load())
+
+DEBUG = COUNTERSIGN.debug
+SECRET_KEY = COUNTERSIGN.secret_key
+ALLOWED_HOSTS = COUNTERSIGN.hosts
+CSRF_TRUSTED_ORIGINS = [COUNTERSIGN.address]
+ROOT_URLCONF = "countersign.urls"
+ASGI_APPLICATION = "countersign.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "axes",
+    "channels",
+    "csp",
+    "django_htmx",
+    "django_rq",
+    "audit",
+    "accounts",
+    "approvals",
+    "agents",
+    *(["demo"] if COUNTERSIGN.demo else []),
+    *COUNTERSIGN.apps,
+    "countersign",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.CallerMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["approvals.templatetags.interface"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "countersign.context_processors.shell",
+                "countersign.context_processors.shell",
+            ],
+            "builtins": ["approvals.templatetags.interface"],
+        },
+    }
+]
+
+# -- data -----------------------------------------------------------------------------------------
+
+DATABASES = databases(COUNTERSIGN)
+REDIS_URL = with_timeouts(COUNTERSIGN.redis_url)
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": -1}
+    for name in ("resumes", "runs", "background")
+}
+RQ = {"WORKER_CLASS": "agents.worker.AdvancingWorker", "COMMIT_MODE": "auto"}
+RQ_SHOW_ADMIN_LINK = False
+# Hints reach sockets from one Redis subscription for each web process; a channel layer would add a
+# subscription and an unbounded queue for each socket.
+CHANNEL_LAYERS: dict[str, dict[str, object]] = {}
+DATA_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
+FILE_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
+
+# -- language and time ----------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en-gb"
+USE_I18N = True
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- static files: served as they lie there, nothing is built or collected --------------------------
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": COUNTERSIGN.data_dir / "files"},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# -- sign-in --------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+# -- what browsers may do -------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = COUNTERSIGN.https_only
+CSRF_COOKIE_SECURE = COUNTERSIGN.https_only
+SECURE_SSL_REDIRECT = COUNTERSIGN.https_only
+# Probes come from the machine itself and over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if COUNTERSIGN.https_only else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = COUNTERSIGN.https_only
+SECURE_HSTS_PRELOAD = COUNTERSIGN.https_only
+
+# -- mail and logs --------------------------------------------------------------------------------
+
+DEFAULT_FROM_EMAIL = COUNTERSIGN.email_from
+SERVER_EMAIL = COUNTERSIGN.email_from
+MAIL = mail(COUNTERSIGN)
+EMAIL_BACKEND = MAIL.backend
+EMAIL_FILE_PATH = MAIL.folder
+EMAIL_HOST = MAIL.host
+EMAIL_PORT = MAIL.port
+EMAIL_HOST_USER = MAIL.user
+EMAIL_HOST_PASSWORD = MAIL.password
+EMAIL_USE_TLS = MAIL.tls
+EMAIL_USE_SSL = MAIL.ssl
+EMAIL_TIMEOUT = 10
+LOGGING = logging_settings(COUNTERSIGN.log_level)

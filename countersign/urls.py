@@ -1,0 +1,26 @@
+"""Every address of the product."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from countersign import health, metrics
+from countersign.api import api
+from countersign.appearance import set_theme
+
+urlpatterns = [
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("theme", set_theme, name="theme"),
+    path("api/v1/", api.urls),
+    path("accounts/", include("allauth.urls")),
+    path("django-admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("audit.urls")),
+    path("", include("approvals.urls")),
+    path("", include("agents.urls")),
+    *([path("", include("demo.urls"))] if settings.COUNTERSIGN.demo else []),
+]
+
+handler403 = "countersign.views.forbidden"

@@ -1,0 +1,31 @@
+"""Pages of the house itself: what is shown when somebody may not."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+MOST_NAMES = 5
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Say what is missing and name people who can give it or do it instead."""
+    return render(
+        request,
+        "403.html",
+        {"reason": str(exception or "") or None, "who": _who_can_help()},
+        status=403,
+    )
+
+
+def _who_can_help() -> str:
+    people = (
+        get_user_model()
+        .objects.filter(is_active=True, groups__permissions__codename="manage_people")
+        .distinct()
+        .order_by("username")[:MOST_NAMES]
+    )
+    names = [person.get_username() for person in people]
+    if not names:
+        return ""
+    return f"These people can give you the right: {', '.join(names)}."
