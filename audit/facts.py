@@ -235,6 +235,12 @@ class GroupFacts(Facts):
     group: Code
 
 
+class ReviewGroupFacts(Facts):
+    """A review group by its slug."""
+
+    group: Code
+
+
 class TokenFacts(Facts):
     """An API token by id, and what it may do."""
 
@@ -319,6 +325,7 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "signout": SessionFacts,
     "person.created": PersonFacts,
     "role.changed": PersonFacts,
+    "group.created": ReviewGroupFacts,
     "group.joined": GroupFacts,
     "group.left": GroupFacts,
     "token.created": TokenFacts,

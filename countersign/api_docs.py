@@ -95,8 +95,7 @@ def _operation(
         "body": list(_fields(_resolved(body.get("schema", {}), schemas), schemas)),
         "answers": [
             {
-                "status": status,
-                "description": answer["description"],
+                "label": f"{status} {answer['description']}",
                 "fields": list(_fields(_answer_schema(answer, schemas), schemas)),
             }
             for status, answer in operation["responses"].items()

@@ -19,12 +19,15 @@ pages = get_asgi_application()
 # These read models, which exist only once Django is set up.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 
+from django.conf import settings  # noqa: E402
+
 from approvals.routing import websocket_urlpatterns  # noqa: E402
+from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.static import StaticFiles  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(pages),
+        "http": StaticFiles(BodyLimit(pages, max_bytes=settings.COUNTERSIGN.max_body_bytes)),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

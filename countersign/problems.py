@@ -7,15 +7,16 @@ was rolled back.
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.http import HttpResponse
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.middleware import API
 from accounts.problems import CONTENT_TYPE, problem
+from audit.errors import Forbidden, Refusal
 from audit.services.refusals import record_refusal
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+
+    from accounts.callers import Caller
 
 log = logging.getLogger(__name__)
 
@@ -51,26 +54,32 @@ class ProblemMiddleware:
     def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
         if self.is_async:
             return self._answer_async(request)
-        response = self.get_response(request)
-        assert isinstance(response, HttpResponse) or not hasattr(response, "__await__")
-        if request.path.startswith(API):
-            response = as_problem(request, response)  # type: ignore[arg-type]
-            if was_refused(response):
-                record_refused_access(request, response)
+        response = as_problem(request, cast("HttpResponseBase", self.get_response(request)))
+        if was_refused(request, response):
+            record_refused_access(request, response)
         return response
 
     async def _answer_async(self, request: "HttpRequest") -> "HttpResponseBase":
-        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
-        if request.path.startswith(API):
-            response = as_problem(request, response)
-            if was_refused(response):
-                await sync_to_async(record_refused_access)(request, response)
+        answer = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+        response = as_problem(request, answer)
+        if was_refused(request, response):
+            await sync_to_async(record_refused_access)(request, response)
         return response
+
+    @staticmethod
+    def process_exception(request: "HttpRequest", exception: Exception) -> None:
+        """A page refused: the 403 page that comes of it does not carry the exception."""
+        if isinstance(exception, PermissionDenied):
+            request.permission_denied = True  # type: ignore[attr-defined]
 
 
 def as_problem(request: "HttpRequest", response: "HttpResponseBase") -> "HttpResponseBase":
     """The response itself, or a problem document in place of an error of another kind."""
-    if response.status_code < HTTPStatus.BAD_REQUEST or response["Content-Type"] == CONTENT_TYPE:
+    if (
+        not request.path.startswith(API)
+        or response.status_code < HTTPStatus.BAD_REQUEST
+        or response.get("Content-Type") == CONTENT_TYPE
+    ):
         return response
     status = HTTPStatus(response.status_code)
     document = problem(
@@ -85,20 +94,31 @@ def as_problem(request: "HttpRequest", response: "HttpResponseBase") -> "HttpRes
     return document
 
 
-def was_refused(response: "HttpResponseBase") -> bool:
-    return isinstance(getattr(response, "refusal", None), PermissionMissing | ScopeMissing)
+def was_refused(request: "HttpRequest", response: "HttpResponseBase") -> bool:
+    """A known caller asked for what their account or token does not carry."""
+    return getattr(request, "caller", None) is not None and (
+        hasattr(request, "permission_denied")
+        or isinstance(_refusal(response), PermissionMissing | ScopeMissing)
+    )
 
 
 def record_refused_access(request: "HttpRequest", response: "HttpResponseBase") -> None:
-    """An event for a known caller who asked for what their account or token does not carry."""
-    caller = request.caller  # type: ignore[attr-defined]
-    refusal = response.refusal  # type: ignore[attr-defined]
+    """Write the event. A log that cannot be written does not turn a refusal into something else."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    refusal = _refusal(response) or Forbidden("This page needs a permission.")
+    match = request.resolver_match
     try:
         record_refusal(
             refusal=refusal,
             type="access.refused",
             actor=caller.actor,
             stream=f"person:{caller.user.pk}",
+            facts={"door": match.view_name if match else None, "method": request.method}
+            | refusal.params,
         )
     except DatabaseError:
         log.exception("a refused access could not be recorded")
+
+
+def _refusal(response: "HttpResponseBase") -> Refusal | None:
+    return getattr(response, "refusal", None)

@@ -14,7 +14,6 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("theme", set_theme, name="theme"),
     path("api/v1/", api.urls),
-    path("accounts/", include("allauth.urls")),
     path("django-admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("audit.urls")),

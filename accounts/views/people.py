@@ -1,6 +1,7 @@
 """People, their roles and review groups, and who can decide what."""
 
 from typing import Final
+from urllib.parse import urlencode
 
 from audit.paging import page
 from django.contrib import messages
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -48,7 +50,8 @@ def people(request: HttpRequest) -> HttpResponse:
         "accounts/people.html",
         {
             "people": [(person, _role_titles(person)) for person in shown.items],
-            "next_cursor": shown.next_cursor,
+            "next_url": _list_url(query, shown.next_cursor) if shown.next_cursor else None,
+            "first_url": _list_url(query, None) if request.GET.get("cursor") else None,
             "query": query,
             "by_group": deciders_by_group(),
             "by_permission": holders_by_permission(),
@@ -148,6 +151,10 @@ def _give_access(person: User, form: AccessForm, caller: Caller) -> None:
 def _invitation(request: HttpRequest, person: User) -> HttpResponse:
     link = invitation_url(person, request)
     return render(request, "accounts/invitation.html", {"person": person, "link": link})
+
+
+def _list_url(query: str, cursor: str | None) -> str:
+    return f"{reverse('people')}?{urlencode({'q': query, 'cursor': cursor or ''})}"
 
 
 def _role_titles(person: User) -> list[str]:
