@@ -94,6 +94,7 @@ class Config(BaseSettings):
     threshold_high: Rate = 0.90
     max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
     demo_provider_url: str = ""
+    demo_password: str = Field("", repr=False)
 
     @field_validator("allowed_hosts", "apps", mode="before")
     @classmethod

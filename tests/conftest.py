@@ -1,0 +1,68 @@
+"""The fixtures of every test. Servers start, and Django is set up, while this file is imported."""
+
+from collections.abc import Iterator
+
+from tests.harness.environment import TestProcess, set_up
+
+PROCESS: TestProcess = set_up()
+
+import pytest  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.test import TransactionTestCase  # noqa: E402
+from pytest_django import DjangoDbBlocker  # noqa: E402
+from redis import Redis  # noqa: E402
+
+from tests.harness.people import (  # noqa: E402, F401
+    admin,
+    auditor,
+    finance,
+    login,
+    operator,
+    outsider,
+    reviewer,
+    second_admin,
+    second_reviewer,
+    support,
+)
+
+
+def pytest_unconfigure() -> None:
+    PROCESS.close()
+
+
+@pytest.fixture(scope="session")
+def test_process() -> TestProcess:
+    """The servers of this test process."""
+    return PROCESS
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Give this process its database: a clone of the migrated template.
+
+    Tests that commit get a fresh clone afterwards. Emptying the tables would have to lift the
+    audit log's triggers, and would take away what the migrations put there.
+    """
+    PROCESS.cluster.clone(PROCESS.database)
+
+    def start_over(_test: TransactionTestCase) -> None:
+        connections.close_all()
+        PROCESS.cluster.clone(PROCESS.database)
+        with Redis.from_url(PROCESS.redis_url) as client:
+            client.flushall()
+
+    TransactionTestCase._fixture_teardown = start_over  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def redis_client() -> Iterator[Redis]:
+    """A client of this process's Redis, which is emptied after the test."""
+    with Redis.from_url(PROCESS.redis_url) as client:
+        yield client
+        client.flushall()
+
+
+@pytest.fixture
+def superuser_url() -> str:
+    """This process's database as the cluster's superuser: for attacks, and for nothing else."""
+    return PROCESS.cluster.superuser_url(PROCESS.database)

@@ -1,0 +1,92 @@
+"""Settings from the environment: typed, and refused aloud."""
+
+from pathlib import Path
+
+import pytest
+
+from countersign.config import Config, ConfigError, load
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_SEALER_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("COUNTERSIGN_DEMO", "COUNTERSIGN_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_misspelt_setting_is_refused_with_the_right_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_UNDO_SECOND", "3")
+    with pytest.raises(ConfigError, match="did you mean COUNTERSIGN_UNDO_SECONDS"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DATABASE_URL", "mysql://host/name", "DATABASE_URL is not a PostgreSQL address"),
+        ("REDIS_URL", "amqp://host", "REDIS_URL is not a Redis address"),
+        ("PORT", "eighty", "PORT"),
+        ("PORT", "70000", "PORT"),
+        ("COUNTERSIGN_AUDIT_RATE", "2", "COUNTERSIGN_AUDIT_RATE"),
+        ("COUNTERSIGN_LEASE_SECONDS", "5", "COUNTERSIGN_LEASE_RENEWAL_SECONDS must be shorter"),
+        ("COUNTERSIGN_DEMO", "perhaps", "COUNTERSIGN_DEMO"),
+        ("DATABASE_OWNER_URL", "postgresql://o@h/n", "need DATABASE_URL beside them"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=sentence):
+        load()
+
+
+def test_every_complaint_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eighty")
+    monkeypatch.setenv("COUNTERSIGN_THRESHOLD", "high")
+    with pytest.raises(ConfigError) as refusal:
+        load()
+    assert len(str(refusal.value).splitlines()) == 2
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "one.example, two.example")
+    assert load().allowed_hosts == ("one.example", "two.example")
+
+
+def test_an_empty_variable_counts_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+    assert load().openai_base_url == ""
+    assert load().port == 8000
+
+
+def test_a_named_model_ends_practice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_DEMO", "1")
+    assert load().practice
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    assert not load().practice
+
+
+def test_without_the_demo_nothing_is_practised() -> None:
+    assert not load().practice
+
+
+def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "never-print-me")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:never-print-me@h/n")
+    monkeypatch.setenv("OPENAI_API_KEY", "never-print-me")
+    assert "never-print-me" not in repr(load())
+
+
+def test_outside_demo_and_debug_https_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().https_only
+    monkeypatch.setenv("COUNTERSIGN_SECURE", "0")
+    assert not load().https_only
+
+
+def test_the_data_directory_does_not_move_with_the_working_directory(tmp_path: Path) -> None:
+    assert Config(data_dir=Path("relative")).data_dir.is_absolute()
