@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from countersign.addresses import filled_in
@@ -10,6 +11,9 @@ from countersign.databases import databases
 from countersign.logs import logging_settings
 from countersign.mail import mail
 from countersign.redis import with_timeouts
+
+# Lets typed code write ModelAdmin[Run] and the like, which Django itself does not take.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 COUNTERSIGN = filled_in(load())

@@ -1,0 +1,82 @@
+"""`manage.py scheduler`: what is due is done, also when every hint was lost. Several may run."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import close_old_connections
+from redis import Redis
+from redis.exceptions import RedisError
+
+from agents.sweep import sweep_once
+from approvals.services.sweep import sweep
+from countersign.liveness import forget_scheduler, show_scheduler
+from countersign.redis import connect
+
+log = structlog.get_logger(__name__)
+
+TASKS: dict[str, Callable[[], object]] = {"runs": sweep_once, "requests": sweep}
+
+
+class Command(BaseCommand):
+    """Sweeps every COUNTERSIGN_SWEEP_SECONDS until SIGTERM or SIGINT."""
+
+    help = "Wakes forgotten runs, ends leases and deadlines. Safe to run several times at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--once", action="store_true", help="sweep once and end")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        stopping = threading.Event()
+        if options["once"]:
+            stopping.set()
+        else:
+            _end_on_signals(stopping)
+        identity = f"{socket.gethostname()}:{os.getpid()}"
+        with connect(settings.COUNTERSIGN.redis_url) as redis:
+            while True:
+                _sweep_all()
+                _show(redis, identity)
+                if stopping.wait(settings.COUNTERSIGN.sweep_seconds):
+                    break
+            _forget(redis, identity)
+
+
+def _sweep_all() -> None:
+    close_old_connections()
+    for name, task in TASKS.items():
+        try:
+            task()
+        except Exception:
+            # One sweep that fails must not keep the others from their work.
+            log.exception("sweep_failed", sweep=name)
+    close_old_connections()
+
+
+def _show(redis: Redis, identity: str) -> None:
+    try:
+        show_scheduler(redis, identity)
+    except RedisError as error:
+        log.warning("sign_of_life_lost", error=type(error).__name__)
+
+
+def _forget(redis: Redis, identity: str) -> None:
+    try:
+        forget_scheduler(redis, identity)
+    except RedisError as error:
+        log.info("sign_of_life_left", error=type(error).__name__)
+
+
+def _end_on_signals(stopping: threading.Event) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)

@@ -1,0 +1,68 @@
+"""The processes that make up a running product: what each is called and how it is started."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from countersign.config import Config
+
+PROJECT = Path(__file__).resolve().parent.parent
+GRACE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process: its name for people and logs, and its command line."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def programs(config: Config) -> list[Program]:
+    """Everything that a machine runs by itself. Pools of no workers are left out."""
+    return [*_provider(config), _web(config), *_pools(config), _manage("scheduler", "scheduler")]
+
+
+def _web(config: Config) -> Program:
+    return Program(
+        "web",
+        (
+            *(sys.executable, "-m", "uvicorn", "countersign.asgi:application"),
+            *("--host", config.host, "--port", str(config.port)),
+            *("--lifespan", "off", "--log-level", "warning", "--no-access-log"),
+            # Open sockets would otherwise hold the end of the process for ever.
+            *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
+        ),
+    )
+
+
+def _pools(config: Config) -> Iterator[Program]:
+    sizes = {
+        "resumes": config.resume_workers,
+        "runs": config.run_workers,
+        "background": config.background_workers,
+    }
+    for queue, size in sizes.items():
+        if size:
+            yield _manage(queue, "rqworker-pool", queue, "--num-workers", str(size))
+
+
+def _provider(config: Config) -> Iterator[Program]:
+    """The demo's payment provider, where the demo is to have one of its own on this machine."""
+    if not config.demo or not config.demo_provider_url:
+        return
+    address = urlsplit(config.demo_provider_url)
+    data = config.data_dir / "provider"
+    yield Program(
+        "payment provider",
+        (
+            *(sys.executable, "-m", "demo.provider"),
+            *("--port", str(address.port), "--data", str(data)),
+        ),
+    )
+
+
+def _manage(name: str, *arguments: str) -> Program:
+    return Program(name, (sys.executable, str(PROJECT / "manage.py"), *arguments))
