@@ -1,0 +1,1 @@
+"""Hosted agents: what is to happen, and whether it did."""

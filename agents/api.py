@@ -1,0 +1,243 @@
+"""Runs and agents over REST: translate, one domain call, translate back."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Annotated, Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest
+from ninja import Query, Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from accounts.callers import Caller
+from accounts.doors import signed_in
+from agents.errors import UnknownAgent, UnknownRun
+from agents.models import HostedAgent, Run, Step
+from agents.representations import (
+    agent_as_json,
+    hidden_replies,
+    run_as_json,
+    step_as_json,
+    waiting_on,
+)
+from agents.services.control import cancel_run, pause_run, resume_run
+from agents.services.operate_agent import activate_version, disable_agent, enable_agent
+from agents.services.start_run import start_run
+from agents.states import ENDED, RunState
+from audit.paging import page
+
+router = Router()
+
+LONGEST_WAIT_SECONDS = 60
+LOOK_EVERY_SECONDS = 0.25
+
+
+class Body(Schema):
+    """Base of request bodies: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StartIn(Body):
+    """A run to start. The same key of the same person gives the first run again."""
+
+    agent: Annotated[str, Field(max_length=63)]
+    input: Any
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class ReasonIn(Body):
+    """Why, for the log."""
+
+    reason: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class RunList(Schema):
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class StepList(Schema):
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class AgentList(Schema):
+    items: list[dict[str, Any]]
+
+
+def _visible(caller: Caller, run_id: UUID) -> Run:
+    caller.require(None, scope="read")
+    rows = Run.objects.visible_to(caller.user).select_related("agent", "agent_version", "initiator")
+    run = rows.filter(pk=run_id).first()
+    if run is None:
+        raise UnknownRun
+    return run
+
+
+def _shown(run: Run) -> dict[str, Any]:
+    return run_as_json(run, waiting_on([run]).get(run.pk, ()))
+
+
+@router.post(
+    "runs",
+    response={201: dict[str, Any], 200: dict[str, Any]},
+    tags=["runs"],
+    summary="Start a run",
+)
+def create_run(request: HttpRequest, body: StartIn) -> Status[dict[str, Any]]:
+    """201 with the new run; 200 with the first one when the idempotency key was used before."""
+    caller = signed_in(request)
+    run, new = start_run(
+        agent=body.agent, input=body.input, caller=caller, idempotency_key=body.idempotency_key
+    )
+    return Status(
+        201 if new else 200,
+        _shown(Run.objects.select_related("agent", "agent_version", "initiator").get(pk=run.pk)),
+    )
+
+
+@router.get("runs", response=RunList, tags=["runs"], summary="List runs")
+def list_runs(
+    request: HttpRequest,
+    state: RunState | None = None,
+    agent: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> dict[str, Any]:
+    """Newest first, those that the caller may see."""
+    caller = signed_in(request)
+    caller.require(None, scope="read")
+    rows = Run.objects.visible_to(caller.user).select_related("agent", "agent_version", "initiator")
+    if state is not None:
+        rows = rows.filter(state=state)
+    if agent is not None:
+        rows = rows.filter(agent__slug=agent)
+    found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
+    waits = waiting_on(found.items)
+    return {
+        "items": [run_as_json(run, waits.get(run.pk, ())) for run in found.items],
+        "next_cursor": found.next_cursor,
+    }
+
+
+@router.get("runs/{uuid:run_id}", response=dict[str, Any], tags=["runs"], summary="One run")
+async def read_run(
+    request: HttpRequest,
+    run_id: UUID,
+    wait: Annotated[float, Query(ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
+) -> dict[str, Any]:
+    """The run now; with `wait` (seconds), once its state changes or the time is up."""
+    caller = await sync_to_async(signed_in)(request)
+    run = await sync_to_async(_visible)(caller, run_id)
+    before, ends = run.state, monotonic() + wait
+    while run.state == before and run.state not in ENDED and monotonic() < ends:
+        await asyncio.sleep(min(LOOK_EVERY_SECONDS, max(0.0, ends - monotonic())))
+        run = await sync_to_async(_visible)(caller, run_id)
+    return await sync_to_async(_shown)(run)
+
+
+@router.get("runs/{uuid:run_id}/steps", response=StepList, tags=["runs"], summary="Its journal")
+def list_steps(
+    request: HttpRequest, run_id: UUID, cursor: str | None = None, limit: int = 100
+) -> dict[str, Any]:
+    """The steps in order, with raw requests and responses."""
+    run = _visible(signed_in(request), run_id)
+    rows = Step.objects.filter(run=run)
+    found = page(rows, order=("seq",), cursor=cursor, limit=limit)
+    hidden = hidden_replies(list(rows.in_order()))
+    return {
+        "items": [step_as_json(step, hidden=hidden) for step in found.items],
+        "next_cursor": found.next_cursor,
+    }
+
+
+@router.post(
+    "runs/{uuid:run_id}/cancel", response=dict[str, Any], tags=["runs"], summary="Cancel it"
+)
+def post_cancel(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None) -> dict[str, Any]:
+    """At once when parked, at the next safe point when at work."""
+    reason = body.reason if body else ""
+    cancel_run(run_id=run_id, reason=reason, caller=signed_in(request))
+    return _shown(_visible(signed_in(request), run_id))
+
+
+@router.post("runs/{uuid:run_id}/pause", response=dict[str, Any], tags=["runs"], summary="Pause it")
+def post_pause(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None) -> dict[str, Any]:
+    """Decisions still land; no worker takes the run up."""
+    reason = body.reason if body else ""
+    pause_run(run_id=run_id, reason=reason, caller=signed_in(request))
+    return _shown(_visible(signed_in(request), run_id))
+
+
+@router.post(
+    "runs/{uuid:run_id}/resume", response=dict[str, Any], tags=["runs"], summary="Resume it"
+)
+def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
+    """Let workers take the run up again."""
+    resume_run(run_id=run_id, caller=signed_in(request))
+    return _shown(_visible(signed_in(request), run_id))
+
+
+def _agent(caller: Caller, slug: str) -> HostedAgent:
+    caller.require(None, scope="read")
+    rows = HostedAgent.objects.visible_to(caller.user).select_related(
+        "owner_group", "active_version"
+    )
+    hosted = rows.filter(slug=slug).first()
+    if hosted is None:
+        raise UnknownAgent(slug)
+    return hosted
+
+
+@router.get("agents", response=AgentList, tags=["agents"], summary="List agents")
+def list_agents(request: HttpRequest) -> dict[str, Any]:
+    """Every hosted agent that the caller may know of."""
+    caller = signed_in(request)
+    caller.require(None, scope="read")
+    rows = HostedAgent.objects.visible_to(caller.user).select_related(
+        "owner_group", "active_version"
+    )
+    return {"items": [agent_as_json(hosted) for hosted in rows.order_by("slug")]}
+
+
+@router.get("agents/{slug}", response=dict[str, Any], tags=["agents"], summary="One agent")
+def read_agent(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Tools with risk and effects, versions, and examples to start a run with."""
+    return agent_as_json(_agent(signed_in(request), slug))
+
+
+@router.post(
+    "agents/{slug}/disable", response=dict[str, Any], tags=["agents"], summary="Switch it off"
+)
+def post_disable(request: HttpRequest, slug: str, body: ReasonIn | None = None) -> dict[str, Any]:
+    """Nothing new starts, nothing dispatches; parked requests stay decidable."""
+    caller = signed_in(request)
+    disable_agent(slug=slug, reason=body.reason if body else "", caller=caller)
+    return agent_as_json(_agent(caller, slug))
+
+
+@router.post(
+    "agents/{slug}/enable", response=dict[str, Any], tags=["agents"], summary="Switch it on"
+)
+def post_enable(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Ready runs go on with the next sweep."""
+    caller = signed_in(request)
+    enable_agent(slug=slug, caller=caller)
+    return agent_as_json(_agent(caller, slug))
+
+
+@router.post(
+    "agents/{slug}/versions/{digest}/activate",
+    response=dict[str, Any],
+    tags=["agents"],
+    summary="Activate a version",
+)
+def post_activate(request: HttpRequest, slug: str, digest: str) -> dict[str, Any]:
+    """New runs use it; its owner group or an admin may say so."""
+    caller = signed_in(request)
+    activate_version(slug=slug, digest=digest, caller=caller)
+    return agent_as_json(_agent(caller, slug))

@@ -1,0 +1,17 @@
+"""The agents app: finds declared agents and fills in what approvals asks of runs."""
+
+from django.apps import AppConfig
+
+
+class AgentsConfig(AppConfig):
+    name = "agents"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Models may be imported only once the app registry is filled.
+        from agents import checks, receivers, registry  # noqa: F401
+        from agents.subject import HostedRuns
+        from approvals import ports
+
+        registry.discover()
+        ports.install(HostedRuns())

@@ -1,0 +1,40 @@
+"""What an author of agents imports: `from agents.authoring import Agent, tool, …`.
+
+Declare agents in `agents.py` of any installed Django app; they are found by autodiscovery.
+`ask_human`, `abstain` and `final_answer` are offered to every agent without being listed.
+"""
+
+from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
+from agents.tools import (
+    DefinitionError,
+    EffectClass,
+    Retryable,
+    Terminal,
+    Tool,
+    ToolContext,
+    Trust,
+    tool,
+)
+from approvals.schemas import Fact, Preview
+from approvals.vocabulary import Effect, Risk
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "Budget",
+    "Category",
+    "DefinitionError",
+    "Effect",
+    "EffectClass",
+    "Example",
+    "Fact",
+    "Preview",
+    "Retryable",
+    "Risk",
+    "Terminal",
+    "TextInput",
+    "Tool",
+    "ToolContext",
+    "Trust",
+    "tool",
+]

@@ -1,0 +1,105 @@
+"""Tools that every agent is offered, and the schemas through which a model sees tools at all. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.definitions import Agent
+
+ASK_HUMAN = "ask_human"
+ABSTAIN = "abstain"
+FINAL_ANSWER = "final_answer"
+
+JUDGEMENT: dict[str, Any] = {
+    "confidence": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "How sure you are that this call is right, from 0 to 1. Be honest; below a threshold a person looks.",
+    },
+    "rationale": {
+        "type": "string",
+        "description": "One or two sentences: why this call, and what speaks against it.",
+    },
+}
+"""Fields that every offered tool carries besides its own; they are taken off before the tool runs."""
+
+
+class Question(BaseModel):
+    """What `ask_human` takes: a question with the type of its answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    question: str = Field(
+        min_length=1, max_length=2_000, description="The question, complete in itself"
+    )
+    answer_type: Literal["text", "number", "yes_no", "choice"] = "text"
+    choices: list[str] = Field(
+        default_factory=list, max_length=20, description="For answer_type choice"
+    )
+
+
+class Abstention(BaseModel):
+    """What `abstain` takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    reason: str = Field(
+        min_length=1, max_length=2_000, description="Why you cannot do or know this"
+    )
+
+
+def offered_tools(agent: Agent) -> list[dict[str, Any]]:
+    """The `tools` list of a chat-completions request: the agent's own and the built-in ones."""
+    own = [_offer(tool.name, tool.description, tool.schema(), judged=True) for tool in agent.tools]
+    return [
+        *own,
+        _offer(
+            ASK_HUMAN,
+            "Ask a person when something is missing that no tool can tell you. The run waits for the answer.",
+            Question.model_json_schema(),
+            judged=False,
+        ),
+        _offer(
+            ABSTAIN,
+            "End the run by saying that you do not know or cannot do this.",
+            Abstention.model_json_schema(),
+            judged=False,
+        ),
+        _offer(
+            FINAL_ANSWER,
+            "Give the final answer and end the run. List the ids of the tool calls that it relies on.",
+            final_schema(agent.output),
+            judged=False,
+        ),
+    ]
+
+
+def final_schema(output: type[BaseModel]) -> dict[str, Any]:
+    """The output model's schema with `relies_on`, the ids of the calls that the answer relies on."""
+    schema = output.model_json_schema()
+    properties = dict(schema.get("properties", {}))
+    properties["relies_on"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Ids of the tool calls whose results this answer relies on.",
+    }
+    return {
+        **schema,
+        "properties": properties,
+        "required": [*schema.get("required", []), "relies_on"],
+    }
+
+
+def _offer(name: str, description: str, schema: dict[str, Any], *, judged: bool) -> dict[str, Any]:
+    parameters = dict(schema)
+    parameters.pop("title", None)
+    parameters.setdefault("type", "object")
+    parameters["additionalProperties"] = False
+    if judged:
+        parameters["properties"] = {**parameters.get("properties", {}), **JUDGEMENT}
+        parameters["required"] = [*parameters.get("required", []), *JUDGEMENT]
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": parameters},
+    }

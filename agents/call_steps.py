@@ -1,0 +1,159 @@
+"""The calls of a reply: allowed ones run first, reviewed ones wait, each settles by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from agents.definitions import Agent
+from agents.effects import Effects
+from agents.execution import call_tool
+from agents.gating import Subject
+from agents.journal import CALL_KINDS, Journal
+from agents.models import Run, Step
+from agents.openings import for_action, for_question
+from agents.services.claim import Lease
+from agents.services.end import succeed
+from agents.services.park import Ask, park
+from agents.services.record_reply import needs_person
+from agents.services.settle import settle_answered, settle_read, settle_refused
+from agents.states import Outcome, StepKind, StepState
+from audit.clock import database_now
+from audit.errors import Refusal
+
+TOLD = {
+    "rejected": "A person rejected this call. It did not run. Do not propose it again.",
+    "sent_back": "A person sent this call back. It did not run. Mind the feedback; you may propose again.",
+    "expired": "Nobody decided in time, which counts as rejected. The call did not run.",
+    "lapsed": "The approval was not used in time. The call did not run; you may propose it again.",
+    "cancelled": "The request was withdrawn. The call did not run.",
+}
+
+
+@dataclass(frozen=True)
+class CallSteps:
+    """The open calls of the newest reply of a run."""
+
+    lease: Lease
+    run: Run
+    agent: Agent
+    journal: Journal
+
+    @cached_property
+    def open(self) -> list[Step]:
+        return [step for step in self.journal.unsettled if step.kind in CALL_KINDS]
+
+    @property
+    def any_open(self) -> bool:
+        return bool(self.open)
+
+    @property
+    def only_ending(self) -> bool:
+        """Whether nothing is left of the reply but its end."""
+        return bool(self.open) and all(
+            step.kind in (StepKind.FINAL, StepKind.ABSTAIN) for step in self.open
+        )
+
+    def advance(self) -> bool:
+        """Do the next thing with these calls; True when the run goes on now."""
+        now = database_now()
+        effects = Effects(self.lease, self.run, self.agent, self.journal)
+        for step in self.open:
+            if step.state == StepState.DISPATCHED and effects.unsettled(step):
+                return effects.recover(step)
+        for step in self.open:
+            if (
+                step.state == StepState.PROPOSED
+                and step.kind == StepKind.TOOL
+                and not needs_person(step)
+            ):
+                return self._execute(step, effects, now)
+        for step in self.open:
+            if step.state == StepState.WAITING and _is_ready(step, now):
+                return self._resolved(step, effects, now)
+        asks = [self._ask(step, now) for step in self.open if _asks(step)]
+        if asks or any(
+            step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open
+        ):
+            park(self.lease, asks)
+            return False
+        return self._finish(self.open[0])
+
+    def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
+        tool = self.agent.tool(step.name)
+        if tool is None:
+            settle_refused(
+                self.lease,
+                step,
+                status="failed",
+                code="tool_gone",
+                message="This tool is not installed any more.",
+            )
+        elif tool.consequential:
+            return effects.carry_out(step, tool)
+        else:
+            ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
+            settle_read(
+                self.lease, step, tool, call_tool(tool, ctx, tool.parse(step.arguments or {}))
+            )
+        return True
+
+    def _resolved(self, step: Step, effects: Effects, now: datetime) -> bool:
+        resolution = step.resolution or {}
+        kind, data = str(resolution["kind"]), resolution.get("data") or {}
+        if step.kind == StepKind.QUESTION:
+            settle_answered(self.lease, step, _answer(kind, data))
+            return True
+        if kind == "approved":
+            try:
+                return self._execute(step, effects, now)
+            except Refusal as refusal:
+                settle_refused(
+                    self.lease, step, status="lapsed", code=refusal.code, message=refusal.detail
+                )
+                return True
+        reason = data.get("reason") or data.get("message") or ""
+        settle_refused(
+            self.lease,
+            step,
+            status=kind,
+            code=kind,
+            message=TOLD.get(kind, "The call did not run."),
+            **({"feedback": reason} if reason else {}),
+        )
+        return True
+
+    def _ask(self, step: Step, now: datetime) -> Ask:
+        earlier = [other for other in self.journal.steps if other.seq < step.seq]
+        if step.kind == StepKind.QUESTION:
+            return Ask(step, for_question(self.run, step, earlier))
+        tool = self.agent.tool(step.name)
+        assert tool is not None, "a judged call has a tool"
+        return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now))
+
+    def _finish(self, step: Step) -> bool:
+        """Only an ending is left: an abstention, or the final answer."""
+        if step.kind == StepKind.ABSTAIN:
+            succeed(self.lease, step, outcome=Outcome.ABSTAINED, output=step.arguments or {})
+        else:
+            succeed(self.lease, step, outcome=Outcome.DONE, output=step.arguments or {})
+        return False
+
+
+def _asks(step: Step) -> bool:
+    return step.state == StepState.PROPOSED and needs_person(step)
+
+
+def _is_ready(step: Step, now: datetime) -> bool:
+    if step.resolution is None:
+        return False
+    at = step.resolution.get("ready_at")
+    return at is None or datetime.fromisoformat(at) <= now
+
+
+def _answer(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    if kind == "answered":
+        return {"status": "answered", "answer": data.get("answer")}
+    return {"status": "no_answer", "message": "Nobody answered in time. Go on without, or abstain."}

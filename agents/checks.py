@@ -1,0 +1,48 @@
+"""`manage.py check`: what is wrong with a declared agent, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import CheckMessage, Error, register
+
+from agents import registry
+from agents.tools import EffectClass
+
+
+@register("agents")
+def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Mistakes that a declaration alone does not show."""
+    messages: list[CheckMessage] = []
+    for agent in registry.all_agents():
+        if not agent.owner:
+            messages.append(
+                Error(
+                    f"Agent {agent.slug} has no owner.",
+                    hint="Name a review group.",
+                    id="agents.E001",
+                )
+            )
+        for tool in agent.tools:
+            if tool.effect_class is EffectClass.QUERYABLE and tool.looker is None:
+                messages.append(
+                    Error(
+                        f"Tool {tool.name} is queryable and has no lookup.",
+                        hint=f"Add @{tool.name}.lookup, or declare it opaque.",
+                        id="agents.E002",
+                    )
+                )
+        for example in agent.examples:
+            try:
+                agent.input.model_validate(example.input)
+            except ValueError as error:
+                messages.append(
+                    Error(
+                        f"Agent {agent.slug}: the example {example.title!r} does not fit its input.",
+                        hint=str(error),
+                        id="agents.E003",
+                    )
+                )
+    return messages

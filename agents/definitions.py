@@ -1,0 +1,138 @@
+"""What an agent is: instructions, tools, models, budget, category and owner, declared once in code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agents.tools import DefinitionError, Tool
+from approvals.vocabulary import Risk
+from audit.canonical import canonical_bytes, sha256_hex
+
+SLUG = re.compile(r"^[a-z][a-z0-9-]{1,62}$")
+TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
+BUILT_IN = frozenset({"ask_human", "abstain", "final_answer"})
+
+
+class Category(StrEnum):
+    """How an agent is operated."""
+
+    WORKFLOW = "workflow"
+    BOUNDED = "bounded"
+    OPEN = "open"
+
+
+class Budget(BaseModel):
+    """Caps of one run. Reaching one parks the run for a person, who can extend it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    steps: int = Field(default=40, ge=1, le=10_000)
+    model_calls: int = Field(default=20, ge=1, le=5_000)
+    tool_calls: int = Field(default=30, ge=1, le=5_000)
+    tokens: int = Field(default=200_000, ge=1)
+
+
+class TextInput(BaseModel):
+    """Input of an agent that takes a text; a plain string is accepted for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text: str = Field(min_length=1, max_length=20_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def accept_plain_text(cls, value: Any) -> Any:
+        return {"text": value} if isinstance(value, str) else value
+
+
+class Answer(BaseModel):
+    """Final answer of an agent that declares none of its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    summary: str = Field(min_length=1, max_length=10_000)
+
+
+@dataclass(frozen=True)
+class Example:
+    """An input that a newcomer can start a run with."""
+
+    title: str
+    input: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Agent:
+    """A hosted agent. `owner` is the slug of the review group that answers for it."""
+
+    slug: str
+    title: str
+    category: Category
+    owner: str
+    instructions: str
+    tools: Sequence[Tool]
+    models: Sequence[str] = ()
+    budget: Budget = field(default_factory=Budget)
+    input: type[BaseModel] = TextInput
+    output: type[BaseModel] = Answer
+    examples: Sequence[Example] = ()
+
+    def __post_init__(self) -> None:
+        if not SLUG.match(self.slug):
+            raise DefinitionError(
+                f"Agent {self.slug!r}: use lower-case letters, digits and hyphens."
+            )
+        names = [tool.name for tool in self.tools]
+        for name in names:
+            if name in BUILT_IN:
+                raise DefinitionError(
+                    f"Agent {self.slug}: {name} is a built-in tool; rename yours."
+                )
+            if not TOOL_NAME.match(name):
+                raise DefinitionError(
+                    f"Agent {self.slug}: tool name {name!r} must be lower_snake_case."
+                )
+            if names.count(name) > 1:
+                raise DefinitionError(
+                    f"Agent {self.slug}: two tools are called {name}; rename one."
+                )
+        for tool in self.tools:
+            if tool.risk.rank >= Risk.HIGH.rank and tool.previewer is None:
+                raise DefinitionError(f"Tool {tool.name}: a {tool.risk} risk tool needs a preview.")
+            if tool.effect_class == "queryable" and tool.looker is None:
+                raise DefinitionError(f"Tool {tool.name}: a queryable tool needs a lookup.")
+        for model, what in ((self.input, "input"), (self.output, "output")):
+            if model.model_config.get("extra") != "forbid":
+                raise DefinitionError(
+                    f'Agent {self.slug}: give the {what} model ConfigDict(extra="forbid").'
+                )
+
+    def tool(self, name: str) -> Tool | None:
+        """The tool of that name, or None for one that was invented."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+    @cached_property
+    def definition(self) -> dict[str, Any]:
+        """Everything that makes two versions differ; canonical JSON types only."""
+        return {
+            "schema": 1,
+            "slug": self.slug,
+            "title": self.title,
+            "category": self.category.value,
+            "owner": self.owner,
+            "instructions": self.instructions,
+            "tools": [tool.describe() for tool in self.tools],
+            "models": list(self.models),
+            "budget": self.budget.model_dump(mode="json"),
+            "input": self.input.model_json_schema(),
+            "output": self.output.model_json_schema(),
+        }
+
+    @cached_property
+    def version(self) -> str:
+        """`sha256:` + hex digest of the definition."""
+        return sha256_hex(canonical_bytes(self.definition))

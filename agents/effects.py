@@ -1,0 +1,125 @@
+"""Carrying out an effect once: intent first, then the call, then what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import stamina
+from django.conf import settings
+
+from agents.definitions import Agent
+from agents.errors import LostLease
+from agents.execution import CallOutcome, Failed, Unknown, call_tool, look_up
+from agents.gating import Subject
+from agents.journal import Journal
+from agents.leases import renewer
+from agents.models import EffectRecord, Run, Step
+from agents.services.claim import Lease
+from agents.services.dispatch import intend, send_again
+from agents.services.settle import TransactionalFailure, run_transactional, settle_effect
+from agents.services.settle_doubt import doubt
+from agents.states import EffectState
+from agents.tools import EffectClass, Tool, ToolContext
+from audit.clock import database_now
+
+MOST_SENDS = 3
+
+
+class _TryAgain(Exception):
+    """The last sending may be repeated."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The effects of a run's calls."""
+
+    lease: Lease
+    run: Run
+    agent: Agent
+    journal: Journal
+
+    def unsettled(self, step: Step) -> bool:
+        """Whether the call was dispatched and nothing is known of it, as after a crash."""
+        return EffectRecord.objects.filter(step=step, state=EffectState.DISPATCHED).exists()
+
+    def carry_out(self, step: Step, tool: Tool) -> bool:
+        """Do it now. Raises a Refusal, with nothing done, when its approval does not hold any more."""
+        effect = intend(self.lease, step, tool, self.agent)
+        return self._settle(step, tool, effect, self._send(step, tool, effect))
+
+    def recover(self, step: Step) -> bool:
+        """A worker died after the intent: what its effect class allows, and no more."""
+        effect = EffectRecord.objects.get(step=step, state=EffectState.DISPATCHED)
+        tool = self.agent.tool(step.name)
+        assert tool is not None, "drift is looked for before a run goes on"
+        match EffectClass(effect.effect_class):
+            case EffectClass.TRANSACTIONAL:
+                outcome = self._send(step, tool, effect)
+            case EffectClass.IDEMPOTENT:
+                send_again(self.lease, effect)
+                outcome = self._send(step, tool, effect, doubtful=True)
+            case EffectClass.QUERYABLE:
+                outcome = look_up(tool, self._context(effect), tool.parse(step.arguments or {}))
+            case EffectClass.OPAQUE:
+                outcome = Unknown(
+                    "answer_lost", "The worker died after sending; the answer is lost."
+                )
+        return self._settle(step, tool, effect, outcome)
+
+    def _context(self, effect: EffectRecord) -> ToolContext:
+        return Subject(self.agent, self.run).context_for(effect.idempotency_key, database_now())
+
+    def _send(
+        self, step: Step, tool: Tool, effect: EffectRecord, *, doubtful: bool = False
+    ) -> CallOutcome:
+        """Send, and again where the class allows it. `doubtful`: an earlier sending may have done it."""
+        ctx = self._context(effect)
+        if effect.effect_class == EffectClass.TRANSACTIONAL:
+            try:
+                return run_transactional(self.lease, step, tool, effect, ctx)
+            except TransactionalFailure as failure:
+                return failure.outcome
+        arguments = tool.parse(step.arguments or {})
+        outcome: CallOutcome = Unknown("not_sent", "")
+        attempts = stamina.retry_context(
+            on=_TryAgain,
+            attempts=MOST_SENDS,
+            timeout=None,
+            wait_initial=settings.COUNTERSIGN.model_backoff_seconds / 4,
+            wait_jitter=settings.COUNTERSIGN.model_backoff_seconds / 4,
+        )
+        try:
+            for attempt in attempts:
+                with attempt:
+                    if attempt.num > 1:
+                        send_again(self.lease, effect)
+                    # The last look before the world hears of it.
+                    if renewer.is_lost(self.lease):
+                        raise LostLease
+                    outcome = _in_light_of(doubtful, call_tool(tool, ctx, arguments))
+                    doubtful = doubtful or isinstance(outcome, Unknown)
+                    if _may_repeat(tool, outcome):
+                        raise _TryAgain
+        except _TryAgain:
+            return outcome
+        return outcome
+
+    def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
+        if isinstance(outcome, Unknown):
+            doubt(self.lease, self.agent, self.run, self.journal, step, tool, effect, outcome)
+            return False
+        settle_effect(self.lease, step, tool, effect, outcome)
+        return True
+
+
+def _in_light_of(doubtful: bool, outcome: CallOutcome) -> CallOutcome:
+    """A refusal after a sending of unknown outcome says nothing about that first one."""
+    if doubtful and isinstance(outcome, Failed):
+        return Unknown(outcome.code, outcome.message)
+    return outcome
+
+
+def _may_repeat(tool: Tool, outcome: CallOutcome) -> bool:
+    if isinstance(outcome, Failed):
+        return outcome.retryable
+    return isinstance(outcome, Unknown) and tool.effect_class is EffectClass.IDEMPOTENT

@@ -1,0 +1,90 @@
+"""What the agents app refuses, in domain words; the edge translates to HTTP."""
+
+from __future__ import annotations
+
+from audit.errors import Conflict, Invalid, NotFound
+
+
+class UnknownAgent(NotFound):
+    code = "unknown_agent"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"There is no agent called {slug}.", params={"agent": slug})
+
+
+class UnknownRun(NotFound):
+    code = "unknown_run"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such run, or you may not see it.")
+
+
+class AgentDisabled(Conflict):
+    code = "agent_disabled"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"{slug} is switched off; nothing new starts.", params={"agent": slug})
+
+
+class VersionNotActive(Conflict):
+    code = "agent_version_not_active"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"The installed version of {slug} is not activated; its owner group activates it.",
+            params={"agent": slug},
+        )
+
+
+class UnknownVersion(NotFound):
+    code = "unknown_agent_version"
+
+    def __init__(self, slug: str, digest: str) -> None:
+        super().__init__(
+            f"{slug} has no version {digest} that is installed here.",
+            params={"agent": slug, "version": digest},
+        )
+
+
+class InvalidInput(Invalid):
+    code = "invalid_input"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"The input does not fit the agent: {message}")
+
+
+class IdempotencyKeyReused(Invalid):
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This idempotency key was used before with another agent or input; take a new one."
+        )
+
+
+class RunEnded(Conflict):
+    code = "run_ended"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The run has already {state}.", params={"state": state})
+
+
+class RunNotPaused(Conflict):
+    code = "run_not_paused"
+
+    def __init__(self) -> None:
+        super().__init__("The run is not paused.")
+
+
+class LostLease(Exception):
+    """Another worker owns the run now; nothing of what this one does may land."""
+
+
+class EditRefused(Invalid):
+    code = "edit_refused"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        lines = "; ".join(f"{line['field'] or 'arguments'}: {line['message']}" for line in errors)
+        super().__init__(
+            f"The edited arguments do not fit the tool: {lines}", params={"errors": errors}
+        )

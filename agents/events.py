@@ -1,0 +1,85 @@
+"""What others are told about runs: audit events in one place, and hints to open pages on commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.hints import EVERYTHING, publish, to_group, to_person, to_run
+from agents.models import Run, Step
+from approvals.vocabulary import Risk
+from audit.actors import Actor
+from audit.recorder import record
+from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
+
+
+def run_stream(run_id: UUID) -> str:
+    """The audit stream of a run."""
+    return f"run:{run_id}"
+
+
+def agent_ref(run: Run) -> AgentRef:
+    """The run's agent, version and id, as events name them."""
+    return AgentRef(slug=run.agent.slug, version=run.agent_version.digest, run=run.pk)
+
+
+def tell(
+    run: Run,
+    type: str,
+    *,
+    actor: Actor | None = None,
+    action: ActionRef | None = None,
+    policy: PolicyRef | None = None,
+    outcome: Outcome | None = None,
+    request: UUID | None = None,
+    facts: dict[str, Any] | None = None,
+    disclosures: Sequence[Disclose] = (),
+) -> None:
+    """Record an event of the run, by its agent unless somebody else did it."""
+    record(
+        type=type,
+        actor=actor or Actor.agent(run.agent.slug),
+        # What belongs to a request stands in the request's stream, so that its story is whole there.
+        stream=f"request:{request}" if request else run_stream(run.pk),
+        agent=agent_ref(run),
+        action=action,
+        policy=policy,
+        outcome=outcome,
+        request=request,
+        run=run.pk,
+        facts=facts,
+        disclosures=disclosures,
+    )
+
+
+def action_ref(step: Step, risk: Risk) -> ActionRef:
+    """The tool call of a step, as events name it; a hidden score stays out of them."""
+    hidden = not (step.coin or {}).get("score_visible", True)
+    return ActionRef(
+        tool=step.name, risk=risk.value, confidence_bp=None if hidden else step.confidence_bp
+    )
+
+
+def args_disclosure(run: Run, digest: str) -> Disclose:
+    """The digest of a call's arguments, salted: a bare one of short arguments could be guessed."""
+    return Disclose("args_sha256", digest, f"run:{run.pk}")
+
+
+def announce(run: Run, kind: str) -> None:
+    """On commit, hint to whoever may watch the run that it changed."""
+    audiences = [
+        to_run(run.pk),
+        to_person(run.initiator_id),
+        to_group(run.agent.owner_group_id),
+        EVERYTHING,
+    ]
+    transaction.on_commit(partial(_announce, run.pk, kind, audiences), robust=True)
+
+
+def _announce(run_id: UUID, kind: str, audiences: list[str]) -> None:
+    version = Run.objects.filter(pk=run_id).values_list("version", flat=True).first() or 0
+    publish(audiences, {"topic": "run", "id": str(run_id), "version": version, "kind": kind})

@@ -1,0 +1,93 @@
+"""Calling a tool's function, and saying in three words how it went: done, failed, or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from agents.tools import Retryable, Terminal, Tool, ToolContext
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Done:
+    """The call returned a valid result, in its JSON form."""
+
+    result: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The call did nothing; `message` is for the model to read."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Whether the call did something is not known."""
+
+    code: str
+    message: str
+
+
+CallOutcome = Done | Failed | Unknown
+
+
+def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
+    """Call the function once and classify what happened.
+
+    `Retryable` and `Terminal` are the tool's word that nothing happened. Any other exception of a
+    consequential tool leaves the outcome unknown; a read that raises has merely failed.
+    """
+    try:
+        value = tool.function(ctx, arguments)
+    except Retryable as error:
+        return Failed("retryable", str(error), retryable=True)
+    except Terminal as error:
+        return Failed("refused_by_tool", str(error))
+    # Any exception of foreign code: what it means is decided by the tool's class, never swallowed.
+    except Exception as error:
+        log.warning("tool_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
+        message = f"{tool.name} failed unexpectedly ({type(error).__name__})."
+        return (
+            Unknown("tool_raised", message)
+            if tool.consequential
+            else Failed("tool_raised", message)
+        )
+    return _validated(tool, value)
+
+
+def _validated(tool: Tool, value: Any) -> CallOutcome:
+    try:
+        result = tool.result.dump_python(tool.result.validate_python(value), mode="json")
+    except ValidationError:
+        message = f"{tool.name} returned something else than it declares."
+        return (
+            Unknown("result_invalid", message)
+            if tool.consequential
+            else Failed("result_invalid", message)
+        )
+    return Done(result)
+
+
+def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
+    """Ask a queryable tool whether the call with this key happened. Only a positive answer settles."""
+    assert tool.looker is not None
+    try:
+        value = tool.looker(ctx, arguments)
+    # A lookup that fails has told us nothing.
+    except Exception as error:
+        log.warning("lookup_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
+        return Unknown("lookup_failed", f"{tool.name} could not be asked ({type(error).__name__}).")
+    if value is None:
+        return Unknown(
+            "not_found_yet", f"{tool.name} does not know of the call; it may still arrive."
+        )
+    return _validated(tool, value)

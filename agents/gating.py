@@ -1,0 +1,132 @@
+"""Putting a proposed call before the gate: what the gate needs to know, and its word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from agents.definitions import Agent
+from agents.models import Run, Step
+from agents.proposals import Proposal
+from agents.states import StepKind, StepState
+from agents.tools import Tool, ToolContext, plain_preview
+from approvals.digests import action_digest
+from approvals.schemas import Confidence, GateContext, Preview, ProposedAction
+from audit.clock import database_now
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The agent and run that a call belongs to, as the gate and the inbox name them."""
+
+    agent: Agent
+    run: Run
+
+    def context_for(self, key: str, now: datetime) -> ToolContext:
+        """What a tool's preview, state token or body is told."""
+        return ToolContext(
+            run_id=self.run.pk,
+            agent=self.agent.slug,
+            initiator=self.run.initiator.username,
+            idempotency_key=key,
+            now=now,
+        )
+
+
+def propose(
+    agent: Agent, agent_version: str, tool: Tool, arguments: dict[str, object]
+) -> ProposedAction:
+    """The action that the gate judges, for normalised arguments."""
+    return ProposedAction(
+        agent=agent.slug,
+        agent_version=agent_version,
+        agent_title=agent.title,
+        owner_group=agent.owner,
+        tool=tool.name,
+        tool_version=tool.version,
+        arguments=arguments,
+        digest=action_digest(tool.name, tool.version, arguments),
+        risk=tool.risk,
+        effects=tool.effects,
+        reversible=tool.reversible,
+        argument_schema=tool.schema(),
+        identity={name: arguments.get(name) for name in sorted(tool.identity)},
+    )
+
+
+def confidence_of(proposal: Proposal) -> Confidence:
+    """The model's own word on how sure it is; an unusable one counts as zero."""
+    if proposal.confidence_bp is None:
+        return Confidence()
+    return Confidence(
+        raw_bp=proposal.confidence_bp,
+        source="self_reported",
+        signals={"self_reported": proposal.confidence_bp},
+    )
+
+
+def gate_context(
+    run: Run, agent: Agent, tool: Tool, earlier: Sequence[str], now: datetime
+) -> GateContext:
+    """The facts beside the action itself. Two small indexed queries."""
+    calls = Step.objects.filter(
+        name=tool.name,
+        kind=StepKind.TOOL,
+        state__in=[StepState.SUCCEEDED, StepState.DISPATCHED],
+        run__agent=run.agent_id,
+    )
+    return GateContext(
+        at=now,
+        tainted=run.tainted,
+        tainted_by=tuple(run.tainted_by),
+        first_use=not calls.filter(run__agent_version=run.agent_version_id).exists(),
+        calls_last_hour=calls.filter(started_at__gte=now - timedelta(hours=1)).count(),
+        budget_used_bp=min(10_000, run.step_count * 10_000 // max(1, agent.budget.steps)),
+        initiator=run.initiator_id,
+        earlier=tuple(earlier),
+        stopped=f"{agent.title} is switched off." if run.agent.disabled_at else None,
+    )
+
+
+def preview_of(
+    subject: Subject, tool: Tool, arguments: dict[str, object], now: datetime
+) -> Preview:
+    """The preview of a call of a run."""
+    return preview_in(subject.context_for("preview", now), tool, arguments)
+
+
+def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> Preview:
+    """The preview of arguments that a reviewer is editing; it belongs to no worker."""
+    context = ToolContext(
+        run_id=UUID(int=0),
+        agent=agent.slug,
+        initiator="",
+        idempotency_key="preview",
+        now=database_now(),
+    )
+    return preview_in(context, tool, arguments)
+
+
+def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -> Preview:
+    """The tool's preview; one that fails is said in the request instead of hiding the call."""
+    try:
+        return tool.show(context, tool.parse(arguments))
+    # Foreign code; whatever it raises, the reviewer still gets the exact arguments.
+    except Exception as error:
+        log.warning("preview_failed", tool=tool.name, run=str(context.run_id), exc_info=True)
+        plain = plain_preview(tool, arguments)
+        warning = f"The preview could not be made ({type(error).__name__}). Judge by the arguments."
+        return plain.model_copy(update={"warnings": (warning,)})
+
+
+def effect_key(approval: UUID | None, revision: int | None, step: UUID) -> str:
+    """The idempotency key of one effect: stable over crashes, new for a new approval."""
+    if approval is not None:
+        return f"cs-{approval}-{revision}"
+    return f"cs-{step}"

@@ -1,0 +1,76 @@
+"""Reading the journal of a run: what is settled, what is not, what went wrong in a row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.models import Step
+from agents.states import SETTLED, StepKind, StepState
+
+CALL_KINDS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL})
+MALFORMED = frozenset(
+    {
+        "unknown_tool",
+        "arguments_too_large",
+        "arguments_not_json",
+        "arguments_not_object",
+        "arguments_invalid",
+        "too_many_calls",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """The steps of a run in order."""
+
+    steps: Sequence[Step]
+
+    @property
+    def next_seq(self) -> int:
+        return self.steps[-1].seq + 1 if self.steps else 1
+
+    @property
+    def unsettled(self) -> list[Step]:
+        """Steps that are neither done nor refused, in order."""
+        return [step for step in self.steps if step.state not in SETTLED]
+
+    @property
+    def begun_model_call(self) -> Step | None:
+        """A model call that was begun and has no reply yet, as after a crash."""
+        last = self.steps[-1] if self.steps else None
+        if last is not None and last.kind == StepKind.MODEL and last.state == StepState.STARTED:
+            return last
+        return None
+
+    @property
+    def malformed_streak(self) -> int:
+        """How many of the newest replies, since the last word of a person, held no usable call."""
+        streak = 0
+        usable = False
+        for step in reversed(self.steps):
+            if step.kind in (StepKind.ATTENTION, StepKind.BUDGET):
+                break
+            if step.kind in CALL_KINDS:
+                usable = usable or step.problem not in MALFORMED
+            elif step.kind == StepKind.MODEL and step.state == StepState.SUCCEEDED:
+                if usable:
+                    break
+                streak += 1
+        return streak
+
+    def tools_called(self) -> tuple[str, ...]:
+        """Names of the tools that ran, in order."""
+        return tuple(
+            step.name
+            for step in self.steps
+            if step.kind == StepKind.TOOL and step.state == StepState.SUCCEEDED
+        )
+
+    def step(self, seq: int) -> Step:
+        """The step with that seq; raises KeyError."""
+        for step in self.steps:
+            if step.seq == seq:
+                return step
+        raise KeyError(seq)

@@ -1,0 +1,58 @@
+"""What an attempt at a model gives: a reply with its calls, or an error that says whether to try again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a model is reached. `base_url` None means the client's own default."""
+
+    base_url: str | None
+    api_key: str
+    model: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call as the model wrote it: `arguments` is raw text, not yet parsed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One reply of a model, with what it cost. `raw` is the decoded response body."""
+
+    raw: dict[str, Any]
+    text: str
+    calls: tuple[ToolCall, ...]
+    model: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    latency_ms: int
+
+
+@dataclass
+class ModelError(Exception):
+    """An attempt that gave no usable reply.
+
+    `retryable` says whether the same request may succeed later; `retry_after` is what the server asked
+    for, in seconds.
+    """
+
+    code: str
+    message: str
+    retryable: bool
+    status: int | None = None
+    retry_after: float | None = None
+    latency_ms: int = 0
+
+    def __str__(self) -> str:
+        return self.message

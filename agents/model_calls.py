@@ -1,0 +1,52 @@
+"""Asking a model with bounded, journalled attempts. Long waits are left to a sleeping run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import stamina
+from django.conf import settings
+
+from agents.llm import complete
+from agents.llm_types import Endpoint, ModelError, Reply
+
+LONGEST_WAIT_SECONDS = 8.0
+"""A `Retry-After` beyond this puts the run to sleep instead of holding a worker."""
+
+
+def ask(
+    endpoint: Endpoint,
+    request: Mapping[str, Any],
+    *,
+    on_failure: Callable[[ModelError], None],
+) -> Reply:
+    """Ask up to the configured number of times, with jittered back-off that honours `Retry-After`.
+
+    `on_failure` hears of every attempt that failed, as it fails. Raises the last ModelError.
+    """
+    config = settings.COUNTERSIGN
+
+    def worth_another(error: Exception) -> bool | float:
+        if not isinstance(error, ModelError) or not error.retryable:
+            return False
+        if error.retry_after is None:
+            return True
+        return False if error.retry_after > LONGEST_WAIT_SECONDS else error.retry_after
+
+    attempts = stamina.retry_context(
+        on=worth_another,
+        attempts=config.model_attempts,
+        timeout=None,
+        wait_initial=config.model_backoff_seconds,
+        wait_max=LONGEST_WAIT_SECONDS,
+        wait_jitter=config.model_backoff_seconds,
+    )
+    for attempt in attempts:
+        with attempt:
+            try:
+                return complete(endpoint, request)
+            except ModelError as error:
+                on_failure(error)
+                raise
+    raise AssertionError("stamina gives at least one attempt")

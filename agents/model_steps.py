@@ -1,0 +1,102 @@
+"""The model's turn: ask along the agent's chain of models, journal the reply, or sleep, or ask a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from agents.context import build_request
+from agents.definitions import Agent
+from agents.drift import Trouble
+from agents.journal import Journal
+from agents.llm import default_endpoint
+from agents.llm_types import ModelError, Reply
+from agents.model_calls import ask
+from agents.models import Run, Step
+from agents.people_steps import attention
+from agents.services.call_model import (
+    begin_model_call,
+    describe_failure,
+    fail_model_call,
+    record_attempt,
+)
+from agents.services.claim import Lease
+from agents.services.record_reply import record_reply
+from agents.services.sleep import sleep
+
+MOST_INTERRUPTIONS = 5
+LONGEST_SLEEP_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class ModelSteps:
+    """One model call of a run."""
+
+    lease: Lease
+    run: Run
+    agent: Agent
+    journal: Journal
+
+    def advance(self) -> bool:
+        """Make the next model call; True when the run goes on."""
+        request = build_request(self.agent, self.run, self.journal.steps)
+        chain = [default_endpoint(model) for model in self.agent.models] or [default_endpoint()]
+        step = self.journal.begun_model_call
+        if step is None:
+            step = begin_model_call(
+                self.lease, seq=self.journal.next_seq, model=chain[0].model, request=request
+            )
+        elif self._interrupted(step):
+            error = ModelError(
+                "interrupted", "The process died during this call, again and again.", False
+            )
+            return self._give_up(step, error)
+        last: ModelError | None = None
+        for endpoint in chain:
+            try:
+                reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.model))
+            except ModelError as error:
+                last = error
+                continue
+            return self._take(step, reply)
+        assert last is not None
+        return self._give_up(step, last)
+
+    def _interrupted(self, step: Step) -> bool:
+        """Journal that a process died during the call; True when that happened too often."""
+        record_attempt(
+            self.lease,
+            step,
+            {"code": "interrupted", "message": "The process died during the call."},
+        )
+        count = sum(attempt["code"] == "interrupted" for attempt in step.attempts)
+        return count > MOST_INTERRUPTIONS
+
+    def _journal(self, step: Step, model: str) -> Callable[[ModelError], None]:
+        def failed(error: ModelError) -> None:
+            record_attempt(self.lease, step, {**describe_failure(error), "model": model})
+
+        return failed
+
+    def _take(self, step: Step, reply: Reply) -> bool:
+        record_reply(self.lease, step, reply, self.agent, self.journal)
+        return True
+
+    def _give_up(self, step: Step, error: ModelError) -> bool:
+        fail_model_call(self.lease, step, error)
+        config = settings.COUNTERSIGN
+        if error.retryable and self.run.sleeps < config.model_sleeps:
+            seconds = config.model_sleep_seconds * 2**self.run.sleeps
+            sleep(self.lease, seconds=min(LONGEST_SLEEP_SECONDS, error.retry_after or seconds))
+            return False
+        earlier = [other for other in self.journal.steps if other.pk != step.pk]
+        journal = Journal([*earlier, step])
+        trouble = Trouble(
+            error.code,
+            "the model cannot be used",
+            f"{error.message} Nothing is lost: mend it, then go on; or stop the run.",
+            {"Attempts": str(len(step.attempts))},
+        )
+        return attention(self.lease, self.run, journal, trouble)

@@ -1,0 +1,330 @@
+"""Hosted agents, their versions, runs, steps and effects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from uuid6 import uuid7
+
+from accounts.models import User
+from agents.states import (
+    CLAIMABLE,
+    ENDED,
+    OPEN,
+    EffectState,
+    Outcome,
+    RunState,
+    StepKind,
+    StepState,
+    effect_sources,
+    run_sources,
+    step_sources,
+)
+
+
+def new_id() -> UUID:
+    """A UUIDv7: ordered by the time it was made."""
+    return UUID(int=uuid7().int)
+
+
+def _choices(members: Any) -> list[tuple[str, str]]:
+    return [(member.value, member.value.replace("_", " ")) for member in members]
+
+
+class AgentVersion(models.Model):
+    """The full definition of an agent as it ran; immutable, named by its digest."""
+
+    digest = models.CharField(max_length=71, unique=True)
+    slug = models.CharField(max_length=63, db_index=True)
+    definition = models.JSONField()
+    first_seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.slug} {self.digest[7:19]}"
+
+
+class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
+    def visible_to(self, user: User) -> Self:
+        """Everyone who may start runs, decide, or read everything sees that an agent exists."""
+        if not user.is_active:
+            return self.none()
+        needed = ("start_runs", "decide_requests", "read_everything", "manage_agents")
+        if any(user.has_perm(f"accounts.{name}") for name in needed):
+            return self.all()
+        return self.filter(owner_group__members=user).distinct()
+
+
+class HostedAgent(models.Model):
+    """An agent as it is operated: which version runs, who answers for it, whether it is switched off."""
+
+    slug = models.CharField(max_length=63, unique=True)
+    title = models.CharField(max_length=200)
+    category = models.CharField(max_length=20)
+    owner_group = models.ForeignKey(
+        "accounts.ReviewGroup", on_delete=models.PROTECT, related_name="+"
+    )
+    active_version = models.ForeignKey(
+        AgentVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    disabled_reason = models.TextField(blank=True)
+
+    objects = HostedAgentQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: User) -> Self:
+        """Own runs, runs of the agents one's groups own, and everything for those who may read it."""
+        if not user.is_active:
+            return self.none()
+        if user.has_perm("accounts.read_everything"):
+            return self.all()
+        seen = Q(initiator=user) | Q(agent__owner_group__in=user.review_groups.all())
+        if user.has_perm("accounts.start_runs"):
+            seen |= Q(agent__isnull=False)
+        return self.filter(seen)
+
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def claimable(self, now: datetime) -> Self:
+        """Runs that a worker may take now: not paused, their agent not switched off."""
+        return self.filter(
+            Q(ready_at__isnull=True) | Q(ready_at__lte=now),
+            state__in=CLAIMABLE,
+            paused_at__isnull=True,
+            agent__disabled_at__isnull=True,
+        )
+
+    def move(self, pk: UUID, target: RunState, **changes: Any) -> bool:
+        """Move one run by conditional update; False when it no longer stands where it could."""
+        landed = self.filter(pk=pk, state__in=run_sources(target)).update(
+            state=target, version=F("version") + 1, **changes
+        )
+        return landed == 1
+
+
+class Run(models.Model):
+    """One execution of one agent version on one input."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(HostedAgent, on_delete=models.PROTECT, related_name="runs")
+    agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
+    initiator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
+    )
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    input = models.JSONField()
+    input_digest = models.CharField(max_length=71)
+    title = models.CharField(max_length=200)
+    output = models.JSONField(null=True, blank=True)
+    state = models.CharField(max_length=12, choices=_choices(RunState), default=RunState.QUEUED)
+    outcome = models.CharField(max_length=12, choices=_choices(Outcome), blank=True)
+    failure = models.JSONField(null=True, blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    epoch = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    wake_seq = models.PositiveIntegerField(default=0)
+    nudged_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    sleeps = models.PositiveIntegerField(default=0)
+    deadline = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    stalled_claims = models.PositiveIntegerField(default=0)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    depth = models.PositiveSmallIntegerField(default=0)
+    tainted = models.BooleanField(default=False)
+    tainted_by = models.JSONField(default=list)
+    extra_caps = models.JSONField(default=dict)
+    step_count = models.PositiveIntegerField(default=0)
+    model_calls = models.PositiveIntegerField(default=0)
+    tool_calls = models.PositiveIntegerField(default=0)
+    tokens_in = models.PositiveBigIntegerField(default=0)
+    tokens_out = models.PositiveBigIntegerField(default=0)
+    cost_micros = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    parked_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    waited_seconds = models.FloatField(default=0.0)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["initiator", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="run_idempotency_key_once",
+            ),
+            models.CheckConstraint(condition=Q(state__in=list(RunState)), name="run_state_known"),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=False, state__in=list(ENDED))
+                | Q(finished_at__isnull=True, state__in=list(OPEN)),
+                name="run_ended_with_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_expires_at__isnull=False),
+                name="run_running_has_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["initiator", "-created_at"], name="run_of_initiator"),
+            models.Index(fields=["agent", "-created_at"], name="run_of_agent"),
+            models.Index(
+                fields=["ready_at"],
+                condition=Q(state__in=["queued", "ready"]),
+                name="run_claimable",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(state="running"), name="run_leased"
+            ),
+            models.Index(fields=["wake_at"], condition=Q(state="sleeping"), name="run_sleeping"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(run__in=Run.objects.visible_to(user))
+
+    def in_order(self) -> Self:
+        return self.order_by("seq")
+
+    def move(self, pk: UUID, target: StepState, **changes: Any) -> bool:
+        """Move one step by conditional update; False when it is settled or elsewhere."""
+        return (
+            self.filter(pk=pk, state__in=step_sources(target)).update(state=target, **changes) == 1
+        )
+
+
+class Step(models.Model):
+    """One journalled unit of a run. Holds data, never pickles."""
+
+    SCHEMA = 1
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    seq = models.PositiveIntegerField()
+    schema = models.PositiveSmallIntegerField(default=SCHEMA)
+    kind = models.CharField(max_length=12, choices=_choices(StepKind))
+    name = models.CharField(max_length=64)
+    call_id = models.CharField(max_length=200, blank=True)
+    input_digest = models.CharField(max_length=71, blank=True)
+    state = models.CharField(max_length=12, choices=_choices(StepState))
+    request = models.JSONField(null=True, blank=True)
+    response = models.JSONField(null=True, blank=True)
+    arguments = models.JSONField(null=True, blank=True)
+    confidence_bp = models.PositiveSmallIntegerField(null=True, blank=True)
+    rationale = models.TextField(blank=True)
+    judgement = models.JSONField(null=True, blank=True)
+    coin = models.JSONField(null=True, blank=True)
+    approval_id = models.UUIDField(null=True, blank=True)
+    resolution = models.JSONField(null=True, blank=True)
+    output = models.JSONField(null=True, blank=True)
+    problem = models.CharField(max_length=40, blank=True)
+    attempts = models.JSONField(default=list)
+    model = models.CharField(max_length=200, blank=True)
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
+    cost_micros = models.PositiveBigIntegerField(null=True, blank=True)
+    epoch = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="step_seq_once"),
+            models.UniqueConstraint(
+                fields=["approval_id"],
+                condition=Q(approval_id__isnull=False),
+                name="step_of_approval_once",
+            ),
+            models.CheckConstraint(condition=Q(state__in=list(StepState)), name="step_state_known"),
+        ]
+        indexes = [models.Index(fields=["name", "started_at"], name="step_of_tool")]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.name} ({self.state})"
+
+
+class EffectQuerySet(models.QuerySet["EffectRecord"]):
+    def move(self, pk: UUID, target: EffectState, **changes: Any) -> bool:
+        """Move one effect by conditional update; False when it stands elsewhere."""
+        return (
+            self.filter(pk=pk, state__in=effect_sources(target)).update(state=target, **changes)
+            == 1
+        )
+
+
+class EffectRecord(models.Model):
+    """One outside call that may have consequences: its intent, and what became of it."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="effects")
+    approval_id = models.UUIDField(null=True, blank=True)
+    approval_revision = models.PositiveIntegerField(null=True, blank=True)
+    digest = models.CharField(max_length=71)
+    effect_class = models.CharField(max_length=16)
+    idempotency_key = models.CharField(max_length=120, unique=True)
+    state = models.CharField(
+        max_length=12, choices=_choices(EffectState), default=EffectState.READY
+    )
+    epoch = models.PositiveIntegerField()
+    sends = models.PositiveIntegerField(default=0)
+    dispatched_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(null=True, blank=True)
+
+    objects = EffectQuerySet.as_manager()
+
+    class Meta:
+        db_table = "agents_effect"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["approval_id", "approval_revision"],
+                condition=Q(approval_id__isnull=False),
+                name="effect_once_per_approval",
+            ),
+            models.UniqueConstraint(
+                fields=["step"],
+                condition=Q(approval_id__isnull=True),
+                name="effect_once_per_allowed_step",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=list(EffectState)), name="effect_state_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["run"], name="effect_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.idempotency_key} ({self.state})"

@@ -1,0 +1,178 @@
+"""What people are asked, for each kind of request that a run can wait for. Pure, but for previews."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from agents.context import task_text
+from agents.definitions import Agent
+from agents.gating import Subject, preview_of
+from agents.models import EffectRecord, Run, Step
+from agents.services.record_reply import Judged
+from agents.states import StepKind, StepState
+from agents.tools import Tool
+from approvals.schemas import CoinToss, Fact, Opening, Preview
+from approvals.vocabulary import Kind
+
+EVIDENCE_STEPS = 12
+EVIDENCE_TEXT = 2_000
+
+ANSWER_SCHEMAS: dict[str, dict[str, Any]] = {
+    "text": {"type": "string", "minLength": 1, "maxLength": 5_000},
+    "number": {"type": "number"},
+    "yes_no": {"type": "boolean"},
+}
+
+
+def for_action(
+    agent: Agent, run: Run, step: Step, tool: Tool, earlier: Sequence[Step], now: datetime
+) -> Opening:
+    """A proposed call that a person decides."""
+    assert step.judgement is not None
+    judged = Judged.load(step.judgement)
+    preview = preview_of(Subject(agent, run), tool, step.arguments or {}, now)
+    return Opening(
+        kind=Kind.ACTION,
+        **_about(run, step, earlier),
+        action=judged.action.model_copy(update={"preview": preview}),
+        confidence=judged.confidence,
+        context=judged.context,
+        verdict=judged.verdict,
+        coin=CoinToss.model_validate(step.coin) if step.coin else None,
+        preview=preview,
+        rationale=step.rationale,
+        sensitive=tuple(sorted(tool.sensitive)),
+        cosmetic=tuple(sorted(tool.cosmetic)),
+    )
+
+
+def for_question(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
+    """A question of the agent, with the JSON Schema of its answer."""
+    asked = step.arguments or {}
+    schema = ANSWER_SCHEMAS.get(asked["answer_type"])
+    if schema is None:
+        schema = {"type": "string", "enum": asked["choices"] or ["yes", "no"]}
+    return Opening(
+        kind=Kind.QUESTION,
+        **_about(run, step, earlier),
+        preview=Preview(
+            title=asked["question"], summary=f"{run.agent.title} asks and waits for the answer."
+        ),
+        question={"question": asked["question"], "schema": schema},
+    )
+
+
+def for_budget(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
+    """A cap that was reached: extend it or stop."""
+    cap = step.request or {}
+    name = str(cap["cap"]).replace("_", " ")
+    return Opening(
+        kind=Kind.BUDGET,
+        **_about(run, step, earlier),
+        preview=Preview(
+            title=f"{run.agent.title} has used its {name}: {cap['used']} of {cap['limit']}",
+            summary="The run stands still until its limit is raised or it is stopped.",
+            facts=(
+                Fact(label="Used", value=str(cap["used"])),
+                Fact(label="Limit", value=str(cap["limit"])),
+            ),
+        ),
+        question={
+            "question": f"Raise the limit of {name}, or stop the run?",
+            "schema": {
+                "type": "object",
+                "properties": {cap["cap"]: {"type": "integer", "minimum": 1, "maximum": 1_000_000}},
+                "required": [cap["cap"]],
+                "additionalProperties": False,
+            },
+        },
+    )
+
+
+def for_attention(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
+    """Something that the run cannot mend by itself: go on or stop."""
+    told = step.request or {}
+    return Opening(
+        kind=Kind.ATTENTION,
+        **_about(run, step, earlier),
+        preview=Preview(
+            title=f"{run.agent.title}: {told['title']}",
+            summary=str(told["summary"]),
+            facts=tuple(Fact(label=str(k), value=str(v)) for k, v in told.get("facts", {}).items()),
+        ),
+        question={"question": "Go on, or stop the run?", "code": told["code"]},
+    )
+
+
+def for_doubt(
+    agent: Agent,
+    run: Run,
+    step: Step,
+    done: Step,
+    tool: Tool,
+    effect: EffectRecord,
+    earlier: Sequence[Step],
+) -> Opening:
+    """An effect whose outcome nobody knows: did it happen?"""
+    preview = preview_of(
+        Subject(agent, run), tool, done.arguments or {}, effect.dispatched_at or run.created_at
+    )
+    return Opening(
+        kind=Kind.IN_DOUBT,
+        **_about(run, step, earlier),
+        preview=Preview(
+            title=f"Did this happen? {preview.title}",
+            summary=(
+                "The call was sent and its answer was lost. It is not sent again by itself. "
+                "Look at the other side, then say what you found."
+            ),
+            subject=preview.subject,
+            facts=(
+                *preview.facts,
+                Fact(label="Key sent along", value=effect.idempotency_key),
+                Fact(label="Sent", value=f"{effect.dispatched_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ),
+        ),
+        question={"question": "Did it happen?", "arguments": done.arguments},
+        sensitive=tuple(sorted(tool.sensitive)),
+        effect_id=effect.pk,
+    )
+
+
+def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:
+    return {
+        "run_id": run.pk,
+        "run_input": task_text(run.input),
+        "step_seq": step.seq,
+        "agent": run.agent.slug,
+        "agent_title": run.agent.title,
+        "agent_version": run.agent_version.digest,
+        "owner_group": run.agent.owner_group.slug,
+        "initiator": run.initiator_id,
+        "evidence": tuple(evidence(earlier)),
+    }
+
+
+def evidence(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """The newest results of the run, as the reviewer is shown them."""
+    done = [
+        s for s in steps if s.kind == StepKind.TOOL and s.state == StepState.SUCCEEDED and s.output
+    ]
+    return [
+        {
+            "step": step.seq,
+            "tool": step.name,
+            "trust": (step.output or {}).get("trust", "untrusted"),
+            "arguments": step.arguments or {},
+            "result": _bounded((step.output or {}).get("result")),
+        }
+        for step in done[-EVIDENCE_STEPS:]
+    ]
+
+
+def _bounded(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= EVIDENCE_TEXT else f"{text[:EVIDENCE_TEXT]}… (cut; see step)"

@@ -1,0 +1,73 @@
+"""Steps that only a person can settle: a reached cap, trouble, an effect in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.caps import Cap
+from agents.drift import Trouble
+from agents.journal import Journal
+from agents.models import Run, Step
+from agents.openings import for_attention, for_budget
+from agents.services.claim import Lease
+from agents.services.end import end_stopped
+from agents.services.extend_caps import extend_caps
+from agents.services.park import Ask, park
+from agents.services.settle import settle_answered
+from agents.services.settle_doubt import settle_doubt
+from agents.states import StepKind
+from audit.actors import Actor
+from audit.clock import database_now
+
+
+def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
+    """Park on a reached cap."""
+    request = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
+    step = _new_step(lease, run, journal, StepKind.BUDGET, cap.name, request)
+    park(lease, [Ask(step, for_budget(run, step, journal.steps))])
+    return False
+
+
+def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> bool:
+    """Park for a person to look, once: while such a request is open the run only goes on waiting."""
+    if any(step.kind == StepKind.ATTENTION for step in journal.unsettled):
+        park(lease, [])
+        return False
+    request = {
+        "code": trouble.code,
+        "title": trouble.title,
+        "summary": trouble.summary,
+        "facts": trouble.facts,
+    }
+    step = _new_step(lease, run, journal, StepKind.ATTENTION, trouble.code, request)
+    park(lease, [Ask(step, for_attention(run, step, journal.steps))])
+    return False
+
+
+def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> None:
+    """Do what the person said. An expired budget request stops the run."""
+    resolution = step.resolution or {}
+    data = resolution.get("data") or {}
+    if resolution["kind"] == "expired":
+        end_stopped(lease, Actor.system("deadline"), "Nobody raised the limit in time.")
+    elif step.kind == StepKind.BUDGET:
+        extend_caps(lease, step, data.get("caps") or {})
+    elif step.kind == StepKind.IN_DOUBT:
+        settle_doubt(lease, step, journal)
+    else:
+        note = data.get("choice") or data.get("reason") or ""
+        settle_answered(lease, step, {"status": "answered", "continue": True, "note": note})
+
+
+def _new_step(
+    lease: Lease, run: Run, journal: Journal, kind: StepKind, name: str, request: dict[str, Any]
+) -> Step:
+    return Step(
+        run=run,
+        seq=journal.next_seq,
+        kind=kind,
+        name=name[:64],
+        request=request,
+        epoch=lease.epoch,
+        started_at=database_now(),
+    )

@@ -1,0 +1,125 @@
+"""Turning what a model wrote into a proposed call, or into an error that the model can mend. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from agents.builtin import ABSTAIN, ASK_HUMAN, FINAL_ANSWER, JUDGEMENT, Abstention, Question
+from agents.definitions import Agent
+from agents.llm_types import ToolCall
+from agents.states import StepKind
+from agents.tools import Tool
+from audit.canonical import MalformedJson, loads_strict
+
+MAX_ARGUMENT_BYTES = 100_000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A call whose arguments are valid. `arguments` is the model; `normalised` its JSON form."""
+
+    kind: StepKind
+    name: str
+    tool: Tool | None
+    arguments: BaseModel
+    normalised: dict[str, Any]
+    confidence_bp: int | None
+    rationale: str
+    relies_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """A call that cannot be taken, with what the model is told about it."""
+
+    kind: StepKind
+    name: str
+    code: str
+    message: str
+
+
+def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
+    """Parse, check and normalise one call of a reply."""
+    kind = KINDS.get(call.name, StepKind.TOOL)
+    tool = agent.tool(call.name)
+    if tool is None and kind is StepKind.TOOL:
+        names = ", ".join([*(known.name for known in agent.tools), *KINDS])
+        return Malformed(
+            kind, call.name[:64], "unknown_tool", f"There is no such tool. Tools: {names}."
+        )
+    if len(call.arguments.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES:
+        return Malformed(
+            kind, call.name, "arguments_too_large", "The arguments are too large; shorten them."
+        )
+    try:
+        data = loads_strict(call.arguments or "{}")
+    except MalformedJson as error:
+        return Malformed(
+            kind,
+            call.name,
+            "arguments_not_json",
+            f"The arguments are not plain JSON: {error.detail}",
+        )
+    if not isinstance(data, dict):
+        return Malformed(
+            kind, call.name, "arguments_not_object", "The arguments must be a JSON object."
+        )
+    return _validate(agent, call.name, kind, tool, data)
+
+
+def _validate(
+    agent: Agent, name: str, kind: StepKind, tool: Tool | None, data: dict[str, Any]
+) -> Proposal | Malformed:
+    judgement = {field: data.pop(field, None) for field in JUDGEMENT} if tool else {}
+    relies_on = data.pop("relies_on", []) if kind is StepKind.FINAL else []
+    if not (isinstance(relies_on, list) and all(isinstance(item, str) for item in relies_on)):
+        return Malformed(
+            kind, name, "arguments_invalid", "relies_on: give a list of tool call ids."
+        )
+    model = tool.arguments if tool else {**MODELS, StepKind.FINAL: agent.output}[kind]
+    try:
+        arguments = model.model_validate_json(json.dumps(data))
+        normalised = arguments.model_dump(mode="json")
+    except ValidationError as error:
+        return Malformed(kind, name, "arguments_invalid", describe_errors(error))
+    return Proposal(
+        kind=kind,
+        name=name,
+        tool=tool,
+        arguments=arguments,
+        normalised=normalised,
+        confidence_bp=confidence_bp(judgement.get("confidence")),
+        rationale=str(judgement.get("rationale") or "")[:4_000],
+        relies_on=tuple(relies_on),
+    )
+
+
+def describe_errors(error: ValidationError) -> str:
+    """Which field, what was wrong, in lines that a model or a person can act on."""
+    lines = []
+    for problem in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(part) for part in problem["loc"]) or "arguments"
+        lines.append(f"{place}: {problem['msg']}")
+    return "; ".join(lines[:20])
+
+
+def confidence_bp(value: Any) -> int | None:
+    """Basis points of a confidence from 0 to 1; None for anything else, which counts as zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        return None
+    return round(value * 10_000)
+
+
+KINDS = {
+    ASK_HUMAN: StepKind.QUESTION,
+    ABSTAIN: StepKind.ABSTAIN,
+    FINAL_ANSWER: StepKind.FINAL,
+}
+MODELS: dict[StepKind, type[BaseModel]] = {
+    StepKind.QUESTION: Question,
+    StepKind.ABSTAIN: Abstention,
+}

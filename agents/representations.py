@@ -1,0 +1,139 @@
+"""Runs, steps and agents as programs and pages read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from agents import registry
+from agents.models import HostedAgent, Run, Step
+from agents.states import SETTLED, StepState
+
+HIDDEN = "hidden until decided"
+
+
+def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """A run. Spans in seconds, costs in millionths of the currency unit."""
+    return {
+        "id": str(run.pk),
+        "agent": run.agent.slug,
+        "agent_version": run.agent_version.digest,
+        "title": run.title,
+        "input": run.input,
+        "state": run.state,
+        "outcome": run.outcome or None,
+        "failure": run.failure,
+        "waiting_on": list(waiting_on),
+        "paused": run.paused_at is not None,
+        "cancel_requested": run.cancel_requested_at is not None,
+        "tainted": run.tainted,
+        "tainted_by": run.tainted_by,
+        "usage": {
+            "steps": run.step_count,
+            "model_calls": run.model_calls,
+            "tool_calls": run.tool_calls,
+            "tokens_in": run.tokens_in,
+            "tokens_out": run.tokens_out,
+            "cost_micros": run.cost_micros,
+            "waited_seconds": round(run.waited_seconds, 3),
+        },
+        "output": run.output,
+        "initiator": run.initiator.username,
+        "version": run.version,
+        "created_at": _moment(run.created_at),
+        "started_at": _moment(run.started_at),
+        "finished_at": _moment(run.finished_at),
+    }
+
+
+def waiting_on(runs: Sequence[Run]) -> dict[UUID, list[dict[str, Any]]]:
+    """What each run waits for, by run id, in one query."""
+    rows = Step.objects.filter(run__in=runs, state=StepState.WAITING, approval_id__isnull=False)
+    grouped: dict[UUID, list[dict[str, Any]]] = {}
+    for step in rows.order_by("seq"):
+        grouped.setdefault(step.run_id, []).append(
+            {
+                "approval": str(step.approval_id),
+                "kind": _asks_for(step),
+                "name": step.name,
+                "step": step.seq,
+            }
+        )
+    return grouped
+
+
+def _asks_for(step: Step) -> str:
+    return "action" if step.kind == "tool" else step.kind
+
+
+def step_as_json(step: Step, *, hidden: frozenset[int] = frozenset()) -> dict[str, Any]:
+    """A step with its raw request and response; a score that must stay secret yet is left out."""
+    secret = _score_hidden(step)
+    judgement = step.judgement or {}
+    return {
+        "seq": step.seq,
+        "kind": step.kind,
+        "name": step.name,
+        "state": step.state,
+        "problem": step.problem or None,
+        "call_id": step.call_id or None,
+        "arguments": step.arguments,
+        "confidence": None if secret or step.confidence_bp is None else step.confidence_bp / 10_000,
+        "rationale": step.rationale or None,
+        "verdict": None if secret else (judgement.get("verdict") or None),
+        "approval": str(step.approval_id) if step.approval_id else None,
+        "request": step.request,
+        "response": HIDDEN if step.seq in hidden else step.response,
+        "output": step.output,
+        "attempts": step.attempts,
+        "model": step.model or None,
+        "tokens_in": step.tokens_in,
+        "tokens_out": step.tokens_out,
+        "cost_micros": step.cost_micros,
+        "input_digest": step.input_digest or None,
+        "started_at": _moment(step.started_at),
+        "finished_at": _moment(step.finished_at),
+    }
+
+
+def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
+    """Seqs of the replies that hold a score which must stay secret until a person decided."""
+    hidden: set[int] = set()
+    reply = 0
+    for step in steps:
+        if step.kind == "model":
+            reply = step.seq
+        elif _score_hidden(step):
+            hidden.add(reply)
+    return frozenset(hidden)
+
+
+def _score_hidden(step: Step) -> bool:
+    return step.state not in SETTLED and not (step.coin or {}).get("score_visible", True)
+
+
+def agent_as_json(hosted: HostedAgent) -> dict[str, Any]:
+    """An agent with its tools, and inputs that a newcomer can start a run with."""
+    declared = registry.find(hosted.slug)
+    tools = declared.definition["tools"] if declared else []
+    return {
+        "slug": hosted.slug,
+        "title": hosted.title,
+        "category": hosted.category,
+        "owner": hosted.owner_group.slug,
+        "active_version": hosted.active_version.digest if hosted.active_version else None,
+        "installed_version": declared.version if declared else None,
+        "disabled": hosted.disabled_at is not None,
+        "disabled_reason": hosted.disabled_reason or None,
+        "tools": tools,
+        "examples": [
+            {"title": example.title, "input": example.input}
+            for example in (declared.examples if declared else ())
+        ],
+    }
+
+
+def _moment(value: datetime | None) -> str | None:
+    return value.isoformat() if value else None

@@ -1,0 +1,105 @@
+"""Advancing a run: one safe step after the other, each journalled before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from agents import registry
+from agents.call_steps import CallSteps
+from agents.caps import reached_cap
+from agents.definitions import Agent
+from agents.drift import Trouble, describe_drift
+from agents.errors import LostLease
+from agents.journal import Journal
+from agents.leases import renewer
+from agents.model_steps import ModelSteps
+from agents.models import Run, Step
+from agents.people_steps import attention, budget, settle_people_step
+from agents.services.claim import Lease, claim, release
+from agents.services.end import end_stopped
+from agents.services.park import park
+from agents.states import StepKind
+from audit.actors import Actor
+
+log = structlog.get_logger(__name__)
+
+PEOPLE_STEPS = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT})
+MOST_REPAIRS = 2
+MOST_STALLED_CLAIMS = 5
+CRASH_LOOP = Trouble(
+    "crash_loop",
+    "workers die or fail on it again and again",
+    "It was taken up several times without getting further. Look at the logs, then go on or stop the run.",
+    {},
+)
+REPAIRS_EXHAUSTED = Trouble(
+    "repairs_exhausted",
+    "the model does not give a usable call",
+    "It was told what was wrong and repeated it. Look at its last replies, then go on or stop the run.",
+    {},
+)
+
+
+def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
+    """Claim the run and advance it until it parks, sleeps, ends, or the process is asked to stop.
+
+    Returns whether it was ours to advance. A lost lease ends quietly: the new owner goes on.
+    """
+    lease = claim(run_id, owner=owner)
+    if lease is None:
+        return False
+    with renewer.hold(lease):
+        try:
+            while advance_once(lease):
+                if stopping():
+                    release(lease)
+                    break
+        except LostLease:
+            log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
+    return True
+
+
+def advance_once(lease: Lease) -> bool:
+    """Do the next thing; True when there is more to do now."""
+    if renewer.is_lost(lease):
+        raise LostLease
+    run = Run.objects.select_related("agent__owner_group", "agent_version", "initiator").get(
+        pk=lease.run_id
+    )
+    if run.epoch != lease.epoch:
+        raise LostLease
+    if run.cancel_requested_at is not None:
+        end_stopped(lease, Actor.system("cancel"), "Cancelled while at work.")
+        return False
+    journal = Journal(list(Step.objects.filter(run=run).in_order()))
+    for step in journal.unsettled:
+        if step.kind in PEOPLE_STEPS and step.resolution is not None:
+            settle_people_step(lease, run, step, journal)
+            return True
+    agent = registry.find(run.agent.slug)
+    trouble = describe_drift(agent, run, journal)
+    if run.stalled_claims > MOST_STALLED_CLAIMS:
+        trouble = CRASH_LOOP
+    if trouble is not None:
+        return attention(lease, run, journal, trouble)
+    assert agent is not None, "an agent that is gone is trouble"
+    return _advance(lease, run, agent, journal)
+
+
+def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
+    calls = CallSteps(lease, run, agent, journal)
+    cap = reached_cap(agent, run)
+    asked = any(step.kind in PEOPLE_STEPS for step in journal.unsettled)
+    if cap is not None and not asked and not calls.only_ending:
+        return budget(lease, run, journal, cap)
+    if calls.any_open:
+        return calls.advance()
+    if asked:
+        park(lease, [])
+        return False
+    if journal.malformed_streak > MOST_REPAIRS:
+        return attention(lease, run, journal, REPAIRS_EXHAUSTED)
+    return ModelSteps(lease, run, agent, journal).advance()

@@ -1,0 +1,85 @@
+"""Journal a model call: begun before it is made, each failed attempt as it fails, then how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import F
+
+from agents.llm_types import ModelError, Reply
+from agents.models import Run, Step
+from agents.services.claim import Lease, fenced
+from agents.states import StepKind, StepState
+from audit.canonical import canonical_bytes, sha256_hex
+from audit.clock import database_now
+
+
+def begin_model_call(lease: Lease, *, seq: int, model: str, request: dict[str, Any]) -> Step:
+    """Insert the step before the call, so that a crash in between is seen in the timeline."""
+    with fenced(lease) as run:
+        return Step.objects.create(
+            run=run,
+            seq=seq,
+            kind=StepKind.MODEL,
+            name=model or "model",
+            state=StepState.STARTED,
+            request=request,
+            input_digest=sha256_hex(canonical_bytes(request)),
+            epoch=lease.epoch,
+            started_at=database_now(),
+        )
+
+
+def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
+    """Add a failed attempt to the step."""
+    with fenced(lease):
+        now = database_now()
+        step.attempts = [*step.attempts, {**failure, "at": now.isoformat()}]
+        Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
+
+
+def describe_failure(error: ModelError) -> dict[str, Any]:
+    """A failed attempt as the journal keeps it."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "status": error.status,
+        "retry_after": error.retry_after,
+        "latency_ms": error.latency_ms,
+    }
+
+
+def fail_model_call(lease: Lease, step: Step, error: ModelError) -> None:
+    """Close the step without a reply."""
+    with fenced(lease) as run:
+        Step.objects.move(step.pk, StepState.FAILED, problem=error.code, finished_at=database_now())
+        _count(run, model_calls=0)
+
+
+def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
+    """Close the step with its reply. The caller holds the fence."""
+    now = database_now()
+    step.response = reply.raw
+    Step.objects.move(
+        step.pk,
+        StepState.SUCCEEDED,
+        response=reply.raw,
+        model=reply.model[:200],
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        problem="" if reply.calls else "no_tool_call",
+        finished_at=now,
+    )
+    _count(run, model_calls=1, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out)
+
+
+def _count(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:
+    Run.objects.filter(pk=run.pk).update(
+        step_count=F("step_count") + 1,
+        model_calls=F("model_calls") + model_calls,
+        tokens_in=F("tokens_in") + tokens_in,
+        tokens_out=F("tokens_out") + tokens_out,
+        version=F("version") + 1,
+        stalled_claims=0,
+        sleeps=0 if model_calls else F("sleeps"),
+    )

@@ -1,0 +1,77 @@
+"""What operators do to a run: cancel, pause, resume."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.callers import Caller
+from agents.errors import RunEnded, RunNotPaused, UnknownRun
+from agents.events import announce, tell
+from agents.models import Run
+from agents.queues import RESUMES, wake_on_commit
+from agents.services.end import close_cancelled
+from agents.states import CLAIMABLE, OPEN, RunState
+from audit.clock import database_now
+from audit.schemas import Disclose
+
+
+def _locked(run_id: UUID, caller: Caller) -> Run:
+    """The open run, locked, if the caller may see and control it."""
+    if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
+        raise UnknownRun
+    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.group_ids).exists()
+    if not owns or not caller.user.has_perm("accounts.decide_requests"):
+        caller.require("control_runs", scope="run")
+    run = (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("agent", "agent_version")
+        .get(pk=run_id)
+    )
+    if run.state not in OPEN:
+        raise RunEnded(run.state)
+    return run
+
+
+def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
+    """Cancel at once when parked, at the next safe point when at work. Raises RunEnded."""
+    with transaction.atomic():
+        run = _locked(run_id, caller)
+        if run.state == RunState.RUNNING:
+            Run.objects.filter(pk=run.pk).update(
+                cancel_requested_at=database_now(), version=F("version") + 1
+            )
+            announce(run, "cancelling")
+        else:
+            close_cancelled(run, caller.actor, reason or "Cancelled by an operator.")
+    return Run.objects.get(pk=run_id)
+
+
+def pause_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
+    """Let no worker claim the run until it is resumed; decisions still land. Raises RunEnded."""
+    with transaction.atomic():
+        run = _locked(run_id, caller)
+        if run.paused_at is None:
+            Run.objects.filter(pk=run.pk).update(paused_at=database_now(), version=F("version") + 1)
+            disclosures = [Disclose("reason", reason, f"run:{run.pk}")] if reason else []
+            tell(run, "run.paused", actor=caller.actor, disclosures=disclosures)
+            announce(run, "paused")
+    return Run.objects.get(pk=run_id)
+
+
+def resume_run(*, run_id: UUID, caller: Caller) -> Run:
+    """Let workers claim the run again. Raises RunEnded, RunNotPaused."""
+    with transaction.atomic():
+        run = _locked(run_id, caller)
+        if run.paused_at is None:
+            raise RunNotPaused
+        Run.objects.filter(pk=run.pk).update(
+            paused_at=None, version=F("version") + 1, wake_seq=F("wake_seq") + 1
+        )
+        tell(run, "run.resumed", actor=caller.actor)
+        if run.state in CLAIMABLE:
+            wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
+        announce(run, "resumed")
+    return Run.objects.get(pk=run_id)

@@ -1,0 +1,63 @@
+"""End a run: with an answer, with a failure, or because a person stopped it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.services.cancel import cancel_requests
+
+from agents.events import announce, tell
+from agents.models import Run, Step
+from agents.services.claim import Lease, fenced
+from agents.states import Outcome, RunState, StepState
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.schemas import Outcome as OutcomeRef
+
+
+def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any]) -> None:
+    """End with the agent's answer (or its abstention); the step that carries it is settled too."""
+    with fenced(lease) as run:
+        now = database_now()
+        Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": "done"}, finished_at=now)
+        _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
+
+
+def end_stopped(lease: Lease, actor: Actor, why: str) -> None:
+    """End a running run that a person asked to cancel, at a safe point."""
+    with fenced(lease) as run:
+        close_cancelled(run, actor, why)
+
+
+def close_cancelled(run: Run, actor: Actor, why: str) -> None:
+    """Cancel the run and everything it waits for. The caller holds the run's row."""
+    cancel_requests(run_id=run.pk, actor=actor, why=why)
+    _close(
+        run, RunState.CANCELLED, Outcome.STOPPED, actor, failure={"code": "stopped", "message": why}
+    )
+
+
+def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes: Any) -> None:
+    now = database_now()
+    open_steps = Step.objects.filter(run=run)
+    open_steps.filter(state__in=[StepState.PROPOSED, StepState.WAITING]).update(
+        state=StepState.REFUSED, problem="run_ended", finished_at=now
+    )
+    open_steps.filter(state=StepState.STARTED).update(
+        state=StepState.FAILED, problem="run_ended", finished_at=now
+    )
+    landed = Run.objects.move(
+        run.pk,
+        state,
+        outcome=outcome,
+        finished_at=now,
+        lease_owner="",
+        lease_expires_at=None,
+        ready_at=None,
+        wake_at=None,
+        **changes,
+    )
+    assert landed, f"run {run.pk} could not become {state} from {run.state}"
+    kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
+    tell(run, kind, actor=actor, outcome=OutcomeRef(decision=state.value, meaning=outcome.value))
+    announce(run, "ended")

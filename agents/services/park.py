@@ -1,0 +1,80 @@
+"""Park a run: its requests and its waiting state in one transaction; the lease is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agents.events import announce, tell
+from agents.models import Run, Step, StepQuerySet
+from agents.queues import RESUMES, wake_on_commit
+from agents.services.claim import Lease, fenced
+from agents.states import SETTLED, RunState, StepState
+from approvals.schemas import Opening
+from approvals.services.open_request import open_request
+from audit.actors import Actor
+from audit.clock import database_now
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request to open for a step. The step is inserted when it is not in the journal yet."""
+
+    step: Step
+    opening: Opening
+
+
+def park(lease: Lease, asks: Sequence[Ask]) -> None:
+    """Open the requests and let go of the run until one of them resolves.
+
+    Where a decision landed since the claim, or an approval waits for the end of its undo time, the run
+    becomes ready instead of waiting.
+    """
+    with fenced(lease) as run:
+        actor = Actor.agent(run.agent.slug)
+        for ask in asks:
+            _open(run, ask, actor)
+        now = database_now()
+        resolved = _resolved(run).exists()
+        woken = resolved or run.wake_seq != lease.wake_seq or run.cancel_requested_at is not None
+        ready_at = earliest_ready_at(run, now) if woken else None
+        state = RunState.READY if woken else RunState.WAITING
+        Run.objects.move(
+            run.pk,
+            state,
+            lease_owner="",
+            lease_expires_at=None,
+            parked_at=now,
+            stalled_claims=0,
+            ready_at=ready_at,
+        )
+        tell(run, "run.parked", facts={"requests": len(asks)})
+        if ready_at is not None and ready_at <= now:
+            wake_on_commit(run.pk, run.wake_seq, RESUMES)
+        announce(run, "parked")
+
+
+def _open(run: Run, ask: Ask, actor: Actor) -> None:
+    request = open_request(opening=ask.opening, actor=actor)
+    step = ask.step
+    if step._state.adding:
+        step.state = StepState.WAITING
+        step.approval_id = request.pk
+        step.save(force_insert=True)
+    else:
+        Step.objects.move(step.pk, StepState.WAITING, approval_id=request.pk)
+
+
+def earliest_ready_at(run: Run, now: datetime) -> datetime:
+    """When the first resolved, unsettled step of the run may go on."""
+    moments = []
+    for resolution in _resolved(run).values_list("resolution", flat=True):
+        at = (resolution or {}).get("ready_at")
+        moments.append(datetime.fromisoformat(at) if at else now)
+    return min(moments, default=now)
+
+
+def _resolved(run: Run) -> StepQuerySet:
+    """Steps whose request has resolved and that are not settled yet."""
+    return Step.objects.filter(run=run, resolution__isnull=False).exclude(state__in=SETTLED)

@@ -1,0 +1,190 @@
+"""Journal a reply and every call in it, each with the gate's word, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from agents.context import refusal_message
+from agents.definitions import Agent
+from agents.events import action_ref, announce, args_disclosure, tell
+from agents.gating import confidence_of, gate_context, propose
+from agents.journal import Journal
+from agents.llm_types import Reply, ToolCall
+from agents.models import Run, Step
+from agents.proposals import Malformed, Proposal, read_call
+from agents.services.call_model import finish_model_call
+from agents.services.claim import Lease, fenced
+from agents.states import StepKind, StepState
+from approvals.coin import toss
+from approvals.gate import judge, sampled
+from approvals.reasons import sentence
+from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
+from approvals.services.policies import current
+from approvals.vocabulary import GateOutcome
+from audit.canonical import canonical_bytes, sha256_hex
+from audit.clock import database_now
+from audit.schemas import Outcome, PolicyRef
+
+MOST_CALLS = 64
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A proposed action with everything that the gate was told and said."""
+
+    action: ProposedAction
+    confidence: Confidence
+    context: GateContext
+    verdict: GateVerdict
+
+    def stored(self) -> dict[str, Any]:
+        """As the journal keeps it."""
+        return {
+            "action": self.action.model_dump(mode="json"),
+            "confidence": self.confidence.model_dump(mode="json"),
+            "context": self.context.model_dump(mode="json"),
+            "verdict": self.verdict.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> Judged:
+        """Back from the journal."""
+        return cls(
+            ProposedAction.model_validate(stored["action"]),
+            Confidence.model_validate(stored["confidence"]),
+            GateContext.model_validate(stored["context"]),
+            GateVerdict.model_validate(stored["verdict"]),
+        )
+
+
+def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: Journal) -> None:
+    """Close the model step and insert one step for each call of the reply, in its order."""
+    with fenced(lease) as run:
+        finish_model_call(run, step, reply)
+        tell(
+            run,
+            "model.called",
+            facts={
+                "tokens_in": reply.tokens_in,
+                "tokens_out": reply.tokens_out,
+                "attempts": len(step.attempts) + 1,
+                "calls": len(reply.calls),
+            },
+        )
+        now = database_now()
+        earlier = journal.tools_called()
+        for offset, call in enumerate(reply.calls, start=1):
+            row = Step(
+                run=run,
+                seq=step.seq + offset,
+                call_id=call.id[:200],
+                epoch=lease.epoch,
+                started_at=now,
+            )
+            _fill(row, agent, run, call, offset, earlier, now)
+            row.save(force_insert=True)
+        announce(run, "stepped")
+
+
+def _fill(
+    row: Step,
+    agent: Agent,
+    run: Run,
+    call: ToolCall,
+    offset: int,
+    earlier: Sequence[str],
+    now: datetime,
+) -> None:
+    read = read_call(agent, call)
+    if offset > MOST_CALLS:
+        read = Malformed(
+            read.kind,
+            read.name,
+            "too_many_calls",
+            f"At most {MOST_CALLS} calls in one reply are taken.",
+        )
+    row.kind, row.name = read.kind, read.name
+    if isinstance(read, Malformed):
+        row.state = StepState.FAILED
+        row.problem = read.code
+        row.response = {"arguments_text": call.arguments[:20_000].replace("\x00", "\ufffd")}
+        row.output = refusal_message("error", read.code, read.message)
+        row.finished_at = now
+        return
+    row.arguments = read.normalised
+    row.rationale = read.rationale
+    row.confidence_bp = read.confidence_bp
+    row.state = StepState.PROPOSED
+    if read.kind is StepKind.FINAL:
+        row.request = {"relies_on": list(read.relies_on)}
+    if read.tool is None:
+        row.input_digest = sha256_hex(canonical_bytes(read.normalised))
+        return
+    _judge(row, agent, run, read, earlier, now)
+
+
+def _judge(
+    row: Step, agent: Agent, run: Run, proposal: Proposal, earlier: Sequence[str], now: datetime
+) -> None:
+    tool = proposal.tool
+    assert tool is not None
+    published = current()
+    action = propose(agent, run.agent_version.digest, tool, proposal.normalised)
+    confidence = confidence_of(proposal)
+    context = gate_context(run, agent, tool, earlier, now)
+    verdict = judge(action, confidence, context, published)
+    coin = toss(
+        settings.COUNTERSIGN.coin_secret,
+        run_id=run.pk,
+        action=action,
+        verdict=verdict,
+        rate=settings.COUNTERSIGN.audit_rate,
+        hidden_rate=settings.COUNTERSIGN.hidden_score_rate,
+    )
+    verdict = sampled(verdict, coin, action, published.policy)
+    row.input_digest = action.digest
+    row.judgement = Judged(action, confidence, context, verdict).stored()
+    row.coin = coin.model_dump(mode="json")
+    kind = "action.proposed"
+    if verdict.denied:
+        kind = "action.denied"
+        row.state = StepState.REFUSED
+        row.problem = "denied"
+        row.finished_at = now
+        why = " ".join(sentence(reason) for reason in verdict.reasons)
+        row.output = refusal_message(
+            "denied", "denied_by_policy", why or "The policy denies this call."
+        )
+    elif verdict.allowed:
+        kind = "action.allowed"
+    tell(
+        run,
+        kind,
+        action=action_ref(row, tool.risk),
+        facts={
+            "step": row.seq,
+            "tool_version": tool.version,
+            "effect_class": tool.effect_class.value,
+        },
+        policy=PolicyRef(
+            version=verdict.policy_version,
+            sha256=verdict.policy_sha256 or None,
+            rule=verdict.rule or None,
+        ),
+        outcome=Outcome(decision=verdict.outcome.value),
+        disclosures=[args_disclosure(run, action.digest)],
+    )
+
+
+def needs_person(row: Step) -> bool:
+    """Whether this proposed call waits for a person."""
+    if row.kind == StepKind.QUESTION:
+        return True
+    if row.judgement is None:
+        return False
+    return bool(row.judgement["verdict"]["outcome"] != GateOutcome.ALLOW)

@@ -1,0 +1,111 @@
+"""Hear, inside the deciding transaction, that a request resolved: note it at its step and wake the run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from agents.events import announce, tell
+from agents.models import Run, Step
+from agents.queues import RESUMES, wake_on_commit
+from agents.services.end import close_cancelled
+from agents.services.park import earliest_ready_at
+from agents.states import OPEN, SETTLED, RunState
+from audit.actors import Actor
+from audit.clock import database_now
+
+UNDONE = "undone"
+STOPPED = "stopped"
+
+
+def hear_resolution(
+    *,
+    request: UUID,
+    kind: str,
+    ready_at: datetime | None,
+    revision: int,
+    digest: str,
+    arguments: dict[str, Any],
+    decided_by: str,
+    data: dict[str, Any],
+    actor: Actor,
+) -> None:
+    """Note the resolution at the step that waits for the request, and let the run go on.
+
+    A request that belongs to no step here (an agent that runs elsewhere) is none of our business.
+    """
+    step = Step.objects.filter(approval_id=request).exclude(state__in=SETTLED).first()
+    if step is None:
+        return
+    # The decision path has locked this row already; the lock is taken again for callers that have not.
+    run = (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("agent", "agent_version")
+        .get(pk=step.run_id)
+    )
+    if run.state not in OPEN:
+        return
+    if kind == UNDONE:
+        _take_back(run, step)
+        return
+    changes: dict[str, Any] = {
+        "resolution": {
+            "kind": kind,
+            "ready_at": ready_at.isoformat() if ready_at else None,
+            "revision": revision,
+            "digest": digest,
+            "by": decided_by,
+            "edited": bool(
+                step.arguments is not None and arguments and arguments != step.arguments
+            ),
+            "data": data,
+        }
+    }
+    if step.judgement is not None and arguments:
+        changes["arguments"] = arguments
+    Step.objects.filter(pk=step.pk).update(**changes)
+    if kind == STOPPED:
+        _stop(run, actor, str(data.get("reason") or "Stopped by a reviewer."))
+        return
+    _wake(run)
+
+
+def _wake(run: Run) -> None:
+    """Raise the wake number; a parked run becomes ready, one at work learns of it when it parks."""
+    now = database_now()
+    ready_at = earliest_ready_at(run, now)
+    Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
+    if run.state in (RunState.WAITING, RunState.SLEEPING):
+        Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None)
+        tell(run, "run.woken", actor=Actor.system("decision"))
+    elif run.state == RunState.READY:
+        Run.objects.filter(pk=run.pk).update(ready_at=ready_at)
+    if ready_at <= now:
+        wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
+    announce(run, "woken")
+
+
+def _take_back(run: Run, step: Step) -> None:
+    """An approval was taken back before dispatch: the step waits again, and so may the run."""
+    Step.objects.filter(pk=step.pk).update(resolution=None)
+    Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
+    if run.state == RunState.READY:
+        others = Step.objects.filter(run=run, resolution__isnull=False).exclude(state__in=SETTLED)
+        if others.exists():
+            Run.objects.filter(pk=run.pk).update(ready_at=earliest_ready_at(run, database_now()))
+        else:
+            Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
+    announce(run, "woken")
+
+
+def _stop(run: Run, actor: Actor, why: str) -> None:
+    if run.state == RunState.RUNNING:
+        Run.objects.filter(pk=run.pk).update(
+            cancel_requested_at=database_now(), wake_seq=F("wake_seq") + 1
+        )
+        announce(run, "cancelling")
+        return
+    close_cancelled(run, actor, why)

@@ -1,0 +1,127 @@
+"""Settle a call: its effect, its step and the run's counters in one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from agents.context import refusal_message, result_message
+from agents.events import announce
+from agents.execution import CallOutcome, Done, Failed, call_tool
+from agents.models import EffectRecord, Run, Step
+from agents.services.claim import Lease, fenced
+from agents.services.dispatch import tell_effect
+from agents.states import EffectState, StepState
+from agents.tools import Tool, ToolContext, Trust
+from audit.clock import database_now
+
+
+def settle_read(lease: Lease, step: Step, tool: Tool, outcome: CallOutcome) -> None:
+    """Journal the result of a call without consequences."""
+    with fenced(lease) as run:
+        _close_step(run, step, tool, outcome, database_now())
+
+
+def settle_effect(
+    lease: Lease, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
+) -> None:
+    """Journal a known outcome of an effect; an unknown one is `doubt`'s."""
+    with fenced(lease) as run:
+        _close_effect(run, step, tool, effect, outcome)
+
+
+def run_transactional(
+    lease: Lease, step: Step, tool: Tool, effect: EffectRecord, ctx: ToolContext
+) -> CallOutcome:
+    """Do the effect and journal it in one transaction: both land or neither does."""
+    with fenced(lease) as run:
+        outcome = call_tool(tool, ctx, tool.parse(step.arguments or {}))
+        if not isinstance(outcome, Done):
+            # Nothing of a failed body may land; raising rolls it back before the failure is journalled.
+            raise TransactionalFailure(outcome)
+        _close_effect(run, step, tool, effect, outcome)
+        return outcome
+
+
+class TransactionalFailure(Exception):
+    """The body of a transactional tool failed and was rolled back."""
+
+    def __init__(self, outcome: CallOutcome) -> None:
+        super().__init__("the tool failed")
+        message = getattr(outcome, "message", "")
+        self.outcome = Failed(getattr(outcome, "code", "failed"), message)
+
+
+def _close_effect(
+    run: Run, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
+) -> None:
+    now = database_now()
+    state = EffectState.SUCCEEDED if isinstance(outcome, Done) else EffectState.FAILED
+    result = outcome.result if isinstance(outcome, Done) else None
+    landed = EffectRecord.objects.move(effect.pk, state, result=result, finished_at=now)
+    if landed:
+        tell_effect(run, f"effect.{state.value}", step, tool, effect)
+        _close_step(run, step, tool, outcome, now)
+
+
+def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: datetime) -> None:
+    if isinstance(outcome, Done):
+        output = result_message(outcome.result, trust=tool.trust, as_of=now.isoformat())
+        output.update(_edited_note(step))
+        state, problem = StepState.SUCCEEDED, ""
+    else:
+        output = refusal_message("failed", outcome.code, outcome.message)
+        state, problem = StepState.FAILED, outcome.code
+    Step.objects.move(step.pk, state, output=output, problem=problem, finished_at=now)
+    taint: dict[str, Any] = {}
+    if (
+        isinstance(outcome, Done)
+        and tool.trust is Trust.UNTRUSTED
+        and tool.name not in run.tainted_by
+    ):
+        taint = {"tainted": True, "tainted_by": [*run.tainted_by, tool.name]}
+    Run.objects.filter(pk=run.pk).update(
+        step_count=F("step_count") + 1,
+        tool_calls=F("tool_calls") + 1,
+        version=F("version") + 1,
+        stalled_claims=0,
+        **taint,
+    )
+    announce(run, "stepped")
+
+
+def _edited_note(step: Step) -> dict[str, Any]:
+    """Tells the agent that a person changed its call, so that it does not repeat the original."""
+    if not (step.resolution or {}).get("edited"):
+        return {}
+    return {
+        "edited_by_a_person": True,
+        "arguments_that_ran": step.arguments,
+        "note": "A person changed this call before it ran. It is done; do not repeat the original.",
+    }
+
+
+def settle_refused(
+    lease: Lease, step: Step, *, status: str, code: str, message: str, **more: Any
+) -> None:
+    """Close a step that was never done, with what the agent is told."""
+    with fenced(lease) as run:
+        output = refusal_message(status, code, message, **more)
+        Step.objects.move(
+            step.pk, StepState.REFUSED, output=output, problem=code, finished_at=database_now()
+        )
+        _count_step(run)
+
+
+def settle_answered(lease: Lease, step: Step, output: dict[str, Any]) -> None:
+    """Close a step that a person answered."""
+    with fenced(lease) as run:
+        Step.objects.move(step.pk, StepState.SUCCEEDED, output=output, finished_at=database_now())
+        _count_step(run)
+
+
+def _count_step(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(step_count=F("step_count") + 1, version=F("version") + 1)
+    announce(run, "stepped")

@@ -1,0 +1,95 @@
+"""An effect whose outcome is not known: say so and ask; then settle it as a person found."""
+
+from __future__ import annotations
+
+from agents.context import refusal_message, result_message
+from agents.definitions import Agent
+from agents.events import announce, tell
+from agents.execution import Unknown
+from agents.journal import Journal
+from agents.models import EffectRecord, Run, Step
+from agents.openings import for_doubt
+from agents.services.claim import Lease, fenced
+from agents.services.dispatch import tell_effect
+from agents.services.park import Ask, park
+from agents.states import EffectState, StepKind, StepState
+from agents.tools import Tool, Trust
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.schemas import Outcome
+
+
+def doubt(
+    lease: Lease,
+    agent: Agent,
+    run: Run,
+    journal: Journal,
+    done: Step,
+    tool: Tool,
+    effect: EffectRecord,
+    outcome: Unknown,
+) -> None:
+    """Mark the effect in doubt and park on a request that never expires."""
+    step = Step(
+        run_id=lease.run_id,
+        seq=journal.next_seq,
+        kind=StepKind.IN_DOUBT,
+        name=tool.name,
+        request={
+            "of": done.seq,
+            "effect": str(effect.pk),
+            "code": outcome.code,
+            "why": outcome.message,
+        },
+        epoch=lease.epoch,
+        started_at=database_now(),
+    )
+    # Outside the transaction: a preview is foreign code and may fail.
+    opening = for_doubt(agent, run, step, done, tool, effect, journal.steps)
+    with fenced(lease) as fresh:
+        EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT)
+        tell_effect(fresh, "effect.in_doubt", done, tool, effect)
+        # The mark and the request land together: an effect in doubt without one would be forgotten.
+        park(lease, [Ask(step, opening)])
+
+
+def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
+    """Close effect, call and question as the person found: happened, did not, or compensated."""
+    resolution = step.resolution or {}
+    asked = step.request or {}
+    done = journal.step(int(asked["of"]))
+    data = resolution.get("data") or {}
+    verdict = str(resolution["kind"])
+    with fenced(lease) as run:
+        now = database_now()
+        happened = verdict == "happened"
+        state = EffectState.SUCCEEDED if happened else EffectState.FAILED
+        EffectRecord.objects.move(
+            asked["effect"], state, result=data.get("result"), finished_at=now
+        )
+        if happened:
+            output = result_message(data.get("result"), trust=Trust.TRUSTED, as_of=now.isoformat())
+            output["note"] = "A person found that this happened."
+            Step.objects.move(done.pk, StepState.SUCCEEDED, output=output, finished_at=now)
+        else:
+            output = refusal_message("failed", verdict, FOUND[verdict])
+            Step.objects.move(
+                done.pk, StepState.FAILED, output=output, problem=verdict, finished_at=now
+            )
+        Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": verdict}, finished_at=now)
+        effect = EffectRecord.objects.get(pk=asked["effect"])
+        tell(
+            run,
+            "effect.resolved",
+            actor=Actor.system("in-doubt"),
+            request=step.approval_id,
+            outcome=Outcome(decision=verdict),
+            facts={"effect_class": effect.effect_class},
+        )
+        announce(run, "stepped")
+
+
+FOUND = {
+    "did_not": "A person found that this did not happen. Propose it again only if it is still wanted.",
+    "compensate": "A person found that this happened and compensates for it. Do not repeat it.",
+}

@@ -1,0 +1,114 @@
+"""Start a run: the row, its audit event, and on commit a wake-up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from pydantic import ValidationError
+
+from accounts.callers import Caller
+from agents import registry
+from agents.definitions import Agent
+from agents.errors import (
+    AgentDisabled,
+    IdempotencyKeyReused,
+    InvalidInput,
+    UnknownAgent,
+    VersionNotActive,
+)
+from agents.events import announce, tell
+from agents.models import HostedAgent, Run
+from agents.proposals import describe_errors
+from agents.queues import RUNS, wake_on_commit
+from audit.canonical import canonical_bytes, loads_strict, sha256_hex
+from audit.clock import database_now
+
+TITLE_LENGTH = 120
+
+
+def start_run(
+    *, agent: str, input: Any, caller: Caller, idempotency_key: str | None = None
+) -> tuple[Run, bool]:
+    """Start a run of the agent's active version; returns it and whether it is new.
+
+    The same key of the same person gives the first run again. Raises UnknownAgent, AgentDisabled,
+    VersionNotActive, InvalidInput, IdempotencyKeyReused, or Forbidden without the permission.
+    """
+    caller.require("start_runs", scope="run")
+    hosted = (
+        HostedAgent.objects.select_related("active_version", "owner_group")
+        .filter(slug=agent)
+        .first()
+    )
+    definition = registry.find(agent)
+    if hosted is None or definition is None:
+        raise UnknownAgent(agent)
+    normalised = _parse(definition, input)
+    digest = sha256_hex(canonical_bytes(normalised))
+    present = _present(caller, idempotency_key, hosted, digest)
+    if present is not None:
+        return present, False
+    if hosted.disabled_at is not None:
+        raise AgentDisabled(agent)
+    if hosted.active_version is None or hosted.active_version.digest != definition.version:
+        raise VersionNotActive(agent)
+    try:
+        with transaction.atomic():
+            return _insert(hosted, normalised, digest, caller, idempotency_key), True
+    except IntegrityError:
+        # Two requests with one key met: the unique constraint let one through.
+        present = _present(caller, idempotency_key, hosted, digest)
+        if present is None:
+            raise
+        return present, False
+
+
+def _parse(agent: Agent, value: Any) -> dict[str, Any]:
+    try:
+        # Through text, so that what pydantic sees is what JSON can say, and nothing else.
+        loads_strict(json.dumps(value))
+        return agent.input.model_validate_json(json.dumps(value)).model_dump(mode="json")
+    except ValidationError as error:
+        raise InvalidInput(describe_errors(error)) from error
+    except (TypeError, ValueError) as error:
+        raise InvalidInput("it is not plain JSON.") from error
+
+
+def _present(caller: Caller, key: str | None, hosted: HostedAgent, digest: str) -> Run | None:
+    if key is None:
+        return None
+    run = (
+        Run.objects.filter(initiator=caller.user, idempotency_key=key)
+        .select_related("agent")
+        .first()
+    )
+    if run is not None and (run.agent_id != hosted.pk or run.input_digest != digest):
+        raise IdempotencyKeyReused
+    return run
+
+
+def _insert(
+    hosted: HostedAgent, normalised: dict[str, Any], digest: str, caller: Caller, key: str | None
+) -> Run:
+    run = Run.objects.create(
+        agent=hosted,
+        agent_version=hosted.active_version,
+        initiator=caller.user,
+        idempotency_key=key,
+        input=normalised,
+        input_digest=digest,
+        title=_title(normalised),
+        created_at=database_now(),
+    )
+    tell(run, "run.started", actor=caller.actor)
+    wake_on_commit(run.pk, run.wake_seq, RUNS)
+    announce(run, "started")
+    return run
+
+
+def _title(normalised: dict[str, Any]) -> str:
+    first = next((value for value in normalised.values() if isinstance(value, str)), "")
+    text = " ".join((first or json.dumps(normalised, ensure_ascii=False)).split())
+    return text if len(text) <= TITLE_LENGTH else f"{text[: TITLE_LENGTH - 1]}…"

@@ -1,0 +1,67 @@
+"""Record the installed versions of agents and host those that are new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from accounts.models import ReviewGroup
+from agents import registry
+from agents.definitions import Agent
+from agents.models import AgentVersion, HostedAgent
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.recorder import record
+from audit.schemas import AgentRef
+
+
+@dataclass
+class SyncReport:
+    """What `sync_agents` found: slugs by what happened to them."""
+
+    new_versions: list[str] = field(default_factory=list)
+    new_agents: list[str] = field(default_factory=list)
+    new_groups: list[str] = field(default_factory=list)
+    awaiting_activation: list[str] = field(default_factory=list)
+
+
+def sync_agents(*, actor: Actor) -> SyncReport:
+    """Record every installed agent's version, its hosting row and its owner group."""
+    report = SyncReport()
+    for agent in registry.all_agents():
+        with transaction.atomic():
+            _sync(agent, actor, report)
+    return report
+
+
+def _sync(agent: Agent, actor: Actor, report: SyncReport) -> None:
+    version, new = AgentVersion.objects.get_or_create(
+        digest=agent.version,
+        defaults={
+            "slug": agent.slug,
+            "definition": agent.definition,
+            "first_seen_at": database_now(),
+        },
+    )
+    group, new_group = ReviewGroup.objects.get_or_create(
+        slug=agent.owner, defaults={"title": agent.owner.replace("-", " ").title()}
+    )
+    if new_group:
+        report.new_groups.append(agent.owner)
+    hosted, new_agent = HostedAgent.objects.update_or_create(
+        slug=agent.slug,
+        defaults={"title": agent.title, "category": agent.category.value, "owner_group": group},
+    )
+    if new_agent:
+        report.new_agents.append(agent.slug)
+    if new:
+        report.new_versions.append(agent.slug)
+        record(
+            type="agent.first_seen",
+            actor=actor,
+            stream=f"agent:{agent.slug}",
+            agent=AgentRef(slug=agent.slug, version=agent.version),
+        )
+    if hosted.active_version_id != version.pk:
+        report.awaiting_activation.append(agent.slug)

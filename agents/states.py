@@ -1,0 +1,124 @@
+"""States of runs, steps and effects, and which may follow which. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands. `paused_at` and `cancel_requested_at` are flags beside it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SLEEPING = "sleeping"
+    READY = "ready"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepState(StrEnum):
+    """A step is inserted once and finished once."""
+
+    STARTED = "started"
+    """A model call whose reply is not journalled yet."""
+    PROPOSED = "proposed"
+    """A call of a reply that the gate allowed or sent to review, not begun."""
+    WAITING = "waiting"
+    """A request is open for it."""
+    DISPATCHED = "dispatched"
+    """Its dispatch intent is committed; whether the effect happened is not known yet."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    """Denied by the gate or by a person, or lapsed; it never ran."""
+
+
+class StepKind(StrEnum):
+    MODEL = "model"
+    TOOL = "tool"
+    QUESTION = "question"
+    ABSTAIN = "abstain"
+    FINAL = "final"
+    BUDGET = "budget"
+    ATTENTION = "attention"
+    IN_DOUBT = "in_doubt"
+
+
+class EffectState(StrEnum):
+    READY = "ready"
+    DISPATCHED = "dispatched"
+    SUCCEEDED = "succeeded"
+    ACCEPTED = "accepted"
+    CONFIRMED = "confirmed"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+
+
+class Outcome(StrEnum):
+    """How a run that ended turned out."""
+
+    DONE = "done"
+    ABSTAINED = "abstained"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+R = RunState
+RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    R.QUEUED: frozenset({R.RUNNING, R.CANCELLED}),
+    R.RUNNING: frozenset({R.WAITING, R.SLEEPING, R.READY, R.SUCCEEDED, R.FAILED, R.CANCELLED}),
+    R.WAITING: frozenset({R.READY, R.CANCELLED}),
+    R.SLEEPING: frozenset({R.READY, R.CANCELLED}),
+    R.READY: frozenset({R.RUNNING, R.WAITING, R.CANCELLED}),
+    R.SUCCEEDED: frozenset(),
+    R.FAILED: frozenset(),
+    R.CANCELLED: frozenset(),
+}
+
+S = StepState
+STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
+    S.STARTED: frozenset({S.SUCCEEDED, S.FAILED}),
+    S.PROPOSED: frozenset({S.WAITING, S.DISPATCHED, S.SUCCEEDED, S.FAILED, S.REFUSED}),
+    S.WAITING: frozenset({S.DISPATCHED, S.SUCCEEDED, S.FAILED, S.REFUSED}),
+    S.DISPATCHED: frozenset({S.WAITING, S.SUCCEEDED, S.FAILED}),
+    S.SUCCEEDED: frozenset(),
+    S.FAILED: frozenset(),
+    S.REFUSED: frozenset(),
+}
+
+E = EffectState
+EFFECT_TRANSITIONS: dict[EffectState, frozenset[EffectState]] = {
+    E.READY: frozenset({E.DISPATCHED}),
+    E.DISPATCHED: frozenset({E.SUCCEEDED, E.ACCEPTED, E.FAILED, E.IN_DOUBT}),
+    E.IN_DOUBT: frozenset({E.SUCCEEDED, E.FAILED}),
+    E.ACCEPTED: frozenset({E.CONFIRMED, E.BOUNCED}),
+    E.SUCCEEDED: frozenset(),
+    E.CONFIRMED: frozenset(),
+    E.BOUNCED: frozenset(),
+    E.FAILED: frozenset(),
+}
+
+ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not following)
+OPEN = frozenset(RunState) - ENDED
+CLAIMABLE = frozenset({R.QUEUED, R.READY})
+SETTLED = frozenset(state for state, following in STEP_TRANSITIONS.items() if not following)
+
+
+def run_sources(target: RunState) -> frozenset[RunState]:
+    """The states from which a run may move to `target`."""
+    return frozenset(state for state, following in RUN_TRANSITIONS.items() if target in following)
+
+
+def step_sources(target: StepState) -> frozenset[StepState]:
+    """The states from which a step may move to `target`."""
+    return frozenset(state for state, following in STEP_TRANSITIONS.items() if target in following)
+
+
+def effect_sources(target: EffectState) -> frozenset[EffectState]:
+    """The states from which an effect may move to `target`."""
+    return frozenset(
+        state for state, following in EFFECT_TRANSITIONS.items() if target in following
+    )

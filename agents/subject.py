@@ -1,0 +1,98 @@
+"""What approvals asks of runs: lock them, check edited arguments, say how operations stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from agents import registry
+from agents.errors import EditRefused
+from agents.gating import preview_of_edit, propose
+from agents.models import EffectRecord, HostedAgent, Run
+from agents.states import EffectState
+from approvals.ports import Operation, Validated
+
+if TYPE_CHECKING:
+    from approvals.models import ApprovalRequest
+
+SENTENCES = {
+    EffectState.DISPATCHED: "Executing: the call was sent.",
+    EffectState.SUCCEEDED: "Succeeded.",
+    EffectState.ACCEPTED: "Accepted by the provider; not confirmed yet.",
+    EffectState.CONFIRMED: "Confirmed.",
+    EffectState.BOUNCED: "Bounced.",
+    EffectState.FAILED: "Failed; it did not happen.",
+    EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
+}
+
+
+class HostedRuns:
+    """The port `approvals.ports.Runs`, filled in with the runs hosted here."""
+
+    def lock(self, run_id: UUID) -> None:
+        """Lock the run's row until the transaction ends."""
+        list(Run.objects.select_for_update().filter(pk=run_id).values_list("pk", flat=True))
+
+    def validate_arguments(
+        self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]
+    ) -> Validated:
+        """Check edited arguments against the installed tool. Raises EditRefused with a line per field."""
+        definition = registry.find(agent)
+        declared = definition.tool(tool) if definition else None
+        if definition is None or declared is None:
+            raise EditRefused([{"field": "", "message": "The tool is not installed any more."}])
+        try:
+            parsed = declared.arguments.model_validate_json(json.dumps(arguments))
+        except ValidationError as error:
+            raise EditRefused(
+                [
+                    {"field": ".".join(str(part) for part in line["loc"]), "message": line["msg"]}
+                    for line in error.errors(include_url=False, include_context=False)
+                ]
+            ) from error
+        normalised = parsed.model_dump(mode="json")
+        action = propose(definition, agent_version, declared, normalised)
+        preview = preview_of_edit(definition, declared, normalised)
+        return Validated(
+            arguments=normalised,
+            digest=action.digest,
+            preview=preview,
+            schema=declared.schema(),
+            sensitive=tuple(sorted(declared.sensitive)),
+            cosmetic=tuple(sorted(declared.cosmetic)),
+            action=action.model_copy(update={"preview": preview}),
+        )
+
+    def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
+        """Where the approved calls of these requests stand, in one query."""
+        effects = EffectRecord.objects.filter(approval_id__in=[request.pk for request in requests])
+        return {
+            effect.approval_id: Operation(
+                state=effect.state,
+                sentence=SENTENCES.get(EffectState(effect.state), "Queued."),
+                at=effect.finished_at or effect.dispatched_at,
+            )
+            for effect in effects
+            if effect.approval_id is not None
+        }
+
+    def run_title(self, run_id: UUID) -> str:
+        """The run's task in a line; empty when there is no such run."""
+        return Run.objects.filter(pk=run_id).values_list("title", flat=True).first() or ""
+
+    def preview_changed(self, request: ApprovalRequest) -> str | None:
+        """Nothing is compared here: the state token is read again before dispatch."""
+        return None
+
+    def stopped(self, agent: str, tool: str) -> str | None:
+        """A sentence while the agent is switched off."""
+        hosted = HostedAgent.objects.filter(slug=agent, disabled_at__isnull=False).first()
+        return (
+            f"{hosted.title} is switched off: {hosted.disabled_reason}".rstrip(": ")
+            if hosted
+            else None
+        )

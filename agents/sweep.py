@@ -1,0 +1,108 @@
+"""What the scheduler does for runs, every second: nothing is lost because a hint was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from agents.events import announce, tell
+from agents.models import Run
+from agents.queues import RESUMES, RUNS, wake, wake_on_commit
+from agents.states import RunState
+from audit.actors import Actor
+from audit.clock import database_now
+
+log = structlog.get_logger(__name__)
+BATCH = 200
+NUDGE_AFTER_SWEEPS = 10
+
+
+def sweep_once() -> dict[str, int]:
+    """Free expired leases, wake sleepers, wake ready runs nobody took. Counts by what was done."""
+    now = database_now()
+    return {
+        "leases_expired": _each(_expired(now), _free),
+        "sleepers_woken": _each(_sleepers(now), _rouse),
+        "woken": _wake_forgotten(now),
+    }
+
+
+def _expired(now: datetime) -> list[UUID]:
+    rows = Run.objects.filter(state=RunState.RUNNING, lease_expires_at__lt=now)
+    return list(rows.order_by("lease_expires_at").values_list("pk", flat=True)[:BATCH])
+
+
+def _sleepers(now: datetime) -> list[UUID]:
+    rows = Run.objects.filter(state=RunState.SLEEPING, wake_at__lte=now)
+    return list(rows.order_by("wake_at").values_list("pk", flat=True)[:BATCH])
+
+
+def _each(ids: list[UUID], act: Callable[[UUID], bool]) -> int:
+    """Act on each row in a transaction of its own: one poisonous row never stops the others."""
+    done = 0
+    for run_id in ids:
+        try:
+            with transaction.atomic():
+                done += act(run_id)
+        # Whatever is wrong with this row, the rows after it are somebody else's money.
+        except Exception:
+            log.exception("sweep_row_failed", run=str(run_id), act=act.__name__)
+    return done
+
+
+def _locked(run_id: UUID, condition: Q) -> Run | None:
+    return (
+        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("agent", "agent_version")
+        .filter(condition, pk=run_id)
+        .first()
+    )
+
+
+def _free(run_id: UUID) -> bool:
+    run = _locked(run_id, Q(state=RunState.RUNNING, lease_expires_at__lt=database_now()))
+    if run is None:
+        return False
+    Run.objects.move(
+        run.pk,
+        RunState.READY,
+        lease_owner="",
+        lease_expires_at=None,
+        wake_seq=F("wake_seq") + 1,
+    )
+    tell(run, "run.woken", actor=Actor.system("sweeper"))
+    wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
+    announce(run, "woken")
+    return True
+
+
+def _rouse(run_id: UUID) -> bool:
+    run = _locked(run_id, Q(state=RunState.SLEEPING, wake_at__lte=database_now()))
+    if run is None:
+        return False
+    Run.objects.move(run.pk, RunState.READY, wake_at=None, wake_seq=F("wake_seq") + 1)
+    wake_on_commit(run.pk, run.wake_seq + 1, RUNS)
+    announce(run, "woken")
+    return True
+
+
+def _wake_forgotten(now: datetime) -> int:
+    """Wake runs that are ready and that nobody claimed: the undo time ended, or a hint was lost.
+
+    Each is nudged again only after a while, so that a long queue is not filled with doubles.
+    """
+    sweep = timedelta(seconds=settings.COUNTERSIGN.sweep_seconds)
+    due = Q(ready_at__lte=now) | Q(ready_at__isnull=True, created_at__lte=now - sweep)
+    quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lte=now - NUDGE_AFTER_SWEEPS * sweep)
+    rows = Run.objects.claimable(now).filter(due, quiet).order_by("ready_at", "id")
+    found = list(rows.values_list("pk", "wake_seq", "state")[:BATCH])
+    Run.objects.filter(pk__in=[run_id for run_id, _, _ in found]).update(nudged_at=now)
+    for run_id, wake_seq, state in found:
+        wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES)
+    return len(found)

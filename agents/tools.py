@@ -1,0 +1,271 @@
+"""Tools: typed functions that an agent may propose to call.
+
+A tool never decides whether it may run. It declares what it does (risk, effects, effect class) and offers
+what people and the engine need to judge it: a preview, a state token, locks, a lookup, a read-back.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from pydantic import BaseModel, TypeAdapter
+
+from approvals.schemas import Fact, Preview
+from approvals.vocabulary import Effect, Risk, is_consequential
+
+
+class EffectClass(StrEnum):
+    """What is known about a call whose reply was lost."""
+
+    TRANSACTIONAL = "transactional"
+    """The effect commits in our own database together with its step."""
+    IDEMPOTENT = "idempotent"
+    """The provider accepts our key; the same call may be sent again with it."""
+    QUERYABLE = "queryable"
+    """The provider can be asked whether the call with our key happened."""
+    OPAQUE = "opaque"
+    """Neither: an unknown outcome goes to a person."""
+
+
+class Trust(StrEnum):
+    """Whether a result may contain text that somebody outside wrote."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+
+
+class Retryable(Exception):
+    """The call failed before it did anything and may be tried again."""
+
+
+class Terminal(Exception):
+    """The call failed and trying again would not help; the text is for the model to read."""
+
+
+class DefinitionError(Exception):
+    """An agent or tool is declared in a way that cannot work; the text says what to change."""
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a tool is told about the call it serves.
+
+    `idempotency_key` is stable for one effect, however often the call is sent. `secrets` holds only the
+    values that the tool declared by name.
+    """
+
+    run_id: UUID
+    agent: str
+    initiator: str
+    idempotency_key: str
+    now: datetime
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+Function = Callable[..., Any]
+
+
+@dataclass(eq=False)
+class Tool:
+    """A declared tool. Made by the `tool` decorator; the other decorators hang on it."""
+
+    name: str
+    version: str
+    description: str
+    function: Function
+    arguments: type[BaseModel]
+    result: TypeAdapter[Any]
+    risk: Risk
+    effects: frozenset[Effect]
+    reversible: bool
+    effect_class: EffectClass
+    trust: Trust
+    timeout_seconds: float
+    identity: frozenset[str]
+    sensitive: frozenset[str]
+    cosmetic: frozenset[str]
+    secrets: frozenset[str]
+    previewer: Function | None = None
+    token_reader: Function | None = None
+    lock_namer: Function | None = None
+    looker: Function | None = None
+    verifier: Function | None = None
+    compensation: Function | None = None
+
+    def preview(self, function: Function) -> Function:
+        """Register `(ctx, arguments) -> Preview | str`: what will happen. It may not change anything."""
+        self.previewer = self._once("preview", self.previewer, function)
+        return function
+
+    def state_token(self, function: Function) -> Function:
+        """Register `(ctx, arguments) -> str`: a value that changes with the world the reviewer saw."""
+        self.token_reader = self._once("state_token", self.token_reader, function)
+        return function
+
+    def locks(self, function: Function) -> Function:
+        """Register `(arguments) -> Iterable[str]`: resources that only one run may touch at a time."""
+        self.lock_namer = self._once("locks", self.lock_namer, function)
+        return function
+
+    def lookup(self, function: Function) -> Function:
+        """Register `(ctx, arguments) -> result | None`: did the call with this key happen?"""
+        self.looker = self._once("lookup", self.looker, function)
+        return function
+
+    def verify(self, function: Function) -> Function:
+        """Register `(ctx, arguments, result) -> bool`: reads the effect back afterwards."""
+        self.verifier = self._once("verify", self.verifier, function)
+        return function
+
+    def undo(self, function: Function) -> Function:
+        """Register `(ctx, arguments, result) -> None`: the compensation of this effect."""
+        self.compensation = self._once("undo", self.compensation, function)
+        return function
+
+    def _once(self, what: str, present: Function | None, function: Function) -> Function:
+        if present is not None:
+            raise DefinitionError(f"Tool {self.name}: {what} is declared twice; keep one.")
+        return function
+
+    @property
+    def consequential(self) -> bool:
+        """Medium risk and above, or any effect."""
+        return is_consequential(self.risk, self.effects)
+
+    def parse(self, arguments: Mapping[str, Any]) -> BaseModel:
+        """The arguments model of normalised JSON arguments. Raises pydantic.ValidationError."""
+        return self.arguments.model_validate_json(json.dumps(arguments))
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments, as people edit them."""
+        return self.arguments.model_json_schema()
+
+    def describe(self) -> dict[str, Any]:
+        """What an agent version records of the tool; canonical JSON types only."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "description": self.description,
+            "risk": self.risk.value,
+            "effects": sorted(effect.value for effect in self.effects),
+            "reversible": self.reversible,
+            "effect_class": self.effect_class.value,
+            "trust": self.trust.value,
+            "schema": self.schema(),
+            "sensitive": sorted(self.sensitive),
+            "cosmetic": sorted(self.cosmetic),
+            "identity": sorted(self.identity),
+        }
+
+    def show(self, ctx: ToolContext, arguments: BaseModel) -> Preview:
+        """The preview of a call; a tool without one is shown by name and arguments."""
+        if self.previewer is None:
+            return plain_preview(self, arguments.model_dump(mode="json"))
+        shown = self.previewer(ctx, arguments)
+        return shown if isinstance(shown, Preview) else Preview(title=str(shown))
+
+
+def plain_preview(tool: Tool, arguments: Mapping[str, Any]) -> Preview:
+    """A call by its name and arguments, for tools without a preview of their own."""
+    return Preview(
+        title=tool.name.replace("_", " ").capitalize(),
+        summary=tool.description,
+        facts=tuple(Fact(label=name, value=str(value)) for name, value in arguments.items()),
+    )
+
+
+def tool(
+    *,
+    risk: Risk,
+    effects: Iterable[Effect] = (),
+    reversible: bool = True,
+    effect_class: EffectClass = EffectClass.OPAQUE,
+    name: str | None = None,
+    version: str = "1",
+    trust: Trust = Trust.UNTRUSTED,
+    timeout_seconds: float = 30.0,
+    identity: Iterable[str] = (),
+    sensitive: Iterable[str] = (),
+    cosmetic: Iterable[str] = (),
+    secrets: Iterable[str] = (),
+) -> Callable[[Function], Tool]:
+    """Declare a function `(ctx: ToolContext, arguments: SomeModel) -> Result` as a tool.
+
+    The docstring is what the model reads. `identity` names the arguments that say what is acted on;
+    `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
+    material edit. Raises DefinitionError with what to change.
+    """
+
+    def declare(function: Function) -> Tool:
+        label = name or function.__name__
+        arguments, result = _signature(function, label)
+        declared = Tool(
+            name=label,
+            version=version,
+            description=inspect.cleandoc(function.__doc__ or ""),
+            function=function,
+            arguments=arguments,
+            result=TypeAdapter(result),
+            risk=risk,
+            effects=frozenset(effects),
+            reversible=reversible,
+            effect_class=effect_class,
+            trust=trust,
+            timeout_seconds=timeout_seconds,
+            identity=frozenset(identity),
+            sensitive=frozenset(sensitive),
+            cosmetic=frozenset(cosmetic),
+            secrets=frozenset(secrets),
+        )
+        _check_fields(declared)
+        return declared
+
+    return declare
+
+
+def _signature(function: Function, label: str) -> tuple[type[BaseModel], Any]:
+    hints = get_type_hints(function)
+    parameters = list(inspect.signature(function).parameters)
+    if len(parameters) != 2:
+        raise DefinitionError(
+            f"Tool {label}: take exactly (ctx: ToolContext, arguments: YourModel)."
+        )
+    arguments = hints.get(parameters[1])
+    if not (inspect.isclass(arguments) and issubclass(arguments, BaseModel)):
+        raise DefinitionError(f"Tool {label}: annotate the second parameter with a pydantic model.")
+    if arguments.model_config.get("extra") != "forbid":
+        raise DefinitionError(
+            f'Tool {label}: give {arguments.__name__} ConfigDict(extra="forbid").'
+        )
+    if "return" not in hints:
+        raise DefinitionError(
+            f"Tool {label}: annotate the result; it is validated against that type."
+        )
+    if not function.__doc__:
+        raise DefinitionError(f"Tool {label}: write a docstring; it is what the model reads.")
+    return arguments, hints["return"]
+
+
+def _check_fields(declared: Tool) -> None:
+    fields = set(declared.arguments.model_fields)
+    for reserved in ("confidence", "rationale"):
+        if reserved in fields:
+            raise DefinitionError(
+                f"Tool {declared.name}: {reserved} is added to every tool; rename yours."
+            )
+    for group in ("identity", "sensitive", "cosmetic"):
+        unknown = getattr(declared, group) - fields
+        if unknown:
+            raise DefinitionError(
+                f"Tool {declared.name}: {group} names {', '.join(sorted(unknown))}, not in the arguments."
+            )
+    if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:
+        # A read can be sent again without harm; saying so keeps it out of the in-doubt inbox.
+        declared.effect_class = EffectClass.IDEMPOTENT

@@ -1,0 +1,111 @@
+"""The worker process: RQ's SimpleWorker, without its scheduler, that outlives a Redis that is away."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+from redis import RedisError
+from rq.worker import SimpleWorker
+
+from agents.runner import advance
+from agents.worker_loop import next_ready_run, owner, stopping
+
+log = structlog.get_logger(__name__)
+
+PR_SET_PDEATHSIG = 1
+POP_SECONDS = 2
+AWAY_SECONDS = 1.0
+
+
+def end_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies (Linux; elsewhere the pool does it)."""
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    except (OSError, AttributeError):
+        log.info("no_parent_death_signal")
+
+
+class AdvancingWorker(SimpleWorker):
+    """Pops with a bound; while Redis does not answer, finds ready runs in PostgreSQL instead.
+
+    Queue names it is given are those of its pool; one queue a worker, since RQ can lose a job between
+    several.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.life_id = uuid4().hex
+
+    @property
+    def dequeue_timeout(self) -> int:
+        return POP_SECONDS
+
+    def work(self, *args: Any, **kwargs: Any) -> bool:
+        """Work until asked to stop; RQ's own loop ends whenever Redis goes away, ours goes on."""
+        end_with_parent()
+        kwargs["with_scheduler"] = False
+        self._keep_sign_of_life()
+        worked = False
+        while not stopping():
+            try:
+                worked = super().work(*args, **kwargs) or worked
+            except RedisError as error:
+                log.warning("redis_away", error=type(error).__name__)
+                self._work_without_redis()
+            if self._stop_requested or kwargs.get("burst"):
+                break
+        return worked
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        """Run the job in this process with database connections that are known to be alive."""
+        close_old_connections()
+        try:
+            super().execute_job(job, queue)
+        finally:
+            close_old_connections()
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Stop claiming; the run at hand is given back at its next safe point."""
+        stopping.asked = True
+        super().request_stop(signum, frame)
+
+    def _work_without_redis(self) -> None:
+        """Advance ready runs straight from PostgreSQL until Redis answers again."""
+        pause = threading.Event()
+        while not stopping():
+            try:
+                self.connection.ping()
+                return
+            except RedisError:
+                close_old_connections()
+                if "background" not in self.queue_names():
+                    ready = next_ready_run()
+                    if ready is not None and advance(ready, owner=owner(), stopping=stopping):
+                        continue
+            pause.wait(AWAY_SECONDS)
+
+    def _keep_sign_of_life(self) -> None:
+        thread = threading.Thread(target=self._show_life, name="sign-of-life", daemon=True)
+        thread.start()
+
+    def _show_life(self) -> None:
+        """Keep a key in Redis from which readiness reads that a worker of this queue lives."""
+        seconds = settings.COUNTERSIGN.sign_of_life_seconds
+        pause = threading.Event()
+        while not stopping():
+            for name in self.queue_names():
+                key = f"countersign:alive:worker:{name}:{self.life_id}"
+                try:
+                    self.connection.set(key, str(os.getpid()), ex=max(1, int(seconds)))
+                except RedisError:
+                    log.debug("sign_of_life_lost", queue=name)
+            pause.wait(seconds / 3)

@@ -1,0 +1,54 @@
+"""What a worker process does with its time: the run it was woken for, then other ready ones."""
+
+from __future__ import annotations
+
+import os
+import socket
+from time import monotonic
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F
+
+from agents.models import Run
+from agents.runner import advance
+from audit.clock import database_now
+
+OWNER = socket.gethostname()
+
+
+class Stopping:
+    """Whether this process was asked to stop; runs are then given back at the next safe point."""
+
+    asked = False
+
+    def __call__(self) -> bool:
+        return self.asked
+
+
+stopping = Stopping()
+
+
+def owner() -> str:
+    """This process, as leases name it."""
+    return f"{OWNER}:{os.getpid()}"
+
+
+def advance_and_drain(run_id: UUID) -> None:
+    """Advance the run; then go on with runs that a decision made ready, for a bounded moment."""
+    ends = monotonic() + settings.COUNTERSIGN.wake_drain_seconds
+    advance(run_id, owner=owner(), stopping=stopping)
+    while monotonic() < ends and not stopping():
+        following = next_ready_run()
+        if following is None or not advance(following, owner=owner(), stopping=stopping):
+            return
+
+
+def next_ready_run() -> UUID | None:
+    """The run that has been ready longest, or None."""
+    return (
+        Run.objects.claimable(database_now())
+        .order_by(F("ready_at").asc(nulls_last=True), "id")
+        .values_list("pk", flat=True)
+        .first()
+    )
