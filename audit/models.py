@@ -1,19 +1,13 @@
 """The log's tables as Django sees them. PostgreSQL keeps their rules (see migrations/sql)."""
 
 import datetime as dt
-from typing import Any, ClassVar, NoReturn, Protocol, Self
+from typing import Any, ClassVar, NoReturn, Self
 from uuid import UUID
 
 import uuid6
 from django.db import models
 
-
-class MayHold(Protocol):
-    """What a QuerySet asks of a person."""
-
-    is_active: bool
-
-    def has_perm(self, perm: str) -> bool: ...
+from audit.ports import Person
 
 
 class AppendOnly(Exception):
@@ -28,7 +22,7 @@ class AppendOnly(Exception):
 class EventQuerySet(models.QuerySet["Event"]):
     """The words in which events are asked for."""
 
-    def visible_to(self, user: MayHold) -> Self:
+    def visible_to(self, user: Person) -> Self:
         """All events for whoever may read the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.read_audit") else self.none()
 
@@ -186,7 +180,7 @@ class ExportFormat(models.TextChoices):
 class ExportQuerySet(models.QuerySet["Export"]):
     """The words in which exports are asked for."""
 
-    def visible_to(self, user: MayHold) -> Self:
+    def visible_to(self, user: Person) -> Self:
         """All exports for whoever may export the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.export_audit") else self.none()
 

@@ -81,7 +81,7 @@ CREATE TABLE audit_disclosure (
     digest text PRIMARY KEY,
     event uuid NOT NULL,
     name text NOT NULL,
-    key_id uuid NOT NULL REFERENCES audit_subjectkey (id),
+    key_id uuid NOT NULL REFERENCES audit_subjectkey (id) ON DELETE CASCADE,
     ciphertext bytea NOT NULL
 );
 CREATE INDEX audit_disclosure_event ON audit_disclosure (event);

@@ -1,0 +1,167 @@
+"""The log for programs: events, and exports of them."""
+
+import datetime as dt
+from typing import Annotated, Any, Literal, cast
+from uuid import UUID
+
+import orjson
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from ninja import Field, Query, Router, Schema
+from pydantic import ConfigDict
+
+from audit.download import file_response
+from audit.filters import EventFilter
+from audit.models import Event, Export, ExportState
+from audit.paging import LARGEST_PAGE, page
+from audit.ports import Caller
+from audit.services.ask_export import ask_export
+from audit.services.download_export import download_export, find_export
+
+router = Router(tags=["audit"])
+
+CONTENT_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
+
+
+class EventOut(Schema):
+    """One event. `body` is the canonical JSON that `leaf_hash` is computed from (RFC 6962, 2.1)."""
+
+    id: UUID
+    type: str
+    time: dt.datetime
+    stream: str
+    seq: int
+    leaf_hash: str
+    inserted_at: dt.datetime
+    body: dict[str, Any]
+
+
+class EventsOut(Schema):
+    """A page of events, newest first."""
+
+    items: list[EventOut]
+    next_cursor: str | None = None
+
+
+class ExportIn(Schema):
+    """What to export: every event that fits all given conditions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["jsonl", "csv"] = "jsonl"
+    filters: EventFilter = EventFilter()
+
+
+class ExportOut(Schema):
+    """An export and how far it is; `download` is there once it is finished."""
+
+    id: UUID
+    state: Literal["queued", "running", "finished", "failed"]
+    format: Literal["jsonl", "csv"]
+    filters: dict[str, str]
+    events: int
+    bytes: int
+    sha256: str | None
+    problem: str | None
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    download: str | None
+
+
+@router.get(
+    "audit/events", response=EventsOut, summary="Search the log", operation_id="list_events"
+)
+def list_events(
+    request: HttpRequest,
+    filters: Query[EventFilter],
+    cursor: str | None = None,
+    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50,
+) -> EventsOut:
+    """Events that fit every given condition, newest first. Needs the scope `audit`."""
+    caller = _caller(request)
+    caller.require("read_audit", scope="audit")
+    found = filters.applied_to(Event.objects.visible_to(caller.user))
+    shown = page(found, order=Event.NEWEST_FIRST, cursor=cursor, limit=limit)
+    return EventsOut(
+        items=[
+            EventOut(
+                id=event.id,
+                type=event.type,
+                time=event.occurred_at,
+                stream=event.stream,
+                seq=event.seq,
+                leaf_hash=f"sha256:{event.leaf_hex}",
+                inserted_at=event.inserted_at,
+                body=orjson.loads(bytes(event.body)),
+            )
+            for event in shown.items
+        ],
+        next_cursor=shown.next_cursor,
+    )
+
+
+@router.post(
+    "audit/exports",
+    response={201: ExportOut},
+    summary="Ask for an export",
+    operation_id="create_export",
+)
+def create_export(request: HttpRequest, wish: ExportIn) -> tuple[int, ExportOut]:
+    """A worker writes the file; look at the export until it is finished. Recorded in the log."""
+    caller = _caller(request)
+    caller.require("read_audit", scope="audit")
+    return 201, _out(ask_export(chosen=wish.filters, format=wish.format, caller=caller))
+
+
+@router.get(
+    "audit/exports/{uuid:export_id}",
+    response=ExportOut,
+    summary="Look at an export",
+    operation_id="read_export",
+)
+def read_export(request: HttpRequest, export_id: UUID) -> ExportOut:
+    """How far the export is."""
+    return _out(find_export(export_id, caller=_caller(request)))
+
+
+@router.get(
+    "audit/exports/{uuid:export_id}/download",
+    summary="Download an export",
+    operation_id="download_export",
+    openapi_extra={
+        "responses": {
+            200: {
+                "description": "The file",
+                "content": {"application/jsonl": {}, "text/csv": {}},
+            }
+        }
+    },
+)
+def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
+    """The file of a finished export. Each download is recorded in the log."""
+    export, path = download_export(export_id, caller=_caller(request))
+    return file_response(
+        request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
+    )
+
+
+def _out(export: Export) -> ExportOut:
+    address = reverse("api:download_export", kwargs={"export_id": export.id})
+    return ExportOut(
+        id=export.id,
+        state=cast(Any, export.state),
+        format=cast(Any, export.format),
+        filters=export.filters,
+        events=export.events,
+        bytes=export.bytes,
+        sha256=export.sha256 or None,
+        problem=export.problem or None,
+        created_at=export.created_at,
+        finished_at=export.finished_at,
+        download=address if export.state == ExportState.FINISHED else None,
+    )
+
+
+def _caller(request: HttpRequest) -> Caller:
+    return cast(Caller, request.caller)  # type: ignore[attr-defined]

@@ -1,0 +1,139 @@
+"""The file of an export, written at flat memory from PostgreSQL's COPY.
+
+JSON Lines holds the bodies byte for byte, one a line: they are evidence. CSV is derived from them.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Func, TextField
+from django.db.models.expressions import Value
+from django.db.models.functions import Cast
+
+from audit.models import EventQuerySet, Export, ExportFormat
+from audit.spreadsheet import Sheet
+
+ROWS_A_BATCH = 20_000
+# Canonical JSON escapes all control characters, so none of these stands in a body: COPY then neither quotes
+# nor escapes, and what comes out is what is stored.
+_SEPARATOR = b"\x02"
+_COPY = "COPY ({query}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01', ENCODING 'UTF8')"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a finished file holds."""
+
+    events: int
+    bytes: int
+    sha256: str
+
+
+def folder() -> Path:
+    """Where export files lie; readable by the product's own account alone."""
+    path: Path = settings.COUNTERSIGN.data_dir / "exports"
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def path_of(export: Export) -> Path:
+    """Where the export's file lies, once it is finished."""
+    return folder() / export.file_name
+
+
+def write(export: Export, events: EventQuerySet, progress: Callable[[int], None]) -> Written:
+    """Write the export's file, oldest event first; it appears under its name only when it is whole.
+
+    `progress` is told the number of events written so far. Raises OSError where the disk refuses.
+    """
+    target = path_of(export)
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
+    digest, count, size = hashlib.sha256(), 0, 0
+    lines = _csv_lines if export.format == ExportFormat.CSV else _json_lines
+    try:
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            for block, events_so_far in lines(events):
+                file.write(block)
+                digest.update(block)
+                size += len(block)
+                if events_so_far != count:
+                    count = events_so_far
+                    progress(count)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Written(count, size, f"sha256:{digest.hexdigest()}")
+
+
+def _json_lines(events: EventQuerySet) -> Iterator[tuple[bytes, int]]:
+    count = 0
+    for bodies in _batches(events):
+        count += len(bodies)
+        yield b"".join(body + b"\n" for body in bodies), count
+
+
+def _csv_lines(events: EventQuerySet) -> Iterator[tuple[bytes, int]]:
+    sheet, count = Sheet(), 0
+    yield sheet.header(), count
+    for bodies in _batches(events):
+        count += len(bodies)
+        yield b"".join(map(sheet.row, bodies)), count
+
+
+def _batches(events: EventQuerySet) -> Iterator[list[bytes]]:
+    """Bodies, oldest first, a batch at a time: between batches the connection is free for progress."""
+    moment, last = "-infinity", "00000000-0000-0000-0000-000000000000"
+    while True:
+        bodies: list[bytes] = []
+        for line in _copied(_after(events, moment, last)):
+            moment_text, last_text, body = line.split(_SEPARATOR, 2)
+            bodies.append(body)
+        if not bodies:
+            return
+        moment, last = moment_text.decode(), last_text.decode()
+        yield bodies
+        if len(bodies) < ROWS_A_BATCH:
+            return
+
+
+def _after(events: EventQuerySet, moment: str, last: str) -> tuple[str, tuple[object, ...]]:
+    """SQL of the next batch: the place as text, the id and the body of each event."""
+    utf8 = Value("UTF8")
+    chosen = (
+        events.oldest_first()
+        .extra(
+            where=["(inserted_at, id) > (%s::timestamptz, %s::uuid)"],
+            params=[moment, last],
+        )
+        .annotate(
+            place=Cast(F("inserted_at"), TextField()),
+            text=Func(F("body"), utf8, function="convert_from", output_field=TextField()),
+        )
+        .values_list("place", "id", "text")[:ROWS_A_BATCH]
+    )
+    sql, params = chosen.query.sql_with_params()
+    return sql, params
+
+
+def _copied(query: tuple[str, tuple[object, ...]]) -> Iterator[bytes]:
+    """The lines that COPY sends for a query, without their ends."""
+    connection.ensure_connection()
+    sql, params = query
+    rest = b""
+    # COPY takes no parameters from the server's side: the client binds them into the statement.
+    with psycopg.ClientCursor(connection.connection) as cursor:
+        with cursor.copy(_COPY.format(query=sql), params) as copy:
+            for data in copy:
+                rest += bytes(data)
+                *lines, rest = rest.split(b"\n")
+                yield from lines
+    if rest:
+        raise ValueError("COPY ended in the middle of a line.")

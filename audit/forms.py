@@ -1,0 +1,79 @@
+"""The auditor's search, as the page sends it."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+
+from audit.facts import FACTS
+from audit.filters import EventFilter
+
+_GROUP_NAMES = {"signin": "sign-in", "signout": "sign-in"}
+
+
+def type_choices() -> list[tuple[str, Any]]:
+    """Every event type, grouped by what it is about; the first of a group stands for all of it."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name in FACTS:
+        group = name.partition(".")[0]
+        groups.setdefault(_GROUP_NAMES.get(group, group), []).append((name, name))
+    choices: list[tuple[str, Any]] = [("", "Any")]
+    for group, names in groups.items():
+        everything = (
+            [(f"{group}.*", f"{group}: any")] if len(names) > 1 and "-" not in group else []
+        )
+        choices.append((group.capitalize(), everything + names))
+    return choices
+
+
+class FilterForm(forms.Form):
+    """Conditions on events; moments are UTC."""
+
+    person = forms.CharField(required=False, max_length=150, label="Person")
+    agent = forms.CharField(required=False, max_length=200, label="Agent")
+    tool = forms.CharField(required=False, max_length=200, label="Tool")
+    type = forms.ChoiceField(required=False, choices=type_choices, label="What happened")
+    run = forms.UUIDField(
+        required=False, label="Run", error_messages={"invalid": "Enter a run's id."}
+    )
+    request = forms.UUIDField(
+        required=False, label="Request", error_messages={"invalid": "Enter a request's id."}
+    )
+    since = forms.DateTimeField(
+        required=False,
+        label="From",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    until = forms.DateTimeField(
+        required=False,
+        label="To",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    stream = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("person", "agent", "tool", "run", "request"):
+            self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if isinstance(since, dt.datetime) and isinstance(until, dt.datetime) and since >= until:
+            self.add_error("until", "This is not later than the other moment.")
+        return cleaned
+
+    def chosen(self) -> EventFilter:
+        """The filter that a valid form asks for."""
+        return EventFilter(**{name: value for name, value in self.cleaned_data.items() if value})
+
+
+class ExportForm(FilterForm):
+    """The same conditions, and what to write."""
+
+    format = forms.ChoiceField(choices=[("jsonl", "JSON Lines"), ("csv", "CSV")])
+
+    def chosen(self) -> EventFilter:
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        given.pop("format", None)
+        return EventFilter(**given)

@@ -1,0 +1,184 @@
+"""Check the log against itself, from the bytes up, and say in a sentence what does not fit.
+
+Looks at every event: its leaf hash, its canonical form, the columns derived from it, its number and link in
+its stream; at every stream's head; at what waits for sealing; and at every disclosure.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
+from audit.disclosures import CannotOpen
+from audit.facts import moment_text
+from audit.models import Disclosure, Event, Stream
+from audit.protection import missing_protection
+from audit.services.disclose import open_disclosure
+
+_ROWS_AT_A_TIME = 2_000
+
+
+@dataclass
+class Checked:
+    """How much a check has looked at."""
+
+    events: int = 0
+    streams: int = 0
+    disclosures: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def check(checked: Checked) -> Iterator[str]:
+    """Sentences about what does not fit, in the order in which it is found; none when all is well.
+
+    `checked` counts along. One snapshot of the database is looked at, however long it takes.
+    """
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        checked.warnings = missing_protection()
+        yield from _events(checked)
+        yield from _pending()
+        yield from _disclosures(checked)
+
+
+def _events(checked: Checked) -> Iterator[str]:
+    heads = {stream.name: stream for stream in Stream.objects.all().iterator(_ROWS_AT_A_TIME)}
+    name, seq, head = "", 0, None
+    for event in Event.objects.order_by("stream", "seq", "id").iterator(_ROWS_AT_A_TIME):
+        checked.events += 1
+        if event.stream != name:
+            if name:
+                yield from _end_of_stream(name, seq, head, heads.pop(name, None))
+            name, seq, head = event.stream, 0, None
+            checked.streams += 1
+        yield from _event(event)
+        yield from _link(event, seq, head)
+        seq, head = event.seq, bytes(event.leaf_hash)
+    if name:
+        yield from _end_of_stream(name, seq, head, heads.pop(name, None))
+    for stream in heads.values():
+        if stream.seq:
+            yield (
+                f"The stream {stream.name} has {stream.seq} events by its head and none is there: they were "
+                "deleted."
+            )
+
+
+def _event(event: Event) -> Iterator[str]:
+    body = bytes(event.body)
+    if hashlib.sha256(b"\x00" + body).digest() != bytes(event.leaf_hash):
+        yield f"{_called(event)} does not have the leaf hash of its body: the row was changed by hand."
+    try:
+        read = loads_strict(body)
+        canonical = event_bytes(read) == body
+    except (MalformedJson, OutsideProfile) as error:
+        yield f"{_called(event)} has a body that this product does not write: {error}"
+        return
+    if not canonical:
+        yield f"{_called(event)} has a body that is not in canonical form: it was not written by this product."
+    differing = [
+        column for column, value in _derived(read).items() if value != _column(event, column)
+    ]
+    if differing:
+        yield f"{_called(event)} has columns that differ from its body: {', '.join(differing)}."
+
+
+def _derived(read: dict[str, Any]) -> dict[str, str | None]:
+    actor, agent, action = (read.get(part) or {} for part in ("actor", "agent", "action"))
+    found = {
+        "id": read.get("id"),
+        "stream": read.get("stream"),
+        "seq": read.get("seq"),
+        "prev": read.get("prev"),
+        "type": read.get("type"),
+        "actor_kind": actor.get("kind"),
+        "actor_id": actor.get("id"),
+        "agent": agent.get("slug"),
+        "run": agent.get("run"),
+        "request": read.get("request"),
+        "tool": action.get("tool"),
+        "occurred_at": read.get("time"),
+    }
+    return {column: None if value is None else str(value) for column, value in found.items()}
+
+
+def _column(event: Event, column: str) -> str | None:
+    value = getattr(event, column)
+    if value is None:
+        return None
+    if column == "prev":
+        return f"sha256:{bytes(value).hex()}"
+    if column == "occurred_at":
+        return moment_text(value)
+    return str(value)
+
+
+def _link(event: Event, seq: int, head: bytes | None) -> Iterator[str]:
+    if event.seq <= seq:
+        yield f"The stream {event.stream} has two events with the number {event.seq}."
+    elif event.seq != seq + 1:
+        missing = (
+            f"event {seq + 1}" if event.seq == seq + 2 else f"events {seq + 1} to {event.seq - 1}"
+        )
+        yield f"The stream {event.stream} lacks {missing}: deleted, or moved elsewhere."
+    elif (None if event.prev is None else bytes(event.prev)) != head:
+        yield (
+            f"{_called(event)} does not follow from event {seq} of its stream: "
+            f"event {seq} was changed after it was written."
+        )
+
+
+def _end_of_stream(name: str, seq: int, head: bytes | None, stream: Stream | None) -> Iterator[str]:
+    if stream is None:
+        yield f"The stream {name} has {seq} events and no head: the head was deleted."
+    elif stream.seq > seq:
+        yield f"The stream {name} ends at event {seq} and its head says {stream.seq}: the tail was cut."
+    elif stream.seq < seq:
+        yield f"The stream {name} goes on to event {seq} and its head says {stream.seq}: the head was set back."
+    elif stream.head is None or bytes(stream.head) != head:
+        yield f"The last event of the stream {name}, number {seq}, was changed after it was written."
+
+
+def _pending() -> Iterator[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pending.event FROM audit_pending AS pending LEFT JOIN audit_event AS event "
+            "ON event.id = pending.event AND event.inserted_at = pending.inserted_at "
+            "AND event.leaf_hash = pending.leaf_hash WHERE event.id IS NULL ORDER BY 1 LIMIT 100"
+        )
+        for (event,) in cursor.fetchall():
+            yield f"Event {event} waits for sealing and is not there as it was written: deleted or changed."
+
+
+def _disclosures(checked: Checked) -> Iterator[str]:
+    rows = Disclosure.objects.select_related("key").order_by("event", "digest")
+    stored = rows.iterator(_ROWS_AT_A_TIME)
+    while chunk := list(islice(stored, _ROWS_AT_A_TIME)):
+        events = Event.objects.in_bulk({row.event for row in chunk})
+        for row in chunk:
+            checked.disclosures += 1
+            yield from _disclosure(row, events.get(row.event))
+
+
+def _disclosure(row: Disclosure, event: Event | None) -> Iterator[str]:
+    if event is None:
+        yield f"The disclosure {row.name} belongs to event {row.event}, which is not there."
+    elif row.digest not in orjson.loads(bytes(event.body)).get("_sd", []):
+        yield f"The disclosure {row.name} is not bound into {_called(event)}: it was added later."
+    else:
+        try:
+            open_disclosure(row)
+        except CannotOpen as error:
+            yield f"The disclosure {row.name} of {_called(event)} cannot be opened: {error}"
+
+
+def _called(event: Event) -> str:
+    return f"Event {event.id} ({event.type}, number {event.seq} of {event.stream})"

@@ -1,0 +1,33 @@
+"""Check the audit log against itself."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from audit.fsck import Checked, check
+
+
+class Command(BaseCommand):
+    """Names the first thing that does not fit and ends with an error; says what was checked otherwise."""
+
+    help = "Check every event, stream and disclosure of the audit log; name the first that does not fit."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="name everything that does not fit")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        checked = Checked()
+        found = 0
+        for sentence in check(checked):
+            found += 1
+            if not options["all"]:
+                raise CommandError(sentence)
+            self.stderr.write(sentence)
+        for warning in checked.warnings:
+            self.stderr.write(self.style.WARNING(f"Note: {warning}"))
+        if found:
+            raise CommandError(f"{found} things do not fit.")
+        self.stdout.write(
+            f"The audit log fits: {checked.events} events in {checked.streams} streams, "
+            f"{checked.disclosures} disclosures."
+        )

@@ -1,0 +1,24 @@
+"""Names of people for pages and the other way round; the log itself knows only their ids."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth import get_user_model
+
+
+def names_of(ids: Iterable[str]) -> dict[str, str]:
+    """What people are called now, by the id that events carry; who is not known is left out."""
+    wanted = {int(each) for each in ids if each.isascii() and each.isdigit() and len(each) < 19}
+    if not wanted:
+        return {}
+    return {
+        str(person.pk): person.get_full_name() or person.get_username()
+        for person in get_user_model()._default_manager.filter(pk__in=wanted)
+    }
+
+
+def id_of(text: str) -> str:
+    """The id of the person with this user name; a text that names nobody is taken as an id."""
+    model = get_user_model()
+    field = model.USERNAME_FIELD
+    found = model._default_manager.filter(**{f"{field}__iexact": text}).values_list("pk").first()
+    return str(found[0]) if found else text

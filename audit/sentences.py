@@ -1,0 +1,147 @@
+"""What each event says in plain words: the one place where they stand."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+SENTENCES: Final[dict[str, str]] = {
+    "run.started": "{actor} started a run of {agent}",
+    "run.parked": "The run of {agent} was parked to wait for a person",
+    "run.woken": "The run of {agent} was woken",
+    "run.ended": "The run of {agent} ended{state}",
+    "run.cancelled": "{actor} cancelled the run of {agent}",
+    "run.paused": "{actor} paused the run of {agent}",
+    "run.resumed": "{actor} let the run of {agent} go on",
+    "model.called": "{agent} asked its model",
+    "action.proposed": "{agent} proposed {tool}",
+    "action.allowed": "The gate allowed {tool}{policy}",
+    "action.denied": "The gate denied {tool}{policy}",
+    "request.opened": "{Tool} was put before people{policy}",
+    "request.shown": "{actor} looked at the request for {tool}",
+    "request.claimed": "{actor} is looking at the request for {tool}",
+    "request.released": "{actor} let go of the request for {tool}",
+    "request.voted": "{actor} {decided} {tool}; more are needed",
+    "request.edited": "{actor} changed the arguments of {tool}",
+    "request.decided": "{actor} {decided} {tool}",
+    "request.undone": "{actor} took back the decision on {tool}",
+    "request.expired": "Nobody decided on {tool} in time",
+    "request.superseded": "The request for {tool} was superseded",
+    "request.cancelled": "{actor} cancelled the request for {tool}",
+    "request.extended": "{actor} extended the deadline for {tool}",
+    "request.commented": "{actor} commented on {tool}",
+    "decision.refused": "A decision of {actor} on {tool} was refused{reason}",
+    "effect.dispatched": "{Tool} was sent to be executed",
+    "effect.succeeded": "{Tool} was executed",
+    "effect.failed": "{Tool} failed",
+    "effect.in_doubt": "Whether {tool} happened is not known",
+    "effect.resolved": "{actor} settled whether {tool} happened{decision}",
+    "approval.lapsed": "The approval of {tool} lapsed unused{reason}",
+    "policy.drafted": "{actor} drafted a policy",
+    "policy.published": "{actor} published policy {policy_version}",
+    "agent.first_seen": "A new version of {agent} was seen",
+    "agent.activated": "{actor} activated a version of {agent}",
+    "agent.disabled": "{actor} disabled {agent}",
+    "agent.enabled": "{actor} enabled {agent}",
+    "signin.succeeded": "{actor} signed in",
+    "signin.failed": "A sign-in failed",
+    "signout": "{actor} signed out",
+    "person.created": "{actor} created the account of {person}",
+    "role.changed": "{actor} changed the roles of {person}{changes}",
+    "group.joined": "{actor} added {person} to {group}",
+    "group.left": "{actor} removed {person} from {group}",
+    "token.created": "{actor} created an API token",
+    "token.used_first": "{actor} used an API token for the first time",
+    "token.revoked": "{actor} revoked an API token",
+    "export.asked": "{actor} asked for an export of the log",
+    "export.downloaded": "{actor} downloaded an export of the log",
+    "access.refused": "{actor} was refused access{reason}",
+    "disclosure.read": "{actor} read what an event keeps apart",
+    "disclosure.redacted": "{actor} erased the disclosures of {subject}",
+}
+
+_DECIDED: Final = {
+    "approve": "approved",
+    "approved": "approved",
+    "reject": "rejected",
+    "rejected": "rejected",
+    "edit": "changed",
+    "send_back": "sent back",
+    "superseded": "sent back",
+    "stop": "rejected, and stopped the run, over",
+    "answer": "answered",
+    "answered": "answered",
+    "extend": "extended the budget over",
+    "happened": "said that it happened:",
+    "did_not": "said that it did not happen:",
+    "compensate": "asked to make up for",
+    "accept": "accepted",
+    "correct": "corrected",
+    "continue": "let go on:",
+    "change": "changed",
+    "return": "handed back",
+}
+
+
+def people_in(body: Mapping[str, Any]) -> set[str]:
+    """Ids of the people that the event's sentence names."""
+    found = {body["actor"]["id"]} if body["actor"]["kind"] == "person" else set()
+    person = body.get("facts", {}).get("person")
+    return found | {person} if person else found
+
+
+def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """The event in a sentence, with people called as in `names` (id → name)."""
+    words = _words(body, names)
+    text = SENTENCES.get(body["type"], "{actor}: {type}").format_map(words)
+    return text[:1].upper() + text[1:] + "."
+
+
+def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    facts = body.get("facts", {})
+    outcome = body.get("outcome", {})
+    policy = body.get("policy", {})
+    tool = body.get("action", {}).get("tool") or _kind(facts)
+    reason = outcome.get("reason_code", "")
+    decision = outcome.get("decision", "")
+    state = facts.get("state") or decision
+    return {
+        "type": body["type"],
+        "actor": actor_name(body["actor"], names),
+        "agent": body.get("agent", {}).get("slug") or "an agent",
+        "tool": tool,
+        "Tool": tool[:1].upper() + tool[1:] if " " in tool else tool,
+        "decided": _DECIDED.get(decision, "decided on"),
+        "decision": f": {_plain(decision)}" if decision else "",
+        "state": f": {_plain(state)}" if state else "",
+        "reason": f": {_plain(reason)}" if reason else "",
+        "policy": f" under policy {policy['version']}" if "version" in policy else "",
+        "policy_version": str(policy.get("version", "")),
+        "person": _person(str(facts.get("person", "")), names),
+        "group": facts.get("group", "a review group"),
+        "changes": _changes(facts),
+        "subject": str(facts.get("subject", "a subject")),
+    }
+
+
+def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """Who acted, as a page calls them."""
+    if actor["kind"] == "person":
+        return _person(actor["id"], names)
+    return actor["id"] if actor["kind"] == "agent" else f"the {_plain(actor['id'])}"
+
+
+def _person(person: str, names: Mapping[str, str]) -> str:
+    return names.get(person) or (f"person {person}" if person else "somebody")
+
+
+def _kind(facts: Mapping[str, Any]) -> str:
+    kind = facts.get("kind")
+    return f"a request ({_plain(kind)})" if kind else "an action"
+
+
+def _changes(facts: Mapping[str, Any]) -> str:
+    parts = [f"{word} {', '.join(facts[word])}" for word in ("added", "removed") if facts.get(word)]
+    return f": {'; '.join(parts)}" if parts else ""
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ").replace("-", " ")

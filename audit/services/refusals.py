@@ -1,0 +1,47 @@
+"""Record that something was refused, after the transaction that refused it rolled back."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.errors import Refusal
+from audit.recorder import record
+from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
+
+
+def record_refusal(
+    *,
+    refusal: Refusal,
+    type: str,
+    actor: Actor,
+    stream: str,
+    agent: AgentRef | None = None,
+    action: ActionRef | None = None,
+    policy: PolicyRef | None = None,
+    request: UUID | None = None,
+    run: UUID | None = None,
+    facts: dict[str, Any] | None = None,
+    disclosures: Sequence[Disclose] = (),
+) -> UUID:
+    """Write the refusal in a transaction of its own and return the event's id.
+
+    The refusal's code becomes the reason; its sentence stays out, since it may hold names. Raises
+    RuntimeError inside a transaction: there the record could roll back together with what it records.
+    """
+    with transaction.atomic(durable=True):
+        return record(
+            type=type,
+            actor=actor,
+            stream=stream,
+            agent=agent,
+            action=action,
+            policy=policy,
+            outcome=Outcome(decision="refused", reason_code=refusal.code),
+            request=request,
+            run=run,
+            facts=facts,
+            disclosures=disclosures,
+        )

@@ -1,0 +1,176 @@
+"""The auditor's pages: the list of events, one event, and exports."""
+
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+import orjson
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.download import file_response
+from audit.errors import Refusal
+from audit.forms import ExportForm, FilterForm
+from audit.models import Event, Export, ExportState
+from audit.paging import BadCursor, page
+from audit.people import names_of
+from audit.ports import Caller
+from audit.rows import Row, rows_of
+from audit.services.ask_export import ask_export
+from audit.services.disclose import disclose
+from audit.services.download_export import download_export
+
+EVENTS_PER_PAGE: Final = 50
+EXPORTS_PER_PAGE: Final = 50
+CONTENT_TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
+
+reads_audit = permission_required("accounts.read_audit", raise_exception=True)
+exports_audit = permission_required("accounts.export_audit", raise_exception=True)
+
+
+@require_GET
+@login_required
+@reads_audit
+def audit_list(request: HttpRequest) -> HttpResponse:
+    """Events that fit the filters in the address, newest first."""
+    form = FilterForm(request.GET)
+    rows: list[Row] = []
+    given: dict[str, str] = {}
+    next_cursor = None
+    if form.is_valid():
+        chosen = form.chosen()
+        given = chosen.given()
+        found = chosen.applied_to(Event.objects.visible_to(request.user))
+        try:
+            shown = page(
+                found,
+                order=Event.NEWEST_FIRST,
+                cursor=request.GET.get("cursor"),
+                limit=EVENTS_PER_PAGE,
+            )
+        except BadCursor:
+            messages.warning(request, "That page is not there any more. This is the first one.")
+            return redirect(_address("audit-list", given))
+        rows, next_cursor = rows_of(shown.items), shown.next_cursor
+    context = {
+        "form": form,
+        "rows": rows,
+        "given": given,
+        "next_url": _address("audit-list", {**given, "cursor": next_cursor}) if next_cursor else "",
+        "first_url": _address("audit-list", given) if request.GET.get("cursor") else "",
+        "may_export": request.user.has_perm("accounts.export_audit"),
+    }
+    return render(request, "audit/list.html", context, status=200 if form.is_valid() else 422)
+
+
+@require_GET
+@login_required
+@reads_audit
+def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One event: its sentence, its bytes, its place in its stream; what it keeps apart when asked for."""
+    event = get_object_or_404(Event.objects.visible_to(request.user), pk=pk)
+    opened = request.GET.get("disclosures") == "shown"
+    body = orjson.loads(bytes(event.body))
+    neighbours = Event.objects.visible_to(request.user).in_stream(event.stream)
+    context = {
+        "event": event,
+        "row": rows_of([event])[0],
+        "json": orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
+        "size": len(event.body),
+        "digests": body.get("_sd", []),
+        "disclosures": disclose([event], caller=_caller(request)).get(event.id, [])
+        if opened
+        else None,
+        "before": neighbours.filter(seq=event.seq - 1).first(),
+        "after": neighbours.filter(seq=event.seq + 1).first(),
+    }
+    return render(request, "audit/event.html", context)
+
+
+@require_GET
+@login_required
+@exports_audit
+def export_list(request: HttpRequest) -> HttpResponse:
+    """Exports that were asked for, newest first."""
+    try:
+        shown = page(
+            Export.objects.visible_to(request.user),
+            cursor=request.GET.get("cursor"),
+            limit=EXPORTS_PER_PAGE,
+        )
+    except BadCursor:
+        return redirect("audit-export-list")
+    names = names_of({export.asked_by for export in shown.items})
+    next_url = (
+        _address("audit-export-list", {"cursor": shown.next_cursor}) if shown.next_cursor else ""
+    )
+    context = {
+        "exports": [
+            (export, names.get(export.asked_by, f"person {export.asked_by}"))
+            for export in shown.items
+        ],
+        "next_url": next_url,
+        "first_url": reverse("audit-export-list") if request.GET.get("cursor") else "",
+    }
+    return render(request, "audit/exports.html", context)
+
+
+@require_POST
+@login_required
+@exports_audit
+def export_ask(request: HttpRequest) -> HttpResponse:
+    """Ask for an export of the events that the list shows."""
+    form = ExportForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "These filters do not fit. Choose them again.")
+        return redirect("audit-list")
+    export = ask_export(
+        chosen=form.chosen(), format=form.cleaned_data["format"], caller=_caller(request)
+    )
+    return redirect("audit-export", pk=export.pk)
+
+
+@require_GET
+@login_required
+@exports_audit
+def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How far an export is, and where to download it; the fragment alone for a page that looks again."""
+    export = get_object_or_404(Export.objects.visible_to(request.user), pk=pk)
+    context = {
+        "export": export,
+        "who": names_of({export.asked_by}).get(export.asked_by, f"person {export.asked_by}"),
+        "underway": export.state in (ExportState.QUEUED, ExportState.RUNNING),
+        "failed": export.state == ExportState.FAILED,
+        "filters": [{"label": name, "value": value} for name, value in export.filters.items()],
+    }
+    fragment = request.headers.get("HX-Request") == "true"
+    return render(request, "audit/_export.html" if fragment else "audit/export.html", context)
+
+
+@require_GET
+@login_required
+@exports_audit
+def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    """The file of a finished export."""
+    get_object_or_404(Export.objects.visible_to(request.user), pk=pk)
+    try:
+        export, path = download_export(pk, caller=_caller(request))
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return redirect("audit-export", pk=pk)
+    return file_response(
+        request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
+    )
+
+
+def _address(name: str, given: dict[str, Any]) -> str:
+    return reverse(name) + (f"?{urlencode(given)}" if given else "")
+
+
+def _caller(request: HttpRequest) -> Caller:
+    return cast(Caller, request.caller)  # type: ignore[attr-defined]
