@@ -21,7 +21,10 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 
 from django.conf import settings  # noqa: E402
 
+from django.conf import settings  # noqa: E402
+
 from approvals.routing import websocket_urlpatterns  # noqa: E402
+from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.static import StaticFiles  # noqa: E402
 

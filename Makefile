@@ -1,0 +1,36 @@
+# Everything that is done with this repository. Each target sets up what it needs by itself.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.set-up
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test check bench format
+
+help:  ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): requirements.lock deploy/set_up.sh
+	@deploy/set_up.sh $(VENV)
+
+demo: $(READY)  ## Run the whole product on this machine (PORT=8000, COUNTERSIGN_DATA_DIR=.countersign)
+	@$(BIN)/python manage.py demo
+
+demo-reset: $(READY)  ## Forget the demo's data
+	@$(BIN)/python manage.py demo --forget
+
+test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
+	@deploy/find_chromium.sh $(VENV)
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
+	@deploy/check.sh $(VENV)
+
+bench: $(READY)  ## Measure; results as JSON in benchmarks/results
+	@$(BIN)/python -m benchmarks
+
+format: $(READY)  ## Bring code and templates into shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@find templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --target-version 5.2

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Have a Chromium for the browser tests: on the PATH, else the distribution's package when root,
+# else Playwright's own. Tests are never left out because there is none.
+set -eu
+venv=$1
+
+works() { command -v "$1" >/dev/null 2>&1 && "$1" --version >/dev/null 2>&1; }
+found() {
+    for name in chromium chromium-browser google-chrome; do
+        works "$name" && return 0
+    done
+    "$venv/bin/python" - <<'PYTHON' 2>/dev/null
+import pathlib, sys
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    sys.exit(not pathlib.Path(playwright.chromium.executable_path).exists())
+PYTHON
+}
+
+found && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    apt-get update -qq >&2
+    # Ubuntu's package is a pointer to a snap, which is no use here: only a real one is installed.
+    if apt-cache show chromium 2>/dev/null | grep -q '^Depends:'; then
+        printf 'Installing chromium with apt-get.\n' >&2
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2 || true
+        found && exit 0
+    fi
+    "$venv/bin/python" -m playwright install-deps chromium >&2 || true
+fi
+"$venv/bin/python" -m playwright install chromium >&2 || true
+found && exit 0
+printf '%s\n' "The browser tests need Chromium, and none could be installed. Install one so that \
+\`chromium --version\` works (Debian: apt-get install chromium), and run this again." >&2
+exit 1
