@@ -35,9 +35,20 @@ _APPEND: Final = (
 _MAKE_PARTITIONS: Final = "audit_make_partitions(integer)"
 
 
+def open_new_tables(*, using: str, **_signal: Any) -> None:
+    """Receiver of pre_migrate: tables that migrations make are the application's to use at once.
+
+    Some migrations of other packages read and write through the application's login.
+    """
+    owner = connections[_owner(using)]
+    role = _login(connections[APPLICATION])
+    if role != _login(owner):
+        _run(owner, _default_privileges(sql.Identifier(role)))
+
+
 def grant_after_migrations(*, using: str, **_signal: Any) -> None:
     """Receiver of post_migrate: bring the grants to what they must be, as the tables' owner."""
-    apply_grants(OWNER if OWNER in settings.DATABASES else using)
+    apply_grants(_owner(using))
 
 
 def apply_grants(using: str = OWNER) -> None:
@@ -48,38 +59,49 @@ def apply_grants(using: str = OWNER) -> None:
     connection = connections[using]
     owner = _login(connection)
     application, sealer = _login(connections[APPLICATION]), _login(connections[SEALER])
+    if application != owner:
+        _run(connection, _for_application(sql.Identifier(application)))
+    if sealer not in (owner, application):
+        role = sql.Identifier(sealer)
+        _run(connection, [*_only(_SEALER_RIGHTS, role), _execute(_MAKE_PARTITIONS, role)])
+
+
+def _owner(using: str) -> str:
+    return OWNER if OWNER in settings.DATABASES else using
+
+
+def _run(connection: BaseDatabaseWrapper, statements: list[sql.Composed]) -> None:
     with connection.cursor() as cursor:
-        for statement in _statements(owner, application, sealer):
+        for statement in statements:
             cursor.execute(statement.as_string(connection.connection))
 
 
-def _statements(owner: str, application: str, sealer: str) -> list[sql.Composed]:
-    statements: list[sql.Composed] = []
-    if application != owner:
-        role = sql.Identifier(application)
-        statements += [
-            _compose(template, role)
-            for template in (
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
-                "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}",
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
-                "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}",
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}",
-            )
-        ]
-        statements += _only(_APPLICATION_RIGHTS, role)
+def _for_application(role: sql.Identifier) -> list[sql.Composed]:
+    return [
+        *_default_privileges(role),
+        _compose(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}", role
+        ),
+        _compose("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", role),
+        *_only(_APPLICATION_RIGHTS, role),
         # The partitions were among all tables above; each loses its grants again.
-        statements.append(
-            _compose(
-                "SELECT audit_protect_partition(inhrelid::regclass) FROM pg_inherits "
-                "WHERE inhparent = 'audit_event'::regclass"
-            )
+        _compose(
+            "SELECT audit_protect_partition(inhrelid::regclass) FROM pg_inherits "
+            "WHERE inhparent = 'audit_event'::regclass"
+        ),
+        _execute(_APPEND, role),
+        _execute(_MAKE_PARTITIONS, role),
+    ]
+
+
+def _default_privileges(role: sql.Identifier) -> list[sql.Composed]:
+    return [
+        _compose(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {rights} TO {{}}", role)
+        for rights in (
+            "SELECT, INSERT, UPDATE, DELETE ON TABLES",
+            "USAGE, SELECT ON SEQUENCES",
         )
-        statements += [_execute(function, role) for function in (_APPEND, _MAKE_PARTITIONS)]
-    if sealer not in (owner, application):
-        role = sql.Identifier(sealer)
-        statements += [*_only(_SEALER_RIGHTS, role), _execute(_MAKE_PARTITIONS, role)]
-    return statements
+    ]
 
 
 def _only(rights: dict[str, str], role: sql.Identifier) -> list[sql.Composed]:
