@@ -59,16 +59,25 @@ def holds(source: str, bound: Mapping[str, Any]) -> bool:
     """Whether the condition holds for arguments prepared by `bind`; else `Unevaluable`."""
     loops = _loops(source)
     if loops and _count(bound) ** loops > MOST_STEPS:
-        raise Unevaluable("The arguments are too many for this condition.")
+        raise Unevaluable("the arguments are too many for it")
     try:
         answer = compiled(source).execute({"args": dict(bound)})
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the Rust side is no Exception
-        raise Unevaluable(f"{type(error).__name__}: {error}"[:300]) from error
+        raise Unevaluable(_problem(error)) from error
     if answer is True or answer is False:
         return answer
-    raise Unevaluable("The condition is not a yes or no.")
+    raise Unevaluable("it is not a yes or no")
+
+
+def _problem(error: BaseException) -> str:
+    # The library's own messages may quote arguments, which not everybody may see.
+    if isinstance(error, KeyError):
+        return "it speaks of an argument that is not given"
+    if isinstance(error, TypeError):
+        return "it compares values of different types"
+    return "it cannot be worked out"
 
 
 def bind(
@@ -98,10 +107,10 @@ def _bind(
     budget: list[int],
 ) -> Any:
     if depth > DEEPEST_ARGUMENTS:
-        raise Unevaluable(f"The arguments are nested deeper than {DEEPEST_ARGUMENTS} levels.")
+        raise Unevaluable(f"the arguments are nested deeper than {DEEPEST_ARGUMENTS} levels")
     budget[0] -= 1
     if budget[0] < 0:
-        raise Unevaluable(f"The arguments hold more than {MOST_VALUES} values.")
+        raise Unevaluable(f"the arguments hold more than {MOST_VALUES} values")
     schema = _resolved(schema, root)
     if isinstance(value, Mapping):
         properties = schema.get("properties", {})
@@ -129,7 +138,7 @@ def _bind(
     if isinstance(value, str):
         budget[1] -= len(value)
         if budget[1] < 0:
-            raise Unevaluable(f"The arguments hold more than {MOST_TEXT} characters.")
+            raise Unevaluable(f"the arguments hold more than {MOST_TEXT} characters")
         if path in numbers:
             return _exact(numbers[path])
         if _is_decimal(schema, root):
@@ -142,17 +151,17 @@ def _bind(
         return _exact(value)
     # CEL turns larger integers into floats, which then compare wrongly.
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST_INTEGER:
-        raise Unevaluable("An integer is not smaller than 2^53.")
+        raise Unevaluable("an integer is not smaller than 2^53")
     return value
 
 
 def _exact(number: Decimal) -> float:
     """The number for CEL, which computes in doubles; refused where that would change it."""
     if not number.is_finite():
-        raise Unevaluable("A number is not finite.")
+        raise Unevaluable("a number is not finite")
     nearest = float(number)
     if Decimal(repr(nearest)) != number:
-        raise Unevaluable("A number has more digits than a condition can compare.")
+        raise Unevaluable("a number has more digits than can be compared")
     return nearest
 
 

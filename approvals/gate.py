@@ -36,7 +36,7 @@ def judge(
     """What the published policy says about this action. Rule order does not matter."""
     try:
         return _judge(action, confidence, context, published)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         # The gate stands in the way of every action: an error in it must neither let one through
         # nor break the run, so a person looks.
         return GateVerdict(

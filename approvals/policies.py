@@ -36,7 +36,8 @@ MOST_RULES = 500
 
 def _share(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError("write a number between 0 and 1, such as 0.80")
+        # pydantic turns only a ValueError into a message at the field.
+        raise ValueError("write a number between 0 and 1, such as 0.80")  # noqa: TRY004
     try:
         share = Decimal(str(value).strip())
     except ArithmeticError as error:
@@ -222,8 +223,8 @@ class Policy(Shape):
     baseline: tuple[BaselineRow, ...] = ()
     rules: tuple[Rule, ...] = ()
     delegates: tuple[str, ...] = ()
-    undo_seconds: int = Field(default=10, ge=0, le=60)
-    review_hours: int = Field(default=24, ge=1, le=24 * 90)
+    undo_seconds: float = Field(default=10, ge=0, le=60)
+    review_hours: float = Field(default=24, gt=0, le=24 * 90)
 
     @model_validator(mode="after")
     def _whole(self) -> Policy:
@@ -327,7 +328,7 @@ def shipped_thresholds(low: Decimal | float = 0.80, high: Decimal | float = 0.90
 
 
 def default_policy(
-    undo_seconds: int = 10, thresholds: Thresholds | None = None, review_hours: int = 24
+    undo_seconds: float = 10, thresholds: Thresholds | None = None, review_hours: float = 24
 ) -> Policy:
     """The policy as shipped: low risk runs above its threshold; everything else is reviewed by the
     owner group; critical, and irreversible money or destruction, by two of it."""

@@ -146,13 +146,13 @@ class Requirements(Shape):
     editor_may_approve: bool = False
     friction: Friction = Friction.NONE
     friction_seconds: int = Field(default=0, ge=0, le=86_400)
-    review_hours: int | None = Field(default=None, ge=1, le=24 * 90)
+    review_hours: float | None = Field(default=None, gt=0, le=24 * 90)
     extend_limit_hours: int = Field(default=72, ge=0, le=24 * 90)
     on_expiry: Expiry = Expiry.REJECT
     escalation: tuple[str, ...] = ()
     reminder: bool = True
-    execute_by_minutes: int | None = Field(default=None, ge=1, le=60 * 24 * 90)
-    undo_seconds: int | None = Field(default=None, ge=0, le=60)
+    execute_by_minutes: float | None = Field(default=None, gt=0, le=60 * 24 * 90)
+    undo_seconds: float | None = Field(default=None, ge=0, le=60)
 
     @property
     def people(self) -> int:
@@ -185,11 +185,11 @@ class Requirements(Shape):
         )
 
 
-def _least(*numbers: int | None) -> int | None:
+def _least(*numbers: float | None) -> float | None:
     return min((number for number in numbers if number is not None), default=None)
 
 
-def _most(*numbers: int | None) -> int | None:
+def _most(*numbers: float | None) -> float | None:
     return max((number for number in numbers if number is not None), default=None)
 
 

@@ -114,6 +114,3 @@ VERDICTS: Mapping[Kind, Mapping[Verdict, Consequence]] = {
         Verdict.RETURN: Consequence(_S.ANSWERED, "returned", "message"),
     },
 }
-
-#: Kinds that wait for a person however long it takes; they escalate and never expire.
-NEVER_EXPIRE = frozenset({Kind.IN_DOUBT, Kind.ATTENTION, Kind.RESULT, Kind.HAND_BACK})

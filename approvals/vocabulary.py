@@ -58,6 +58,10 @@ class Kind(StrEnum):
     HAND_BACK = "hand_back"
 
 
+#: Kinds that wait for a person however long it takes; they may escalate and never expire.
+NEVER_EXPIRE = frozenset({Kind.IN_DOUBT, Kind.ATTENTION, Kind.RESULT, Kind.HAND_BACK})
+
+
 class Verdict(StrEnum):
     """What a person says about a request; `states.VERDICTS` lists which kind takes which."""
 

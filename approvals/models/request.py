@@ -184,7 +184,7 @@ class ApprovalRequest(models.Model):
     extended_hours = models.PositiveIntegerField(default=0)
     escalation_level = models.PositiveSmallIntegerField(default=0)
     execute_by = models.DateTimeField(null=True, blank=True)
-    undo_seconds = models.PositiveSmallIntegerField(default=0)
+    undo_seconds = models.FloatField(default=0)
     ready_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     notified_at = models.DateTimeField(null=True, blank=True)
@@ -322,12 +322,14 @@ class ApprovalRequest(models.Model):
         return is_consequential(Risk(self.risk), frozenset(Effect(e) for e in self.effects))
 
     @property
+    def awaits_verdict(self) -> bool:
+        """Whether people are still to decide it: an approval may be taken back until it is used."""
+        return RequestState(self.state).is_open
+
+    @property
     def is_score_revealed(self) -> bool:
         """Whether people may see score and sample status: at once, or after the verdict."""
-        return self.score_visible or self.state not in (
-            RequestState.PENDING,
-            RequestState.APPROVED,
-        )
+        return self.score_visible or not self.awaits_verdict
 
     @property
     def undo_window(self) -> timedelta:

@@ -1,0 +1,148 @@
+"""What a verdict must bring: the fields of a decision, checked against kind and question. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from approvals.errors import BadBody, VerdictNotOffered
+from approvals.schemas import DecisionIn
+from approvals.states import VERDICTS, Consequence
+from approvals.vocabulary import Kind
+from audit.canonical import canonical_bytes, sha256_hex
+from audit.errors import Invalid
+
+_FIELDS = (
+    "arguments",
+    "answer",
+    "caps",
+    "result",
+    "output",
+    "choice",
+    "message",
+    "reason",
+    "typed",
+)
+_TEXTS = frozenset({"reason", "message", "choice"})
+LARGEST_VALUE = 60_000
+
+
+def digest_of(decision: DecisionIn) -> str:
+    """What tells one decision from another under the same nonce; time spent does not."""
+    body = decision.model_dump(mode="json", exclude={"active_seconds", "nonce"})
+    return sha256_hex(canonical_bytes(body))
+
+
+def consequence_of(kind: Kind, decision: DecisionIn) -> Consequence:
+    """What this verdict does to a request of this kind; raises `VerdictNotOffered`."""
+    offered = VERDICTS[kind]
+    if decision.verdict not in offered:
+        raise VerdictNotOffered(
+            kind=kind.value, verdict=decision.verdict.value, offered=[v.value for v in offered]
+        )
+    return offered[decision.verdict]
+
+
+def checked(
+    decision: DecisionIn, consequence: Consequence, question: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The fields that the verdict brought, by name; raises `BadBody` naming what does not fit.
+
+    `question` may hold `schema` (JSON Schema of the answer or output), `choices` and `caps` (the
+    names that may be extended).
+    """
+    given: dict[str, Any] = {}
+    errors = []
+    for name in _FIELDS:
+        value = getattr(decision, name)
+        if value is None:
+            continue
+        if name != consequence.body and name not in consequence.optional:
+            errors.append(_error(name, f"{decision.verdict} does not take this; leave it out"))
+        elif isinstance(value, str) and name in _TEXTS and not value.strip():
+            continue
+        else:
+            given[name] = value
+    body = consequence.body
+    absent = body is not None and body not in given and not errors
+    if absent and not (body == "answer" and _takes_null(question)):
+        errors.append(_error(str(body), f"{decision.verdict} needs it"))
+    errors.extend(_sizes(given))
+    if not errors:
+        errors.extend(_against_question(given, question or {}))
+    if errors:
+        raise BadBody(errors)
+    given.pop("typed", None)
+    return given
+
+
+def _sizes(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    errors = []
+    for name, value in given.items():
+        try:
+            size = len(canonical_bytes(value))
+        except Invalid as error:
+            errors.append(_error(name, error.detail))
+            continue
+        if size > LARGEST_VALUE:
+            errors.append(_error(name, f"at most {LARGEST_VALUE} bytes, this has {size}"))
+    return errors
+
+
+def _against_question(
+    given: Mapping[str, Any], question: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    errors = []
+    for name in ("answer", "output"):
+        if name in given and isinstance(question.get("schema"), Mapping):
+            errors.extend(_against_schema(name, given[name], question["schema"]))
+    choices = _values(question.get("choices", ()))
+    if choices and "choice" in given and given["choice"] not in choices:
+        errors.append(_error("choice", f"choose one of {', '.join(choices)}"))
+    if "caps" in given:
+        errors.extend(_caps(given["caps"], question.get("caps")))
+    return errors
+
+
+def _against_schema(name: str, value: Any, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        problems = sorted(
+            Draft202012Validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path]
+        )
+    except SchemaError as error:
+        return [_error(name, f"the question's own schema does not hold: {error.message}")]
+    return [
+        _error(".".join([name, *(str(part) for part in problem.path)]), problem.message)
+        for problem in problems[:20]
+    ]
+
+
+def _caps(caps: Mapping[str, int], known: Any) -> list[dict[str, Any]]:
+    names = set(known) if isinstance(known, Mapping | list | tuple) else None
+    errors = []
+    if not caps:
+        errors.append(_error("caps", "name at least one cap and by how much to raise it"))
+    for name, value in caps.items():
+        if names is not None and name not in names:
+            errors.append(_error(f"caps.{name}", f"choose from {', '.join(sorted(names))}"))
+        elif isinstance(value, bool) or value <= 0:
+            errors.append(_error(f"caps.{name}", "a whole number above zero"))
+    return errors
+
+
+def _values(choices: Any) -> list[str]:
+    if not isinstance(choices, Sequence) or isinstance(choices, str):
+        return []
+    return [str(c["value"]) if isinstance(c, Mapping) else str(c) for c in choices]
+
+
+def _takes_null(question: Mapping[str, Any] | None) -> bool:
+    schema = (question or {}).get("schema")
+    return isinstance(schema, Mapping) and Draft202012Validator(schema).is_valid(None)
+
+
+def _error(field: str, message: str) -> dict[str, Any]:
+    return {"field": field, "message": message}

@@ -1,0 +1,102 @@
+"""Who may decide a request: permission and scope, group, and never one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from accounts.callers import Caller
+from approvals.errors import (
+    NotInGroups,
+    OwnEdit,
+    OwnRequest,
+    ReadFirst,
+    SecondFactorRequired,
+    SensitiveHidden,
+)
+from approvals.models import ApprovalRequest, RequestGroup, Viewing
+from approvals.vocabulary import Friction, Kind, Verdict
+
+APPROVING = frozenset({Verdict.APPROVE, Verdict.EDIT})
+#: Kinds that their initiator may settle: being asked, and giving a run back.
+INITIATOR_MAY = frozenset({Kind.QUESTION, Kind.HAND_BACK})
+
+
+def require(
+    request: ApprovalRequest, groups: Sequence[RequestGroup], caller: Caller, verdict: Verdict
+) -> None:
+    """Raise the `Forbidden` that says why this caller's verdict is not taken."""
+    own = request.initiator_id is not None and request.initiator_id == caller.user.pk
+    if own and request.kind in INITIATOR_MAY:
+        scope_of_initiator(caller)
+        return
+    caller.require("decide_requests", scope="decide")
+    if not in_groups(request, groups, caller):
+        raise NotInGroups([row.group.title for row in groups])
+    if own:
+        raise OwnRequest
+    if verdict == Verdict.APPROVE and request.barred_editor_id == caller.user.pk:
+        raise OwnEdit
+    if request.needs.friction == Friction.SECOND_FACTOR and caller.is_token:
+        raise SecondFactorRequired
+    if verdict in APPROVING:
+        hidden = hidden_arguments(request, caller)
+        if hidden:
+            raise SensitiveHidden(hidden)
+
+
+def scope_of_initiator(caller: Caller) -> None:
+    """The initiator of a run answers with the scope that starts runs, or the one that decides."""
+    if not caller.may(None, "decide"):
+        caller.require(None, scope="run")
+
+
+def in_groups(request: ApprovalRequest, groups: Sequence[RequestGroup], caller: Caller) -> bool:
+    """Whether the caller belongs to those asked, and is not of an owner group that is left out."""
+    if request.needs.exclude_owner and request.owner_group_id in caller.group_ids:
+        return False
+    return any(row.group_id in caller.group_ids for row in groups)
+
+
+def hidden_arguments(request: ApprovalRequest, caller: Caller) -> list[str]:
+    """Names of the arguments that this caller may not see."""
+    if not request.sensitive or caller.holds("read_sensitive"):
+        return []
+    return [name for name in request.sensitive if name in request.arguments]
+
+
+def require_friction(
+    request: ApprovalRequest,
+    caller: Caller,
+    *,
+    typed: str | None,
+    second_factor_at: datetime | None,
+    now: datetime,
+) -> list[dict[str, str]]:
+    """What the policy asks for besides the verdict to approve.
+
+    Returns field errors for a typed confirmation that does not fit; raises for the others.
+    """
+    needs = request.needs
+    if needs.friction == Friction.SECOND_FACTOR:
+        fresh = timedelta(seconds=needs.friction_seconds or 900)
+        if second_factor_at is None or now - second_factor_at > fresh:
+            raise SecondFactorRequired
+    if needs.friction == Friction.READING:
+        opened = opened_at(request, caller)
+        if opened is None or now - opened < timedelta(seconds=needs.friction_seconds):
+            raise ReadFirst(needs.friction_seconds)
+    if needs.friction == Friction.TYPED:
+        wanted = request.what.subject or request.title
+        if " ".join((typed or "").split()) != " ".join(wanted.split()):
+            return [{"field": "typed", "message": f"type exactly: {wanted}"}]
+    return []
+
+
+def opened_at(request: ApprovalRequest, caller: Caller) -> datetime | None:
+    """When the caller opened this revision for the first time, as the server saw it."""
+    return (
+        Viewing.objects.filter(request=request, revision=request.revision, user=caller.user)
+        .values_list("opened_at", flat=True)
+        .first()
+    )

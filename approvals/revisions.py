@@ -1,0 +1,37 @@
+"""Revisions: what was to be decided at each point, kept whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.models import ApprovalRequest, RequestRevision
+
+
+def keep_revision(
+    request: ApprovalRequest, *, editor_id: int | None = None, material: bool = False, why: str = ""
+) -> None:
+    """Keep what is to be decided now, and exactly what people are shown, as a revision."""
+    RequestRevision.objects.create(
+        request=request,
+        revision=request.revision,
+        arguments=request.arguments,
+        digest=request.digest,
+        preview=request.preview,
+        requirements=request.requirements,
+        reasons=request.reasons,
+        shown=request.shown,
+        shown_sha256=request.shown_sha256,
+        policy_version=request.policy_version,
+        policy_sha256=request.policy_sha256,
+        editor_id=editor_id,
+        material=material,
+        why=why,
+    )
+
+
+def changed_fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Names of the top-level arguments that differ."""
+    missing = object()
+    return sorted(
+        name for name in {*before, *after} if before.get(name, missing) != after.get(name, missing)
+    )

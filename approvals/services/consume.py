@@ -1,0 +1,210 @@
+"""Consume: spend an approval, once, immediately before its call is dispatched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from django.db import connection
+
+from approvals import events, gate, ports
+from approvals.addressing import groups_by_slug, named
+from approvals.closing import settle
+from approvals.errors import NotConsumable, RequestUnknown
+from approvals.models import ApprovalRequest, RequestGroup
+from approvals.policies import PublishedPolicy
+from approvals.reasons import sentences
+from approvals.records import record_request
+from approvals.schemas import GateVerdict, ProposedAction, Reason, Requirements
+from approvals.services import policies
+from approvals.services.reopen import reopen
+from approvals.signals import Resolution
+from approvals.standing import standing_of
+from approvals.states import RequestState
+from approvals.vocabulary import Effect, Risk
+from approvals.voting import tally
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.recorder import NoTransaction
+from audit.schemas import Outcome
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """What came of it. Only `consumed` may be dispatched.
+
+    `lapsed` (too late, or denied by the policy of now) and `reopened` (waits for people again)
+    have changed the request: the caller commits and tells the agent, or parks. `sentence` says why.
+    """
+
+    outcome: Literal["consumed", "lapsed", "reopened"]
+    request: ApprovalRequest
+    sentence: str
+    at: datetime
+
+    @property
+    def ok(self) -> bool:
+        """True when the call may be dispatched."""
+        return self.outcome == "consumed"
+
+
+def consume(*, request_id: UUID, revision: int, digest: str, actor: Actor) -> Consumed:
+    """Spend the approval of exactly this revision and digest, inside the caller's transaction,
+    which holds the run's lock and writes the dispatch intent.
+
+    Raises `NotConsumable` where there is no such approval (other state, revision or digest, undo
+    time not over, kill switch): nothing has changed then. The policy is looked at again on the
+    stored context and may only have become tighter.
+    """
+    if not connection.in_atomic_block:
+        raise NoTransaction
+    try:
+        request = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
+    except ApprovalRequest.DoesNotExist as error:
+        raise RequestUnknown(request_id) from error
+    now = database_now()
+    _check(request, revision, digest, now)
+    if request.execute_by is not None and request.execute_by <= now:
+        return lapse(request, actor=actor, why="too_late", now=now)
+    tighter = _tighter(request, actor, now)
+    if tighter is not None:
+        return tighter
+    changed = {"digest": digest, "revision": revision}
+    landed = ApprovalRequest.objects.filter(**changed).move(request.pk, RequestState.CONSUMED)
+    if not landed:
+        raise NotConsumable("The approval is gone.", state=request.state)
+    request.state = RequestState.CONSUMED
+    request.version += 1
+    events.announce(request, "consumed")
+    return Consumed("consumed", request, "The approval is spent.", now)
+
+
+def lapse(request: ApprovalRequest, *, actor: Actor, why: str, now: datetime) -> Consumed:
+    """End a locked approval that may not be used any more; `why` is a code."""
+    sentence = {
+        "too_late": "The approval was not used in time.",
+        "policy_denies": "The policy of now denies this action.",
+    }.get(why, why)
+    settle(
+        request,
+        RequestState.LAPSED,
+        Resolution("lapsed", RequestState.LAPSED, None, {"why": why, "reason": sentence}),
+        who="the policy" if why == "policy_denies" else "the clock",
+        decided_at=request.decided_at or now,
+    )
+    record_request(
+        request,
+        "approval.lapsed",
+        actor,
+        outcome=Outcome(decision="lapse", reason_code=why),
+        facts={"why": why, "execute_by": request.execute_by},
+    )
+    events.announce(request, "lapsed")
+    return Consumed("lapsed", request, sentence, now)
+
+
+def _check(request: ApprovalRequest, revision: int, digest: str, now: datetime) -> None:
+    if request.state != RequestState.APPROVED:
+        raise NotConsumable(
+            f"This call has no approval that could be used: {standing_of(request).sentence}.",
+            state=request.state,
+        )
+    if request.revision != revision or request.digest != digest:
+        raise NotConsumable(
+            "The approval is for another call than this one.",
+            state=request.state,
+            revision=request.revision,
+            digest=request.digest,
+        )
+    if request.ready_at is None or request.ready_at > now:
+        raise NotConsumable(
+            "The approval can still be taken back; wait until that time is over.",
+            state=request.state,
+            ready_at=request.ready_at.isoformat() if request.ready_at else None,
+        )
+    stopped = ports.runs().stopped(request.agent, request.tool)
+    if stopped:
+        raise NotConsumable(stopped, state=request.state, stopped=True)
+
+
+def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed | None:
+    """Apply a policy published since, to the stored context; None when it is no tighter."""
+    published = policies.current()
+    if published.version == request.policy_version or not request.policy_version:
+        return None
+    verdict = _judged(request, published)
+    if verdict.denied:
+        request.policy_version, request.policy_sha256 = published.version, published.sha256
+        ApprovalRequest.objects.filter(pk=request.pk).update(
+            policy_version=published.version, policy_sha256=published.sha256
+        )
+        return lapse(request, actor=actor, why="policy_denies", now=now)
+    if verdict.requirements is None:
+        return None
+    owner = request.owner_group.slug if request.owner_group else None
+    wanted = named(verdict.requirements, owner)
+    if not _asks_for_more(request, wanted):
+        return None
+    _address(request, wanted)
+    reason = Reason(
+        code="policy_tighter",
+        params={"version": published.version, "because": sentences(verdict.reasons)},
+    )
+    reopened = reopen(
+        request,
+        actor=actor,
+        reason=reason,
+        requirements=wanted.model_dump(mode="json"),
+        policy_version=published.version,
+        policy_sha256=published.sha256,
+        rule=verdict.rule,
+        threshold_bp=verdict.threshold_bp,
+        undo_seconds=wanted.undo_seconds or 0,
+    )
+    return Consumed("reopened", reopened, "The policy of now asks for more people.", now)
+
+
+def _judged(request: ApprovalRequest, published: PublishedPolicy) -> GateVerdict:
+    context = request.context
+    if context is None:
+        raise NotConsumable("This request is not an action.", state=request.state)
+    action = ProposedAction(
+        agent=request.agent,
+        agent_version=request.agent_version,
+        agent_title=request.agent_title,
+        owner_group=request.owner_group.slug if request.owner_group else None,
+        tool=request.tool,
+        tool_version=request.tool_version,
+        arguments=request.arguments,
+        digest=request.digest,
+        risk=Risk(request.risk),
+        effects=frozenset(Effect(effect) for effect in request.effects),
+        reversible=request.reversible,
+        argument_schema=request.schema or None,
+    )
+    return gate.judge(action, request.confidence, context, published)
+
+
+def _asks_for_more(request: ApprovalRequest, wanted: Requirements) -> bool:
+    """Whether the approvals given would not do, or a stronger confirmation is asked for."""
+    groups = groups_by_slug(need.group for need in wanted.groups)
+    rows = [
+        RequestGroup(request=request, group=groups[need.group], needed=need.count)
+        for need in wanted.groups
+    ]
+    stand_ins = list(request.request_groups.filter(stands_in=True))
+    missing = tally(request, [*rows, *stand_ins]).missing
+    return bool(missing) or wanted.friction.rank > request.needs.friction.rank
+
+
+def _address(request: ApprovalRequest, wanted: Requirements) -> None:
+    groups = groups_by_slug(need.group for need in wanted.groups)
+    request.request_groups.filter(stands_in=False).delete()
+    for need in wanted.groups:
+        RequestGroup.objects.update_or_create(
+            request=request,
+            group=groups[need.group],
+            defaults={"needed": need.count, "stands_in": False},
+        )

@@ -1,0 +1,233 @@
+"""Decide: one person's verdict on one request, in one transaction. Every path goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.callers import Caller
+from approvals import bodies, eligibility, events
+from approvals.closing import Approval, approve, close
+from approvals.errors import AlreadyVoted, BadBody, ContentChanged, NonceReused
+from approvals.locking import locked_for
+from approvals.models import ApprovalRequest, RequestGroup, Vote
+from approvals.records import record_request, stream_of
+from approvals.schemas import DecisionIn
+from approvals.services.edit import edit
+from approvals.standing import already_decided
+from approvals.states import Consequence, RequestState
+from approvals.vocabulary import Kind, Verdict
+from approvals.voting import Ballot
+from audit.clock import database_now
+from audit.errors import NotFound, Refusal
+from audit.schemas import Outcome
+from audit.services.refusals import record_refusal
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of a decision.
+
+    `state`, `revision` and `version` are the request's after it; `remaining` names the groups that
+    are still needed and how many people of each; `ready_at` is when an approval may be used. A
+    repeated nonce gets the first answer, with `replayed` set.
+    """
+
+    request_id: UUID
+    vote_id: UUID
+    verdict: Verdict
+    state: RequestState
+    revision: int
+    version: int
+    decided_at: datetime
+    ready_at: datetime | None
+    remaining: dict[str, int]
+    replayed: bool = False
+
+
+def decide(
+    *,
+    request_id: UUID,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor_at: datetime | None = None,
+) -> Decided:
+    """Take the verdict, or raise the refusal that says why not; then nothing has changed.
+
+    `second_factor_at` is when the caller last confirmed with a second factor in this session.
+    A refusal is recorded in a transaction of its own.
+    """
+    try:
+        with transaction.atomic():
+            return _decide(request_id, decision, caller, second_factor_at)
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        _record_refusal(request_id, decision, caller, refusal)
+        raise
+
+
+def _decide(
+    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+) -> Decided:
+    request = locked_for(request_id, caller)
+    groups = list(request.request_groups.select_related("group"))
+    eligibility.require(request, groups, caller, decision.verdict)
+
+    body_sha256 = bodies.digest_of(decision)
+    earlier = Vote.objects.filter(request=request, user=caller.user, nonce=decision.nonce).first()
+    if earlier is not None:
+        if earlier.body_sha256 != body_sha256:
+            raise NonceReused
+        return _replayed(request, earlier)
+    if request.state != RequestState.PENDING:
+        raise already_decided(request)
+    _check_seen(request, decision)
+
+    consequence = bodies.consequence_of(Kind(request.kind), decision)
+    given = bodies.checked(decision, consequence, request.question)
+    now = database_now()
+    if decision.verdict in eligibility.APPROVING:
+        errors = eligibility.require_friction(
+            request,
+            caller,
+            typed=decision.typed,
+            second_factor_at=second_factor_at,
+            now=now,
+        )
+        if errors:
+            raise BadBody(errors)
+    ballot = Ballot(
+        caller=caller,
+        decision=decision,
+        body_sha256=body_sha256,
+        now=now,
+        opened_at=eligibility.opened_at(request, caller),
+    )
+    return _take(request, groups, ballot, consequence, given)
+
+
+def _take(
+    request: ApprovalRequest,
+    groups: Sequence[RequestGroup],
+    ballot: Ballot,
+    consequence: Consequence,
+    given: dict[str, Any],
+) -> Decided:
+    verdict = ballot.decision.verdict
+    remaining: dict[str, int] = {}
+    if verdict == Verdict.EDIT:
+        groups, vote, counts = edit(request, groups, ballot, given)
+        outcome = approve(request, groups, ballot, vote, counts=counts)
+        remaining = _told(request, ballot, vote, outcome)
+    elif verdict == Verdict.APPROVE:
+        if Vote.objects.filter(
+            request=request, revision=request.revision, user=ballot.caller.user, counts=True
+        ).exists():
+            raise AlreadyVoted
+        vote = ballot.cast(request, counts=True)
+        outcome = approve(request, groups, ballot, vote)
+        remaining = _told(request, ballot, vote, outcome)
+    else:
+        vote = ballot.cast(request)
+        close(request, ballot, vote, consequence, given)
+        events.announce(request, "decided", [row.group_id for row in groups])
+    decided = Decided(
+        request_id=request.pk,
+        vote_id=vote.pk,
+        verdict=verdict,
+        state=RequestState(request.state),
+        revision=request.revision,
+        version=request.version,
+        decided_at=ballot.now,
+        ready_at=request.ready_at,
+        remaining=remaining,
+    )
+    Vote.objects.filter(pk=vote.pk).update(answer=_stored(decided))
+    return decided
+
+
+def _told(
+    request: ApprovalRequest, ballot: Ballot, vote: Vote, outcome: Approval
+) -> dict[str, int]:
+    """Record the vote where it did not close the request, and tell browsers either way."""
+    if not outcome.approved and vote.verdict == Verdict.APPROVE:
+        record_request(
+            request,
+            "request.voted",
+            ballot.caller.actor,
+            outcome=Outcome(decision="approve"),
+            facts={
+                **ballot.facts(vote),
+                "given": outcome.given,
+                "needed": request.needs.people,
+            },
+            content=True,
+            texts={"reason": ballot.decision.reason or ""},
+        )
+    kind = "decided" if outcome.approved else ("edited" if outcome.edited else "voted")
+    events.announce(request, kind, outcome.group_ids)
+    return outcome.remaining
+
+
+def _check_seen(request: ApprovalRequest, decision: DecisionIn) -> None:
+    for name in ("revision", "digest", "shown_sha256"):
+        if getattr(decision, name) != getattr(request, name):
+            raise ContentChanged(
+                revision=request.revision,
+                digest=request.digest,
+                shown_sha256=request.shown_sha256,
+                what=name,
+            )
+
+
+def _stored(decided: Decided) -> dict[str, Any]:
+    return {
+        "state": decided.state.value,
+        "revision": decided.revision,
+        "version": decided.version,
+        "decided_at": decided.decided_at.isoformat(),
+        "ready_at": decided.ready_at.isoformat() if decided.ready_at else None,
+        "remaining": decided.remaining,
+    }
+
+
+def _replayed(request: ApprovalRequest, vote: Vote) -> Decided:
+    answer = vote.answer
+    return Decided(
+        request_id=request.pk,
+        vote_id=vote.pk,
+        verdict=Verdict(vote.verdict),
+        state=RequestState(answer["state"]),
+        revision=answer["revision"],
+        version=answer["version"],
+        decided_at=datetime.fromisoformat(answer["decided_at"]),
+        ready_at=datetime.fromisoformat(answer["ready_at"]) if answer["ready_at"] else None,
+        remaining=answer["remaining"],
+        replayed=True,
+    )
+
+
+def _record_refusal(
+    request_id: UUID, decision: DecisionIn, caller: Caller, refusal: Refusal
+) -> None:
+    request = ApprovalRequest.objects.only("kind", "state", "revision", "run_id").get(pk=request_id)
+    record_refusal(
+        refusal=refusal,
+        type="decision.refused",
+        actor=caller.actor,
+        stream=stream_of(request_id),
+        request=request_id,
+        run=request.run_id,
+        facts={
+            "kind": request.kind,
+            "revision": request.revision,
+            "verdict": decision.verdict.value,
+            "state": request.state,
+        },
+    )

@@ -1,0 +1,167 @@
+"""Edit: a person changes the arguments; a new revision that everybody decides on anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from approvals import gate, ports
+from approvals.addressing import groups_by_slug, named
+from approvals.errors import BadBody, EditDenied
+from approvals.models import ApprovalRequest, RequestGroup, Vote
+from approvals.ports import Validated
+from approvals.reasons import sentences
+from approvals.records import record_request
+from approvals.revisions import changed_fields, keep_revision
+from approvals.schemas import GateVerdict, Requirements
+from approvals.services import policies
+from approvals.showing import show
+from approvals.vocabulary import Friction
+from approvals.voting import Ballot, void
+from audit.schemas import Outcome
+
+
+def edit(
+    request: ApprovalRequest,
+    groups: Sequence[RequestGroup],
+    ballot: Ballot,
+    given: dict[str, Any],
+) -> tuple[list[RequestGroup], Vote, bool]:
+    """Make the edited arguments the request's next revision, inside the deciding transaction.
+
+    Returns the groups that decide now, the editor's vote, and whether that vote counts as an
+    approval. Raises `BadBody`, the refusals of the tool's own validation, and `EditDenied`.
+    Updates `request` in place.
+    """
+    validated = ports.runs().validate_arguments(
+        request.agent, request.agent_version, request.tool, given["arguments"]
+    )
+    if validated.action.tool != request.tool:
+        raise BadBody([{"field": "arguments", "message": "the tool cannot be changed"}])
+    if validated.digest == request.digest:
+        raise BadBody([{"field": "arguments", "message": "nothing changed; approve instead"}])
+    verdict = _judged(request, validated)
+
+    changed = changed_fields(request.arguments, validated.arguments)
+    material = any(name not in validated.cosmetic for name in changed)
+    requirements = _requirements(request, verdict)
+    alone = not material or not validated.action.is_consequential or requirements.editor_may_approve
+    previous = request.revision
+    void(request, ballot.now)
+    _apply(request, validated, verdict, requirements)
+    if material:
+        request.barred_editor = None if alone else ballot.caller.user
+    request.shown, request.shown_sha256 = show(request)
+    request.save(update_fields=_CHANGED)
+    rows = _addressed(request, groups, requirements)
+    keep_revision(request, editor_id=ballot.caller.user.pk, material=material, why="edited")
+    vote = ballot.cast(request, counts=alone, material=material)
+    record_request(
+        request,
+        "request.edited",
+        ballot.caller.actor,
+        outcome=Outcome(decision="edit"),
+        facts={
+            **ballot.facts(vote),
+            "from_revision": previous,
+            "fields": changed[:200],
+            "material": material,
+        },
+        content=True,
+        texts={"reason": ballot.decision.reason or ""},
+    )
+    return rows, vote, alone
+
+
+_CHANGED = [
+    "arguments",
+    "digest",
+    "preview",
+    "title",
+    "schema",
+    "sensitive",
+    "cosmetic",
+    "requirements",
+    "reasons",
+    "policy_version",
+    "policy_sha256",
+    "rule",
+    "threshold_bp",
+    "undo_seconds",
+    "barred_editor",
+    "shown",
+    "shown_sha256",
+    "revision",
+    "version",
+]
+
+
+def _judged(request: ApprovalRequest, validated: Validated) -> GateVerdict:
+    """What the policy of now says about the edited call, in the stored context."""
+    context = request.context
+    if context is None:
+        raise BadBody([{"field": "arguments", "message": "this request cannot be edited"}])
+    verdict = gate.judge(validated.action, request.confidence, context, policies.current())
+    if verdict.denied:
+        raise EditDenied(sentences(verdict.reasons))
+    return verdict
+
+
+def _requirements(request: ApprovalRequest, verdict: GateVerdict) -> Requirements:
+    """What the edited call asks for. A call that would run unseen keeps what was asked before: an
+    edit in review never loosens into nothing. Friction stays at least as strong."""
+    if verdict.requirements is None:
+        return request.needs
+    owner = request.owner_group.slug if request.owner_group else None
+    wanted = named(verdict.requirements, owner)
+    if wanted.friction.rank < request.needs.friction.rank:
+        wanted = wanted.model_copy(
+            update={
+                "friction": Friction(request.needs.friction),
+                "friction_seconds": request.needs.friction_seconds,
+            }
+        )
+    return wanted
+
+
+def _apply(
+    request: ApprovalRequest,
+    validated: Validated,
+    verdict: GateVerdict,
+    requirements: Requirements,
+) -> None:
+    request.arguments = validated.arguments
+    request.digest = validated.digest
+    request.preview = validated.preview.model_dump(mode="json")
+    request.title = validated.preview.title[:500]
+    request.schema = validated.schema
+    request.sensitive = list(validated.sensitive)
+    request.cosmetic = list(validated.cosmetic)
+    request.requirements = requirements.model_dump(mode="json")
+    if not verdict.allowed:
+        request.reasons = [reason.model_dump(mode="json") for reason in verdict.reasons]
+        request.rule = verdict.rule
+    request.policy_version = verdict.policy_version
+    request.policy_sha256 = verdict.policy_sha256
+    request.threshold_bp = verdict.threshold_bp
+    request.undo_seconds = requirements.undo_seconds or 0
+    request.revision += 1
+    request.version += 1
+
+
+def _addressed(
+    request: ApprovalRequest, groups: Sequence[RequestGroup], requirements: Requirements
+) -> list[RequestGroup]:
+    """The request's groups as the requirements of now name them; stand-ins stay."""
+    before = {row.group.slug: row.needed for row in groups if not row.stands_in}
+    after = {need.group: need.count for need in requirements.groups}
+    if before != after:
+        found = groups_by_slug(after)
+        request.request_groups.filter(stands_in=False).delete()
+        for slug, count in after.items():
+            RequestGroup.objects.update_or_create(
+                request=request,
+                group=found[slug],
+                defaults={"needed": count, "stands_in": False},
+            )
+    return list(request.request_groups.select_related("group"))

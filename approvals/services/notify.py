@@ -1,0 +1,92 @@
+"""Notify: tell those who may decide, by e-mail. The mail has a title and a link and decides
+nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import models
+from django.urls import reverse
+
+from accounts.models import User
+from approvals.models import ApprovalRequest
+from approvals.vocabulary import Kind
+from audit.clock import database_now
+
+_SUBJECTS: Final = {
+    "opened": "Waiting for you: {title}",
+    "reminder": "Still waiting: {title}",
+    "escalated": "Now with you: {title}",
+}
+_TEXT: Final = """{title}
+
+{agent} asks for a decision ({risk} risk).{deadline}
+
+Look at it and decide here:
+{link}
+
+This mail decides nothing, and neither does an answer to it.
+"""
+
+
+def notify(*, request_id: UUID, occasion: str) -> int:
+    """Send one mail to each person who may decide the request, and to their groups' addresses.
+
+    Returns how many were sent. `occasion` is `opened`, `reminder` or `escalated`. The first mail
+    about a request is sent once, however often the job runs; a request that no longer waits gets
+    none. Mail errors are raised, and the sweep tries again.
+    """
+    request = ApprovalRequest.objects.pending().filter(pk=request_id).first()
+    if request is None:
+        return 0
+    if occasion == "opened" and not _first(request):
+        return 0
+    try:
+        return _send(request, occasion)
+    except Exception:
+        if occasion == "opened":
+            ApprovalRequest.objects.filter(pk=request.pk).update(notified_at=None)
+        raise
+
+
+def _first(request: ApprovalRequest) -> bool:
+    """Whether this process is the one that sends it."""
+    waiting = ApprovalRequest.objects.filter(pk=request.pk, notified_at=None)
+    return waiting.update(notified_at=database_now()) == 1
+
+
+def _send(request: ApprovalRequest, occasion: str) -> int:
+    title = " ".join(request.title.split())
+    due = request.review_deadline
+    text = _TEXT.format(
+        title=title,
+        agent=request.agent_title or request.agent,
+        risk=request.risk,
+        deadline=f" It is due at {due:%Y-%m-%d %H:%M} UTC." if due else "",
+        link=settings.COUNTERSIGN.address + reverse("request-detail", kwargs={"pk": request.pk}),
+    )
+    subject = _SUBJECTS[occasion].format(title=title)
+    # One mail each, so that nobody learns another's address.
+    mails = [
+        EmailMessage(subject=subject[:200], body=text, to=[address])
+        for address in sorted(recipients(request))
+    ]
+    if not mails:
+        return 0
+    return int(get_connection().send_messages(mails) or 0)
+
+
+def recipients(request: ApprovalRequest) -> set[str]:
+    """Addresses of those whose verdict would be taken, and of the groups asked."""
+    group_ids = list(request.request_groups.values_list("group_id", flat=True))
+    people: models.QuerySet[User] = User.objects.holding("decide_requests").in_groups(group_ids)
+    if request.initiator_id is not None:
+        people = people.exclude(pk=request.initiator_id)
+    addresses = set(people.exclude(email="").values_list("email", flat=True))
+    addresses |= set(request.groups.exclude(email="").values_list("email", flat=True))
+    if request.kind == Kind.QUESTION and request.initiator and request.initiator.email:
+        addresses.add(request.initiator.email)
+    return addresses

@@ -1,0 +1,100 @@
+"""The policy in force."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from approvals.digests import document_digest
+from approvals.errors import PolicyUnknown, PolicyUnreadable
+from approvals.models import PolicyVersion
+from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
+from audit.actors import Actor
+from audit.errors import Refusal
+from audit.recorder import record
+from audit.schemas import PolicyRef
+
+_FIRST_POLICY_LOCK = 7_302_117
+
+
+def current() -> PublishedPolicy:
+    """The published version with the highest number; one query when it is known already.
+
+    On a fresh database the shipped policy is published first, so that the gate always has one.
+    Raises `PolicyUnreadable` when the stored document is not what was published.
+    """
+    row = (
+        PolicyVersion.objects.published()
+        .order_by("-number")
+        .values_list("number", "sha256")
+        .first()
+    )
+    if row is None:
+        return _publish_shipped()
+    number, sha256 = row
+    assert number is not None
+    return PublishedPolicy(number, sha256, _parsed(number, sha256))
+
+
+def version(number: int) -> PublishedPolicy:
+    """One published version; raises `PolicyUnknown`."""
+    sha256 = (
+        PolicyVersion.objects.published()
+        .filter(number=number)
+        .values_list("sha256", flat=True)
+        .first()
+    )
+    if sha256 is None:
+        raise PolicyUnknown(number)
+    return PublishedPolicy(number, sha256, _parsed(number, sha256))
+
+
+@lru_cache(maxsize=64)
+def _parsed(number: int, sha256: str) -> Policy:
+    document = (
+        PolicyVersion.objects.published().values_list("document", flat=True).get(number=number)
+    )
+    if document_digest(document) != sha256:
+        raise PolicyUnreadable(number)
+    try:
+        return load(document)
+    except Refusal as error:
+        raise PolicyUnreadable(number) from error
+
+
+def shipped() -> Policy:
+    """The default policy with this installation's settings."""
+    config = settings.COUNTERSIGN
+    return default_policy(
+        undo_seconds=config.undo_seconds,
+        thresholds=shipped_thresholds(config.threshold, config.threshold_high),
+        review_hours=config.review_hours,
+    )
+
+
+def _publish_shipped() -> PublishedPolicy:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # Two processes may meet a fresh database at once; the second finds the first's version.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FIRST_POLICY_LOCK])
+        if not PolicyVersion.objects.published().exists():
+            policy = shipped()
+            sha256 = policy.digest()
+            PolicyVersion.objects.create(
+                number=1,
+                document=policy.document(),
+                sha256=sha256,
+                state=PolicyVersion.State.PUBLISHED,
+                why="The policy as shipped.",
+                published_at=Now(),
+            )
+            record(
+                type="policy.published",
+                actor=Actor.system("shipped-policy"),
+                stream="policy",
+                policy=PolicyRef(version=1, sha256=sha256),
+            )
+    return current()

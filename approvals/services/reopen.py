@@ -1,0 +1,96 @@
+"""Reopen: an approval no longer covers what would happen, so it is decided again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from approvals import events, queues
+from approvals.models import ApprovalRequest
+from approvals.records import record_request
+from approvals.revisions import keep_revision
+from approvals.schemas import Preview, Reason
+from approvals.showing import show
+from approvals.standing import already_decided
+from approvals.states import RequestState
+from approvals.voting import void
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.schemas import Outcome
+
+
+def reopen(
+    request: ApprovalRequest,
+    *,
+    actor: Actor,
+    reason: Reason,
+    preview: Preview | None = None,
+    **changes: Any,
+) -> ApprovalRequest:
+    """Make a locked, approved request pending again, as its next revision with all votes void.
+
+    Inside the caller's transaction, which holds the run's lock. `reason` says why (`world_changed`
+    with `what`, or `policy_tighter` with `version`) and stands among the request's reasons;
+    `preview` is the one of now; `changes` are further fields of the new revision. The run is not
+    told: its worker is the caller.
+    """
+    now = database_now()
+    landed = ApprovalRequest.objects.move(
+        request.pk,
+        RequestState.PENDING,
+        decided_at=None,
+        decided_by=None,
+        ready_at=None,
+        execute_by=None,
+        resolution=None,
+    )
+    if not landed:
+        request.refresh_from_db()
+        raise already_decided(request)
+    void(request, now)
+    request.refresh_from_db()
+    for name, value in changes.items():
+        setattr(request, name, value)
+    request.revision += 1
+    request.reasons = [
+        *(r for r in request.reasons if r.get("code") != reason.code),
+        reason.model_dump(mode="json"),
+    ]
+    if preview is not None:
+        request.preview = preview.model_dump(mode="json")
+        request.title = preview.title[:500]
+    hours = request.needs.review_hours or settings.COUNTERSIGN.review_hours
+    request.review_deadline = now + timedelta(hours=hours)
+    request.reminded_at = None
+    request.shown, request.shown_sha256 = show(request)
+    request.save()
+    keep_revision(request, why=reason.code)
+    record_request(
+        request,
+        "request.undone",
+        actor,
+        outcome=Outcome(decision="reopen", reason_code=reason.code),
+        facts={"why": reason.code, "review_deadline": request.review_deadline},
+        content=True,
+    )
+    events.announce(request, "undone")
+    queues.mail_about(request.pk, "opened")
+    return request
+
+
+def reopen_changed(
+    *, request_id: UUID, revision: int, preview: Preview, what: str, actor: Actor
+) -> ApprovalRequest:
+    """Put an approved request to review again because the world that its reviewers saw has changed.
+
+    Inside the caller's transaction, which holds the run's lock. `what` says the change in a sentence.
+    Raises `AlreadyDecided` when this revision is not approved any more.
+    """
+    request = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
+    if request.revision != revision or request.state != RequestState.APPROVED:
+        raise already_decided(request)
+    reason = Reason(code="world_changed", params={"what": what})
+    return reopen(request, actor=actor, reason=reason, preview=preview)

@@ -1,0 +1,38 @@
+"""Show: that a person opened a request, once for each revision."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.callers import Caller
+from approvals.errors import RequestUnknown
+from approvals.models import ApprovalRequest, Viewing
+from approvals.records import record_request
+from approvals.states import RequestState
+
+
+def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
+    """The request for a page that renders it; the first look at a pending revision is recorded.
+
+    Raises `RequestUnknown` when there is none that the caller may see.
+    """
+    seen = ApprovalRequest.objects.visible_to(caller.user).select_related(
+        "owner_group", "initiator", "decided_by", "claimed_by", "barred_editor"
+    )
+    request = seen.filter(pk=request_id).first()
+    if request is None:
+        raise RequestUnknown(request_id)
+    if request.state != RequestState.PENDING:
+        return request
+    look: dict[str, Any] = {"request": request, "revision": request.revision, "user": caller.user}
+    if Viewing.objects.filter(**look).exists():
+        return request
+    with transaction.atomic():
+        # Two tabs may open it at once: the constraint lets one of them in.
+        _, first = Viewing.objects.get_or_create(**look)
+        if first:
+            record_request(request, "request.shown", caller.actor, content=True)
+    return request

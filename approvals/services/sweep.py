@@ -1,0 +1,98 @@
+"""Sweep: what the clock does to requests. Safe to run in several processes; one row that fails
+never stops it for the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import ExpressionWrapper, F, Q
+
+from approvals import queues
+from approvals.models import ApprovalRequest
+from approvals.services import expire
+from approvals.states import RequestState
+from audit.clock import database_now
+
+BATCH = 200
+#: How long after its opening a request that nobody was mailed about is looked at again.
+MAIL_OVERDUE = timedelta(seconds=60)
+
+log = logging.getLogger(__name__)
+
+Candidates = models.QuerySet[ApprovalRequest]
+
+
+def sweep() -> dict[str, int]:
+    """One pass over everything that is due; returns how many of what were moved."""
+    now = database_now()
+    requests = ApprovalRequest.objects
+    return {
+        "expired": _each(requests.pending().filter(review_deadline__lte=now), expire.past_deadline),
+        "lapsed": _each(
+            requests.filter(state=RequestState.APPROVED, execute_by__lte=now),
+            expire.past_execution,
+        ),
+        "released": _each(requests.filter(claim_expires_at__lte=now), expire.past_claim),
+        "reminded": _each(_half_time(now), _remind),
+        "mailed": _each(
+            requests.pending().filter(notified_at=None, created_at__lte=now - MAIL_OVERDUE),
+            _mail_again,
+        ),
+    }
+
+
+def _each(candidates: Candidates, move: Callable[[UUID], bool]) -> int:
+    """Move each candidate in a transaction of its own, in batches by id until there are no more."""
+    moved = 0
+    last: UUID | None = None
+    while True:
+        batch = candidates if last is None else candidates.filter(pk__gt=last)
+        ids = list(batch.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        for pk in ids:
+            try:
+                moved += move(pk)
+            except Exception:
+                # The next pass tries it again; the others must not wait for it.
+                log.exception("request %s could not be swept", pk)
+        if len(ids) < BATCH:
+            return moved
+        last = ids[-1]
+
+
+def _half_time(now: datetime) -> Candidates:
+    """Pending requests whose reviewers have let half of the time pass."""
+    half = ExpressionWrapper(
+        F("created_at") + (F("review_deadline") - F("created_at")) / 2,
+        output_field=models.DateTimeField(),
+    )
+    return (
+        ApprovalRequest.objects.pending()
+        .filter(reminded_at=None, review_deadline__gt=now)
+        .exclude(requirements__reminder=False)
+        .filter(Q(notified_at__isnull=False))
+        .alias(half=half)
+        .filter(half__lte=now)
+    )
+
+
+def _remind(request_id: UUID) -> bool:
+    with transaction.atomic():
+        landed = (
+            ApprovalRequest.objects.pending()
+            .filter(pk=request_id, reminded_at=None)
+            .update(reminded_at=database_now())
+        )
+        if landed:
+            queues.mail_about(request_id, "reminder")
+        return bool(landed)
+
+
+def _mail_again(request_id: UUID) -> bool:
+    """Put the mail on the queue once more; the job sends it only once."""
+    with transaction.atomic():
+        queues.mail_about(request_id, "opened")
+    return True

@@ -1,0 +1,74 @@
+"""What a reviewer is shown, as one canonical document: pages are rendered from it, and its digest
+stands in the decision's event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.models import ApprovalRequest
+from approvals.reasons import sentence, without_score
+from audit.canonical import canonical_bytes, sha256_hex
+
+VERSION = 1
+
+
+def show(request: ApprovalRequest) -> tuple[bytes, str]:
+    """The document's bytes (RFC 8785) and their digest, for the request as it stands."""
+    data = canonical_bytes(_document(request))
+    return data, sha256_hex(data)
+
+
+def visible_reasons(request: ApprovalRequest) -> list[dict[str, Any]]:
+    """The reasons as data, without what would tell a hidden score."""
+    reasons: list[dict[str, Any]] = request.reasons
+    if request.is_score_revealed:
+        return reasons
+    return without_score(reasons)
+
+
+def _document(request: ApprovalRequest) -> dict[str, Any]:
+    seen = request.score_visible
+    reasons = request.reasons if seen else without_score(request.reasons)
+    return {
+        "v": VERSION,
+        "request": str(request.pk),
+        "kind": str(request.kind),
+        "revision": request.revision,
+        "run": str(request.run_id) if request.run_id else None,
+        "agent": {
+            "slug": request.agent,
+            "title": request.agent_title,
+            "version": request.agent_version,
+        },
+        "title": request.title,
+        "preview": request.preview,
+        "tool": request.tool,
+        "tool_version": request.tool_version,
+        "arguments": request.arguments,
+        "digest": request.digest,
+        "risk": str(request.risk),
+        "effects": request.effects,
+        "reversible": request.reversible,
+        "confidence_bp": _compared(request) if seen else None,
+        "threshold_bp": request.threshold_bp if seen else None,
+        "score_source": request.score_source if seen else "",
+        "reasons": [{**reason, "sentence": sentence(reason)} for reason in reasons],
+        "requirements": request.requirements,
+        "policy": {
+            "version": request.policy_version,
+            "sha256": request.policy_sha256,
+            "rule": request.rule,
+        },
+        "rationale": request.rationale,
+        "evidence": request.evidence,
+        "tainted": request.tainted,
+        "tainted_by": request.tainted_by,
+        "question": request.question,
+    }
+
+
+def _compared(request: ApprovalRequest) -> int | None:
+    """The score that was compared with the threshold."""
+    if request.calibrated_bp is not None:
+        return request.calibrated_bp
+    return request.confidence_bp

@@ -1,0 +1,98 @@
+"""Votes: one person's verdict, and what the approvals given so far add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.models import Membership, User
+from approvals import quorum
+from approvals.models import ApprovalRequest, RequestGroup, Vote
+from approvals.schemas import DecisionIn
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """One verdict while it is being taken: who, what, and the database's time."""
+
+    caller: Caller
+    decision: DecisionIn
+    body_sha256: str
+    now: datetime
+    opened_at: datetime | None
+
+    def cast(
+        self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
+    ) -> Vote:
+        """Store the vote on the request's current revision."""
+        return Vote.objects.create(
+            request=request,
+            revision=request.revision,
+            user=self.caller.user,
+            auth=self.caller.auth,
+            verdict=self.decision.verdict,
+            nonce=self.decision.nonce,
+            body_sha256=self.body_sha256,
+            digest=self.decision.digest,
+            shown_sha256=self.decision.shown_sha256,
+            reason=self.decision.reason or self.decision.message or "",
+            groups=sorted(self.caller.group_ids),
+            counts=counts,
+            material=material,
+            score_visible=request.score_visible,
+            opened_at=self.opened_at,
+            active_seconds=self.decision.active_seconds,
+            created_at=self.now,
+        )
+
+    def facts(self, vote: Vote) -> dict[str, Any]:
+        """What the log keeps of a vote."""
+        opened = int((self.now - self.opened_at).total_seconds()) if self.opened_at else None
+        return {
+            "vote": vote.pk,
+            "verdict": str(self.decision.verdict),
+            "score_visible": vote.score_visible,
+            "open_seconds": opened,
+            "active_seconds": self.decision.active_seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Who has approved the current revision, and who is still needed by group id."""
+
+    given: int
+    missing: dict[int, int]
+
+
+def tally(request: ApprovalRequest, groups: Sequence[RequestGroup]) -> Tally:
+    """Count the approvals of the current revision by the groups people are in now.
+
+    Whoever is no longer active, may no longer decide, or left the groups does not count.
+    """
+    people = list(
+        Vote.objects.filter(request=request, revision=request.revision, counts=True).values_list(
+            "user_id", flat=True
+        )
+    )
+    able = set(
+        User.objects.holding("decide_requests").filter(pk__in=people).values_list("pk", flat=True)
+    )
+    voters: dict[int, set[int]] = {person: set() for person in able}
+    for user_id, group_id in Membership.objects.filter(user_id__in=able).values_list(
+        "user_id", "group_id"
+    ):
+        voters[user_id].add(group_id)
+    if request.needs.exclude_owner:
+        voters = {p: g for p, g in voters.items() if request.owner_group_id not in g}
+    needs = [(row.group_id, row.needed) for row in groups if not row.stands_in]
+    stand_ins = [row.group_id for row in groups if row.stands_in]
+    return Tally(given=len(voters), missing=quorum.missing(needs, voters, stand_ins))
+
+
+def void(request: ApprovalRequest, now: datetime) -> int:
+    """Void the approvals given so far; returns how many."""
+    return Vote.objects.filter(request=request, counts=True).update(counts=False, voided_at=now)
