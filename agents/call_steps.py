@@ -9,17 +9,19 @@ from typing import Any
 
 from agents.definitions import Agent
 from agents.effects import Effects
+from agents.errors import AgentDisabled
 from agents.execution import call_tool
-from agents.gating import Subject
+from agents.gating import Subject, read_token
 from agents.journal import CALL_KINDS, Journal
 from agents.models import Run, Step
 from agents.openings import for_action, for_question
-from agents.services.claim import Lease
+from agents.services.claim import Lease, release
 from agents.services.end import succeed
 from agents.services.park import Ask, park
 from agents.services.record_reply import needs_person
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.states import Outcome, StepKind, StepState
+from agents.tools import Tool
 from audit.clock import database_now
 from audit.errors import Refusal
 
@@ -84,21 +86,27 @@ class CallSteps:
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
         tool = self.agent.tool(step.name)
         if tool is None:
-            settle_refused(
-                self.lease,
-                step,
-                status="failed",
-                code="tool_gone",
-                message="This tool is not installed any more.",
-            )
-        elif tool.consequential:
-            return effects.carry_out(step, tool)
-        else:
-            ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
-            settle_read(
-                self.lease, step, tool, call_tool(tool, ctx, tool.parse(step.arguments or {}))
-            )
+            gone = "This tool is not installed any more."
+            settle_refused(self.lease, step, status="failed", code="tool_gone", message=gone)
+            return True
+        if tool.consequential or step.approval_id is not None:
+            return self._carry_out(step, tool, effects)
+        ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
+        settle_read(self.lease, step, tool, call_tool(tool, ctx, tool.parse(step.arguments or {})))
         return True
+
+    def _carry_out(self, step: Step, tool: Tool, effects: Effects) -> bool:
+        try:
+            return effects.carry_out(step, tool)
+        except Refusal as refusal:
+            if isinstance(refusal, AgentDisabled) or refusal.params.get("stopped"):
+                # A kill switch takes nothing away: the approval keeps while the run stands still.
+                release(self.lease)
+                return False
+            settle_refused(
+                self.lease, step, status="lapsed", code=refusal.code, message=refusal.detail
+            )
+            return True
 
     def _resolved(self, step: Step, effects: Effects, now: datetime) -> bool:
         resolution = step.resolution or {}
@@ -107,13 +115,7 @@ class CallSteps:
             settle_answered(self.lease, step, _answer(kind, data))
             return True
         if kind == "approved":
-            try:
-                return self._execute(step, effects, now)
-            except Refusal as refusal:
-                settle_refused(
-                    self.lease, step, status="lapsed", code=refusal.code, message=refusal.detail
-                )
-                return True
+            return self._execute(step, effects, now)
         reason = data.get("reason") or data.get("message") or ""
         settle_refused(
             self.lease,
@@ -131,7 +133,9 @@ class CallSteps:
             return Ask(step, for_question(self.run, step, earlier))
         tool = self.agent.tool(step.name)
         assert tool is not None, "a judged call has a tool"
-        return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now))
+        # Before the preview is made: a change in between must show as one.
+        token = read_token(Subject(self.agent, self.run), tool, step.arguments or {}, now)
+        return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now), token)
 
     def _finish(self, step: Step) -> bool:
         """Only an ending is left: an abstention, or the final answer."""

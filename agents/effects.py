@@ -10,13 +10,18 @@ from django.conf import settings
 from agents.definitions import Agent
 from agents.errors import LostLease
 from agents.execution import CallOutcome, Failed, Unknown, call_tool, look_up
-from agents.gating import Subject
+from agents.gating import Subject, preview_of, read_token
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease
-from agents.services.dispatch import intend, send_again
-from agents.services.settle import TransactionalFailure, run_transactional, settle_effect
+from agents.services.dispatch import Changed, Lapsed, Reopened, intend, send_again
+from agents.services.settle import (
+    TransactionalFailure,
+    run_transactional,
+    settle_effect,
+    settle_refused,
+)
 from agents.services.settle_doubt import doubt
 from agents.states import EffectState
 from agents.tools import EffectClass, Tool, ToolContext
@@ -43,9 +48,33 @@ class Effects:
         return EffectRecord.objects.filter(step=step, state=EffectState.DISPATCHED).exists()
 
     def carry_out(self, step: Step, tool: Tool) -> bool:
-        """Do it now. Raises a Refusal, with nothing done, when its approval does not hold any more."""
-        effect = intend(self.lease, step, tool, self.agent)
+        """Do it now; True when the run goes on.
+
+        Raises a Refusal, with nothing done, when its approval may not be used.
+        """
+        effect = intend(self.lease, step, tool, self.agent, self._changed(step, tool))
+        if isinstance(effect, Reopened):
+            return True
+        if isinstance(effect, Lapsed):
+            settle_refused(
+                self.lease, step, status="lapsed", code="lapsed", message=effect.sentence
+            )
+            return True
         return self._settle(step, tool, effect, self._send(step, tool, effect))
+
+    def _changed(self, step: Step, tool: Tool) -> Changed | None:
+        """Whether the world changed since the request was opened.
+
+        The token was read for the call as it was proposed, so that is what it is compared for.
+        """
+        if step.approval_id is None or not step.state_token or step.judgement is None:
+            return None
+        subject, now = Subject(self.agent, self.run), database_now()
+        proposed = step.judgement["action"]["arguments"]
+        token = read_token(subject, tool, proposed, now)
+        if token == step.state_token:
+            return None
+        return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
 
     def recover(self, step: Step) -> bool:
         """A worker died after the intent: what its effect class allows, and no more."""

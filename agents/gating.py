@@ -125,6 +125,23 @@ def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -
         return plain.model_copy(update={"warnings": (warning,)})
 
 
+def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: datetime) -> str:
+    """The state token of the world that a call would change; empty for a tool without one.
+
+    A token that cannot be read differs from every other: what cannot be compared goes to review.
+    """
+    if tool.token_reader is None:
+        return ""
+    try:
+        return str(
+            tool.token_reader(subject.context_for("state-token", now), tool.parse(arguments))
+        )
+    # Foreign code; an approval must not slip through because its world could not be read.
+    except Exception as error:
+        log.warning("state_token_failed", tool=tool.name, exc_info=True)
+        return f"unreadable at {now.isoformat()} ({type(error).__name__})"
+
+
 def effect_key(approval: UUID | None, revision: int | None, step: UUID) -> str:
     """The idempotency key of one effect: stable over crashes, new for a new approval."""
     if approval is not None:

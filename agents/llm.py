@@ -6,6 +6,7 @@ The client's own retries are off; attempts are counted, journalled and delayed b
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from time import monotonic
@@ -172,7 +173,7 @@ def _storable(value: Any) -> Any:
     """The same value without what PostgreSQL cannot store: NUL, lone surrogates, non-finite numbers."""
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and (not math.isfinite(value)):
         return str(value)
     if isinstance(value, dict):
         return {_storable(key): _storable(item) for key, item in value.items()}

@@ -246,6 +246,7 @@ class Step(models.Model):
     judgement = models.JSONField(null=True, blank=True)
     coin = models.JSONField(null=True, blank=True)
     approval_id = models.UUIDField(null=True, blank=True)
+    state_token = models.TextField(blank=True)
     resolution = models.JSONField(null=True, blank=True)
     output = models.JSONField(null=True, blank=True)
     problem = models.CharField(max_length=40, blank=True)

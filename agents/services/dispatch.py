@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from approvals.services.consume import consume
 from django.db.models import F
 
 from agents.definitions import Agent
+from agents.errors import AgentDisabled
 from agents.events import action_ref, announce, args_disclosure, tell
 from agents.gating import effect_key
 from agents.models import EffectRecord, Run, Step
@@ -15,6 +17,9 @@ from agents.services.claim import Lease, fenced
 from agents.states import EffectState, StepState
 from agents.tools import Tool
 from approvals.digests import action_digest
+from approvals.schemas import Preview
+from approvals.services.consume import consume
+from approvals.services.reopen import reopen_changed
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.errors import Conflict
@@ -27,22 +32,47 @@ class StepMoved(Conflict):
         super().__init__("The step is no longer waiting to be done.")
 
 
-def intend(lease: Lease, step: Step, tool: Tool, agent: Agent) -> EffectRecord:
+@dataclass(frozen=True)
+class Changed:
+    """The world is no longer the one that the reviewers saw: its token and the preview of now."""
+
+    token: str
+    preview: Preview
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    """The approval ended unused; `sentence` says why."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """The call waits for people again."""
+
+
+def intend(
+    lease: Lease, step: Step, tool: Tool, agent: Agent, changed: Changed | None
+) -> EffectRecord | Lapsed | Reopened:
     """Spend the approval (or the gate's allowance) and commit the intent to send.
 
-    Raises a Refusal of `consume` when the approval does not hold any more: nothing is changed then.
+    `changed` sends the call back to review instead.
+    Raises a Refusal, with nothing changed, when the approval may not be used now: AgentDisabled,
+    NotConsumable, StepMoved.
     """
     with fenced(lease) as run:
-        actor = Actor.agent(agent.slug)
-        approval, revision, digest = None, None, step.input_digest
-        if step.approval_id is not None:
-            approval = step.approval_id
+        if run.agent.disabled_at is not None:
+            raise AgentDisabled(agent.slug)
+        approval, revision, digest = step.approval_id, None, step.input_digest
+        if approval is not None:
             decided = step.resolution or {}
             revision, digest = int(decided["revision"]), str(decided["digest"])
-            consume(request_id=approval, revision=revision, digest=digest, actor=actor)
+            held_up = _spend(step, approval, revision, digest, agent, changed)
+            if held_up is not None:
+                return held_up
         if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
             raise StepMoved
-        now = database_now()
         effect = EffectRecord.objects.create(
             run=run,
             step=step,
@@ -54,7 +84,7 @@ def intend(lease: Lease, step: Step, tool: Tool, agent: Agent) -> EffectRecord:
             state=EffectState.DISPATCHED,
             epoch=lease.epoch,
             sends=1,
-            dispatched_at=now,
+            dispatched_at=database_now(),
         )
         if not Step.objects.move(step.pk, StepState.DISPATCHED, epoch=lease.epoch):
             raise StepMoved
@@ -62,6 +92,27 @@ def intend(lease: Lease, step: Step, tool: Tool, agent: Agent) -> EffectRecord:
         Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
         announce(run, "dispatched")
         return effect
+
+
+def _spend(
+    step: Step, approval: UUID, revision: int, digest: str, agent: Agent, changed: Changed | None
+) -> Lapsed | Reopened | None:
+    """Consume the approval; what held it up, or None."""
+    actor = Actor.agent(agent.slug)
+    if changed is not None:
+        what = "What the approval was given for has changed since."
+        reopen_changed(
+            request_id=approval, revision=revision, preview=changed.preview, what=what, actor=actor
+        )
+    else:
+        spent = consume(request_id=approval, revision=revision, digest=digest, actor=actor)
+        if spent.ok:
+            return None
+        if spent.outcome == "lapsed":
+            return Lapsed(spent.sentence)
+    token = changed.token if changed is not None else step.state_token
+    Step.objects.filter(pk=step.pk).update(resolution=None, state_token=token)
+    return Reopened()
 
 
 def send_again(lease: Lease, effect: EffectRecord) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from approvals.services.cancel import cancel_requests
-
 from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.services.claim import Lease, fenced
 from agents.states import Outcome, RunState, StepState
+from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Outcome as OutcomeRef
@@ -31,7 +30,7 @@ def end_stopped(lease: Lease, actor: Actor, why: str) -> None:
 
 def close_cancelled(run: Run, actor: Actor, why: str) -> None:
     """Cancel the run and everything it waits for. The caller holds the run's row."""
-    cancel_requests(run_id=run.pk, actor=actor, why=why)
+    cancel_requests(run_id=run.pk, actor=actor, why="run_cancelled")
     _close(
         run, RunState.CANCELLED, Outcome.STOPPED, actor, failure={"code": "stopped", "message": why}
     )

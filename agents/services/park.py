@@ -23,6 +23,7 @@ class Ask:
 
     step: Step
     opening: Opening
+    state_token: str = ""
 
 
 def park(lease: Lease, asks: Sequence[Ask]) -> None:
@@ -63,7 +64,9 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
         step.approval_id = request.pk
         step.save(force_insert=True)
     else:
-        Step.objects.move(step.pk, StepState.WAITING, approval_id=request.pk)
+        Step.objects.move(
+            step.pk, StepState.WAITING, approval_id=request.pk, state_token=ask.state_token
+        )
 
 
 def earliest_ready_at(run: Run, now: datetime) -> datetime:

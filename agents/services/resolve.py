@@ -58,9 +58,7 @@ def hear_resolution(
             "revision": revision,
             "digest": digest,
             "by": decided_by,
-            "edited": bool(
-                step.arguments is not None and arguments and arguments != step.arguments
-            ),
+            "edited": bool(data.get("edited")),
             "data": data,
         }
     }
