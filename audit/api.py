@@ -1,6 +1,5 @@
 """The log for programs: events, and exports of them."""
 
-import datetime as dt
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
@@ -8,10 +7,11 @@ import orjson
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict
 
 from audit.download import file_response
+from audit.facts import moment_text
 from audit.filters import EventFilter
 from audit.models import Event, Export, ExportState
 from audit.paging import LARGEST_PAGE, page
@@ -24,16 +24,20 @@ router = Router(tags=["audit"])
 CONTENT_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 
+# Ninja would cut datetimes to milliseconds; the log's moments have microseconds everywhere.
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
 class EventOut(Schema):
     """One event. `body` is the canonical JSON that `leaf_hash` is computed from (RFC 6962, 2.1)."""
 
     id: UUID
     type: str
-    time: dt.datetime
+    time: Moment
     stream: str
     seq: int
     leaf_hash: str
-    inserted_at: dt.datetime
+    inserted_at: Moment
     body: dict[str, Any]
 
 
@@ -64,8 +68,8 @@ class ExportOut(Schema):
     bytes: int
     sha256: str | None
     problem: str | None
-    created_at: dt.datetime
-    finished_at: dt.datetime | None
+    created_at: Moment
+    finished_at: Moment | None
     download: str | None
 
 
@@ -88,11 +92,11 @@ def list_events(
             EventOut(
                 id=event.id,
                 type=event.type,
-                time=event.occurred_at,
+                time=moment_text(event.occurred_at),
                 stream=event.stream,
                 seq=event.seq,
                 leaf_hash=f"sha256:{event.leaf_hex}",
-                inserted_at=event.inserted_at,
+                inserted_at=moment_text(event.inserted_at),
                 body=orjson.loads(bytes(event.body)),
             )
             for event in shown.items
@@ -107,11 +111,11 @@ def list_events(
     summary="Ask for an export",
     operation_id="create_export",
 )
-def create_export(request: HttpRequest, wish: ExportIn) -> tuple[int, ExportOut]:
+def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
     """A worker writes the file; look at the export until it is finished. Recorded in the log."""
     caller = _caller(request)
     caller.require("read_audit", scope="audit")
-    return 201, _out(ask_export(chosen=wish.filters, format=wish.format, caller=caller))
+    return Status(201, _out(ask_export(chosen=wish.filters, format=wish.format, caller=caller)))
 
 
 @router.get(
@@ -129,6 +133,7 @@ def read_export(request: HttpRequest, export_id: UUID) -> ExportOut:
     "audit/exports/{uuid:export_id}/download",
     summary="Download an export",
     operation_id="download_export",
+    url_name="audit-export-download",
     openapi_extra={
         "responses": {
             200: {
@@ -147,7 +152,7 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
 
 
 def _out(export: Export) -> ExportOut:
-    address = reverse("api:download_export", kwargs={"export_id": export.id})
+    address = reverse("api:audit-export-download", kwargs={"export_id": export.id})
     return ExportOut(
         id=export.id,
         state=cast(Any, export.state),
@@ -157,8 +162,8 @@ def _out(export: Export) -> ExportOut:
         bytes=export.bytes,
         sha256=export.sha256 or None,
         problem=export.problem or None,
-        created_at=export.created_at,
-        finished_at=export.finished_at,
+        created_at=moment_text(export.created_at),
+        finished_at=export.finished_at and moment_text(export.finished_at),
         download=address if export.state == ExportState.FINISHED else None,
     )
 

@@ -249,11 +249,11 @@ class TokenFacts(Facts):
 
 
 class ExportFacts(Facts):
-    """An export of events: what was asked for and what it held."""
+    """An export of events: by which conditions it was chosen and what it held; their values are a disclosure."""
 
     export: Id
     format: Code
-    filters: dict[Code, Code] | None = None
+    filtered_by: Codes | None = None
     events: Count | None = None
     sha256: Sha256 | None = None
 

@@ -79,9 +79,7 @@ def _run(connection: BaseDatabaseWrapper, statements: list[sql.Composed]) -> Non
 def _for_application(role: sql.Identifier) -> list[sql.Composed]:
     return [
         *_default_privileges(role),
-        _compose(
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}", role
-        ),
+        _compose("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}", role),
         _compose("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", role),
         *_only(_APPLICATION_RIGHTS, role),
         # The partitions were among all tables above; each loses its grants again.

@@ -10,6 +10,7 @@ from audit.models import Export
 from audit.ports import Caller
 from audit.queues import write_export_on_commit
 from audit.recorder import record
+from audit.schemas import Disclose
 
 Format = Literal["jsonl", "csv"]
 
@@ -31,7 +32,9 @@ def ask_export(*, chosen: EventFilter, format: Format, caller: Caller) -> Export
             type="export.asked",
             actor=caller.actor,
             stream="log",
-            facts={"export": export.id, "format": format, "filters": given},
+            facts={"export": export.id, "format": format, "filtered_by": sorted(given)},
+            # People type names into filters.
+            disclosures=[Disclose("filters", given, f"export:{export.id}")] if given else (),
         )
         write_export_on_commit(export.id)
     return export
