@@ -36,7 +36,7 @@ class MeOut(Schema):
 
 @router.get("me", response=MeOut, summary="Who am I", operation_id="read_me")
 def read_me(request: "HttpRequest") -> MeOut:
-    """The account behind the token or session, its roles and review groups, and the scopes in force.
+    """The account behind the token or session: roles, review groups, and the scopes in force.
 
     Every valid token may ask: it needs no scope.
     """

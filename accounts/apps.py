@@ -11,7 +11,5 @@ class AccountsConfig(AppConfig):
         from accounts import signins
         from accounts.roles import sync_roles
 
-        post_migrate.connect(
-            sync_roles, sender=self, dispatch_uid="accounts.sync_roles"
-        )
+        post_migrate.connect(sync_roles, sender=self, dispatch_uid="accounts.sync_roles")
         signins.connect()

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from audit.actors import Actor
-
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import User
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, Scope
+from audit.actors import Actor
 
 SESSION = "session"
 ALL_SCOPES = frozenset(SCOPES)
@@ -43,9 +42,7 @@ class Caller:
         if permission is None:
             return self.user.is_active
         if permission not in PERMISSION_SENTENCES:
-            raise ValueError(
-                f"{permission!r} is no permission of ours: use the bare codename"
-            )
+            raise ValueError(f"{permission!r} is no permission of ours: use the bare codename")
         return self.user.has_perm(f"accounts.{permission}")
 
     def may(self, permission: Permission | None, scope: Scope) -> bool:
@@ -60,9 +57,7 @@ class Caller:
             raise ScopeMissing(scope)
 
 
-def authorised(
-    caller: Caller | Actor, permission: Permission | None, *, scope: Scope
-) -> Actor:
+def authorised(caller: Caller | Actor, permission: Permission | None, *, scope: Scope) -> Actor:
     """The actor to record for a change, or a Forbidden.
 
     A Caller must hold the permission. A system actor (a command, the demo's seed) acts with the

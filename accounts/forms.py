@@ -55,9 +55,7 @@ class PersonForm(AccessForm):
         help_text="Letters, digits and @ . + - _ only. It cannot be changed later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
-    display_name = forms.CharField(
-        max_length=120, required=False, label="Name shown to others"
-    )
+    display_name = forms.CharField(max_length=120, required=False, label="Name shown to others")
     email = forms.EmailField(
         required=False, label="E-mail", help_text="For a forgotten password and for notices."
     )
@@ -69,17 +67,18 @@ class PersonForm(AccessForm):
                 self.add_error(field if field in self.fields else None, sentence)
 
 
-class GroupForm(forms.ModelForm[ReviewGroup]):
+class GroupForm(forms.Form):
     """A new review group."""
 
-    class Meta:
-        model = ReviewGroup
-        fields = ("title", "slug", "email")
-        labels = {"slug": "Short name", "email": "E-mail"}
-        help_texts = {
-            "slug": "What policies call the group: lower-case letters, digits and hyphens.",
-            "email": "Where the group is told of new requests.",
-        }
+    title = forms.CharField(max_length=80)
+    slug = forms.SlugField(
+        max_length=50,
+        label="Short name",
+        help_text="What policies call the group: lower-case letters, digits and hyphens.",
+    )
+    email = forms.EmailField(
+        required=False, label="E-mail", help_text="Where the group is told of new requests."
+    )
 
 
 class TokenForm(forms.Form):

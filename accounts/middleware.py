@@ -5,7 +5,7 @@ with the rights of a session that happens to travel along.
 """
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -38,9 +38,7 @@ class CallerMiddleware:
         if self.is_async:
             markcoroutinefunction(self)
 
-    def __call__(
-        self, request: "HttpRequest"
-    ) -> "HttpResponseBase | Awaitable[HttpResponseBase]":
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
         if self.is_async:
             return self._answer_async(request)
         return identify(request) or self.get_response(request)
@@ -53,7 +51,7 @@ class CallerMiddleware:
             refusal = identify(request)
         if refusal is not None:
             return refusal
-        return await self.get_response(request)  # type: ignore[misc]
+        return await cast("Awaitable[HttpResponseBase]", self.get_response(request))
 
 
 def identify(request: "HttpRequest") -> "HttpResponse | None":
@@ -71,9 +69,7 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
     return None
 
 
-def _identify_token(
-    request: "HttpRequest", scheme: str, credentials: str
-) -> "HttpResponse | None":
+def _identify_token(request: "HttpRequest", scheme: str, credentials: str) -> "HttpResponse | None":
     try:
         if scheme.lower() != "bearer":
             raise TokenRefused
@@ -98,4 +94,4 @@ def forget_session(request: "HttpRequest") -> None:
         return nobody
 
     request.user = nobody
-    request.auser = auser  # type: ignore[method-assign, assignment]
+    request.auser = auser

@@ -47,7 +47,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(Exists(memberships))
 
 
-class PeopleManager(UserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+class PeopleManager(UserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Django's user manager (create_user, get_by_natural_key) with our QuerySet words."""
 
     use_in_migrations = False
@@ -91,9 +91,7 @@ class ReviewGroup(models.Model):
     slug = models.SlugField(max_length=50, unique=True)
     title = models.CharField(max_length=80)
     email = models.EmailField(blank=True)
-    members = models.ManyToManyField(
-        User, through="Membership", related_name="review_groups"
-    )
+    members = models.ManyToManyField(User, through="Membership", related_name="review_groups")
 
     class Meta:
         ordering = ["title"]
@@ -106,16 +104,12 @@ class Membership(models.Model):
     """One person in one review group, since when."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    group = models.ForeignKey(
-        ReviewGroup, on_delete=models.CASCADE, related_name="memberships"
-    )
+    group = models.ForeignKey(ReviewGroup, on_delete=models.CASCADE, related_name="memberships")
     joined_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["user", "group"], name="accounts_membership_once"
-            )
+            models.UniqueConstraint(fields=["user", "group"], name="accounts_membership_once")
         ]
 
     def __str__(self) -> str:
@@ -160,8 +154,7 @@ class ApiToken(models.Model):
                 name="accounts_apitoken_known_scopes",
             ),
             models.CheckConstraint(
-                condition=Q(expires_at__isnull=True)
-                | Q(expires_at__gt=F("created_at")),
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
                 name="accounts_apitoken_expires_after_creation",
             ),
         ]

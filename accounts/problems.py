@@ -4,6 +4,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from django.http import HttpResponse
+
+from accounts.errors import TokenRefused
 from audit.canonical import MalformedJson
 from audit.errors import (
     Conflict,
@@ -14,9 +17,6 @@ from audit.errors import (
     TooLarge,
     Unavailable,
 )
-from django.http import HttpResponse
-
-from accounts.errors import TokenRefused
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

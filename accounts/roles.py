@@ -37,9 +37,7 @@ def sync_roles(*, app_config: Any, using: str, apps: "Apps", **_signal: Any) -> 
     }
     for role in ROLES.values():
         group, _ = group_model.objects.using(using).get_or_create(name=role.name)
-        group.permissions.set(
-            [known[codename] for codename in sorted(role.permissions)]
-        )
+        group.permissions.set([known[codename] for codename in sorted(role.permissions)])
 
 
 def roles_of(user: "User") -> list[RoleName]:

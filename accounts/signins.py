@@ -2,9 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from audit.actors import Actor
-from audit.recorder import record
-from audit.schemas import Disclose
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import (
     user_logged_in,
@@ -12,6 +9,10 @@ from django.contrib.auth.signals import (
     user_login_failed,
 )
 from django.db import transaction
+
+from audit.actors import Actor
+from audit.recorder import record
+from audit.schemas import Disclose
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -32,9 +33,7 @@ def _signed_in(*, request: "HttpRequest | None", user: "User", **_signal: Any) -
     _record("signin.succeeded", user, request, actor=Actor.person(user.pk, "session"))
 
 
-def _signed_out(
-    *, request: "HttpRequest | None", user: "User | None", **_signal: Any
-) -> None:
+def _signed_out(*, request: "HttpRequest | None", user: "User | None", **_signal: Any) -> None:
     if user is not None:  # a session that had already ended has nobody to name
         _record("signout", user, request, actor=Actor.person(user.pk, "session"))
 
@@ -44,17 +43,11 @@ def _sign_in_failed(
 ) -> None:
     typed = credentials.get(get_user_model().USERNAME_FIELD)
     # What was typed is not kept unless it names an account: people type passwords there.
-    user = (
-        get_user_model().objects.filter(username__iexact=typed).first()
-        if typed
-        else None
-    )
+    user = get_user_model().objects.filter(username__iexact=typed).first() if typed else None
     _record("signin.failed", user, request, actor=DOORKEEPER)
 
 
-def _record(
-    type_: str, user: "User | None", request: "HttpRequest | None", actor: Actor
-) -> None:
+def _record(type_: str, user: "User | None", request: "HttpRequest | None", actor: Actor) -> None:
     subject = f"person:{user.pk}" if user else "visitor"
     address = request.META.get("REMOTE_ADDR") if request else None
     with transaction.atomic():

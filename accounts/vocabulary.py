@@ -103,7 +103,5 @@ ROLES: Final[dict[RoleName, Role]] = {
 def scopes_for(permissions: frozenset[Permission]) -> frozenset[Scope]:
     """Every scope an account with these permissions can put to use."""
     return frozenset(
-        scope
-        for scope, needed in SCOPE_PERMISSIONS.items()
-        if not needed or needed & permissions
+        scope for scope, needed in SCOPE_PERMISSIONS.items() if not needed or needed & permissions
     )

@@ -1,4 +1,4 @@
-"""The API's root at /api/v1/: which routers, who gets in, how bodies are read and errors answered."""
+"""The API's root at /api/v1/: which routers, who gets in, how bodies are read, how errors look."""
 
 import logging
 from http import HTTPStatus

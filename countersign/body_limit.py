@@ -1,4 +1,4 @@
-"""No request body grows beyond the limit: declared ones are refused unread, others when they pass it.
+"""No request body grows beyond the limit: a declared one is refused unread, another when it passes.
 
 Django reads a whole body, in memory or to disk, before any of its middleware runs; so this stands
 before Django.

@@ -44,7 +44,8 @@ class ProblemMiddleware:
     async_capable = True
 
     def __init__(
-        self, get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]"
+        self,
+        get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]",
     ) -> None:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
@@ -85,7 +86,9 @@ def as_problem(request: "HttpRequest", response: "HttpResponseBase") -> "HttpRes
     document = problem(
         request,
         status,
-        code="internal_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else status.name.lower(),
+        code="internal_error"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        else status.name.lower(),
         detail=DETAILS.get(status, status.description or status.phrase),
     )
     for name in KEPT_HEADERS:

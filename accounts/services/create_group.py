@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from audit.recorder import record
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.callers import Caller, authorised
 from accounts.errors import BadReviewGroup
 from accounts.models import ReviewGroup
+from audit.recorder import record
 
 if TYPE_CHECKING:
     from audit.actors import Actor

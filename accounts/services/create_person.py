@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from audit.recorder import record
-from audit.schemas import Disclose
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -12,6 +10,8 @@ from accounts.errors import BadPerson, UsernameTaken
 from accounts.models import User
 from accounts.services.join_group import join_group
 from accounts.services.set_roles import set_roles
+from audit.recorder import record
+from audit.schemas import Disclose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

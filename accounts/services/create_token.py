@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from audit.clock import database_now
-from audit.recorder import record
 from django.db import transaction
 
 from accounts.callers import Caller
@@ -18,6 +16,8 @@ from accounts.errors import (
 from accounts.models import ApiToken, User
 from accounts.tokens import Bearer
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Scope, scopes_for
+from audit.clock import database_now
+from audit.recorder import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from audit.recorder import record
 from django.db import transaction
 
 from accounts.callers import Caller, authorised
 from accounts.errors import UnknownReviewGroup
 from accounts.models import Membership, ReviewGroup, User
+from audit.recorder import record
 
 if TYPE_CHECKING:
     from audit.actors import Actor

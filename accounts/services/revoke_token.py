@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from audit.recorder import record
 from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.errors import SessionRequired, UnknownToken
 from accounts.models import ApiToken
+from audit.recorder import record
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from audit.recorder import record
 from django.contrib.auth.models import Group
 from django.db import transaction
 
@@ -10,6 +9,7 @@ from accounts.callers import Caller, authorised
 from accounts.errors import LastAdmin, UnknownRole
 from accounts.models import User
 from accounts.roles import roles_of, unknown_roles
+from audit.recorder import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,7 @@ def set_roles(*, person: User, roles: "Iterable[str]", caller: "Caller | Actor")
     if unknown := unknown_roles(wanted):
         raise UnknownRole(unknown)
     with transaction.atomic():
-        # One lock for all changes of roles: two admins who demote each other would both find one left.
+        # One lock for all changes of roles: two admins who demote each other would both find one.
         Group.objects.select_for_update().get(name="admin")
         held = set(roles_of(person))
         if held == wanted:
@@ -50,4 +50,5 @@ def set_roles(*, person: User, roles: "Iterable[str]", caller: "Caller | Actor")
 
 
 def _another_admin(person: User) -> bool:
-    return User.objects.active().with_role("admin").exclude(pk=person.pk).exists()
+    others = User.objects.active().with_role("admin").exclude(pk=person.pk)
+    return bool(others.exists())

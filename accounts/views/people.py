@@ -3,7 +3,6 @@
 from typing import Final
 from urllib.parse import urlencode
 
-from audit.paging import page
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.db import transaction
@@ -28,6 +27,7 @@ from accounts.services.join_group import join_group
 from accounts.services.leave_group import leave_group
 from accounts.services.set_roles import set_roles
 from accounts.vocabulary import ROLES
+from audit.paging import page
 
 PEOPLE_PER_PAGE: Final = 50
 
@@ -83,7 +83,10 @@ def person_add(request: HttpRequest) -> HttpResponse:
 @manages_people
 def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(User, pk=pk)
-    held = {"roles": roles_of(person), "groups": [group.slug for group in person.review_groups.all()]}
+    held = {
+        "roles": roles_of(person),
+        "groups": [group.slug for group in person.review_groups.all()],
+    }
     form = AccessForm(request.POST if request.method == "POST" else None, initial=held)
     if request.method == "POST" and form.is_valid():
         try:
@@ -92,8 +95,12 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
             form.add_error("roles", refusal.detail)
         else:
             messages.success(request, f"Roles and review groups of {person} are saved.")
-            still_manages = User.objects.holding("manage_people").filter(pk=request.user.pk)
-            return redirect("person-detail", pk=person.pk) if still_manages else redirect("settings")
+            still_manages = User.objects.holding("manage_people").filter(
+                pk=signed_in(request).user.pk
+            )
+            return (
+                redirect("person-detail", pk=person.pk) if still_manages else redirect("settings")
+            )
     return render(
         request,
         "accounts/person.html",

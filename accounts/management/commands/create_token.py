@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from audit.actors import Actor
-from audit.errors import Refusal
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.errors import UnknownPerson
 from accounts.models import User
 from accounts.services.create_token import create_token
 from accounts.vocabulary import SCOPES
+from audit.actors import Actor
+from audit.errors import Refusal
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what the token is for")
         parser.add_argument(
             "--scope",
-            help=f"comma-separated, from {','.join(SCOPES)}; all that the account may do when left out",
+            help=f"comma-separated, from {','.join(SCOPES)}; left out: all the account may do",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
