@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum
 from typing import Any, Self
 from uuid import UUID
 
@@ -30,6 +32,11 @@ from agents.states import (
 def new_id() -> UUID:
     """A UUIDv7: ordered by the time it was made."""
     return UUID(int=uuid7().int)
+
+
+def _values(members: Iterable[str]) -> list[str]:
+    """Plain values in a fixed order: a set of enum members would write a new migration each time."""
+    return sorted(str(member.value if isinstance(member, Enum) else member) for member in members)
 
 
 def _choices(members: Any) -> list[tuple[str, str]]:
@@ -132,7 +139,9 @@ class Run(models.Model):
     input_digest = models.CharField(max_length=71)
     title = models.CharField(max_length=200)
     output = models.JSONField(null=True, blank=True)
-    state = models.CharField(max_length=12, choices=_choices(RunState), default=RunState.QUEUED)
+    state = models.CharField(
+        max_length=12, choices=_choices(RunState), default=RunState.QUEUED.value
+    )
     outcome = models.CharField(max_length=12, choices=_choices(Outcome), blank=True)
     failure = models.JSONField(null=True, blank=True)
     version = models.PositiveBigIntegerField(default=1)
@@ -176,10 +185,12 @@ class Run(models.Model):
                 condition=Q(idempotency_key__isnull=False),
                 name="run_idempotency_key_once",
             ),
-            models.CheckConstraint(condition=Q(state__in=list(RunState)), name="run_state_known"),
             models.CheckConstraint(
-                condition=Q(finished_at__isnull=False, state__in=list(ENDED))
-                | Q(finished_at__isnull=True, state__in=list(OPEN)),
+                condition=Q(state__in=_values(RunState)), name="run_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=False, state__in=_values(ENDED))
+                | Q(finished_at__isnull=True, state__in=_values(OPEN)),
                 name="run_ended_with_time",
             ),
             models.CheckConstraint(
@@ -269,7 +280,9 @@ class Step(models.Model):
                 condition=Q(approval_id__isnull=False),
                 name="step_of_approval_once",
             ),
-            models.CheckConstraint(condition=Q(state__in=list(StepState)), name="step_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=_values(StepState)), name="step_state_known"
+            ),
         ]
         indexes = [models.Index(fields=["name", "started_at"], name="step_of_tool")]
 
@@ -322,7 +335,7 @@ class EffectRecord(models.Model):
                 name="effect_once_per_allowed_step",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=list(EffectState)), name="effect_state_known"
+                condition=Q(state__in=_values(EffectState)), name="effect_state_known"
             ),
         ]
         indexes = [models.Index(fields=["run"], name="effect_of_run")]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from agents.context import task_text
 from agents.definitions import Agent
 from agents.gating import Subject, preview_of
 from agents.models import EffectRecord, Run, Step
@@ -145,7 +144,6 @@ def for_doubt(
 def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:
     return {
         "run_id": run.pk,
-        "run_input": task_text(run.input),
         "step_seq": step.seq,
         "agent": run.agent.slug,
         "agent_title": run.agent.title,

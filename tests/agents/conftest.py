@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
@@ -47,7 +47,7 @@ def bank(db: None, finance: ReviewGroup) -> Iterator[Bank]:
 
 
 @pytest.fixture
-def model(settings: SettingsWrapper) -> Iterator[ModelServer]:
+def model(settings: Settings) -> Iterator[ModelServer]:
     """The model that all agents ask."""
     server = ModelServer()
     settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(
