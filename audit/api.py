@@ -163,7 +163,7 @@ def _out(export: Export) -> ExportOut:
         sha256=export.sha256 or None,
         problem=export.problem or None,
         created_at=moment_text(export.created_at),
-        finished_at=export.finished_at and moment_text(export.finished_at),
+        finished_at=moment_text(export.finished_at) if export.finished_at else None,
         download=address if export.state == ExportState.FINISHED else None,
     )
 

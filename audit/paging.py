@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 
 from audit.errors import Invalid
 
@@ -92,6 +92,13 @@ def _plain(value: Any) -> int | str:
     return value if isinstance(value, int) else str(value)
 
 
+def _field(model: type[Model], name: str) -> Field[Any, Any]:
+    field = model._meta.get_field(name.removeprefix("-"))
+    if not isinstance(field, Field):
+        raise TypeError(f"{name} is no column of {model.__name__}")
+    return field
+
+
 def _read(model: type[Model], order: Sequence[str], cursor: str) -> list[Any]:
     try:
         values = orjson.loads(
@@ -101,8 +108,9 @@ def _read(model: type[Model], order: Sequence[str], cursor: str) -> list[Any]:
             raise BadCursor
         if any(type(value) not in (str, int) for value in values):
             raise BadCursor
-        fields = [model._meta.get_field(name.removeprefix("-")) for name in order]
-        read = [field.to_python(value) for field, value in zip(fields, values, strict=True)]
+        read = [
+            _field(model, name).to_python(value) for name, value in zip(order, values, strict=True)
+        ]
     except (binascii.Error, ValueError, ValidationError, OverflowError) as error:
         raise BadCursor from error
     if any(

@@ -8,7 +8,8 @@ from audit.actors import Actor
 class Person(Protocol):
     """A signed-in person, as far as the log asks."""
 
-    is_active: bool
+    @property
+    def is_active(self) -> bool: ...
 
     def has_perm(self, perm: str) -> bool: ...
 

@@ -118,7 +118,7 @@ def _execute(function: str, role: sql.Identifier) -> sql.Composed:
 
 
 def _compose(template: str, *names: sql.Identifier) -> sql.Composed:
-    return sql.SQL(template).format(*names)  # type: ignore[arg-type]
+    return sql.SQL(template).format(*names)
 
 
 def _login(connection: BaseDatabaseWrapper) -> str:

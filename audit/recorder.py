@@ -121,7 +121,7 @@ def _append(
     if size > LARGEST_BODY:
         raise EventTooLarge(size)
     keys = keys_for(item.subject for item, _ in kept) if kept else {}
-    parameters = [
+    parameters: list[Any] = [
         stream,
         event,
         *pieces,

@@ -1,6 +1,7 @@
 """Write the file of an export that was asked for, and find exports that no worker heard of."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -32,9 +33,7 @@ def write_export(export_id: UUID) -> None:
         Event.objects.filter(inserted_at__lt=export.until)
     )
     try:
-        written = export_file.write(
-            export, chosen, lambda events: bool(unfinished.update(events=events))
-        )
+        written = export_file.write(export, chosen, partial(_progress, unfinished))
     except OSError as error:
         _fail(
             unfinished,
@@ -63,6 +62,10 @@ def resume_exports() -> int:
     for export in unheard:
         queues.write_export(export.id)
     return len(unheard)
+
+
+def _progress(unfinished: "models.QuerySet[Export]", events: int) -> None:
+    unfinished.update(events=events)
 
 
 def _fail(unfinished: "models.QuerySet[Export]", problem: str) -> None:
