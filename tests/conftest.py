@@ -1,17 +1,22 @@
 """The fixtures of every test. Servers start, and Django is set up, while this file is imported."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.harness.environment import TestProcess, set_up
 
 PROCESS: TestProcess = set_up()
 
 import pytest  # noqa: E402
+from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
 
+from accounts.models import User  # noqa: E402
+from demo.seed import seed  # noqa: E402
+from tests.harness.browser import browser, context_for, troubles  # noqa: E402, F401
+from tests.harness.cluster import short_folder  # noqa: E402
 from tests.harness.people import (  # noqa: E402, F401
     admin,
     auditor,
@@ -24,6 +29,7 @@ from tests.harness.people import (  # noqa: E402, F401
     second_reviewer,
     support,
 )
+from tests.harness.stack import Stack  # noqa: E402
 
 
 def pytest_unconfigure() -> None:
@@ -66,3 +72,44 @@ def redis_client() -> Iterator[Redis]:
 def superuser_url() -> str:
     """This process's database as the cluster's superuser: for attacks, and for nothing else."""
     return PROCESS.cluster.superuser_url(PROCESS.database)
+
+
+@pytest.fixture
+def stack(transactional_db: None) -> Iterator[Callable[..., Stack]]:
+    """`stack(**settings)` prepares the real product for this test; `.run()` starts it.
+
+    The demo's shop is there unless `seeded=False`; `own_postgres=True` gives it a cluster of its
+    own. Everything ends with the test.
+    """
+    prepared: list[Stack] = []
+
+    def prepare(*, seeded: bool = True, own_postgres: bool = False, **settings: object) -> Stack:
+        made = Stack(PROCESS, short_folder(), **settings)
+        prepared.append(made)
+        if own_postgres:
+            made.use_own_postgres()
+        if seeded:
+            seed()
+        return made
+
+    yield prepare
+    for made in reversed(prepared):
+        made.stop()
+
+
+@pytest.fixture
+def site(stack: Callable[..., Stack]) -> Stack:
+    """The whole product, running and ready."""
+    return stack().run()
+
+
+@pytest.fixture
+def page_for(
+    site: Stack, context_for: Callable[..., BrowserContext]
+) -> Callable[..., Page]:
+    """`page_for(user, **options)`: a page in a profile of its own, signed in to `site`."""
+
+    def open_page(user: User | None, **options: object) -> Page:
+        return context_for(user, site.url, **options).new_page()
+
+    return open_page

@@ -1,0 +1,247 @@
+"""The real product for one test: every part a process of its own, with short durations."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.db import connections
+
+from countersign.config import Config
+from countersign.embedded.layout import DATABASE
+from countersign.embedded.postgres import Postgres
+from countersign.embedded.processes import ends_with_parent
+from countersign.programs import PROJECT, Program, programs
+from tests.harness.cluster import Cluster, product_environment, start_cluster
+from tests.harness.environment import TestProcess
+
+Found = TypeVar("Found")
+READY_SECONDS = 60.0
+LOOK_SECONDS = 0.05
+STOP_SECONDS = 15.0
+ALIASES = {"default": "app", "owner": "owner", "sealer": "sealer"}
+
+# What takes minutes in production takes a second or two here.
+SHORT = {
+    "COUNTERSIGN_LEASE_SECONDS": "2",
+    "COUNTERSIGN_LEASE_RENEWAL_SECONDS": "0.5",
+    "COUNTERSIGN_SWEEP_SECONDS": "0.2",
+    "COUNTERSIGN_CLAIM_SECONDS": "2",
+    "COUNTERSIGN_SEALING_SECONDS": "0.2",
+    "COUNTERSIGN_UNDO_SECONDS": "0",
+    "COUNTERSIGN_SIGN_OF_LIFE_SECONDS": "3",
+    "COUNTERSIGN_WAKE_DRAIN_SECONDS": "0.2",
+    "COUNTERSIGN_MODEL_TIMEOUT_SECONDS": "5",
+    "COUNTERSIGN_MODEL_BACKOFF_SECONDS": "0.05",
+    "COUNTERSIGN_MODEL_SLEEP_SECONDS": "1",
+}
+
+
+class Stack:
+    """Web, worker pools, scheduler, payment provider, over this test process's database and Redis.
+
+    The ORM of the test sees the same database. Names of processes: `web`, `resumes`, `runs`,
+    `background`, `scheduler`, `payment provider`. `settings` are names of `Config` fields.
+    """
+
+    def __init__(self, process: TestProcess, folder: Path, **settings: object) -> None:
+        self.process = process
+        self.folder = folder
+        self.redis = process.redis
+        self.cluster: Cluster = process.cluster
+        self.port = free_port()
+        self.provider_port = free_port()
+        self.settings = settings
+        self.programs: dict[str, Program] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._own_server: Postgres | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the pages are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def provider_url(self) -> str:
+        """Where the payment provider is."""
+        return f"http://127.0.0.1:{self.provider_port}"
+
+    def environment(self) -> dict[str, str]:
+        """What the processes read."""
+        database = DATABASE if self._own_server else self.process.database
+        given = {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in self.settings.items()}
+        plain = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL")
+        outside = {name: given.pop(f"COUNTERSIGN_{name}") for name in plain if f"COUNTERSIGN_{name}" in given}
+        return product_environment(
+            **{
+                **self.process.settings(),
+                **self.cluster.environment(database),
+                **SHORT,
+                "PORT": str(self.port),
+                "COUNTERSIGN_DATA_DIR": str(self.folder / "data"),
+                "COUNTERSIGN_DEMO_PROVIDER_URL": self.provider_url,
+                **given,
+                **outside,
+            }
+        )
+
+    def run(self, *names: str) -> "Stack":
+        """Start the named processes, or all of them and wait until the readiness page is green."""
+        environment = self.environment()
+        config = Config(
+            port=self.port,
+            demo=True,
+            data_dir=self.folder / "data",
+            demo_provider_url=self.provider_url,
+            **{
+                name: environment[f"COUNTERSIGN_{name.upper()}"]
+                for name in ("resume_workers", "run_workers", "background_workers")
+                if f"COUNTERSIGN_{name.upper()}" in environment
+            },
+        )
+        self.programs = {program.name: program for program in programs(config)}
+        for name in names or self.programs:
+            self.start(name)
+        if not names:
+            self.wait_until_ready()
+        return self
+
+    def start(self, name: str) -> None:
+        """Start a process that is not running."""
+        if self.is_running(name):
+            raise RuntimeError(f"{name} runs already")
+        with self._log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                self.programs[name].arguments,
+                cwd=PROJECT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=ends_with_parent(signal.SIGKILL),
+            )
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a process and its children; for an ending one, wait until it is gone."""
+        process = self.running[name]
+        os.killpg(process.pid, number)
+        if number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+            process.wait(STOP_SECONDS)
+
+    def is_running(self, name: str) -> bool:
+        return name in self.running and self.running[name].poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Wait until the readiness page says that everything is there."""
+        self.wait_for(lambda: not self.missing(), READY_SECONDS, "the readiness page is green")
+
+    def missing(self) -> list[str]:
+        """What the readiness page misses."""
+        try:
+            self.get("/health/ready")
+        except urllib.error.HTTPError as refusal:
+            return list(json.load(refusal)["missing"])
+        except OSError:
+            return ["web"]
+        return []
+
+    def get(self, path: str, **headers: str) -> Any:
+        """GET a JSON document. Raises HTTPError for anything but success."""
+        request = urllib.request.Request(self.url + path, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def provider_calls(self) -> list[dict[str, Any]]:
+        """Every call that the payment provider got, in order."""
+        with urllib.request.urlopen(f"{self.provider_url}/calls", timeout=10) as answer:
+            return list(json.load(answer)["calls"])
+
+    def wait_for(
+        self, condition: Callable[[], Found], deadline: float = 20.0, what: str = "the condition"
+    ) -> Found:
+        """Ask until the answer is true, and return it. Fails with the processes' last words."""
+        end = time.monotonic() + deadline
+        while not (answer := condition()):
+            if time.monotonic() > end:
+                raise AssertionError(
+                    f"After {deadline:g} seconds {what} is still not so.\n{self.last_words()}"
+                )
+            time.sleep(LOOK_SECONDS)
+        return answer
+
+    def last_words(self) -> str:
+        """The end of each process's log."""
+        said = []
+        for name in self.running:
+            tail = self._log(name).read_text(errors="replace").splitlines()[-15:]
+            state = "runs" if self.is_running(name) else "has ended"
+            said.append(f"--- {name} ({state})\n" + "\n".join(tail))
+        return "\n".join(said)
+
+    def use_own_postgres(self) -> Postgres:
+        """Give this stack, and the ORM of the test, a cluster of their own, to stop and to kill."""
+        template = self.process.cluster
+        cluster, server = start_cluster(self.folder / "postgres", {})
+        dump = [str(server.binaries / "pg_dump"), "-d", template.superuser_url(DATABASE)]
+        load = [str(server.binaries / "psql"), "-q", "-X", "-v", "ON_ERROR_STOP=1"]
+        content = subprocess.run(dump, check=True, capture_output=True).stdout
+        subprocess.run(
+            [*load, "-d", cluster.superuser_url(DATABASE)],
+            input=content,
+            check=True,
+            capture_output=True,
+        )
+        self.cluster, self._own_server = cluster, server
+        self._point_orm_at(cluster, DATABASE)
+        return server
+
+    def stop(self) -> None:
+        """End every process, and give the test process its own servers back."""
+        for name, process in self.running.items():
+            if self.is_running(name):
+                # One that was stopped with SIGSTOP hears nothing else.
+                os.killpg(process.pid, signal.SIGCONT)
+                process.terminate()
+        for process in self.running.values():
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        connections.close_all()
+        if self._own_server is not None:
+            self._own_server.stop()
+            self._point_orm_at(self.process.cluster, self.process.database)
+        if not self.redis.alive():
+            self.redis.start()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _point_orm_at(self, cluster: Cluster, database: str) -> None:
+        connections.close_all()
+        for alias, login in ALIASES.items():
+            connections[alias].settings_dict.update(
+                HOST=str(cluster.layout.postgres_socket_dir),
+                NAME=database,
+                PASSWORD=cluster.secrets_of(login),
+            )
+
+    def _log(self, name: str) -> Path:
+        folder = self.folder / "log"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name.replace(' ', '-')}.log"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
