@@ -1,0 +1,140 @@
+"""The shop's tables: customers, orders, payments, the refund ledger, sent mail. Money is exact euro cents."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+
+NOTHING = Decimal("0.00")
+
+
+class Customer(models.Model):
+    """A company that buys from the shop."""
+
+    name = models.CharField(max_length=120, unique=True)
+    email = models.EmailField(unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrderStatus(models.TextChoices):
+    PAID = "paid", "Paid"
+    SHIPPED = "shipped", "Shipped"
+    DELIVERED = "delivered", "Delivered"
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def by_number(self, number: str) -> OrderQuerySet:
+        return self.filter(number=number)
+
+    def with_everything(self) -> OrderQuerySet:
+        """With customer and payment, in one query."""
+        return self.select_related("customer", "payment")
+
+
+class Order(models.Model):
+    """One product in some quantity."""
+
+    number = models.CharField(max_length=16, unique=True)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="orders")
+    product = models.CharField(max_length=120)
+    quantity = models.PositiveIntegerField()
+    unit_price = models.DecimalField(max_digits=10, decimal_places=2)
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    status = models.CharField(max_length=16, choices=OrderStatus.choices)
+    placed_on = models.DateField()
+    delivered_on = models.DateField(null=True, blank=True)
+    customer_note = models.TextField(blank=True)
+
+    objects: ClassVar[OrderQuerySet] = OrderQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(total=F("quantity") * F("unit_price")) & Q(total__gt=0),
+                name="demo_order_total_adds_up",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="delivered", delivered_on__isnull=False)
+                | (~Q(status="delivered") & Q(delivered_on__isnull=True)),
+                name="demo_order_delivered_has_a_date",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    def given_back(self, *, besides: str = "") -> Decimal:
+        """Euro refunded or just being refunded, apart from the refund with the key `besides`."""
+        rows = self.refunds.exclude(state=RefundState.REFUSED).exclude(idempotency_key=besides)
+        return rows.aggregate(total=Sum("amount"))["total"] or NOTHING
+
+
+class Payment(models.Model):
+    """What the customer paid for an order; the provider knows it by its reference."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="payment")
+    reference = models.CharField(max_length=32, unique=True)
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    captured_on = models.DateField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="demo_payment_more_than_zero")
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class RefundState(models.TextChoices):
+    RESERVED = "reserved", "Sent to the payment provider, no answer yet"
+    PAID = "paid", "Paid back"
+    REFUSED = "refused", "Refused by the payment provider"
+
+
+class Refund(models.Model):
+    """The refund ledger. A row is written before the provider is called and settled by its answer."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    reason = models.CharField(max_length=300, blank=True)
+    idempotency_key = models.CharField(max_length=120, unique=True)
+    state = models.CharField(
+        max_length=16, choices=RefundState.choices, default=RefundState.RESERVED
+    )
+    provider_reference = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="demo_refund_more_than_zero"),
+            models.CheckConstraint(
+                condition=~Q(state="paid")
+                | (~Q(provider_reference="") & Q(settled_at__isnull=False)),
+                name="demo_refund_paid_has_a_reference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} for {self.order.number}"
+
+
+class SentMail(models.Model):
+    """A mail that was handed to the mail server. No row means only that nobody knows."""
+
+    idempotency_key = models.CharField(max_length=120, unique=True)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="mails")
+    recipient = models.EmailField()
+    subject = models.CharField(max_length=150)
+    body = models.TextField()
+    sent_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.subject} to {self.recipient}"

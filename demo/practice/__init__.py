@@ -1,0 +1,1 @@
+"""The practice model: OpenAI's wire format in front of a small readable script."""

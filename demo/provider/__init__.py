@@ -1,0 +1,10 @@
+"""The demo's payment provider: a small HTTP server in a process of its own, outside of Django.
+
+`python -m demo.provider --port 9100 --data DIRECTORY`
+
+- `POST /refunds` with `Idempotency-Key` and `{"payment", "amount", "currency"}` pays back. The same key with
+  the same body is answered again without a second refund; with another body it is refused (409).
+- `GET /refunds/{key}` says whether a refund with that key exists.
+- `GET /calls` lists every call that asked for money, in the order in which they came in.
+- `POST /knobs` makes the next calls go wrong, for tests; `GET /health` answers when it is up.
+"""

@@ -1,0 +1,60 @@
+"""Make the demo: shop, accounts, agent and policy. Doing it again finds what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from agents.services.operate_agent import activate_version
+from agents.services.sync import sync_agents
+from audit.actors import Actor
+from audit.clock import database_now
+from demo.agents import refund_desk
+from demo.services.open_accounts import ACCOUNTS, keep_password, open_accounts
+from demo.services.publish_policy import publish_policy
+from demo.services.stock_shop import stock_shop
+
+ONE_AT_A_TIME = 7_302_201
+"""Number of the advisory lock that keeps two demos of one database from seeding at once."""
+
+
+@dataclass(frozen=True)
+class SeedReport:
+    """What there is now. As text: the accounts and their password, for the terminal."""
+
+    new_shop: bool
+    new_accounts: tuple[str, ...]
+    accounts: tuple[str, ...]
+    policy_version: int
+    password: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"Accounts: {', '.join(self.accounts)}\nPassword: {self.password}"
+
+
+def seed() -> SeedReport:
+    """Make what is missing, all of it or nothing.
+
+    The password is `COUNTERSIGN_DEMO_PASSWORD`, else a random one that the data directory keeps.
+    """
+    config = settings.COUNTERSIGN
+    actor = Actor.system("demo")
+    given = config.demo_password
+    password = given or keep_password(config.data_dir / "keys")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
+        new_shop = stock_shop(today=database_now().date())
+        new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
+        sync_agents(actor=actor)
+        activate_version(slug=refund_desk.slug, digest=refund_desk.version, caller=actor)
+        policy_version = publish_policy(actor=actor)
+    return SeedReport(
+        new_shop=new_shop,
+        new_accounts=tuple(new_accounts),
+        accounts=tuple(account.username for account in ACCOUNTS),
+        policy_version=policy_version,
+        password=password,
+    )

@@ -1,0 +1,1 @@
+"""What the shop does that changes something: one verb a module."""
