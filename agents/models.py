@@ -311,7 +311,7 @@ class EffectRecord(models.Model):
     effect_class = models.CharField(max_length=16)
     idempotency_key = models.CharField(max_length=120, unique=True)
     state = models.CharField(
-        max_length=12, choices=_choices(EffectState), default=EffectState.READY
+        max_length=12, choices=_choices(EffectState), default=EffectState.READY.value
     )
     epoch = models.PositiveIntegerField()
     sends = models.PositiveIntegerField(default=0)

@@ -10,7 +10,7 @@ from agents.events import announce, tell
 from agents.models import Run, Step, StepQuerySet
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.claim import Lease, fenced
-from agents.states import SETTLED, RunState, StepState
+from agents.states import RunState, StepState
 from approvals.schemas import Opening
 from approvals.services.open_request import open_request
 from audit.actors import Actor
@@ -37,7 +37,7 @@ def park(lease: Lease, asks: Sequence[Ask]) -> None:
         for ask in asks:
             _open(run, ask, actor)
         now = database_now()
-        resolved = _resolved(run).exists()
+        resolved = resolved_steps(run).exists()
         woken = resolved or run.wake_seq != lease.wake_seq or run.cancel_requested_at is not None
         ready_at = earliest_ready_at(run, now) if woken else None
         state = RunState.READY if woken else RunState.WAITING
@@ -72,12 +72,12 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
 def earliest_ready_at(run: Run, now: datetime) -> datetime:
     """When the first resolved, unsettled step of the run may go on."""
     moments = []
-    for resolution in _resolved(run).values_list("resolution", flat=True):
+    for resolution in resolved_steps(run).values_list("resolution", flat=True):
         at = (resolution or {}).get("ready_at")
         moments.append(datetime.fromisoformat(at) if at else now)
     return min(moments, default=now)
 
 
-def _resolved(run: Run) -> StepQuerySet:
-    """Steps whose request has resolved and that are not settled yet."""
-    return Step.objects.filter(run=run, resolution__isnull=False).exclude(state__in=SETTLED)
+def resolved_steps(run: Run) -> StepQuerySet:
+    """Waiting steps whose request has resolved."""
+    return Step.objects.filter(run=run, state=StepState.WAITING, resolution__isnull=False)

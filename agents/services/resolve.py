@@ -12,7 +12,7 @@ from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.end import close_cancelled
-from agents.services.park import earliest_ready_at
+from agents.services.park import earliest_ready_at, resolved_steps
 from agents.states import OPEN, SETTLED, RunState
 from audit.actors import Actor
 from audit.clock import database_now
@@ -91,8 +91,7 @@ def _take_back(run: Run, step: Step) -> None:
     Step.objects.filter(pk=step.pk).update(resolution=None)
     Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
     if run.state == RunState.READY:
-        others = Step.objects.filter(run=run, resolution__isnull=False).exclude(state__in=SETTLED)
-        if others.exists():
+        if resolved_steps(run).exists():
             Run.objects.filter(pk=run.pk).update(ready_at=earliest_ready_at(run, database_now()))
         else:
             Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
