@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 QUEUE = "background"
 MAIL_SECONDS = 120
+#: When nobody was mailed by then, the sweep puts the mail on the queue again.
+MAIL_OVERDUE = timedelta(minutes=2)
 
 log = logging.getLogger(__name__)
 

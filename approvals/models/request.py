@@ -188,6 +188,7 @@ class ApprovalRequest(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     notified_at = models.DateTimeField(null=True, blank=True)
+    mail_due_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True)
 
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -270,6 +271,11 @@ class ApprovalRequest(models.Model):
                 fields=["execute_by"],
                 condition=Q(state="approved"),
                 name="approvals_req_execute_by",
+            ),
+            models.Index(
+                fields=["mail_due_at"],
+                condition=Q(mail_due_at__isnull=False),
+                name="approvals_req_mail_due",
             ),
             models.Index(
                 fields=["claim_expires_at"],

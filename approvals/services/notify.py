@@ -45,11 +45,13 @@ def notify(*, request_id: UUID, occasion: str) -> int:
     if occasion == "opened" and not _first(request):
         return 0
     try:
-        return _send(request, occasion)
+        sent = _send(request, occasion)
     except Exception:
         if occasion == "opened":
             ApprovalRequest.objects.filter(pk=request.pk).update(notified_at=None)
         raise
+    ApprovalRequest.objects.filter(pk=request.pk).update(mail_due_at=None)
+    return sent
 
 
 def _first(request: ApprovalRequest) -> bool:

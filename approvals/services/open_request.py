@@ -157,6 +157,7 @@ def _build(
         review_deadline=deadline(opening.kind, requirements, now, hours),
         undo_seconds=(requirements.undo_seconds or 0) if opening.kind == Kind.ACTION else 0,
         created_at=now,
+        mail_due_at=now + queues.MAIL_OVERDUE,
     )
 
 

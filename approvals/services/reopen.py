@@ -7,18 +7,21 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from approvals import events, queues
+from approvals.errors import NotConsumable, RequestUnknown
 from approvals.models import ApprovalRequest
 from approvals.records import record_request
 from approvals.revisions import keep_revision
 from approvals.schemas import Preview, Reason
 from approvals.showing import show
-from approvals.standing import already_decided
+from approvals.standing import already_decided, standing_of
 from approvals.states import RequestState
 from approvals.voting import void
 from audit.actors import Actor
 from audit.clock import database_now
+from audit.recorder import NoTransaction
 from audit.schemas import Outcome
 
 
@@ -65,6 +68,8 @@ def reopen(
     hours = request.needs.review_hours or settings.COUNTERSIGN.review_hours
     request.review_deadline = now + timedelta(hours=hours)
     request.reminded_at = None
+    request.notified_at = None
+    request.mail_due_at = now + queues.MAIL_OVERDUE
     request.shown, request.shown_sha256 = show(request)
     request.save()
     keep_revision(request, why=reason.code)
@@ -84,13 +89,21 @@ def reopen(
 def reopen_changed(
     *, request_id: UUID, revision: int, preview: Preview, what: str, actor: Actor
 ) -> ApprovalRequest:
-    """Put an approved request to review again because the world that its reviewers saw has changed.
+    """Send an approved action back to people because the world they saw has changed.
 
-    Inside the caller's transaction, which holds the run's lock. `what` says the change in a sentence.
-    Raises `AlreadyDecided` when this revision is not approved any more.
+    Inside the caller's transaction, which holds the run's lock. `preview` is the one of now, `what`
+    a sentence. Raises `RequestUnknown`, and `NotConsumable` for another state or revision.
     """
-    request = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
-    if request.revision != revision or request.state != RequestState.APPROVED:
-        raise already_decided(request)
+    if not connection.in_atomic_block:
+        raise NoTransaction
+    request = ApprovalRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
+    if request is None:
+        raise RequestUnknown(request_id)
+    if request.state != RequestState.APPROVED or request.revision != revision:
+        raise NotConsumable(
+            f"There is no approval of this revision: {standing_of(request).sentence}.",
+            state=request.state,
+            revision=request.revision,
+        )
     reason = Reason(code="world_changed", params={"what": what})
     return reopen(request, actor=actor, reason=reason, preview=preview)

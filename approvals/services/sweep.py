@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import models, transaction
@@ -18,8 +18,6 @@ from approvals.states import RequestState
 from audit.clock import database_now
 
 BATCH = 200
-#: How long after its opening a request that nobody was mailed about is looked at again.
-MAIL_OVERDUE = timedelta(seconds=60)
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ def sweep() -> dict[str, int]:
         "released": _each(requests.filter(claim_expires_at__lte=now), expire.past_claim),
         "reminded": _each(_half_time(now), _remind),
         "mailed": _each(
-            requests.pending().filter(notified_at=None, created_at__lte=now - MAIL_OVERDUE),
+            requests.pending().filter(mail_due_at__lte=now),
             _mail_again,
         ),
     }
@@ -93,6 +91,11 @@ def _remind(request_id: UUID) -> bool:
 
 def _mail_again(request_id: UUID) -> bool:
     """Put the mail on the queue once more; the job sends it only once."""
+    now = database_now()
     with transaction.atomic():
-        queues.mail_about(request_id, "opened")
-    return True
+        landed = ApprovalRequest.objects.filter(pk=request_id, mail_due_at__lte=now).update(
+            mail_due_at=now + queues.MAIL_OVERDUE
+        )
+        if landed:
+            queues.mail_about(request_id, "opened")
+        return bool(landed)

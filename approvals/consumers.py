@@ -1,0 +1,113 @@
+"""The inbox socket: checks who is there, subscribes, hints. It takes no decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import orjson
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from accounts.hints import EVERYTHING, to_group, to_person, to_run
+from accounts.models import User
+from approvals.hub import hub
+from approvals.mailbox import Mailbox
+from approvals.models import ApprovalRequest
+
+#: Close code for somebody who is not signed in (any more).
+SIGNED_OUT: Final = 4401
+#: How often an open socket looks again at who its person is now.
+ACCESS_SECONDS: Final = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class InboxConsumer(AsyncWebsocketConsumer):
+    """`/ws/inbox/`, optionally `?run=<id>` to follow one run: sends hints
+    `{topic, id, version, kind}` of what the person may see."""
+
+    access_seconds = ACCESS_SECONDS
+
+    async def connect(self) -> None:
+        """Let a signed-in person in; anybody else is told by close code 4401."""
+        self.mailbox = Mailbox()
+        self.tasks: list[asyncio.Task[None]] = []
+        user = self.scope.get("user")
+        self.user_id = user.pk if user is not None and user.is_authenticated else None
+        audiences = await self._audiences()
+        if audiences is None:
+            # A close before the acceptance would reach the browser as a bare 1006.
+            await self.accept()
+            await self.close(code=SIGNED_OUT)
+            return
+        hub().join(self.mailbox, audiences)
+        # Whoever hears "open" fetches what was missed: from then on, nothing may be.
+        await hub().subscribed()
+        await self.accept()
+        loop = asyncio.get_running_loop()
+        self.tasks = [loop.create_task(self._send()), loop.create_task(self._recheck())]
+
+    async def disconnect(self, code: int) -> None:
+        """Forget the socket."""
+        hub().leave(self.mailbox)
+        for task in self.tasks:
+            task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing is taken from the browser here: what it wants to do, it posts."""
+
+    async def _send(self) -> None:
+        while True:
+            hint = await self.mailbox.take()
+            await self.send(text_data=orjson.dumps(hint).decode())
+
+    async def _recheck(self) -> None:
+        """Roles and groups change while a page is open; so do sessions end."""
+        while True:
+            await asyncio.sleep(self.access_seconds)
+            audiences = await self._audiences()
+            if audiences is None:
+                await self.close(code=SIGNED_OUT)
+                return
+            hub().join(self.mailbox, audiences)
+
+    async def _audiences(self) -> frozenset[str] | None:
+        if self.user_id is None:
+            return None
+        session = self.scope.get("session")
+        key = getattr(session, "session_key", None)
+        query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
+        return await audiences_of(self.user_id, session, key, query.get("run", [""])[0])
+
+
+@database_sync_to_async
+def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> frozenset[str] | None:
+    """What the person may hear of; None when they are not signed in any more.
+
+    The same words as `ApprovalRequest.objects.visible_to`: their own, their groups', or everything.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or (key and not session.exists(key)):
+        return None
+    audiences = {to_person(user.pk)}
+    audiences.update(to_group(pk) for pk in user.memberships.values_list("group_id", flat=True))
+    if user.has_perm("accounts.read_everything"):
+        audiences.add(EVERYTHING)
+    run_id = _uuid(run)
+    if (
+        run_id is not None
+        and ApprovalRequest.objects.visible_to(user).filter(run_id=run_id).exists()
+    ):
+        audiences.add(to_run(run_id))
+    return frozenset(audiences)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

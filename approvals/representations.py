@@ -1,0 +1,202 @@
+"""A request as JSON for programs: only what this caller may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from accounts.callers import Caller
+from approvals import eligibility, ports
+from approvals.models import ApprovalRequest, PolicyVersion, RequestGroup, Vote
+from approvals.ports import Operation
+from approvals.reasons import sentence
+from approvals.showing import visible_reasons
+from approvals.standing import standing_of
+from approvals.states import VERDICTS, RequestState
+from approvals.vocabulary import Kind
+from approvals.voting import tally
+
+HIDDEN = {"hidden": True}
+
+
+def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
+    """One request, whole: what it is, why it waits, what it takes, how it stands."""
+    groups = list(request.request_groups.select_related("group"))
+    operation = ports.runs().operations([request]).get(request.pk)
+    hidden = eligibility.hidden_arguments(request, caller)
+    return {
+        **summary(request, caller),
+        "schema": request.schema,
+        "sensitive": request.sensitive,
+        "hidden_arguments": hidden,
+        "rationale": request.rationale if not hidden else "",
+        "evidence": request.evidence if not hidden else [],
+        "question": request.question,
+        "needs": _needs(request, groups),
+        "approvals": [
+            _vote(vote)
+            for vote in request.votes.select_related("user").filter(revision=request.revision)
+        ],
+        "resolution": _resolution(request, hidden),
+        "operation": _operation(operation),
+        "comments": [
+            {
+                "id": str(comment.pk),
+                "author": comment.author.username,
+                "body": comment.body,
+                "created_at": _moment(comment.created_at),
+            }
+            for comment in request.comments.select_related("author")
+        ],
+    }
+
+
+def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
+    """One request in a list; no query of its own where `initiator`, `owner_group`, `claimed_by`
+    and `decided_by` are joined."""
+    revealed = request.is_score_revealed
+    hidden = eligibility.hidden_arguments(request, caller)
+    standing = standing_of(request)
+    return {
+        "id": str(request.pk),
+        "kind": request.kind,
+        "state": request.state,
+        "version": request.version,
+        "revision": request.revision,
+        "digest": request.digest,
+        "shown_sha256": request.shown_sha256,
+        "title": request.title if not hidden else f"{request.agent_title}: {request.tool}",
+        "preview": request.preview if not hidden else dict(HIDDEN),
+        "agent": request.agent,
+        "agent_title": request.agent_title,
+        "agent_version": request.agent_version,
+        "owner_group": request.owner_group.slug if request.owner_group else None,
+        "initiator": request.initiator.username if request.initiator else None,
+        "run": str(request.run_id) if request.run_id else None,
+        "step": request.step_seq,
+        "tool": request.tool or None,
+        "tool_version": request.tool_version or None,
+        "arguments": visible_arguments(request, hidden),
+        "risk": request.risk,
+        "effects": request.effects,
+        "reversible": request.reversible,
+        "confidence": _share(request.confidence_bp) if revealed else None,
+        "calibrated_confidence": _share(request.calibrated_bp) if revealed else None,
+        "threshold": _share(request.threshold_bp) if revealed else None,
+        "score_source": request.score_source if revealed else None,
+        "is_sample": request.is_sample if revealed else None,
+        "reasons": [
+            {**reason, "sentence": sentence(reason)} for reason in visible_reasons(request)
+        ],
+        "requirements": request.requirements,
+        "tainted": request.tainted,
+        "policy": {
+            "version": request.policy_version,
+            "sha256": request.policy_sha256,
+            "rule": request.rule or None,
+        },
+        "verdicts": [verdict.value for verdict in VERDICTS[Kind(request.kind)]],
+        "review_deadline": _moment(request.review_deadline),
+        "execute_by": _moment(request.execute_by),
+        "ready_at": _moment(request.ready_at),
+        "undo_seconds": request.undo_seconds,
+        "created_at": _moment(request.created_at),
+        "decided_at": _moment(request.decided_at),
+        "decided_by": request.decided_by.username if request.decided_by else None,
+        "standing": {
+            "what": standing.what,
+            "who": standing.who,
+            "when": _moment(standing.when),
+        },
+        "claim": _claim(request),
+        "superseded_by": str(request.superseded_by_id) if request.superseded_by_id else None,
+    }
+
+
+def visible_arguments(request: ApprovalRequest, hidden: Sequence[str]) -> dict[str, Any]:
+    """The arguments with the hidden ones marked as there, and nothing more."""
+    return {
+        name: dict(HIDDEN) if name in hidden else value for name, value in request.arguments.items()
+    }
+
+
+def policy_as_json(row: PolicyVersion, *, in_force: int, whole: bool = True) -> dict[str, Any]:
+    """One policy version; with its document when `whole`."""
+    data: dict[str, Any] = {
+        "id": row.pk,
+        "version": row.number,
+        "state": row.state,
+        "in_force": row.number == in_force,
+        "sha256": row.sha256,
+        "base": row.base,
+        "author": row.author.username if row.author else None,
+        "published_by": row.published_by.username if row.published_by else None,
+        "why": row.why,
+        "created_at": _moment(row.created_at),
+        "published_at": _moment(row.published_at),
+    }
+    if whole:
+        data["document"] = row.document
+    return data
+
+
+def _needs(request: ApprovalRequest, groups: Sequence[RequestGroup]) -> list[dict[str, Any]]:
+    """What is needed of which group, and how many are still missing."""
+    pending = request.state == RequestState.PENDING
+    missing = tally(request, groups).missing if pending else {}
+    return [
+        {
+            "group": row.group.slug,
+            "title": row.group.title,
+            "needed": row.needed,
+            "missing": missing.get(row.group_id, 0),
+            "stands_in": row.stands_in,
+        }
+        for row in groups
+    ]
+
+
+def _vote(vote: Vote) -> dict[str, Any]:
+    return {
+        "id": str(vote.pk),
+        "verdict": vote.verdict,
+        "by": vote.user.username,
+        "at": _moment(vote.created_at),
+        "revision": vote.revision,
+        "counts": vote.counts,
+        "reason": vote.reason,
+    }
+
+
+def _resolution(request: ApprovalRequest, hidden: Sequence[str]) -> dict[str, Any] | None:
+    if request.resolution is None:
+        return None
+    data = dict(request.resolution.get("data", {}))
+    if hidden and "arguments" in data:
+        data["arguments"] = visible_arguments(request, hidden)
+    return {"kind": request.resolution["kind"], "data": data}
+
+
+def _operation(operation: Operation | None) -> dict[str, Any] | None:
+    if operation is None:
+        return None
+    return {
+        "state": operation.state,
+        "sentence": operation.sentence,
+        "at": _moment(operation.at),
+    }
+
+
+def _claim(request: ApprovalRequest) -> dict[str, Any] | None:
+    if request.claimed_by is None:
+        return None
+    return {"by": request.claimed_by.username, "until": _moment(request.claim_expires_at)}
+
+
+def _share(value_bp: int | None) -> float | None:
+    return None if value_bp is None else value_bp / 10_000
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
