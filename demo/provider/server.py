@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote
 
 from demo.provider.journal import Answer, Journal, problem
@@ -41,10 +41,10 @@ class Provider(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
-    protocol_version: ClassVar[str] = "HTTP/1.1"
-    timeout: ClassVar[float] = 60.0
+    protocol_version = "HTTP/1.1"
+    timeout = 60.0
     # Without this every answer on a kept connection waits for the peer's delayed acknowledgement.
-    disable_nagle_algorithm: ClassVar[bool] = True
+    disable_nagle_algorithm = True
     server: Provider
 
     def do_GET(self) -> None:

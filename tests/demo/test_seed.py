@@ -11,18 +11,15 @@ from pytest_django import Settings
 
 from accounts.models import Membership, User
 from agents.models import HostedAgent
-from approvals.gate import judge
-from approvals.policies import PublishedPolicy
-from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
 from approvals.services.policies import current
 from approvals.services.publish import publish
 from audit.actors import Actor
-from audit.clock import database_now
 from demo.agents import refund_desk
 from demo.models import Order
 from demo.seed import seed
 from demo.services.open_accounts import keep_password
 from demo.services.publish_policy import with_rules
+from tests.demo.judging import judged
 
 pytestmark = pytest.mark.django_db
 
@@ -134,27 +131,6 @@ def test_a_policy_that_an_admin_published_is_left_alone(directory: Path) -> None
     assert current().policy.rules == ()
 
 
-def judged(policy: PublishedPolicy, tool: str, confidence_bp: int, **arguments: str) -> GateVerdict:
-    declared = refund_desk.tool(tool)
-    assert declared is not None
-    normalised = declared.arguments.model_validate(arguments).model_dump(mode="json")
-    action = ProposedAction(
-        agent="refund-desk",
-        agent_version=refund_desk.version,
-        owner_group=refund_desk.owner,
-        tool=tool,
-        tool_version=declared.version,
-        arguments=normalised,
-        digest="sha256:" + "0" * 64,
-        risk=declared.risk,
-        effects=declared.effects,
-        reversible=declared.reversible,
-        argument_schema=declared.schema(),
-    )
-    context = GateContext(at=database_now(), tainted=True, tainted_by=("look_up_order",))
-    return judge(action, Confidence(raw_bp=confidence_bp, source="self_reported"), context, policy)
-
-
 @pytest.mark.parametrize(
     ("amount", "confidence_bp", "rule", "people"),
     [
@@ -165,11 +141,11 @@ def judged(policy: PublishedPolicy, tool: str, confidence_bp: int, **arguments: 
         ("420.00", 9300, "large-refunds", {"finance": 1}),
     ],
 )
-def test_each_example_ends_where_the_demo_says(
+def test_amount_and_confidence_decide_who_is_asked(
     directory: Path, amount: str, confidence_bp: int, rule: str, people: dict[str, int] | None
 ) -> None:
     seed()
-    verdict = judged(current(), "issue_refund", confidence_bp, order="ORD-10001", amount=amount)
+    verdict = judged("issue_refund", confidence_bp, order="ORD-10001", amount=amount)
     assert verdict.rule == rule
     if people is None:
         assert verdict.allowed
@@ -183,8 +159,8 @@ def test_each_example_ends_where_the_demo_says(
 def test_a_mail_to_the_customer_runs_by_itself(directory: Path) -> None:
     seed()
     mail = {"order": "ORD-10001", "subject": "Your refund", "body": "It is on its way."}
-    assert judged(current(), "send_email", 9700, **mail).allowed
-    assert not judged(current(), "send_email", 7000, **mail).allowed
+    assert judged("send_email", 9700, **mail).allowed
+    assert not judged("send_email", 7000, **mail).allowed
 
 
 def test_the_rules_only_add_to_the_shipped_policy(directory: Path) -> None:
