@@ -15,7 +15,7 @@ import psycopg
 
 from countersign.embedded.account import server_account
 from countersign.embedded.errors import EmbeddedError
-from countersign.embedded.layout import DATABASE, LOGINS, Layout
+from countersign.embedded.layout import DATABASE, LOGINS, POSTGRES_SOCKET, Layout
 from countersign.embedded.processes import end, end_strays, ends_with_parent
 from countersign.embedded.secrets import Secrets
 
@@ -91,6 +91,13 @@ class Postgres:
         self.account.let_through(self.data)
         self._prepare_sockets()
         end_strays(self.binaries / "postgres", self.data, signal.SIGQUIT)
+        # Nobody serves the directory now, whatever these files say: their process may be dead and
+        # yet listed, where the machine's first process does not collect its children.
+        for stale in (
+            self.data / "postmaster.pid",
+            self.layout.postgres_socket_dir / f"{POSTGRES_SOCKET}.lock",
+        ):
+            stale.unlink(missing_ok=True)
         if not self.data.exists():
             self._create_cluster()
         self._write_access_rules()
