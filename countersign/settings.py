@@ -54,7 +54,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "countersign.problems.ProblemMiddleware",
-    "countersign.problems.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -149,7 +148,8 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # Axes counts failed attempts, in the database and so for all web processes together.
 ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": False}
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "accounts.lockout.attempted_account"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "login"]
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Sign-ins are events of the audit log, where their personal part can be erased.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts.callers import Caller
 from accounts.errors import (
@@ -16,7 +17,6 @@ from accounts.errors import (
 from accounts.models import ApiToken, User
 from accounts.tokens import Bearer
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Scope, scopes_for
-from audit.clock import database_now
 from audit.recorder import record
 
 if TYPE_CHECKING:
@@ -74,8 +74,9 @@ def create_token(
             prefix=bearer.prefix,
             secret_sha256=bearer.secret_sha256,
             scopes=granted,
-            expires_at=database_now() + lifetime if lifetime is not None else None,
+            expires_at=Now() + lifetime if lifetime is not None else None,
         )
+        token.refresh_from_db()
         record(
             type="token.created",
             actor=actor,

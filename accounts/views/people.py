@@ -27,7 +27,7 @@ from accounts.services.join_group import join_group
 from accounts.services.leave_group import leave_group
 from accounts.services.set_roles import set_roles
 from accounts.vocabulary import ROLES
-from audit.paging import page
+from audit.paging import BadCursor, page
 
 PEOPLE_PER_PAGE: Final = 50
 
@@ -42,9 +42,12 @@ def people(request: HttpRequest) -> HttpResponse:
     found = User.objects.prefetch_related("groups", "review_groups")
     if query:
         found = found.filter(Q(username__icontains=query) | Q(display_name__icontains=query))
-    shown = page(
-        found, order=("username",), cursor=request.GET.get("cursor"), limit=PEOPLE_PER_PAGE
-    )
+    try:
+        shown = page(
+            found, order=("username",), cursor=request.GET.get("cursor"), limit=PEOPLE_PER_PAGE
+        )
+    except BadCursor:
+        return redirect(_list_url(query, None))
     return render(
         request,
         "accounts/people.html",

@@ -129,9 +129,7 @@ def test_one_of_two_admins_may_go(as_admin: Caller, second_admin: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_admins_who_demote_each_other_at_once_leave_one() -> None:
-    pair = [
-        create_person(username=name, roles=["admin"], caller=SYSTEM) for name in ("one", "two")
-    ]
+    pair = [create_person(username=name, roles=["admin"], caller=SYSTEM) for name in ("one", "two")]
     together = Barrier(2)
     refused: list[LastAdmin] = []
 

@@ -26,9 +26,7 @@ MATRIX = {
 
 
 def permissions_of(role: str) -> set[str]:
-    return set(
-        Permission.objects.filter(group__name=role).values_list("codename", flat=True)
-    )
+    return set(Permission.objects.filter(group__name=role).values_list("codename", flat=True))
 
 
 def sync(using: str = "default") -> None:

@@ -92,9 +92,7 @@ def test_anything_but_the_exact_token_is_refused(
         use_token(presented=change(make_token(reviewer)))
 
 
-def test_a_revoked_token_is_refused(
-    reviewer: User, make_token: MakeToken, bodies: Bodies
-) -> None:
+def test_a_revoked_token_is_refused(reviewer: User, make_token: MakeToken, bodies: Bodies) -> None:
     token = make_token(reviewer)
     stored = ApiToken.objects.get()
     caller = Caller.of_session(reviewer)
@@ -106,9 +104,7 @@ def test_a_revoked_token_is_refused(
 
 
 def test_an_expired_token_is_refused(reviewer: User) -> None:
-    made = create_token(
-        person=reviewer, name="short", lifetime=timedelta(hours=1), caller=SYSTEM
-    )
+    made = create_token(person=reviewer, name="short", lifetime=timedelta(hours=1), caller=SYSTEM)
     assert use_token(presented=str(made.bearer)).user == reviewer
     past = timezone.now() - timedelta(seconds=1)
     ApiToken.objects.update(created_at=past - timedelta(hours=1), expires_at=past)

@@ -1,0 +1,146 @@
+"""Every address of the product and every operation of the API refuses an anonymous visitor.
+
+A new address is covered without being listed here; only what is open on purpose is, with the reason.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts.models import User
+from countersign.api import api
+
+Bearer = Callable[..., Client]
+
+ANY_UUID: Final = "01890a5d-ac96-774b-bcce-b302099a8057"
+SAMPLES: Final = {"int": "1", "uuid": ANY_UUID, "uuidstr": ANY_UUID, "slug": "x", "str": "x"}
+METHODS: Final = ("get", "post", "put", "patch", "delete")
+
+SIGN_IN: Final = {
+    "account_login",
+    "account_logout",
+    "account_inactive",
+    "account_signup",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "admin:login",
+}
+PROBES: Final = {"health-live", "health-ready", "metrics"}
+# What the API looks like is no secret: it stands in the source.
+DESCRIPTION: Final = {"api:openapi-json", "api:openapi-view", "api:api-root"}
+# The demo's stand-in for a model; it knows only the conversation that it is sent.
+PRACTICE: Final = {"practice-completions", "practice-models"}
+# Sets a cookie of the visitor's own.
+THEME: Final = {"theme"}
+OPEN: Final = SIGN_IN | PROBES | DESCRIPTION | PRACTICE | THEME
+
+
+def addresses(
+    patterns: list[Any], prefix: str = "", namespace: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Every address with sample values in it, and its full name."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from addresses(pattern.url_patterns, route, inner)
+        elif isinstance(pattern, URLPattern):
+            yield f"/{sample(route)}", f"{namespace}{pattern.name or ''}"
+
+
+def sample(route: str) -> str:
+    filled = re.sub(r"<(?:(\w+):)?\w+>", lambda found: SAMPLES.get(found[1] or "str", "x"), route)
+    return re.sub(r"\(\?P<\w+>.*?\)", "x", filled).strip("^$").replace("\\Z", "")
+
+
+ADDRESSES: Final = sorted(set(addresses(get_resolver().url_patterns)))
+PAGES: Final = [
+    (path, name)
+    for path, name in ADDRESSES
+    if name not in OPEN and not path.startswith("/api/")
+]
+OPERATIONS: Final = sorted(
+    (method, sample(path.replace("{", "<").replace("}", ">")))
+    for path, operations in api.get_openapi_schema()["paths"].items()
+    for method in METHODS
+    if method in operations
+)
+
+
+def test_there_is_something_to_walk() -> None:
+    names = {name for _, name in PAGES}
+    assert {"people", "person-detail", "settings", "token-create", "inbox", "audit-list"} <= names
+    assert ("get", "/api/v1/me") in OPERATIONS
+    assert len(OPERATIONS) > 10
+
+
+def test_what_is_open_on_purpose_exists() -> None:
+    assert OPEN <= {name for _, name in ADDRESSES}
+
+
+@pytest.mark.parametrize(("path", "name"), PAGES)
+def test_a_page_sends_an_anonymous_visitor_to_sign_in(
+    client: Client, db: None, path: str, name: str
+) -> None:
+    answers = [client.get(path), client.post(path)]
+    refused = [answer for answer in answers if answer.status_code != 405]
+    assert refused, f"{path} takes neither GET nor POST"
+    for answer in refused:
+        assert answer.status_code == 302, f"{name} answered {answer.status_code}"
+        assert answer["Location"].split("?")[0] in ("/accounts/login/", "/django-admin/login/")
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_an_operation_asks_an_anonymous_visitor_who_they_are(
+    client: Client, db: None, method: str, path: str
+) -> None:
+    answer = getattr(client, method)(path, data="{}", content_type="application/json")
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "authentication_required"
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_an_operation_refuses_a_wrong_token(
+    client: Client, db: None, method: str, path: str
+) -> None:
+    answer = getattr(client, method)(
+        path,
+        data="{}",
+        content_type="application/json",
+        headers={"Authorization": "Bearer cs_000000000000_" + "0" * 64},
+    )
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "token_refused"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for method, path in OPERATIONS if method != "get"]
+)
+def test_an_operation_that_changes_something_wants_the_csrf_token_from_a_session(
+    reviewer: User, login: Callable[[Client, User], Client], method: str, path: str
+) -> None:
+    strict = login(Client(enforce_csrf_checks=True), reviewer)
+    answer = getattr(strict, method)(path, data="{}", content_type="application/json")
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "csrf_failed"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [operation for operation in OPERATIONS if operation[1] != "/api/v1/me"]
+)
+def test_a_person_without_role_or_group_changes_and_reads_nothing_of_others(
+    bearer: Bearer, outsider: User, method: str, path: str
+) -> None:
+    """Lists are empty for them; everything else is refused, not found, or does not fit."""
+    answer = getattr(bearer(outsider), method)(path, data="{}", content_type="application/json")
+    if answer.status_code == 200:
+        assert method == "get"
+        assert answer.json().get("items") == [], f"{path} shows {answer.content[:200]!r}"
+    else:
+        assert answer.status_code in (403, 404, 422), answer.content
