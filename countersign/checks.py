@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core.checks import CheckMessage, Tags, register
+from django.core.checks import Warning as CheckWarning
 
 
 @register(Tags.security, deploy=True)
@@ -20,7 +21,7 @@ def named_in_environment(
         "REDIS_URL": "The embedded Redis serves one machine.",
     }
     return [
-        Warning(f"{name} is not set. {why}", id=f"countersign.W{number:03}")
+        CheckWarning(f"{name} is not set. {why}", id=f"countersign.W{number:03}")
         for number, (name, why) in enumerate(needed.items(), start=1)
         if not os.environ.get(name)
     ]

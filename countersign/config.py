@@ -95,7 +95,6 @@ class Config(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
     demo_provider_url: str = ""
     demo_password: str = Field("", repr=False)
-    demo_password: str = Field("", repr=False)
 
     @field_validator("allowed_hosts", "apps", mode="before")
     @classmethod

@@ -38,9 +38,7 @@ DESTINATIONS: Final = (
         ("publish_policies", "decide_requests", "read_everything"),
     ),
     Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
-    Destination(
-        "people", "People", "people", "people", ("/people/",), ("manage_people",)
-    ),
+    Destination("people", "People", "people", "people", ("/people/",), ("manage_people",)),
     Destination("settings", "Settings", "settings", "settings", ("/settings/",)),
 )
 
@@ -86,8 +84,7 @@ def _destinations(request: HttpRequest) -> list[dict[str, str]]:
 
 def _may_go(request: HttpRequest, destination: Destination) -> bool:
     return not destination.permissions or any(
-        request.user.has_perm(f"accounts.{permission}")
-        for permission in destination.permissions
+        request.user.has_perm(f"accounts.{permission}") for permission in destination.permissions
     )
 
 

@@ -53,7 +53,13 @@ def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
         # Parameters bound by the server are what lets it keep a statement's plan; migrations bind
         # on the client, since data definitions take no parameters.
         options |= {"server_side_binding": True, "prepare_threshold": 2}
-    core = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    core = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
     django = {theirs: str(parts.pop(ours, "") or "") for ours, theirs in core.items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -63,4 +69,3 @@ def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     }
-

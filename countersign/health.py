@@ -75,9 +75,7 @@ def notes() -> list[str]:
     ]
 
 
-def _checked(
-    name: str, check: Callable[[], str], expected: type[Exception]
-) -> Finding:
+def _checked(name: str, check: Callable[[], str], expected: type[Exception]) -> Finding:
     """A check returns what is wrong, or nothing."""
     try:
         complaint = check()

@@ -28,9 +28,7 @@ def scheduler_is_alive(client: Redis) -> bool:
 
 def queues_without_worker(client: Redis) -> list[str]:
     """The queues of the settings for which no worker showed itself lately."""
-    return [
-        queue for queue in settings.RQ_QUEUES if not _any(client, f"{ROOT}:worker:{queue}:*")
-    ]
+    return [queue for queue in settings.RQ_QUEUES if not _any(client, f"{ROOT}:worker:{queue}:*")]
 
 
 def _any(client: Redis, pattern: str) -> bool:

@@ -78,9 +78,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "countersign.context_processors.shell",
-                "countersign.context_processors.shell",
             ],
-            "builtins": ["approvals.templatetags.interface"],
         },
     }
 ]

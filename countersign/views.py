@@ -1,7 +1,6 @@
 """Pages of the house itself: what is shown when somebody may not."""
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 

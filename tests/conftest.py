@@ -7,9 +7,9 @@ from tests.harness.environment import TestProcess, set_up
 PROCESS: TestProcess = set_up()
 
 import pytest  # noqa: E402
-from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.test import TransactionTestCase  # noqa: E402
+from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
 
@@ -104,9 +104,7 @@ def site(stack: Callable[..., Stack]) -> Stack:
 
 
 @pytest.fixture
-def page_for(
-    site: Stack, context_for: Callable[..., BrowserContext]
-) -> Callable[..., Page]:
+def page_for(site: Stack, context_for: Callable[..., BrowserContext]) -> Callable[..., Page]:
     """`page_for(user, **options)`: a page in a profile of its own, signed in to `site`."""
 
     def open_page(user: User | None, **options: object) -> Page:

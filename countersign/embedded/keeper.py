@@ -38,7 +38,10 @@ def main(arguments: list[str]) -> int:
     layout = Layout(Path(data_dir))
     layout.prepare()
     stopping = _listen_for_end()
-    with layout.keeper_lock(service).open("ab") as mine, layout.users_lock(service).open("ab") as users:
+    with (
+        layout.keeper_lock(service).open("ab") as mine,
+        layout.users_lock(service).open("ab") as users,
+    ):
         if not _become_keeper(mine):
             return 0
         try:

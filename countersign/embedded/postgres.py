@@ -123,8 +123,10 @@ class Postgres:
         Only the system user that owns the server's files is let in as superuser.
         """
         outcome = self._run(
-            ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]
-            + ["-h", str(self.layout.postgres_socket_dir), "-d", database],
+            [
+                *("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"),
+                *("-h", str(self.layout.postgres_socket_dir), "-d", database),
+            ],
             stdin=sql,
         )
         return outcome.stdout
@@ -153,8 +155,11 @@ class Postgres:
         draft.mkdir(mode=0o700)
         self.account.own(draft)
         self._run(
-            ["initdb", "-D", str(draft), "-U", "postgres", "--auth=reject", "--encoding=UTF8"]
-            + ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]
+            [
+                *("initdb", "-D", str(draft), "-U", "postgres", "--auth=reject"),
+                *("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+                "--no-instructions",
+            ]
         )
         draft.rename(self.data)
 
@@ -196,8 +201,10 @@ class Postgres:
 
     def _accepts(self) -> bool:
         outcome = self._run(
-            ["pg_isready", "-q", "-U", "postgres", "-d", "postgres"]
-            + ["-h", str(self.layout.postgres_socket_dir)],
+            [
+                *("pg_isready", "-q", "-U", "postgres", "-d", "postgres"),
+                *("-h", str(self.layout.postgres_socket_dir)),
+            ],
             check=False,
         )
         return outcome.returncode == 0
@@ -209,6 +216,7 @@ class Postgres:
 
     def _bootstrap(self) -> None:
         """Create logins and database unless they are there; the key file says the passwords."""
+        # Names are constants and passwords are URL-safe base64, so nothing here needs quoting.
         roles = "\n".join(
             f"""
             SELECT 'CREATE ROLE {name}' WHERE NOT EXISTS

@@ -60,9 +60,11 @@ class RedisServer:
         log = self.layout.logs / "redis.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [str(self.executable), "--port", "0", "--unixsocket", str(socket)]
-                + ["--unixsocketperm", "700", "--save", "", "--appendonly", "no"]
-                + ["--daemonize", "no", "--timeout", "0"],
+                [
+                    *(str(self.executable), "--port", "0", "--unixsocket", str(socket)),
+                    *("--unixsocketperm", "700", "--save", "", "--appendonly", "no"),
+                    *("--daemonize", "no", "--timeout", "0"),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -134,8 +134,10 @@ def _start_keeper(use: Use) -> subprocess.Popen[bytes]:
     path = os.environ.get("PYTHONPATH")
     with (use.layout.logs / "keeper.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "countersign.embedded.keeper"]
-            + [use.service, str(use.layout.data_dir)],
+            [
+                *(sys.executable, "-m", "countersign.embedded.keeper"),
+                *(use.service, str(use.layout.data_dir)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -30,7 +30,7 @@ def problem_of(response: Any) -> dict[str, Any]:
     """The response's problem document, which must be whole."""
     assert response["Content-Type"] == "application/problem+json"
     document: dict[str, Any] = json.loads(response.content)
-    assert MEMBERS <= set(document)
+    assert set(document) >= MEMBERS
     assert document["status"] == response.status_code
     assert document["type"] == f"urn:countersign:problem:{document['code']}"
     return document
@@ -296,4 +296,3 @@ def test_the_page_documents_every_operation_and_loads_nothing_from_afar(
             assert f"{method.upper()} {path}" in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=| style=", page)
-

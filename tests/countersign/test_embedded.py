@@ -71,7 +71,7 @@ class Users:
         for process in psutil.process_iter(["cmdline"]):
             line = " ".join(process.info["cmdline"] or [])
             ours = str(self.layout.data_dir) in line or str(self.layout.runtime) in line
-            if ours and name in line and "-c" != (process.info["cmdline"] or ["", ""])[1]:
+            if ours and name in line and (process.info["cmdline"] or ["", ""])[1] != "-c":
                 found.append(process)
         return found
 
@@ -88,7 +88,9 @@ class Users:
             return bool(client.ping())
 
     def all_gone(self) -> bool:
-        return not self.serving("postgres") and not self.serving("redis") and not in_use(self.layout)
+        return (
+            not self.serving("postgres") and not self.serving("redis") and not in_use(self.layout)
+        )
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
@@ -179,9 +181,11 @@ def test_a_killed_keeper_is_replaced_by_a_user_who_stays(users: Users) -> None:
     for keeper in keepers:
         keeper.kill()
     assert eventually(
-        lambda: len(users.serving("embedded.keeper")) == 2
-        and not {keeper.pid for keeper in keepers}
-        & {keeper.pid for keeper in users.serving("embedded.keeper")}
+        lambda: (
+            len(users.serving("embedded.keeper")) == 2
+            and not {keeper.pid for keeper in keepers}
+            & {keeper.pid for keeper in users.serving("embedded.keeper")}
+        )
     )
     assert eventually(lambda: users.ask() == 1)
     assert eventually(users.ping)
@@ -217,7 +221,7 @@ def test_the_superuser_is_out_of_reach_of_the_logins(users: Users) -> None:
     host = users.layout.postgres_socket_dir
     if os.geteuid() == 0:
         # This process is root, and the server's files belong to a system user of its own.
-        with pytest.raises(psycopg.OperationalError, match="[Pp]eer authentication failed"):
+        with pytest.raises(psycopg.OperationalError, match=r"[Pp]eer authentication failed"):
             psycopg.connect(f"postgresql://postgres@/postgres?host={host}")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(f"postgresql://countersign_owner:{secrets.app}@/countersign?host={host}")
@@ -261,7 +265,7 @@ def test_a_long_path_moves_only_the_sockets(tmp_path: Path) -> None:
 
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(EmbeddedError, match="cannot be written.*COUNTERSIGN_DATA_DIR"):
+    with pytest.raises(EmbeddedError, match=r"cannot be written.*COUNTERSIGN_DATA_DIR"):
         ensure_secrets(Layout(tmp_path / "file" / "data"))
 
 
@@ -317,7 +321,9 @@ def test_a_system_user_that_cannot_be_made_is_explained(
 def test_a_stopped_keeper_stops_its_server_first(users: Users) -> None:
     user = users.come()
     [postmaster] = [
-        found for found in users.serving("bin/postgres") if "keeper" not in " ".join(found.cmdline())
+        found
+        for found in users.serving("bin/postgres")
+        if "keeper" not in " ".join(found.cmdline())
     ]
     user.send_signal(signal.SIGKILL)
     user.wait()

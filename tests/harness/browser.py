@@ -47,7 +47,11 @@ def installed_chromium() -> str | None:
     for name in NAMES:
         path = shutil.which(name)
         # Ubuntu's package is a script that only says where the snap is.
-        if path and subprocess.run([path, "--version"], capture_output=True).returncode == 0:
+        if (
+            path
+            and subprocess.run([path, "--version"], capture_output=True, check=False).returncode
+            == 0
+        ):
             return path
     return None
 

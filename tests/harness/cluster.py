@@ -116,7 +116,14 @@ def product_environment(**changes: str) -> dict[str, str]:
 
 def _migrate(cluster: Cluster) -> None:
     outcome = subprocess.run(
-        [sys.executable, str(PROJECT / "manage.py"), "migrate", "--skip-checks", "--verbosity", "0"],
+        [
+            sys.executable,
+            str(PROJECT / "manage.py"),
+            "migrate",
+            "--skip-checks",
+            "--verbosity",
+            "0",
+        ],
         cwd=PROJECT,
         env=product_environment(
             **cluster.environment(DATABASE),

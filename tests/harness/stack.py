@@ -79,7 +79,11 @@ class Stack:
         database = DATABASE if self._own_server else self.process.database
         given = {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in self.settings.items()}
         plain = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL")
-        outside = {name: given.pop(f"COUNTERSIGN_{name}") for name in plain if f"COUNTERSIGN_{name}" in given}
+        outside = {
+            name: given.pop(f"COUNTERSIGN_{name}")
+            for name in plain
+            if f"COUNTERSIGN_{name}" in given
+        }
         return product_environment(
             **{
                 **self.process.settings(),
