@@ -46,6 +46,7 @@ SENTENCES: Final[dict[str, str]] = {
     "signout": "{actor} signed out",
     "person.created": "{actor} created the account of {person}",
     "role.changed": "{actor} changed the roles of {person}{changes}",
+    "group.created": "{actor} set up the review group {group}",
     "group.joined": "{actor} added {person} to {group}",
     "group.left": "{actor} removed {person} from {group}",
     "token.created": "{actor} created an API token",

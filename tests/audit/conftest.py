@@ -1,0 +1,76 @@
+"""What the tests of the log stand on."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+import uuid6
+from django.db import connection, transaction
+
+from accounts.callers import Caller
+from accounts.models import User
+from audit.actors import Actor
+from audit.models import Event
+from audit.recorder import record
+
+Record = Callable[..., Event]
+REVIEWER = Actor.person(7, "session")
+
+
+@pytest.fixture
+def recorded(db: None) -> Record:
+    """`recorded(type=…, …)` writes one event in a transaction of its own and returns its row."""
+
+    def write(**given: Any) -> Event:
+        filled = {"type": "request.claimed", "actor": REVIEWER, "stream": "log"} | given
+        with transaction.atomic():
+            return Event.objects.get(pk=record(**filled))
+
+    return write
+
+
+@pytest.fixture
+def caller() -> Callable[[User], Caller]:
+    """A person as the services see them, signed in with a browser."""
+    return Caller.of_session
+
+
+@pytest.fixture
+def some_request() -> UUID:
+    return uuid6.uuid7()
+
+
+@pytest.fixture
+def some_run() -> UUID:
+    return uuid6.uuid7()
+
+
+class Attacker:
+    """A superuser of the database who lifts every trigger, does the deed, and puts them back."""
+
+    def __init__(self, superuser: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._superuser = superuser
+
+    def does(self, statement: str, *parameters: Any) -> None:
+        connection.commit()
+        with self._superuser.transaction():
+            self._superuser.execute("SET LOCAL session_replication_role = replica")
+            for table in ("audit_event", "audit_stream"):
+                self._superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+            self._superuser.execute(statement, parameters)
+            for table in ("audit_event", "audit_stream"):
+                self._superuser.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+                self._superuser.execute(
+                    "DO $$ DECLARE found record; BEGIN FOR found IN SELECT tgrelid::regclass AS t, "
+                    f"tgname FROM pg_trigger WHERE tgrelid = '{table}'::regclass AND NOT tgisinternal "
+                    "LOOP EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', found.t, "
+                    "found.tgname); END LOOP; END $$"
+                )
+
+
+@pytest.fixture
+def attacker(superuser_url: str, transactional_db: None) -> Iterator[Attacker]:
+    with psycopg.connect(superuser_url, autocommit=True) as superuser:
+        yield Attacker(superuser)
