@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 from redis import RedisError
+from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
 from agents.runner import advance
@@ -42,6 +43,8 @@ class AdvancingWorker(SimpleWorker):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Whatever starts the pool: jobs hold ids as JSON, and nothing that is unpickled.
+        kwargs["serializer"] = JSONSerializer
         super().__init__(*args, **kwargs)
         self.life_id = uuid4().hex
 

@@ -40,7 +40,6 @@ INSTALLED_APPS = [
     "channels",
     "csp",
     "django_htmx",
-    "django_rq",
     "audit",
     "accounts",
     "approvals",
@@ -48,6 +47,8 @@ INSTALLED_APPS = [
     *(["demo"] if COUNTERSIGN.demo else []),
     *COUNTERSIGN.apps,
     "countersign",
+    # After ours: of two commands with one name, the app that is named first has its way.
+    "django_rq",
 ]
 
 MIDDLEWARE = [
