@@ -1,17 +1,28 @@
-"""Is this process alive, and is everything that the product needs there?"""
+"""Is this process alive, and is everything that the product needs there?
+
+`/health/live` and `/health/ready` are answered by a middleware that stands before sessions and
+sign-in, since those ask the database, which may be what is missing.
+"""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any, Final
 
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.decorators import sync_and_async_middleware
 from redis.exceptions import RedisError
 
+from audit.protection import missing_protection
 from countersign.liveness import queues_without_worker, scheduler_is_alive
 from countersign.redis import connect
+
+LIVE: Final = "/health/live"
+READY: Final = "/health/ready"
 
 
 @dataclass(frozen=True)
@@ -21,6 +32,30 @@ class Finding:
     name: str
     well: bool
     sentence: str
+
+
+@sync_and_async_middleware
+def probes(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Answer the two addresses of this module; pass everything else on."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_async(request: HttpRequest) -> HttpResponse:
+            if request.path == LIVE:
+                return live(request)
+            if request.path == READY:
+                return await sync_to_async(ready)(request)
+            answer: HttpResponse = await get_response(request)
+            return answer
+
+        return answer_async
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if request.path == LIVE:
+            return live(request)
+        passed: HttpResponse = ready(request) if request.path == READY else get_response(request)
+        return passed
+
+    return answer
 
 
 def live(_request: HttpRequest) -> HttpResponse:
@@ -35,17 +70,18 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     findings = look()
     well = all(finding.well for finding in findings)
-    status = 200 if well else 503
     answer = {
         "ready": well,
         "missing": [finding.name for finding in findings if not finding.well],
         "checks": [asdict(finding) for finding in findings],
-        "notes": notes(),
+        "notes": missing_protection() if well else [],
     }
+    response: HttpResponse
     if "text/html" in request.headers.get("Accept", ""):
-        response = render(request, "health.html", answer, status=status)
+        response = HttpResponse(render_to_string("health.html", answer))
     else:
-        response = JsonResponse(answer, status=status)
+        response = JsonResponse(answer)
+    response.status_code = 200 if well else 503
     response["Cache-Control"] = "no-store"
     return response
 
@@ -61,18 +97,6 @@ def look() -> list[Finding]:
         findings.append(_checked("workers", _workers, RedisError))
         findings.append(_checked("scheduler", _scheduler, RedisError))
     return findings
-
-
-def notes() -> list[str]:
-    """What works, but not with all the protection that it could have."""
-    logins = {settings.DATABASES[alias]["USER"] for alias in ("default", "owner", "sealer")}
-    if len(logins) == len(settings.DATABASES):
-        return []
-    return [
-        "The application, the migrations and the audit log's sealer share a database login, so "
-        "the database itself cannot keep the application from changing the log. Set "
-        "DATABASE_OWNER_URL and DATABASE_SEALER_URL to logins of their own."
-    ]
 
 
 def _checked(name: str, check: Callable[[], str], expected: type[Exception]) -> Finding:

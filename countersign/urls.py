@@ -4,13 +4,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from countersign import health, metrics
+from countersign import metrics
 from countersign.api import api
 from countersign.appearance import set_theme
 
 urlpatterns = [
-    path("health/live", health.live, name="health-live"),
-    path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("theme", set_theme, name="theme"),
     path("api/v1/", api.urls),
