@@ -9,6 +9,7 @@ import pytest
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import ReviewGroup, User
+from approvals import closing
 from approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -554,8 +555,6 @@ def test_run_is_locked_before_the_request(opened: Opener, till: Till, reviewer: 
 def test_a_receiver_that_fails_undoes_the_decision(
     opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from approvals import closing
-
     def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("the run could not be woken")
 
