@@ -48,22 +48,15 @@ def _reserve(number: str, amount: Decimal, reason: str, key: str) -> Refund:
         if order is None:
             raise UnknownOrder(number)
         refund = Refund.objects.filter(idempotency_key=key).first()
-        if refund is not None and refund.state != RefundState.REFUSED:
+        if refund is not None:
+            if refund.state == RefundState.REFUSED:
+                raise ProviderRefused("The payment provider refused this refund before.")
             refund.order = order
             return refund
         refundable = order.payment.amount - order.given_back()
         if amount > refundable:
             raise TooMuch(number, amount, refundable)
-        refund, _ = Refund.objects.update_or_create(
-            idempotency_key=key,
-            defaults={
-                "order": order,
-                "amount": amount,
-                "reason": reason,
-                "state": RefundState.RESERVED,
-            },
-        )
-        return refund
+        return Refund.objects.create(order=order, amount=amount, reason=reason, idempotency_key=key)
 
 
 def _settle(refund: Refund, state: RefundState, *, reference: str = "") -> Refund:

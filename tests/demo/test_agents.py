@@ -74,6 +74,9 @@ def test_what_the_tools_declare_is_what_the_gate_needs() -> None:
             False,
         ),
     }
+    assert issue_refund.identity == send_email.identity == {"order"}
+    assert issue_refund.cosmetic == {"reason"}
+    assert send_email.cosmetic == set()
     assert look_up_order.risk is Risk.LOW
     assert look_up_order.trust is Trust.UNTRUSTED
     assert read_refund_rules.risk is Risk.LOW

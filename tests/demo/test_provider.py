@@ -184,6 +184,15 @@ def test_an_answer_that_does_not_come_is_a_doubt(
     assert provider.ask("GET", "/refunds/key-1")[0] == 200
 
 
+def test_a_slow_answer_has_more_time_than_the_connection(
+    provider: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.payments.CONNECT_SECONDS", 0.3)
+    provider.ask("POST", "/knobs", {"mode": "delay", "seconds": 1})
+    client = PaymentProvider(provider.url)
+    assert client.pay_back(key="key-1", payment="pay_1", amount=Decimal("1.00")).reference
+
+
 def test_a_provider_that_is_not_there_did_nothing(provider: Process) -> None:
     provider.end(signal.SIGKILL)
     with pytest.raises(ProviderBusy):

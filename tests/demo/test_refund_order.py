@@ -43,7 +43,7 @@ def test_the_same_key_again_pays_nothing_more(
     tablets: Order, payments: PaymentProvider, provider: Process
 ) -> None:
     assert pay(payments, "key-1") == pay(payments, "key-1")
-    assert refunds_made(provider) == 1
+    assert len(provider.calls()) == 1
     assert tablets.given_back() == AMOUNT
 
 
@@ -78,6 +78,10 @@ def test_a_refusal_of_the_provider_frees_the_reservation(
         pay(payments, "key-1")
     assert Refund.objects.get(idempotency_key="key-1").state == RefundState.REFUSED
     assert tablets.given_back() == 0
+    asked = len(provider.calls())
+    with pytest.raises(ProviderRefused):
+        pay(payments, "key-1")
+    assert len(provider.calls()) == asked
 
 
 def test_more_than_was_paid_is_refused_before_the_provider_is_asked(
