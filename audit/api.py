@@ -11,7 +11,7 @@ from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict
 
 from audit.download import file_response
-from audit.facts import moment_text
+from audit.fact_schemas import moment_text
 from audit.filters import EventFilter
 from audit.models import Event, Export, ExportState
 from audit.paging import LARGEST_PAGE, page
@@ -115,7 +115,9 @@ def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
     """A worker writes the file; look at the export until it is finished. Recorded in the log."""
     caller = _caller(request)
     caller.require("read_audit", scope="audit")
-    return Status(201, _out(ask_export(chosen=wish.filters, format=wish.format, caller=caller)))
+    return Status(
+        201, _out(ask_export(chosen=wish.filters, file_format=wish.format, caller=caller))
+    )
 
 
 @router.get(

@@ -9,6 +9,5 @@ def database_now() -> datetime:
     """The moment at which the database answers, aware, in microseconds."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        (moment,) = cursor.fetchone()
-    assert isinstance(moment, datetime)
+        moment: datetime = cursor.fetchone()[0]
     return moment

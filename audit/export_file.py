@@ -57,7 +57,8 @@ def write(export: Export, events: EventQuerySet, progress: Callable[[int], None]
     digest, count, size = hashlib.sha256(), 0, 0
     lines = _csv_lines if export.format == ExportFormat.CSV else _json_lines
     try:
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        unfinished.touch(mode=0o600)
+        with unfinished.open("wb") as file:
             for block, events_so_far in lines(events):
                 file.write(block)
                 digest.update(block)
@@ -67,7 +68,7 @@ def write(export: Export, events: EventQuerySet, progress: Callable[[int], None]
                     progress(count)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(unfinished, target)
+        unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
     return Written(count, size, f"sha256:{digest.hexdigest()}")
@@ -129,11 +130,13 @@ def _copied(query: tuple[str, tuple[object, ...]]) -> Iterator[bytes]:
     sql, params = query
     rest = b""
     # COPY takes no parameters from the server's side: the client binds them into the statement.
-    with psycopg.ClientCursor(connection.connection) as cursor:
-        with cursor.copy(_COPY.format(query=sql), params) as copy:
-            for data in copy:
-                rest += bytes(data)
-                *lines, rest = rest.split(b"\n")
-                yield from lines
+    with (
+        psycopg.ClientCursor(connection.connection) as cursor,
+        cursor.copy(_COPY.format(query=sql), params) as copy,
+    ):
+        for data in copy:
+            rest += bytes(data)
+            *lines, rest = rest.split(b"\n")
+            yield from lines
     if rest:
         raise ValueError("COPY ended in the middle of a line.")

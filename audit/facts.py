@@ -5,282 +5,39 @@ is a disclosure instead (`audit.schemas.Disclose`), and so is what must stay sec
 as a score that the reviewer may not see yet. An event type or a fact that is not listed here is refused.
 """
 
-import datetime as dt
-from typing import Annotated, Any, Final
-from uuid import UUID
+from typing import Any, Final
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-)
+from pydantic import ValidationError
 
 from audit.canonical import OutsideProfile
-from audit.schemas import BasisPoints, Code, Count, Sha256
-
-
-def moment_text(moment: dt.datetime) -> str:
-    """A moment as events write it: UTC, microseconds, `Z`."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-Id = Annotated[
-    Code, BeforeValidator(lambda value: str(value) if isinstance(value, UUID | int) else value)
-]
-Moment = Annotated[AwareDatetime, PlainSerializer(moment_text, return_type=str)]
-Codes = Annotated[
-    list[Code],
-    Field(max_length=200),
-    BeforeValidator(lambda value: list(value) if isinstance(value, tuple) else value),
-]
-
-
-class Facts(BaseModel):
-    """No facts at all; the base of those that have some."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class RunFacts(Facts):
-    """Where a run stands. `why` is what moved it, `kind` the kind of request it waits for."""
-
-    step: Count | None = None
-    epoch: Count | None = None
-    wake_seq: Count | None = None
-    why: Code | None = None
-    kind: Code | None = None
-    parent: Id | None = None
-    depth: Count | None = None
-    requests: Count | None = None
-    wake_at: Moment | None = None
-
-
-class RunEnded(RunFacts):
-    """How a run ended and what it used."""
-
-    state: Code | None = None
-    failure: Code | None = None
-    steps: Count | None = None
-    model_calls: Count | None = None
-    tool_calls: Count | None = None
-    tokens_in: Count | None = None
-    tokens_out: Count | None = None
-    cost_micros: Count | None = None
-
-
-class ModelCalled(RunFacts):
-    """A model call in counts: never its text."""
-
-    model: Code | None = None
-    served_model: Code | None = None
-    endpoint: Code | None = None
-    status: Code | None = None
-    finish_reason: Code | None = None
-    attempts: Count | None = None
-    calls: Count | None = None
-    tokens_in: Count | None = None
-    tokens_out: Count | None = None
-    tokens_cached: Count | None = None
-    cost_micros: Count | None = None
-    latency_ms: Count | None = None
-
-
-class ActionFacts(RunFacts):
-    """A proposed tool call and what the gate went by."""
-
-    tool_version: Code | None = None
-    effect_class: Code | None = None
-    effects: Codes | None = None
-    reversible: bool | None = None
-    threshold_bp: BasisPoints | None = None
-    score_source: Code | None = None
-    tainted: bool | None = None
-    reasons: Codes | None = None
-
-
-class RequestFacts(Facts):
-    """An approval request at one revision."""
-
-    kind: Code | None = None
-    revision: Count | None = None
-    step: Count | None = None
-    why: Code | None = None
-    group: Code | None = None
-    groups: Codes | None = None
-    reasons: Codes | None = None
-    threshold_bp: BasisPoints | None = None
-    tainted: bool | None = None
-    review_deadline: Moment | None = None
-    execute_by: Moment | None = None
-    ready_at: Moment | None = None
-
-
-class RequestClaimed(RequestFacts):
-    """A lease on a request, in seconds; `taken_from` is the person who held it before."""
-
-    lease_seconds: Count | None = None
-    taken_from: Id | None = None
-
-
-class RequestVoted(RequestFacts):
-    """One person's verdict, and how many of the needed ones there are now."""
-
-    vote: Id | None = None
-    verdict: Code | None = None
-    given: Count | None = None
-    needed: Count | None = None
-    material: bool | None = None
-    score_visible: bool | None = None
-    open_seconds: Count | None = None
-    active_seconds: Count | None = None
-
-
-class RequestEdited(RequestVoted):
-    """Arguments that a person changed: which fields, never their values."""
-
-    from_revision: Count | None = None
-    fields: Codes | None = None
-
-
-class RequestDecided(RequestVoted):
-    """The request left `pending` by a person's verdict."""
-
-    state: Code | None = None
-    undo_seconds: Count | None = None
-
-
-class RequestSuperseded(RequestFacts):
-    """Another request, if there is one yet, takes its place."""
-
-    superseded_by: Id | None = None
-
-
-class RequestExtended(RequestFacts):
-    """The deadline moved."""
-
-    from_deadline: Moment | None = None
-    seconds: Count | None = None
-
-
-class RequestCommented(RequestFacts):
-    """A comment; its text is a disclosure."""
-
-    comment: Id | None = None
-
-
-class EffectFacts(RunFacts):
-    """One effect in the world: its id, idempotency key and class."""
-
-    effect: Id | None = None
-    effect_class: Code | None = None
-    key: Code | None = None
-    revision: Count | None = None
-    attempt: Count | None = None
-    state: Code | None = None
-    error: Code | None = None
-    latency_ms: Count | None = None
-
-
-class ApprovalLapsed(RequestFacts):
-    """An approval that was not used in time, or may no longer be used."""
-
-    effect: Id | None = None
-    error: Code | None = None
-
-
-class PolicyFacts(Facts):
-    """A draft or a published policy version."""
-
-    draft: Id | None = None
-    base_version: Count | None = None
-    changes: Count | None = None
-    tightens_only: bool | None = None
-    second_waived: bool | None = None
-
-
-class AgentFacts(Facts):
-    """A hosted agent; its version's digest stands in the event's `agent`."""
-
-    category: Code | None = None
-    owner: Code | None = None
-    tools: Codes | None = None
-    previous_version: Code | None = None
-    why: Code | None = None
-    scope: Code | None = None
-
-
-class SessionFacts(Facts):
-    """How somebody came in or went."""
-
-    method: Code | None = None
-    why: Code | None = None
-
-
-class PersonFacts(Facts):
-    """A person by id; never by name."""
-
-    person: Id
-    added: Codes | None = None
-    removed: Codes | None = None
-
-
-class GroupFacts(Facts):
-    """A person in a review group."""
-
-    person: Id
-    group: Code
-
-
-class ReviewGroupFacts(Facts):
-    """A review group by its slug."""
-
-    group: Code
-
-
-class TokenFacts(Facts):
-    """An API token by id, and what it may do."""
-
-    token: Id
-    scopes: Codes | None = None
-
-
-class ExportFacts(Facts):
-    """An export of events: by which conditions it was chosen and what it held; their values are a disclosure."""
-
-    export: Id
-    format: Code
-    filtered_by: Codes | None = None
-    events: Count | None = None
-    sha256: Sha256 | None = None
-
-
-class AccessRefused(Facts):
-    """Somebody asked for what they may not have."""
-
-    permission: Code | None = None
-    scope: Code | None = None
-    door: Code | None = None
-    method: Code | None = None
-
-
-class DecisionRefused(RequestFacts):
-    """A verdict that did not count."""
-
-    verdict: Code | None = None
-    state: Code | None = None
-
-
-class DisclosureFacts(Facts):
-    """Disclosures of an event that were read, or of a subject that were erased."""
-
-    event: Id | None = None
-    subject: Code | None = None
-    disclosures: Count | None = None
-
+from audit.fact_schemas import (
+    AccessRefused,
+    ActionFacts,
+    AgentFacts,
+    ApprovalLapsed,
+    DecisionRefused,
+    DisclosureFacts,
+    EffectFacts,
+    ExportFacts,
+    Facts,
+    GroupFacts,
+    ModelCalled,
+    PersonFacts,
+    PolicyFacts,
+    RequestClaimed,
+    RequestCommented,
+    RequestDecided,
+    RequestEdited,
+    RequestExtended,
+    RequestFacts,
+    RequestSuperseded,
+    RequestVoted,
+    ReviewGroupFacts,
+    RunEnded,
+    RunFacts,
+    SessionFacts,
+    TokenFacts,
+)
 
 FACTS: Final[dict[str, type[Facts]]] = {
     "run.started": RunFacts,
@@ -351,12 +108,14 @@ class UnknownFact(OutsideProfile):
     code = "unknown_fact"
 
 
-def checked_facts(type: str, facts: dict[str, Any] | None) -> dict[str, Any]:
+def checked_facts(event_type: str, facts: dict[str, Any] | None) -> dict[str, Any]:
     """The facts as they enter the body; `UnknownEventType` or `UnknownFact` says what does not fit."""
     try:
-        schema = FACTS[type]
+        schema = FACTS[event_type]
     except KeyError:
-        raise UnknownEventType(f"There is no event type {type!r}; see audit/facts.py.") from None
+        raise UnknownEventType(
+            f"There is no event type {event_type!r}; see audit/facts.py."
+        ) from None
     try:
         return schema.model_validate(facts or {}).model_dump(mode="json", exclude_none=True)
     except ValidationError as error:
@@ -364,4 +123,4 @@ def checked_facts(type: str, facts: dict[str, Any] | None) -> dict[str, Any]:
             f"{'.'.join(str(part) for part in problem['loc']) or 'facts'}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise UnknownFact(f"The facts of {type} do not fit their schema: {wrong}.") from error
+        raise UnknownFact(f"The facts of {event_type} do not fit their schema: {wrong}.") from error

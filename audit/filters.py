@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from audit.facts import FACTS, moment_text
+from audit.fact_schemas import moment_text
+from audit.facts import FACTS
 from audit.models import EventQuerySet
 from audit.people import id_of
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
 from audit.disclosures import CannotOpen
-from audit.facts import moment_text
+from audit.fact_schemas import moment_text
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
 from audit.services.disclose import open_disclosure

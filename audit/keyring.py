@@ -61,8 +61,8 @@ def keys_for(subjects: Iterable[str]) -> dict[str, DataKey]:
         cursor.execute(_FIND_OR_MAKE, [wanted, ids, fresh, wrapping.name])
         rows = cursor.fetchall()
     return {
-        subject: DataKey(id, unwrapped(subject, bytes(wrapped), name))
-        for subject, id, wrapped, name in rows
+        subject: DataKey(key, unwrapped(subject, bytes(wrapped), name))
+        for subject, key, wrapped, name in rows
     }
 
 

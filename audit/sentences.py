@@ -59,6 +59,7 @@ SENTENCES: Final[dict[str, str]] = {
     "disclosure.redacted": "{actor} erased the disclosures of {subject}",
 }
 
+_OUR_WORDS: Final = ("the ", "person ", "somebody", "an agent", "a request", "an action")
 _DECIDED: Final = {
     "approve": "approved",
     "approved": "approved",
@@ -93,7 +94,10 @@ def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """The event in a sentence, with people called as in `names` (id → name)."""
     words = _words(body, names)
     text = SENTENCES.get(body["type"], "{actor}: {type}").format_map(words)
-    return text[:1].upper() + text[1:] + "."
+    # A name stands as its owner writes it, at the beginning of a sentence too.
+    if text.startswith(_OUR_WORDS):
+        text = text[0].upper() + text[1:]
+    return text + "."
 
 
 def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:

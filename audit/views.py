@@ -130,7 +130,7 @@ def export_ask(request: HttpRequest) -> HttpResponse:
         messages.error(request, "These filters do not fit. Choose them again.")
         return redirect("audit-list")
     export = ask_export(
-        chosen=form.chosen(), format=form.cleaned_data["format"], caller=_caller(request)
+        chosen=form.chosen(), file_format=form.cleaned_data["format"], caller=_caller(request)
     )
     return redirect("audit-export", pk=export.pk)
 

@@ -15,7 +15,7 @@ from audit.schemas import Disclose
 Format = Literal["jsonl", "csv"]
 
 
-def ask_export(*, chosen: EventFilter, format: Format, caller: Caller) -> Export:
+def ask_export(*, chosen: EventFilter, file_format: Format, caller: Caller) -> Export:
     """Store the wish, record it, and let a worker write the file.
 
     The export holds what was inserted before it was asked for. Raises a Forbidden unless the caller may
@@ -26,13 +26,13 @@ def ask_export(*, chosen: EventFilter, format: Format, caller: Caller) -> Export
     given = chosen.resolved().given()
     with transaction.atomic():
         export = Export.objects.create(
-            asked_by=caller.actor.id, format=format, filters=given, until=now, created_at=now
+            asked_by=caller.actor.id, format=file_format, filters=given, until=now, created_at=now
         )
         record(
             type="export.asked",
             actor=caller.actor,
             stream="log",
-            facts={"export": export.id, "format": format, "filtered_by": sorted(given)},
+            facts={"export": export.id, "format": file_format, "filtered_by": sorted(given)},
             # People type names into filters.
             disclosures=[Disclose("filters", given, f"export:{export.id}")] if given else (),
         )

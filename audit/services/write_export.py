@@ -39,7 +39,7 @@ def write_export(export_id: UUID) -> None:
             unfinished,
             f"The file could not be written: {error.strerror or error}. Ask again later.",
         )
-        log.error("export_failed", export=str(export_id), error=str(error))
+        log.exception("export_failed", export=str(export_id))
         return
     except BaseException:
         _fail(unfinished, "The export was interrupted. Ask for it again.")

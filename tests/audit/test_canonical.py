@@ -30,7 +30,7 @@ OBJECTS = st.dictionaries(KEYS, VALUES, max_size=8)
 
 
 @given(OBJECTS)
-@example({"a": "\x00\x07\b\t\n\x0b\f\r\x1f\x7f\x80\"\\/ \u2028\u2029\ufeff\U0001f600 é"})
+@example({"a": '\x00\x07\b\t\n\x0b\f\r\x1f\x7f\x80"\\/ \u2028\u2029\ufeff\U0001f600 é'})
 @example({"b": 1 - INTEGER_LIMIT, "a_": [], "a0": {}, "_sd": [None, True, False, ""]})
 def test_inside_the_profile_the_bytes_are_those_of_rfc_8785(value: dict[str, Any]) -> None:
     assert event_bytes(value) == rfc8785.dumps(value)

@@ -28,8 +28,7 @@ from audit.models import Disclosure, Event, SubjectKey
 from audit.schemas import Disclose
 from audit.services.disclose import disclose
 from audit.services.redact import redact
-
-from .conftest import Record
+from tests.audit.conftest import Record
 
 CallerOf = Callable[[User], Caller]
 
@@ -86,9 +85,7 @@ def told(recorded: Record, some_request: UUID) -> Event:
     )
 
 
-def test_an_auditor_reads_what_is_kept_apart(
-    told: Event, auditor: User, caller: CallerOf
-) -> None:
+def test_an_auditor_reads_what_is_kept_apart(told: Event, auditor: User, caller: CallerOf) -> None:
     found = disclose([told], caller=caller(auditor))[told.id]
     assert [(each.name, each.value, each.subject) for each in found] == [
         ("comment", "the customer was charged twice", "person:7"),

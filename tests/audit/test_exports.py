@@ -35,8 +35,7 @@ from audit.services.download_export import (
 )
 from audit.services.write_export import resume_exports, write_export
 from audit.spreadsheet import COLUMNS, Sheet, defused, restored
-
-from .conftest import Record
+from tests.audit.conftest import Record
 
 CallerOf = Callable[[User], Caller]
 Exported = Callable[..., tuple[Export, bytes]]
@@ -47,8 +46,10 @@ pytestmark = pytest.mark.django_db
 def exported(auditor: User, caller: CallerOf) -> Exported:
     """`exported(format, **filters)` asks for an export, writes it, and returns it with its bytes."""
 
-    def export(format: Any = "jsonl", **filters: Any) -> tuple[Export, bytes]:
-        asked = ask_export(chosen=EventFilter(**filters), format=format, caller=caller(auditor))
+    def export(file_format: Any = "jsonl", **filters: Any) -> tuple[Export, bytes]:
+        asked = ask_export(
+            chosen=EventFilter(**filters), file_format=file_format, caller=caller(auditor)
+        )
         write_export(asked.id)
         asked.refresh_from_db()
         return asked, export_file.path_of(asked).read_bytes()
@@ -100,7 +101,7 @@ def test_filters_choose_what_is_exported(
 def test_what_happens_after_the_export_was_asked_for_is_not_in_it(
     events: list[Event], auditor: User, caller: CallerOf, recorded: Record
 ) -> None:
-    asked = ask_export(chosen=EventFilter(), format="jsonl", caller=caller(auditor))
+    asked = ask_export(chosen=EventFilter(), file_format="jsonl", caller=caller(auditor))
     recorded(type="signout")
     write_export(asked.id)
     assert Export.objects.get().events == 3
@@ -192,7 +193,7 @@ def test_an_outsider_neither_asks_nor_downloads(
 ) -> None:
     export, _ = exported()
     with pytest.raises(Forbidden):
-        ask_export(chosen=EventFilter(), format="csv", caller=caller(outsider))
+        ask_export(chosen=EventFilter(), file_format="csv", caller=caller(outsider))
     with pytest.raises(Forbidden):
         download_export(export.id, caller=caller(outsider))
     assert Export.objects.count() == 1
@@ -209,7 +210,7 @@ def test_a_file_is_readable_by_its_owner_alone(exported: Exported) -> None:
 def test_an_unfinished_unknown_or_lost_export_is_refused_in_words(
     auditor: User, caller: CallerOf, some_run: UUID
 ) -> None:
-    asked = ask_export(chosen=EventFilter(), format="csv", caller=caller(auditor))
+    asked = ask_export(chosen=EventFilter(), file_format="csv", caller=caller(auditor))
     with pytest.raises(ExportNotFinished, match="waiting for a worker"):
         download_export(asked.id, caller=caller(auditor))
     with pytest.raises(UnknownExport):
@@ -226,7 +227,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    asked = ask_export(chosen=EventFilter(), format="jsonl", caller=caller(auditor))
+    asked = ask_export(chosen=EventFilter(), file_format="jsonl", caller=caller(auditor))
     monkeypatch.setattr(os, "fsync", full)
     write_export(asked.id)
     asked.refresh_from_db()
@@ -237,10 +238,11 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(
         download_export(asked.id, caller=caller(auditor))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_interrupted_job_can_run_again(
     events: list[Event], auditor: User, caller: CallerOf
 ) -> None:
-    asked = ask_export(chosen=EventFilter(), format="jsonl", caller=caller(auditor))
+    asked = ask_export(chosen=EventFilter(), file_format="jsonl", caller=caller(auditor))
     Export.objects.update(state="running", events=1)
     write_export_job(str(asked.id), something_later=True)
     asked.refresh_from_db()
@@ -259,7 +261,7 @@ def test_a_worker_hears_of_an_export_once_it_is_committed(
     auditor: User, caller: CallerOf, redis_client: Redis
 ) -> None:
     with transaction.atomic():
-        asked = ask_export(chosen=EventFilter(), format="csv", caller=caller(auditor))
+        asked = ask_export(chosen=EventFilter(), file_format="csv", caller=caller(auditor))
         assert redis_client.llen("rq:queue:background") == 0
     assert redis_client.lrange("rq:queue:background", 0, -1) == [f"export-{asked.id}".encode()]
 
@@ -268,7 +270,7 @@ def test_a_worker_hears_of_an_export_once_it_is_committed(
 def test_a_lost_wake_up_is_made_good(
     auditor: User, caller: CallerOf, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask_export(chosen=EventFilter(), format="csv", caller=caller(auditor))
+    ask_export(chosen=EventFilter(), file_format="csv", caller=caller(auditor))
     redis_client.flushall()
     assert resume_exports() == 0
     monkeypatch.setattr("audit.services.write_export.UNHEARD_SECONDS", 0)
@@ -282,7 +284,7 @@ def test_progress_is_seen_by_others_while_the_file_is_written(
 ) -> None:
     from tests.audit.test_streams import in_thread
 
-    asked = ask_export(chosen=EventFilter(), format="jsonl", caller=caller(auditor))
+    asked = ask_export(chosen=EventFilter(), file_format="jsonl", caller=caller(auditor))
     monkeypatch.setattr(export_file, "ROWS_A_BATCH", 2)
     seen: list[tuple[str, int]] = []
     written = export_file.write

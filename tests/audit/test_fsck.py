@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 from audit.fsck import Checked, check
 from audit.models import Event
 from audit.schemas import Disclose
-
-from .conftest import Attacker, Record
+from tests.audit.conftest import Attacker, Record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,9 +42,7 @@ def test_an_untouched_log_fits(story: list[Event]) -> None:
     assert checked.warnings == []
 
 
-def test_an_edited_event_shows_at_the_one_after_it(
-    story: list[Event], attacker: Attacker
-) -> None:
+def test_an_edited_event_shows_at_the_one_after_it(story: list[Event], attacker: Attacker) -> None:
     forged = edited(story[2], lambda body: body["actor"].update(id="8"))  # type: ignore[attr-defined]
     attacker.does("UPDATE audit_event SET body = %s WHERE id = %s", forged, story[2].id)
     sentence, *_ = found()

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from audit.models import Event, Export
 from audit.paging import BadCursor, BadLimit, page
-
-from .conftest import Record
+from tests.audit.conftest import Record
 
 pytestmark = pytest.mark.django_db
 NEWEST = Event.NEWEST_FIRST
@@ -31,9 +30,7 @@ def all_pages(limit: int) -> list[list[Event]]:
 
 
 @pytest.mark.parametrize(("limit", "sizes"), [(3, [3, 3, 1]), (7, [7]), (6, [6, 1]), (200, [7])])
-def test_pages_hold_every_row_once_in_order(
-    recorded: Record, limit: int, sizes: list[int]
-) -> None:
+def test_pages_hold_every_row_once_in_order(recorded: Record, limit: int, sizes: list[int]) -> None:
     events = [recorded() for _ in range(7)]
     pages = all_pages(limit)
     assert [len(items) for items in pages] == sizes

@@ -12,8 +12,7 @@ from audit.models import Event
 from audit.protection import apply_grants, missing_protection
 from audit.recorder import record
 from audit.services.make_partitions import make_partitions
-
-from .conftest import Record
+from tests.audit.conftest import Record
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner", "sealer"])
 
@@ -41,9 +40,12 @@ def partition() -> str:
 
 
 def refused(alias: str, statement: str) -> DatabaseError:
-    with pytest.raises(DatabaseError) as caught, transaction.atomic(using=alias):
-        with connections[alias].cursor() as cursor:
-            cursor.execute(statement)
+    with (
+        pytest.raises(DatabaseError) as caught,
+        transaction.atomic(using=alias),
+        connections[alias].cursor() as cursor,
+    ):
+        cursor.execute(statement)
     return caught.value
 
 

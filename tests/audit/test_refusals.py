@@ -7,8 +7,7 @@ from django.db import transaction
 from audit.errors import Conflict
 from audit.models import Event
 from audit.services.refusals import record_refusal
-
-from .conftest import REVIEWER
+from tests.audit.conftest import REVIEWER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,9 +19,7 @@ class AlreadyDecided(Conflict):
 def test_the_refusal_outlives_the_roll_back() -> None:
     with pytest.raises(AlreadyDecided) as caught, transaction.atomic():
         raise AlreadyDecided("Somebody called Ada decided first.")
-    record_refusal(
-        refusal=caught.value, type="decision.refused", actor=REVIEWER, stream="log"
-    )
+    record_refusal(refusal=caught.value, type="decision.refused", actor=REVIEWER, stream="log")
     body = orjson.loads(bytes(Event.objects.get().body))
     assert body["outcome"] == {"decision": "refused", "reason_code": "already_decided"}
     assert "Ada" not in str(body)

@@ -14,8 +14,7 @@ from audit.actors import Actor
 from audit.models import Event, Export
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome
 from audit.services.write_export import write_export
-
-from .conftest import Record
+from tests.audit.conftest import Record
 
 Login = Callable[[Client, User], Client]
 pytestmark = pytest.mark.django_db
