@@ -64,7 +64,7 @@ def test_an_event_comes_with_body_and_leaf_hash(api: Client, proposed: Event) ->
         ({"type": "run.*"}, 0),
         ({"tool": "issue_refund", "agent": "refund-desk"}, 1),
         ({"tool": "issue_refund", "agent": "other"}, 0),
-        ({"person": "7"}, 1),
+        ({"person": "7", "tool": "issue_refund"}, 1),
         ({"person": "nobody"}, 0),
         ({"tool": "issue_refund", "since": "2020-01-01T00:00:00Z"}, 1),
         ({"tool": "issue_refund", "until": "2100-01-01T00:00:00+02:00"}, 1),
