@@ -1,0 +1,137 @@
+"""What the policy of now makes of the same proposal, and what an edit does."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import User
+from agents.models import Run
+from approvals.models import ApprovalRequest
+from approvals.policies import Policy, load
+from approvals.services.policies import current
+from approvals.services.publish import publish
+from approvals.vocabulary import Verdict
+from tests.agents.bank import Bank
+from tests.agents.conftest import TEST, Counter
+from tests.model_server import call, calls, final, judged
+
+SMALL = {
+    "name": "small-payments",
+    "title": "Small payments",
+    "when": {"agents": ["teller"], "tools": ["pay"], "condition": "args.amount <= 50.0"},
+    "effect": "allow",
+    "threshold": "0.80",
+    "accepts_taint": True,
+}
+
+
+def rules_published(*rules: dict[str, object]) -> Policy:
+    """Publish the policy of now with these rules besides."""
+    published = current()
+    document = published.policy.document()
+    document["rules"] = [*document["rules"], *rules]
+    policy = load(document)
+    publish(document=policy, base_version=published.version, caller=TEST, why="For a test.")
+    return policy
+
+
+def read_at(counter: Counter, confidence: float) -> Run:
+    return counter.start(
+        [calls(call("read_balance", judged({"account": "A1"}, confidence))), final(summary="ok")]
+    )
+
+
+@pytest.mark.parametrize(("shift", "state"), [("-0.01", "succeeded"), ("0.01", "waiting")])
+def test_only_the_threshold_decides_whether_the_same_proposal_waits(
+    counter: Counter, shift: str, state: str
+) -> None:
+    published = current()
+    policy = published.policy.with_threshold(Decimal("0.70") + Decimal(shift), tool="read_balance")
+    publish(document=policy, base_version=published.version, caller=TEST, why="For a test.")
+    assert read_at(counter, 0.70).state == state
+
+
+def test_an_allow_rule_lets_a_clear_small_payment_through_and_nothing_else(
+    counter: Counter, bank: Bank
+) -> None:
+    rules_published(SMALL)
+    for amount, confidence, state in (
+        ("50.00", 0.80, "succeeded"),
+        ("50.01", 0.99, "waiting"),
+        ("50.00", 0.79, "waiting"),
+    ):
+        paid = judged({"account": "A1", "amount": amount}, confidence)
+        assert counter.start([calls(call("pay", paid)), final(summary="ok")]).state == state
+    assert [amount for _, _, amount in bank.sent] == ["50.00"]
+
+
+def test_a_denied_call_never_waits_and_the_agent_reads_why(counter: Counter, bank: Bank) -> None:
+    rules_published(
+        {
+            "name": "no-wires",
+            "title": "No wires",
+            "when": {"tools": ["wire"]},
+            "effect": "deny",
+        }
+    )
+    run = counter.start(
+        [calls(call("wire", judged({"account": "A1", "amount": "1.00"}))), final(summary="ok")]
+    )
+    assert (run.state, bank.sent) == ("succeeded", [])
+    assert "denied" in counter.model.requests[1]["messages"][-1]["content"]
+
+
+def test_an_edited_amount_needs_a_second_person_and_runs_as_edited(
+    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User
+) -> None:
+    run = counter.start(
+        [calls(call("pay", judged({"account": "A1", "amount": "42.00"}))), final(summary="ok")]
+    )
+    edited = {"account": "A1", "amount": "80.00"}
+    counter.decide(counter.request(run), Verdict.EDIT, reviewer, arguments=edited)
+    request = counter.request(run)
+    assert (request.revision, request.arguments["amount"]) == (2, "80.00")
+    assert counter.go_on(run).state == "waiting"
+    counter.decide(request, Verdict.APPROVE, second_reviewer)
+    assert counter.go_on(run).state == "succeeded"
+    assert [amount for _, _, amount in bank.sent] == ["80.00"]
+    told = counter.model.requests[-1]["messages"][-1]["content"]
+    assert "edited_by_a_person" in told
+    assert "80.00" in told
+
+
+def test_a_policy_that_became_tighter_sends_an_approved_call_back_to_review(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = counter.start(
+        [calls(call("pay", judged({"account": "A1", "amount": "42.00"}))), final(summary="ok")]
+    )
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    rules_published(
+        {
+            "name": "two-people",
+            "title": "Two people",
+            "when": {"tools": ["pay"]},
+            "effect": "review",
+            "requirements": {"groups": [{"group": "finance", "count": 2}]},
+        }
+    )
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("waiting", [])
+    assert ApprovalRequest.objects.get(run_id=run.pk).state == "pending"
+
+
+def test_a_drawn_sample_of_what_would_run_unseen_waits_for_a_person(
+    counter: Counter, bank: Bank, settings: object
+) -> None:
+    rules_published(SMALL)
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(  # type: ignore[attr-defined]
+        update={"audit_rate": 1.0}
+    )
+    paid = judged({"account": "A1", "amount": "5.00"})
+    run = counter.start([calls(call("pay", paid)), final(summary="ok")])
+    request = counter.request(run)
+    assert (run.state, request.is_sample, request.score_visible) == ("waiting", True, False)
+    assert bank.sent == []
