@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ninja import Router, Schema
+from pydantic import Field
 
 from accounts.doors import signed_in
 from accounts.roles import roles_of
@@ -26,12 +27,12 @@ class MeOut(Schema):
 
     id: str
     username: str
-    display_name: str
-    auth: str
+    display_name: str = Field(description="What others see.")
+    auth: str = Field(description="session, or token: and the token's id.")
     roles: list[str]
-    groups: list[GroupOut]
-    permissions: list[str]
-    scopes: list[str]
+    groups: list[GroupOut] = Field(description="The review groups one belongs to.")
+    permissions: list[str] = Field(description="What the account may do.")
+    scopes: list[str] = Field(description="What this way in carries of it.")
 
 
 @router.get("me", response=MeOut, summary="Who am I", operation_id="read_me")

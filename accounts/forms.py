@@ -19,7 +19,12 @@ SCOPE_LABELS: Final = {
     "audit": "Audit: read and export the log",
     "admin": "Admin: people, agents, policies",
 }
-LIFETIMES: Final = {"30": "30 days", "90": "90 days", "365": "A year", "": "Until it is revoked"}
+LIFETIMES: Final = {
+    "30": "30 days",
+    "90": "90 days",
+    "365": "A year",
+    "endless": "Until it is revoked",
+}
 
 
 def role_choices() -> list[tuple[str, str]]:
@@ -89,9 +94,7 @@ class TokenForm(forms.Form):
         label="What is it for?",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    lifetime = forms.ChoiceField(
-        choices=list(LIFETIMES.items()), required=False, label="Good for", initial="90"
-    )
+    lifetime = forms.ChoiceField(choices=list(LIFETIMES.items()), label="Good for", initial="90")
     scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
@@ -105,5 +108,5 @@ class TokenForm(forms.Form):
 
     @property
     def chosen_lifetime(self) -> timedelta | None:
-        days = self.cleaned_data["lifetime"]
-        return timedelta(days=int(days)) if days else None
+        days: str = self.cleaned_data["lifetime"]
+        return timedelta(days=int(days)) if days.isdigit() else None

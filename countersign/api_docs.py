@@ -66,7 +66,8 @@ def outline(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": document["info"]["title"],
         "version": document["info"]["version"],
-        "description": document["info"]["description"],
+        # Its code marks are Markdown, which the page does not read.
+        "description": document["info"]["description"].replace("`", ""),
         "sections": sections,
         "problem": list(_fields(PROBLEM, schemas)),
     }
@@ -81,7 +82,7 @@ def _operation(
         "method": method.upper(),
         "path": path,
         "summary": operation.get("summary", ""),
-        "description": operation.get("description", ""),
+        "description": operation.get("description", "").replace("`", ""),
         "parameters": [
             {
                 "name": parameter["name"],

@@ -58,7 +58,7 @@ def test_a_token_is_shown_once_and_works(desk: Client, reviewer: User) -> None:
 
 
 def test_a_token_may_be_good_until_it_is_revoked(desk: Client) -> None:
-    desk.post("/settings/tokens/", {"name": "nightly", "scopes": ["read"], "lifetime": ""})
+    desk.post("/settings/tokens/", {"name": "nightly", "scopes": ["read"], "lifetime": "endless"})
     assert ApiToken.objects.get().expires_at is None
 
 
@@ -70,9 +70,10 @@ def test_only_scopes_the_account_can_use_are_offered(desk: Client) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        {"name": "greedy", "scopes": ["admin"]},
-        {"name": "", "scopes": ["read"]},
-        {"name": "empty", "scopes": []},
+        {"name": "greedy", "scopes": ["admin"], "lifetime": "30"},
+        {"name": "", "scopes": ["read"], "lifetime": "30"},
+        {"name": "empty", "scopes": [], "lifetime": "30"},
+        {"name": "undecided", "scopes": ["read"]},
         {"name": "timeless", "scopes": ["read"], "lifetime": "9999"},
     ],
 )
