@@ -8,7 +8,8 @@ from typing import Final
 
 FIRST_PARTS: Final = (
     "Acme", "Globex", "Initech", "Hooli", "Umbra", "Nordwind", "Bluefin", "Kestrel", "Marigold", "Granite",
-    "Lighthouse", "Meridian", "Copperfield", "Ostsee", "Tulip", "Alpenrose", "Fjord", "Sandstone", "Riverside", "Quartz",
+    "Lighthouse", "Meridian", "Copperfield", "Ostsee", "Tulip", "Alpenrose",
+    "Fjord", "Sandstone", "Riverside", "Quartz",
 )  # fmt: skip
 SECOND_PARTS: Final = ("GmbH", "Logistics BV", "Schools SAS")
 

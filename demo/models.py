@@ -99,7 +99,10 @@ class RefundState(models.TextChoices):
 
 
 class Refund(models.Model):
-    """The refund ledger. A row is written before the provider is called and settled by its answer."""
+    """The refund ledger. A row is written before the provider is called and settled by its answer.
+
+    `unanswered` counts the calls that were sent and of which nobody knows what they did.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
     amount = models.DecimalField(max_digits=10, decimal_places=2)
@@ -109,6 +112,7 @@ class Refund(models.Model):
         max_length=16, choices=RefundState.choices, default=RefundState.RESERVED
     )
     provider_reference = models.CharField(max_length=64, blank=True)
+    unanswered = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
     settled_at = models.DateTimeField(null=True, blank=True)
 

@@ -25,17 +25,7 @@ def endpoint(method: str) -> Callable[[View], View]:
         @wraps(view)
         def answer(request: HttpRequest) -> JsonResponse:
             try:
-                if request.method != method:
-                    raise wire.WireError(
-                        405, f"Not allowed: use {method} here.", code="method_not_allowed"
-                    )
-                scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-                if scheme.lower() != "bearer" or not key.strip():
-                    raise wire.WireError(
-                        401,
-                        "You did not provide an API key; any key will do here.",
-                        code="invalid_api_key",
-                    )
+                _check(request, method)
                 return view(request)
             except wire.WireError as error:
                 return JsonResponse(error.body, status=error.status)
@@ -43,6 +33,16 @@ def endpoint(method: str) -> Callable[[View], View]:
         return answer
 
     return wrap
+
+
+def _check(request: HttpRequest, method: str) -> None:
+    if request.method != method:
+        raise wire.WireError(405, f"Not allowed: use {method} here.", code="method_not_allowed")
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise wire.WireError(
+            401, "You did not provide an API key; any key will do here.", code="invalid_api_key"
+        )
 
 
 @endpoint("POST")

@@ -25,14 +25,15 @@ def main() -> int:
     try:
         server = Provider(options.port, Journal(options.data))
     except (DirectoryInUse, OSError) as problem:
-        print(f"The payment provider cannot start: {problem}", file=sys.stderr)
+        sys.stderr.write(f"The payment provider cannot start: {problem}\n")
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         # shutdown() waits for the serving loop, which runs in this thread: it needs another one.
         signal.signal(number, lambda *_: threading.Thread(target=server.stop).start())
     if options.parent_pid is not None:
         threading.Thread(target=_end_with, args=(options.parent_pid, server), daemon=True).start()
-    print(f"Payment provider: http://127.0.0.1:{server.server_port}", flush=True)
+    sys.stdout.write(f"Payment provider: http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
     server.serve_forever(poll_interval=0.1)
     server.server_close()
     server.journal.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ def payments(provider: Process) -> PaymentProvider:
 @pytest.fixture
 def shop(db: None) -> None:
     """The shop with all its orders."""
-    stock_shop(today=date.today())
+    stock_shop(today=datetime.now(UTC).date())
 
 
 @pytest.fixture

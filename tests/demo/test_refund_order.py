@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -60,12 +60,28 @@ def test_a_lost_answer_is_settled_by_asking_again(
     assert refunds_made(provider) == 1
 
 
-def test_a_busy_provider_keeps_the_reservation(
+def test_a_busy_provider_leaves_no_reservation_behind(
     tablets: Order, payments: PaymentProvider, provider: Process
 ) -> None:
     provider.ask("POST", "/knobs", {"mode": "unavailable"})
     with pytest.raises(ProviderBusy):
         pay(payments, "key-1")
+    assert tablets.given_back() == 0
+    assert pay(payments, "key-1").state == RefundState.PAID
+    assert refunds_made(provider) == 1
+
+
+def test_a_busy_provider_is_no_proof_that_an_earlier_call_did_nothing(
+    tablets: Order, payments: PaymentProvider, provider: Process
+) -> None:
+    provider.ask("POST", "/knobs", {"mode": "drop"})
+    with pytest.raises(OutcomeUnknown):
+        pay(payments, "key-1")
+    provider.ask("POST", "/knobs", {"mode": "unavailable", "times": 2})
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown):
+            pay(payments, "key-1")
+    assert tablets.given_back() == AMOUNT
     assert pay(payments, "key-1").state == RefundState.PAID
     assert refunds_made(provider) == 1
 
@@ -107,7 +123,7 @@ def test_an_order_that_does_not_exist_is_refused(
 def test_many_refunds_at_once_never_give_back_more_than_was_paid(
     payments: PaymentProvider, provider: Process
 ) -> None:
-    stock_shop(today=date.today())
+    stock_shop(today=datetime.now(UTC).date())
     order = Order.objects.with_everything().get(number="ORD-10004")
     half = order.payment.amount / 2
 
