@@ -56,6 +56,18 @@ class FilterForm(forms.Form):
         for name in ("person", "agent", "tool", "run", "request"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
+    def first_fields(self) -> list[forms.BoundField]:
+        """The conditions that are always in view."""
+        return [self[name] for name in ("person", "agent", "tool", "type")]
+
+    def more_fields(self) -> list[forms.BoundField]:
+        """The conditions that are folded away until somebody uses them."""
+        return [self[name] for name in ("run", "request", "since", "until")]
+
+    def uses_more_fields(self) -> bool:
+        """Whether any folded condition is given."""
+        return any(field.value() for field in self.more_fields())
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         since, until = cleaned.get("since"), cleaned.get("until")
