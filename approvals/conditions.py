@@ -92,9 +92,7 @@ def bind(
     """
     budget = [MOST_VALUES, MOST_TEXT]
     root = schema or {}
-    value = _bind(arguments, root, root, numbers, "", 0, budget)
-    assert isinstance(value, dict)
-    return value
+    return _bind_object(arguments, _resolved(root, root), root, numbers, "", 0, budget)
 
 
 def _bind(
@@ -113,21 +111,7 @@ def _bind(
         raise Unevaluable(f"the arguments hold more than {MOST_VALUES} values")
     schema = _resolved(schema, root)
     if isinstance(value, Mapping):
-        properties = schema.get("properties", {})
-        other = schema.get("additionalProperties", {})
-        other = other if isinstance(other, Mapping) else {}
-        return {
-            str(key): _bind(
-                item,
-                properties.get(key, other),
-                root,
-                numbers,
-                f"{path}.{key}" if path else str(key),
-                depth + 1,
-                budget,
-            )
-            for key, item in value.items()
-        }
+        return _bind_object(value, schema, root, numbers, path, depth, budget)
     if isinstance(value, list | tuple):
         items = schema.get("items", {})
         items = items if isinstance(items, Mapping) else {}
@@ -153,6 +137,32 @@ def _bind(
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST_INTEGER:
         raise Unevaluable("an integer is not smaller than 2^53")
     return value
+
+
+def _bind_object(
+    value: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    root: Mapping[str, Any],
+    numbers: Mapping[str, Decimal],
+    path: str,
+    depth: int,
+    budget: list[int],
+) -> dict[str, Any]:
+    properties = schema.get("properties", {})
+    other = schema.get("additionalProperties", {})
+    other = other if isinstance(other, Mapping) else {}
+    return {
+        str(key): _bind(
+            item,
+            properties.get(key, other),
+            root,
+            numbers,
+            f"{path}.{key}" if path else str(key),
+            depth + 1,
+            budget,
+        )
+        for key, item in value.items()
+    }
 
 
 def _exact(number: Decimal) -> float:

@@ -81,7 +81,9 @@ class InboxConsumer(AsyncWebsocketConsumer):
         session = self.scope.get("session")
         key = getattr(session, "session_key", None)
         query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
-        return await audiences_of(self.user_id, session, key, query.get("run", [""])[0])
+        run = query.get("run", [""])[0]
+        found: frozenset[str] | None = await audiences_of(self.user_id, session, key, run)
+        return found
 
 
 @database_sync_to_async

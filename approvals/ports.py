@@ -100,15 +100,19 @@ class NullRuns:
         return None
 
 
-_installed: Runs = NullRuns()
+@dataclass
+class _Slot:
+    runs: Runs
+
+
+_slot = _Slot(NullRuns())
 
 
 def install(runs: Runs) -> None:
     """Fill the port; called once, in `AppConfig.ready` of the app that runs agents."""
-    global _installed
-    _installed = runs
+    _slot.runs = runs
 
 
 def runs() -> Runs:
     """The installed port."""
-    return _installed
+    return _slot.runs

@@ -19,7 +19,7 @@ def stream_of(request_id: UUID) -> str:
 
 def record_request(
     request: ApprovalRequest,
-    type: str,
+    event: str,
     actor: Actor,
     *,
     outcome: Outcome | None = None,
@@ -33,7 +33,7 @@ def record_request(
     free words by name; empty ones are left out. A score that is not to be seen yet is left out too.
     """
     return record(
-        type=type,
+        type=event,
         actor=actor,
         stream=stream_of(request.pk),
         agent=AgentRef(slug=request.agent, version=request.agent_version, run=request.run_id),

@@ -1,8 +1,8 @@
 """Requests that wait for people, what was decided on them, and the policy versions."""
 
 from approvals.models.policy import PolicyVersion
-from approvals.models.request import ApprovalRequest, RequestGroup
-from approvals.models.trail import Comment, RequestRevision, Viewing, Vote
+from approvals.models.request import ApprovalRequest
+from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
 
 __all__ = [
     "ApprovalRequest",

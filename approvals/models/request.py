@@ -3,108 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from uuid6 import uuid7
 
-from approvals.models.trail import Vote
+from approvals.models.words import ApprovalRequestQuerySet
 from approvals.schemas import Confidence, GateContext, Preview, Requirements
-from approvals.states import RequestState, sources_of
+from approvals.states import RequestState
 from approvals.vocabulary import Effect, Kind, Risk, is_consequential
-
-if TYPE_CHECKING:
-    from uuid import UUID
-
-    from accounts.models import User
-
-
-class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
-    """Words about requests; `visible_to` is the only way in for people."""
-
-    def visible_to(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """What the person started, what is for their groups, or everything by permission."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
-            return self.none()
-        if user.has_perm("accounts.read_everything"):
-            return self.all()
-        groups = user.memberships.values("group_id")
-        voted = Vote.objects.filter(request=OuterRef("pk"), user=user)
-        return self.filter(
-            Q(initiator=user)
-            | Q(owner_group__in=groups)
-            | Q(_for_groups(groups))
-            | Q(Exists(voted))
-        )
-
-    def decidable_by(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """Pending requests on which this person's verdict would be taken now."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
-            return self.none()
-        allowed = Q(kind=Kind.QUESTION, initiator=user)
-        if user.has_perm("accounts.decide_requests"):
-            groups = user.memberships.values("group_id")
-            allowed |= Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
-            allowed &= ~Q(requirements__exclude_owner=True, owner_group__in=groups)
-        given = Vote.objects.filter(
-            request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
-        )
-        return self.pending().filter(allowed).exclude(barred_editor=user).filter(~Exists(given))
-
-    def pending(self) -> ApprovalRequestQuerySet:
-        """Those that wait for a verdict."""
-        return self.filter(state=RequestState.PENDING)
-
-    def mine(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """Pending ones that the person has claimed, or that are addressed to them by name."""
-        if isinstance(user, AnonymousUser):
-            return self.none()
-        return (
-            self.visible_to(user)
-            .pending()
-            .filter(
-                Q(claimed_by=user, claim_expires_at__gt=Now())
-                | Q(kind=Kind.QUESTION, initiator=user)
-            )
-        )
-
-    def team(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """What the person may decide."""
-        return self.decidable_by(user)
-
-    def decided_for(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """Those no longer pending that the person may see."""
-        return self.visible_to(user).exclude(state=RequestState.PENDING)
-
-    def by_deadline(self) -> ApprovalRequestQuerySet:
-        """The most urgent first, then the riskiest, then the oldest."""
-        return self.order_by(F("review_deadline").asc(nulls_last=True), "-risk_rank", "id")
-
-    def newest_first(self) -> ApprovalRequestQuerySet:
-        """By when they were opened."""
-        return self.order_by("-created_at", "-id")
-
-    def last_decided_first(self) -> ApprovalRequestQuerySet:
-        """By when they were decided."""
-        return self.order_by(F("decided_at").desc(nulls_last=True), "-id")
-
-    def move(self, pk: UUID, target: RequestState, **changes: Any) -> bool:
-        """Move by conditional update; says whether it landed. Raises `version` by one."""
-        return (
-            self.filter(pk=pk, state__in=sources_of(target)).update(
-                state=target, version=F("version") + 1, **changes
-            )
-            == 1
-        )
-
-
-def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:
-    return Exists(RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups))
 
 
 class ApprovalRequest(models.Model):
@@ -341,27 +252,3 @@ class ApprovalRequest(models.Model):
     def undo_window(self) -> timedelta:
         """How long an approval waits before it may be used."""
         return timedelta(seconds=self.undo_seconds)
-
-
-class RequestGroup(models.Model):
-    """A group that may decide a request, and how many of it are needed.
-
-    A stand-in was added by escalation: its members may take the place of anybody needed.
-    """
-
-    request = models.ForeignKey(
-        ApprovalRequest, on_delete=models.CASCADE, related_name="request_groups"
-    )
-    group = models.ForeignKey("accounts.ReviewGroup", on_delete=models.PROTECT, related_name="+")
-    needed = models.PositiveSmallIntegerField(default=1)
-    stands_in = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["request", "group"], name="approvals_requestgroup_once"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.needed} of {self.group_id}"

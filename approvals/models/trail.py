@@ -1,4 +1,4 @@
-"""What happened to a request: its revisions, who opened it, votes, comments."""
+"""What belongs to a request: who may decide it, its revisions, who opened it, votes, comments."""
 
 from __future__ import annotations
 
@@ -9,6 +9,30 @@ from django.db.models.functions import Now
 from uuid6 import uuid7
 
 from approvals.vocabulary import Verdict
+
+
+class RequestGroup(models.Model):
+    """A group that may decide a request, and how many of it are needed.
+
+    A stand-in was added by escalation: its members may take the place of anybody needed.
+    """
+
+    request = models.ForeignKey(
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="request_groups"
+    )
+    group = models.ForeignKey("accounts.ReviewGroup", on_delete=models.PROTECT, related_name="+")
+    needed = models.PositiveSmallIntegerField(default=1)
+    stands_in = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request", "group"], name="approvals_requestgroup_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.needed} of {self.group_id}"
 
 
 class RequestRevision(models.Model):

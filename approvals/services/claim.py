@@ -50,8 +50,8 @@ def claim(*, request_id: UUID, caller: Caller, take_over: bool = False) -> Claim
         renews = holder is not None and holder.pk == caller.user.pk
         taken = holder if holder is not None and not renews else None
         if taken is not None and not take_over:
-            assert request.claim_expires_at is not None
-            raise ClaimHeld(who=taken.get_full_name(), until=request.claim_expires_at.isoformat())
+            until = request.claim_expires_at or now
+            raise ClaimHeld(who=taken.get_full_name(), until=until.isoformat())
         if renews:
             # Each half minute while a page is open: nothing that others see has changed.
             ApprovalRequest.objects.filter(pk=request.pk).update(claim_expires_at=expires_at)

@@ -24,7 +24,7 @@ from tests.approvals.till import AGENT, VERSION, Till, context, refund, sure
 @pytest.fixture
 def till(monkeypatch: pytest.MonkeyPatch) -> Till:
     port = Till()
-    monkeypatch.setattr(ports, "_installed", port)
+    monkeypatch.setattr(ports._slot, "runs", port)
     return port
 
 

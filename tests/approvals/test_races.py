@@ -11,17 +11,22 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 
 from accounts.models import User
-from approvals.errors import AlreadyDecided, AlreadyVoted, ContentChanged, NothingToUndo
+from approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    ContentChanged,
+    NotConsumable,
+    NothingToUndo,
+    PublishedMeanwhile,
+)
 from approvals.models import ApprovalRequest, Vote
 from approvals.schemas import GroupNeed, Requirements
-from approvals.services import expire
+from approvals.services import expire, policies
 from approvals.services.cancel import cancel_requests
 from approvals.services.consume import consume
 from approvals.services.decide import decide
 from approvals.services.publish import publish
 from approvals.services.undo import undo
-from approvals.errors import NotConsumable, PublishedMeanwhile
-from approvals.services import policies
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.errors import Refusal
@@ -225,10 +230,10 @@ def test_two_admins_publish_one_after_the_other(admin: User, second_admin: User)
     documents = [base.policy.with_threshold(share, tool="pay_back") for share in (0.5, 0.6)]
     results = at_once(
         *(
-            lambda document=document, caller=by(user): publish(
+            lambda document=document, caller=caller: publish(
                 document=document, base_version=base.version, caller=caller, why="x"
             )
-            for document, user in zip(documents, (admin, second_admin), strict=True)
+            for document, caller in zip(documents, (by(admin), by(second_admin)), strict=True)
         )
     )
     lost = [result for result in results if isinstance(result, Refusal)]

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import pytest
-from django.db import transaction
-
 from accounts.callers import Caller
-from accounts.models import ReviewGroup, User
-from approvals import ports
+from accounts.models import User
 from approvals.digests import action_digest
-from approvals.gate import judge
 from approvals.models import ApprovalRequest
 from approvals.ports import Operation, Validated
 from approvals.schemas import (
-    CoinToss,
     Confidence,
     DecisionIn,
     GateContext,
     GroupNeed,
-    Opening,
     Preview,
     ProposedAction,
     Requirements,
 )
-from approvals.services.open_request import open_request
-from approvals.services.policies import current
-from approvals.vocabulary import Effect, Kind, Risk
-from audit.actors import Actor
+from approvals.vocabulary import Effect, Risk
 from audit.errors import Invalid
 from audit.models import Event
 

@@ -1,0 +1,11 @@
+"""Approvals over the API: one router for the root to include."""
+
+from ninja import Router
+
+from approvals.api import policies, requests
+
+router = Router()
+router.add_router("", requests.router)
+router.add_router("", policies.router)
+
+__all__ = ["router"]

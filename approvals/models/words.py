@@ -1,0 +1,103 @@
+"""Words about requests: the reads, starting from the person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+
+from approvals.models.trail import RequestGroup, Vote
+from approvals.states import RequestState, sources_of
+from approvals.vocabulary import Kind
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from accounts.models import User
+    from approvals.models.request import ApprovalRequest  # noqa: F401 (named in quotes below)
+
+
+class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
+    """Words about requests; `visible_to` is the only way in for people."""
+
+    def visible_to(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """What the person started, what is for their groups, or everything by permission."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        if user.has_perm("accounts.read_everything"):
+            return self.all()
+        groups = user.memberships.values("group_id")
+        voted = Vote.objects.filter(request=OuterRef("pk"), user=user)
+        return self.filter(
+            Q(initiator=user)
+            | Q(owner_group__in=groups)
+            | Q(_for_groups(groups))
+            | Q(Exists(voted))
+        )
+
+    def decidable_by(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Pending requests on which this person's verdict would be taken now."""
+        if isinstance(user, AnonymousUser) or not user.is_active:
+            return self.none()
+        allowed = Q(kind=Kind.QUESTION, initiator=user)
+        if user.has_perm("accounts.decide_requests"):
+            groups = user.memberships.values("group_id")
+            allowed |= Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
+            allowed &= ~Q(requirements__exclude_owner=True, owner_group__in=groups)
+        given = Vote.objects.filter(
+            request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
+        )
+        return self.pending().filter(allowed).exclude(barred_editor=user).filter(~Exists(given))
+
+    def pending(self) -> ApprovalRequestQuerySet:
+        """Those that wait for a verdict."""
+        return self.filter(state=RequestState.PENDING)
+
+    def mine(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Pending ones that the person has claimed, or that are addressed to them by name."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return (
+            self.visible_to(user)
+            .pending()
+            .filter(
+                Q(claimed_by=user, claim_expires_at__gt=Now())
+                | Q(kind=Kind.QUESTION, initiator=user)
+            )
+        )
+
+    def team(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """What the person may decide."""
+        return self.decidable_by(user)
+
+    def decided_for(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Those no longer pending that the person may see."""
+        return self.visible_to(user).exclude(state=RequestState.PENDING)
+
+    def by_deadline(self) -> ApprovalRequestQuerySet:
+        """The most urgent first, then the riskiest, then the oldest."""
+        return self.order_by(F("review_deadline").asc(nulls_last=True), "-risk_rank", "id")
+
+    def newest_first(self) -> ApprovalRequestQuerySet:
+        """By when they were opened."""
+        return self.order_by("-created_at", "-id")
+
+    def last_decided_first(self) -> ApprovalRequestQuerySet:
+        """By when they were decided."""
+        return self.order_by(F("decided_at").desc(nulls_last=True), "-id")
+
+    def move(self, pk: UUID, target: RequestState, **changes: Any) -> bool:
+        """Move by conditional update; says whether it landed. Raises `version` by one."""
+        return (
+            self.filter(pk=pk, state__in=sources_of(target)).update(
+                state=target, version=F("version") + 1, **changes
+            )
+            == 1
+        )
+
+
+def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:
+    return Exists(RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups))
