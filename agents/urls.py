@@ -1,5 +1,21 @@
 """Addresses of the runs and agents pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from agents.views import agents, controls, runs
+
+urlpatterns = [
+    path("runs/", runs.run_list, name="run-list"),
+    path("runs/start/", runs.run_start, name="run-start"),
+    path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
+    path("runs/<uuid:pk>/steps/", runs.run_steps, name="run-steps"),
+    path("runs/<uuid:pk>/steps/<int:seq>/", runs.run_step, name="run-step"),
+    path("runs/<uuid:pk>/cancel/", controls.run_cancel, name="run-cancel"),
+    path("runs/<uuid:pk>/pause/", controls.run_pause, name="run-pause"),
+    path("runs/<uuid:pk>/resume/", controls.run_resume, name="run-resume"),
+    path("agents/", agents.agent_list, name="agent-list"),
+    path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
+    path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),
+    path("agents/<slug:slug>/enable/", agents.agent_enable, name="agent-enable"),
+    path("agents/<slug:slug>/activate/", agents.agent_activate, name="agent-activate"),
+]

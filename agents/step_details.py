@@ -1,0 +1,153 @@
+"""What stands inside an opened step of a timeline, taken from its journal row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from agents import wording
+from agents.masking import Mask
+from agents.models import Step
+from agents.states import StepKind, StepState
+from approvals.reasons import points, sentences, without_score
+
+GATE_WORDS: Final[Mapping[str, str]] = {
+    "allow": "The gate allowed it",
+    "review": "The gate asked for a person",
+    "deny": "The gate denied it",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The gate's word on a call. `score` is empty while the score is secret."""
+
+    word: str
+    reasons: list[str]
+    score: str
+    policy_version: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """One argument that a person changed before the call ran."""
+
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One failed attempt at the model; `again_seconds` is how long it took until the next one."""
+
+    at: datetime
+    message: str
+    took_seconds: float
+    again_seconds: float | None
+
+
+def judgement_of(step: Step, shown: Mapping[str, Any]) -> Judgement | None:
+    """The gate's word; `shown` is the step as `step_as_json` lets it out."""
+    verdict = (step.judgement or {}).get("verdict")
+    if verdict is None:
+        return None
+    reasons = verdict.get("reasons") or []
+    # step_as_json leaves the verdict out while the score is secret.
+    secret = shown["verdict"] is None
+    return Judgement(
+        word=GATE_WORDS.get(str(verdict["outcome"]), "The gate spoke"),
+        reasons=sentences(without_score(reasons) if secret else reasons),
+        score="" if secret else _score(shown["confidence"], int(verdict["threshold_bp"])),
+        policy_version=int(verdict.get("policy_version") or 0),
+    )
+
+
+def _score(sure: float | None, threshold_bp: int) -> str:
+    said = "no usable confidence" if sure is None else f"confidence {points(round(sure * 10_000))}"
+    return f"{said}, threshold {points(threshold_bp)}"
+
+
+def changes_of(step: Step, mask: Mask) -> list[Change]:
+    """What a person changed in the call: from what the agent proposed to what ran."""
+    if not (step.resolution or {}).get("edited") or step.judgement is None:
+        return []
+    before = mask.arguments(step.seq, step.judgement["action"]["arguments"])
+    after = mask.arguments(step.seq, step.arguments)
+    return [
+        Change(wording.plain(name), before.get(name), after.get(name))
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+
+
+def attempts_of(step: Step) -> list[Attempt]:
+    """The failed attempts of a model call, in order."""
+    moments = [datetime.fromisoformat(attempt["at"]) for attempt in step.attempts]
+    took = [float(attempt.get("latency_ms") or 0) / 1000 for attempt in step.attempts]
+    made = []
+    for number, attempt in enumerate(step.attempts):
+        again = None
+        if number + 1 < len(moments):
+            # An attempt is journalled as it fails, so the wait before the next one is what is left.
+            between = (moments[number + 1] - moments[number]).total_seconds()
+            again = max(0.0, between - took[number + 1])
+        message = str(attempt.get("message") or attempt.get("code") or "")
+        made.append(Attempt(moments[number], message, took[number], again))
+    return made
+
+
+def note_of(step: Step) -> str:
+    """What a person's word came to."""
+    output = step.output or {}
+    status = str(output.get("status") or "")
+    match step.kind:
+        case StepKind.IN_DOUBT:
+            return wording.FOUND.get(status, "")
+        case StepKind.BUDGET if status == "extended":
+            raised = ", ".join(
+                f"{wording.plain(name).lower()} by {amount}"
+                for name, amount in output["caps"].items()
+            )
+            return f"A person raised the limit: {raised}."
+        case StepKind.QUESTION if status == "answered":
+            return f"The answer: {wording.brief(output.get('answer'), 400)}"
+        case StepKind.QUESTION if status == "no_answer":
+            return "Nobody answered in time."
+        case StepKind.ATTENTION if output.get("continue"):
+            told = str(output.get("note") or "")
+            return f"A person let it go on: {told}" if told else "A person let it go on."
+        case StepKind.TOOL if step.state == StepState.SUCCEEDED:
+            return str(output.get("note") or "")
+        case _:
+            return ""
+
+
+def feedback_of(step: Step) -> str:
+    """What the person wrote who decided on the step's request."""
+    feedback = (step.output or {}).get("feedback")
+    if feedback:
+        return str(feedback)
+    data = (step.resolution or {}).get("data") or {}
+    return str(data.get("reason") or data.get("message") or "")
+
+
+def said_of(step: Step) -> str:
+    """The words in a model's reply, beside its calls."""
+    if step.kind != StepKind.MODEL or not isinstance(step.response, dict):
+        return ""
+    try:
+        content = step.response["choices"][0]["message"].get("content")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return ""
+    return content if isinstance(content, str) else ""
+
+
+def result_of(step: Step) -> tuple[Any, bool]:
+    """What a call gave, and whether that may hold text that somebody outside wrote."""
+    output = step.output
+    if isinstance(output, dict) and "result" in output:
+        return output["result"], output.get("trust") == "untrusted"
+    return None, False

@@ -1,0 +1,44 @@
+"""How the runs and agents pages write numbers and raw data."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
+from approvals.templatetags.interface import reveal
+
+register = template.Library()
+
+#: Text in which nothing can hide: printable ASCII with line breaks.
+_PLAIN: Final = re.compile(r"[\n\t\x20-\x7e]*")
+
+
+@register.filter
+def thousands(value: int) -> str:
+    """A count with a comma at each thousand: `12,345`."""
+    return f"{value:,}"
+
+
+@register.filter
+def times(count: int) -> str:
+    """How often: `once`, `twice`, `5 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+@register.filter
+def short_digest(digest: str) -> str:
+    """The first twelve digits of `sha256:…`, enough to tell versions apart."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+@register.filter
+def raw(value: Any) -> SafeString:
+    """Journalled data as indented JSON, with invisible and look-alike characters marked."""
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    # Marking looks at each character, and a conversation has very many of them.
+    return escape(text) if _PLAIN.fullmatch(text) else reveal(text)

@@ -1,0 +1,152 @@
+"""Reading the timeline of a run for one reader: a page of its steps, or one step whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.db.models import Case, F, JSONField, Q, Value, When
+
+from accounts.callers import Caller
+from agents import wording
+from agents.masking import NOT_SHOWN, Mask, mask_for
+from agents.models import EffectRecord, Run, Step
+from agents.states import StepKind, StepState
+from agents.timeline_rows import Row, Rows
+from approvals.glances import glances
+
+#: How many steps one page holds.
+STEPS_SHOWN: Final = 200
+
+
+@dataclass(frozen=True)
+class Taint:
+    """A tool whose result may hold text of somebody outside, and the step on this page it came in."""
+
+    tool: str
+    seq: int | None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A page of a run's steps, oldest first. `earlier`: the seq before which more of them stand."""
+
+    rows: list[Row]
+    earlier: int | None
+    newest: bool
+    tainted_by: list[Taint]
+
+    @property
+    def waiting(self) -> list[Row]:
+        """Steps that a person is still to decide."""
+        return [row for row in self.rows if row.waits]
+
+    @property
+    def last(self) -> Row | None:
+        return self.rows[-1] if self.rows else None
+
+
+@dataclass(frozen=True)
+class WholeStep:
+    """One step with its request and response as they were journalled.
+
+    `hides_request` and `hides_response` say why one of them is not shown.
+    """
+
+    row: Row
+    request: Any
+    response: Any
+    hides_request: str
+    hides_response: str
+
+
+def read_timeline(
+    run: Run, caller: Caller, *, now: datetime, before: int | None = None
+) -> Timeline:
+    """The newest steps of the run, or those before a seq. Four queries, however many steps.
+
+    What was sent to the model stays in the database: it repeats the whole conversation each time.
+    `read_step` reads it for one step.
+    """
+    found = _without_conversations(run, before)
+    steps = found[:STEPS_SHOWN][::-1]
+    rows = _rows(run, steps, caller, now)
+    return Timeline(
+        rows=[rows.row(step) for step in steps],
+        earlier=steps[0].seq if len(found) > STEPS_SHOWN else None,
+        newest=before is None,
+        tainted_by=[Taint(wording.plain(tool), _first(steps, tool)) for tool in run.tainted_by],
+    )
+
+
+def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep | None:
+    """One step; None when the run has no such step."""
+    # The steps around it say what has to be hidden in it.
+    steps = _without_conversations(run, seq + STEPS_SHOWN)[::-1]
+    step = next((step for step in steps if step.seq == seq), None)
+    if step is None:
+        return None
+    mask = _mask(run, steps, caller)
+    row = _rows(run, steps, caller, now).row(step)
+    if step.kind == StepKind.MODEL:
+        hides = mask.hides_request(seq)
+        sent = Step.objects.filter(pk=step.pk).values_list("request", flat=True)
+        return WholeStep(row, None if hides else sent.get(), row.response, hides, row.hides)
+    request = {
+        "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
+        "call_id": step.call_id,
+        "arguments": mask.arguments(seq, step.arguments) or None,
+        "request": step.request,
+        "input_digest": step.input_digest,
+    }
+    response = step.output if step.response is None else step.response
+    return WholeStep(
+        row,
+        request={name: value for name, value in request.items() if value},
+        response=None if row.covered else response,
+        hides_request="",
+        hides_response=NOT_SHOWN if row.covered else "",
+    )
+
+
+def _rows(run: Run, steps: Sequence[Step], caller: Caller, now: datetime) -> Rows:
+    return Rows(
+        run,
+        steps,
+        effects={effect.step_id: effect for effect in EffectRecord.objects.filter(run=run)},
+        asked=glances([step.approval_id for step in steps if step.approval_id], caller),
+        mask=_mask(run, steps, caller),
+        now=now,
+    )
+
+
+def _mask(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
+    reads = caller.holds("read_sensitive")
+    return mask_for(steps, run.agent_version.definition, reads_sensitive=reads)
+
+
+def _without_conversations(run: Run, before: int | None) -> list[Step]:
+    """Newest first, one more than a page holds; the request of a model call is None."""
+    rows = Step.objects.filter(run=run)
+    if before is not None:
+        rows = rows.filter(seq__lt=before)
+    small = Case(
+        When(~Q(kind=StepKind.MODEL), then=F("request")),
+        default=Value(None, JSONField()),
+        output_field=JSONField(),
+    )
+    found = list(
+        rows.defer("request").annotate(small_request=small).order_by("-seq")[: STEPS_SHOWN + 1]
+    )
+    for step in found:
+        step.request = vars(step).pop("small_request")
+    return found
+
+
+def _first(steps: Sequence[Step], tool: str) -> int | None:
+    return next(
+        (step.seq for step in steps if step.name == tool and step.state == StepState.SUCCEEDED),
+        None,
+    )

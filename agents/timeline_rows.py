@@ -1,0 +1,224 @@
+"""Rows of a run's timeline: one step each, in words, holding nothing that the reader may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+from uuid import UUID
+
+from agents import wording
+from agents.masking import SENSITIVE, Mask
+from agents.models import EffectRecord, Run, Step
+from agents.representations import step_as_json
+from agents.scale import Scale, Span, merged, seconds
+from agents.states import SETTLED, StepKind, StepState
+from agents.step_details import (
+    Attempt,
+    Change,
+    Judgement,
+    attempts_of,
+    changes_of,
+    feedback_of,
+    judgement_of,
+    note_of,
+    result_of,
+    said_of,
+)
+from approvals.glances import Glance
+
+INDENTED: Final = frozenset(
+    {StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL, StepKind.IN_DOUBT}
+)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch of a step on the time axis, 0 to 100; a wait for a person is drawn hatched."""
+
+    x: float
+    width: float
+    wait: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step. `shown` is the step as programs get it; `hides` says why a reply is not shown.
+
+    `covered`: it has arguments that this reader may not see, so nothing that could repeat them is
+    here. `goes_on_at`: when the run went on, or will, after a model call that gave nothing.
+    """
+
+    step: Step
+    shown: Mapping[str, Any]
+    title: str
+    about: str
+    icon: str
+    state: str
+    tone: str
+    indented: bool
+    request: Glance | None
+    bars: list[Bar]
+    worked_seconds: float | None
+    waited_seconds: float | None
+    covered: bool
+    arguments: list[dict[str, Any]]
+    judgement: Judgement | None
+    edited: bool
+    changes: list[Change]
+    rationale: str
+    attempts: list[Attempt]
+    trouble: str
+    told: str
+    note: str
+    feedback: str
+    effect: EffectRecord | None
+    effect_words: str
+    said: str
+    result: Any
+    untrusted: bool
+    response: Any
+    hides: str
+    goes_on_at: datetime | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person is still to decide."""
+        return self.step.state == StepState.WAITING and self.step.resolution is None
+
+
+class Rows:
+    """Makes the rows of one run: `steps` in order, with what belongs to them."""
+
+    def __init__(
+        self,
+        run: Run,
+        steps: Sequence[Step],
+        *,
+        effects: Mapping[UUID, EffectRecord],
+        asked: Mapping[UUID, Glance],
+        mask: Mask,
+        now: datetime,
+    ) -> None:
+        self._run, self._steps = run, steps
+        self._effects, self._asked, self._mask, self._now = effects, asked, mask, now
+        self._doubts = {
+            int(step.request["of"]): step.started_at
+            for step in steps
+            if step.kind == StepKind.IN_DOUBT and step.request
+        }
+        self._following = {one.seq: other for one, other in pairwise(steps)}
+        self._work = {step.seq: self._worked(step) for step in steps}
+        start = steps[0].started_at if steps else now
+        self._scale = Scale(
+            [span for span in self._work.values() if span is not None],
+            start,
+            max(run.finished_at or now, start),
+        )
+
+    def row(self, step: Step) -> Row:
+        """The row of one of the steps."""
+        request = self._asked.get(step.approval_id) if step.approval_id else None
+        shown = step_as_json(step, hidden=self._mask.scored)
+        covered = self._mask.covers(step.seq)
+        hides = self._mask.hides_reply(step.seq)
+        work, waits = self._work[step.seq], self._waited(step, request)
+        effect = self._effects.get(step.pk)
+        result, untrusted = (None, False) if covered else result_of(step)
+        return Row(
+            step=step,
+            shown=shown,
+            title=wording.step_title(step),
+            about=self._about(step, request),
+            icon=wording.STEP_ICONS[step.kind],
+            state=wording.step_state(step),
+            tone=wording.step_tone(step),
+            indented=step.kind in INDENTED,
+            request=request,
+            bars=self._bars(work, waits),
+            worked_seconds=seconds([work]) if work else None,
+            waited_seconds=seconds(waits) if waits else None,
+            covered=covered,
+            arguments=[
+                {"label": name, "value": value}
+                for name, value in self._mask.arguments(step.seq, step.arguments).items()
+            ],
+            judgement=judgement_of(step, shown),
+            edited=bool((step.resolution or {}).get("edited")),
+            changes=changes_of(step, self._mask),
+            rationale="" if covered else step.rationale,
+            attempts=attempts_of(step),
+            trouble=wording.model_trouble(step),
+            told=wording.said_to_agent(step),
+            note=note_of(step),
+            feedback=feedback_of(step),
+            effect=effect,
+            effect_words=wording.EFFECT_STATES.get(effect.state, "") if effect else "",
+            said="" if hides else said_of(step),
+            result=result,
+            untrusted=untrusted,
+            response=None if hides or covered else step.response,
+            hides=hides,
+            goes_on_at=self._goes_on_at(step),
+        )
+
+    def _about(self, step: Step, request: Glance | None) -> str:
+        asked, given = step.request or {}, step.arguments or {}
+        match step.kind:
+            case StepKind.MODEL:
+                return step.model or step.name
+            case StepKind.QUESTION:
+                return str(given.get("question") or "")
+            case StepKind.ABSTAIN:
+                return str(given.get("reason") or "")
+            case StepKind.BUDGET:
+                return f"{asked.get('used', '?')} of {asked.get('limit', '?')} used"
+            case StepKind.ATTENTION:
+                return str(asked.get("summary") or "")
+            case StepKind.IN_DOUBT:
+                return str(asked.get("why") or "")
+            case StepKind.TOOL if request is not None and request.title:
+                return request.title
+            case StepKind.TOOL:
+                known = self._mask.arguments(step.seq, step.arguments)
+                return wording.brief({k: v for k, v in known.items() if v != SENSITIVE})
+            case _:
+                return ""
+
+    def _goes_on_at(self, step: Step) -> datetime | None:
+        if step.kind != StepKind.MODEL or step.state != StepState.FAILED:
+            return None
+        following = self._following.get(step.seq)
+        if following is None:
+            return self._run.wake_at
+        return following.started_at if following.kind == StepKind.MODEL else None
+
+    def _worked(self, step: Step) -> Span | None:
+        """When the step itself was at work, without what it waited for."""
+        if step.kind not in (StepKind.MODEL, StepKind.TOOL):
+            return None
+        start, end = step.started_at, step.finished_at or self._now
+        effect = self._effects.get(step.pk)
+        if effect is not None and effect.dispatched_at is not None:
+            start = effect.dispatched_at
+            end = self._doubts.get(step.seq) or effect.finished_at or self._now
+        elif step.kind == StepKind.TOOL and (
+            step.approval_id is not None
+            or step.state not in (StepState.SUCCEEDED, StepState.FAILED)
+        ):
+            return None
+        return start, max(start, end)
+
+    def _waited(self, step: Step, request: Glance | None) -> list[Span]:
+        if request is None:
+            return []
+        until = request.ready_at or request.decided_at
+        if until is None:
+            until = step.finished_at if step.state in SETTLED else self._now
+        return merged([(request.opened_at, until or self._now)])
+
+    def _bars(self, work: Span | None, waits: Sequence[Span]) -> list[Bar]:
+        bars = [Bar(*self._scale.bar(span), wait=True) for span in waits]
+        return bars + ([Bar(*self._scale.bar(work), wait=False)] if work else [])

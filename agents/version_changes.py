@@ -1,0 +1,46 @@
+"""What differs between two versions of an agent, in sentences. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agents.wording import plain
+
+PARTS: Final[Mapping[str, str]] = {
+    "title": "Its title",
+    "category": "Its category",
+    "owner": "Its owner group",
+    "instructions": "Its instructions",
+    "models": "The models it asks",
+    "input": "What it takes",
+    "output": "What it answers with",
+}
+
+
+def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """One sentence for each difference that matters to the people who answer for the agent."""
+    changed = [f"{words} changed." for key, words in PARTS.items() if old.get(key) != new.get(key)]
+    return [*changed, *_budget(old, new), *_tools(old, new)]
+
+
+def _budget(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    before, after = old.get("budget") or {}, new.get("budget") or {}
+    return [
+        f"Its limit of {plain(name).lower()}: {before.get(name, 'none')} before, "
+        f"{after.get(name, 'none')} now."
+        for name in dict.fromkeys((*before, *after))
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    before = {tool["name"]: tool for tool in old.get("tools", ())}
+    after = {tool["name"]: tool for tool in new.get("tools", ())}
+    said = [f"It has a new tool, {name}." for name in after if name not in before]
+    said += [f"It has the tool {name} no more." for name in before if name not in after]
+    for name, tool in after.items():
+        if name in before and before[name] != tool:
+            what = [plain(key).lower() for key in tool if before[name].get(key) != tool[key]]
+            said.append(f"Its tool {name} changed: {', '.join(what)}.")
+    return said

@@ -1,0 +1,224 @@
+"""The list of hosted agents, and the page of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.callers import Caller
+from accounts.doors import signed_in
+from agents import registry, wording
+from agents.definitions import Agent
+from agents.forms import SwitchOffForm
+from agents.models import HostedAgent, Run
+from agents.services.operate_agent import activate_version, disable_agent, enable_agent
+from agents.states import ENDED, RunState
+from agents.tool_words import tool_words
+from agents.version_changes import changes_between
+from agents.views.refusals import say
+from agents.views.runs import rows_of
+from agents.views.starting import offers, startable
+from audit.errors import Refusal
+
+RECENT_RUNS: Final = 8
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """One agent in the list; the counts are of runs that the reader may see."""
+
+    agent: HostedAgent
+    category: str
+    state: str
+    tone: str
+    at_work: int
+    waiting: int
+    ended: int
+
+
+@require_GET
+@login_required
+def agent_list(request: HttpRequest) -> HttpResponse:
+    """Every hosted agent that one may know of."""
+    caller = signed_in(request)
+    agents = list(_visible(caller).order_by("title", "slug"))
+    counts = _counts(agents, caller)
+    rows = [_row(hosted, counts.get(hosted.pk, Counter())) for hosted in agents]
+    return render(request, "agents/agent_list.html", {"rows": rows})
+
+
+@require_GET
+@login_required
+def agent_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """One agent: who answers for it, what it may do, how it did."""
+    return _detail_page(request, slug)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def agent_disable(request: HttpRequest, slug: str) -> HttpResponse:
+    """Switch the agent off; the reason is asked for. The address itself leads to the agent."""
+    _find(signed_in(request), slug)
+    if request.method == "GET":
+        return redirect("agent-detail", slug=slug)
+    form = SwitchOffForm(request.POST)
+    if not form.is_valid():
+        return _detail_page(request, slug, form)
+
+    def disable(caller: Caller) -> str:
+        disable_agent(slug=slug, reason=form.cleaned_data["reason"], caller=caller)
+        return "The agent is switched off. Nothing new starts, and nothing is dispatched."
+
+    return _do(request, slug, disable)
+
+
+@require_POST
+@login_required
+def agent_enable(request: HttpRequest, slug: str) -> HttpResponse:
+    """Switch the agent on again."""
+
+    def enable(caller: Caller) -> str:
+        enable_agent(slug=slug, caller=caller)
+        return "The agent is switched on. Runs that were held up go on in a moment."
+
+    return _do(request, slug, enable)
+
+
+@require_POST
+@login_required
+def agent_activate(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let new runs use the version that the page showed as installed."""
+
+    def activate(caller: Caller) -> str:
+        activate_version(slug=slug, digest=request.POST.get("digest", ""), caller=caller)
+        return "The installed version is active. New runs use it."
+
+    return _do(request, slug, activate)
+
+
+def _do(request: HttpRequest, slug: str, act: Callable[[Caller], str]) -> HttpResponse:
+    caller = signed_in(request)
+    _find(caller, slug)
+    try:
+        messages.success(request, act(caller))
+    except Refusal as refusal:
+        say(request, refusal)
+    return redirect("agent-detail", slug=slug)
+
+
+def _detail_page(
+    request: HttpRequest, slug: str, form: SwitchOffForm | None = None
+) -> HttpResponse:
+    caller = signed_in(request)
+    hosted = _find(caller, slug)
+    declared = registry.find(slug)
+    definition = _definition(hosted, declared)
+    runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
+    recent = runs.select_related("agent", "initiator").defer("input", "output")
+    may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.group_ids
+    context: dict[str, Any] = {
+        "agent": hosted,
+        "row": _row(hosted, Counter()),
+        "category": wording.CATEGORIES.get(hosted.category, hosted.category),
+        "people": list(hosted.owner_group.members.filter(is_active=True).order_by("username")),
+        "definition": definition,
+        "installed": declared.version if declared else "",
+        "changes": _changes(hosted, declared),
+        "tools": [tool_words(tool) for tool in definition.get("tools", ())],
+        "budget": [
+            {"label": wording.plain(name), "value": f"{value:,}"}
+            for name, value in (definition.get("budget") or {}).items()
+        ],
+        "recent": rows_of(list(recent.newest_first()[:RECENT_RUNS]), caller),
+        "outcomes": _outcomes(runs),
+        "offers": offers([hosted]) if caller.holds("start_runs") and startable([hosted]) else [],
+        "may_operate": may_operate,
+        "form": form or SwitchOffForm(),
+    }
+    return render(request, "agents/agent_detail.html", context, status=422 if form else 200)
+
+
+def _visible(caller: Caller) -> Any:
+    return HostedAgent.objects.visible_to(caller.user).select_related(
+        "owner_group", "active_version", "disabled_by"
+    )
+
+
+def _find(caller: Caller, slug: str) -> HostedAgent:
+    hosted: HostedAgent | None = _visible(caller).filter(slug=slug).first()
+    if hosted is None:
+        raise Http404("There is no such agent, or you may not see it.")
+    return hosted
+
+
+def _row(hosted: HostedAgent, counts: Counter[str]) -> AgentRow:
+    declared = registry.find(hosted.slug)
+    active = hosted.active_version.digest if hosted.active_version else None
+    if hosted.disabled_at is not None:
+        state, tone = "Switched off", "disabled"
+    elif declared is None:
+        state, tone = "Not installed", "failed"
+    elif active != declared.version:
+        state, tone = "To be activated", "waiting"
+    else:
+        state, tone = "On", "published"
+    ended = sum(number for name, number in counts.items() if name in ENDED)
+    waiting = counts[RunState.WAITING]
+    return AgentRow(
+        hosted,
+        wording.CATEGORIES.get(hosted.category, hosted.category).partition(":")[0],
+        state,
+        tone,
+        at_work=sum(counts.values()) - ended - waiting,
+        waiting=waiting,
+        ended=ended,
+    )
+
+
+def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]]:
+    """How many runs of each agent stand in each state, in one query."""
+    counted: dict[int, Counter[str]] = {}
+    found = Run.objects.visible_to(caller.user).filter(agent__in=agents)
+    for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
+        counted.setdefault(agent, Counter())[state] += number
+    return counted
+
+
+def _outcomes(runs: Any) -> list[dict[str, Any]]:
+    """How the agent's runs ended, and how many have not, most frequent first."""
+    counted = Counter[str]()
+    for state, outcome, number in runs.values_list("state", "outcome").annotate(n=Count("pk")):
+        counted[wording.OUTCOMES.get(outcome, wording.RUN_STATES[RunState(state)])] += number
+    total = sum(counted.values())
+    return [
+        {"label": label, "number": number, "share": number / total}
+        for label, number in counted.most_common()
+    ]
+
+
+def _definition(hosted: HostedAgent, declared: Agent | None) -> dict[str, Any]:
+    """What new runs would use; where nothing is active, what is installed."""
+    if hosted.active_version is not None:
+        recorded: dict[str, Any] = hosted.active_version.definition
+        return recorded
+    return declared.definition if declared else {}
+
+
+def _changes(hosted: HostedAgent, declared: Agent | None) -> list[str] | None:
+    """What activating the installed version would change; None when there is nothing to activate."""
+    if declared is None:
+        return None
+    if hosted.active_version is None:
+        return ["It has never been active."]
+    if hosted.active_version.digest == declared.version:
+        return None
+    return changes_between(hosted.active_version.definition, declared.definition)

@@ -1,0 +1,248 @@
+"""The list of runs, starting one, and the page of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.vary import vary_on_headers
+
+from accounts.callers import Caller
+from accounts.doors import signed_in
+from agents import wording
+from agents.forms import ReasonForm, RunFilterForm, StartForm
+from agents.models import HostedAgent, Run
+from agents.timeline import read_step, read_timeline
+from agents.views.starting import offers, start, start_form, startable
+from agents.waits import Wait, waits_of
+from audit.clock import database_now
+from audit.paging import BadCursor, page
+
+RUNS_PER_PAGE: Final = 40
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run in a list."""
+
+    run: Run
+    state: str
+    tone: str
+    waits: list[Wait]
+
+    @property
+    def tokens(self) -> int:
+        return int(self.run.tokens_in + self.run.tokens_out)
+
+
+def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
+    """The runs as lists show them. Three queries."""
+    waits = waits_of(runs, caller)
+    return [
+        RunRow(run, wording.run_state(run), wording.run_tone(run), waits.get(run.pk, []))
+        for run in runs
+    ]
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def run_list(request: HttpRequest) -> HttpResponse:
+    """Runs that one may see, newest first; the rows alone for a page that looks again."""
+    return _list_page(request)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@permission_required("accounts.start_runs", raise_exception=True)
+def run_start(request: HttpRequest) -> HttpResponse:
+    """Start a run and go to it. The address itself leads back to the list, where the form is."""
+    if request.method == "GET":
+        return redirect("run-list")
+    caller = signed_in(request)
+    form = start_form(startable(_agents(caller)), data=request.POST, given={})
+    started = start(form, caller) if form.is_valid() else None
+    if started is None:
+        return _list_page(request, form)
+    run, new = started
+    if not new:
+        messages.info(request, "This run was started before: the form was sent twice.")
+    return redirect("run-detail", pk=run.pk)
+
+
+def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpResponse:
+    caller = signed_in(request)
+    agents = _agents(caller)
+    known = [(hosted.slug, hosted.title) for hosted in agents]
+    filters = RunFilterForm(request.GET if form is None else {}, agents=known)
+    given: dict[str, str] = {}
+    runs: list[Run] = []
+    next_cursor = None
+    if filters.is_valid():
+        given = {name: value for name, value in filters.cleaned_data.items() if value}
+        found = Run.objects.visible_to(caller.user)
+        if filters.states is not None:
+            found = found.filter(state__in=filters.states)
+        if given.get("agent"):
+            found = found.filter(agent__slug=given["agent"])
+        try:
+            shown = page(
+                found.select_related("agent", "initiator").defer("input", "output"),
+                cursor=request.GET.get("cursor") if form is None else None,
+                limit=RUNS_PER_PAGE,
+            )
+        except BadCursor:
+            messages.warning(request, "That page is not there any more. This is the first one.")
+            return redirect(_list_url(given))
+        runs, next_cursor = shown.items, shown.next_cursor
+    context: dict[str, Any] = {
+        "rows": rows_of(runs, caller),
+        "filters": filters,
+        "given": given,
+        "list_url": _list_url({**given, "cursor": request.GET.get("cursor", "")}),
+        "next_url": _list_url({**given, "cursor": next_cursor}) if next_cursor else "",
+        "first_url": _list_url(given) if request.GET.get("cursor") else "",
+    }
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "agents/_runs.html", context)
+    if caller.holds("start_runs"):
+        able = startable(agents)
+        context |= {
+            "may_start": True,
+            "form": form or start_form(able, given=request.GET.dict()),
+            "offers": offers(able),
+            "able": able,
+            "off": [hosted for hosted in agents if hosted not in able],
+        }
+    wrong = form is not None or not filters.is_valid()
+    return render(request, "agents/run_list.html", context, status=422 if wrong else 200)
+
+
+@require_GET
+@login_required
+def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One run: what it is about, how it stands, everything it did."""
+    return render(request, "agents/run_detail.html", _run_context(request, pk))
+
+
+@require_GET
+@login_required
+def run_steps(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What of the run's page changes while it goes on."""
+    return render(request, "agents/_run.html", _run_context(request, pk))
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def run_step(request: HttpRequest, pk: UUID, seq: int) -> HttpResponse:
+    """One step with its raw request and response; these alone for a page that opens them in place."""
+    caller = signed_in(request)
+    run = visible_run(caller, pk)
+    whole = read_step(run, seq, caller, now=database_now())
+    if whole is None:
+        raise Http404("The run has no such step.")
+    context = {"run": run, "whole": whole, "row": whole.row}
+    fragment = request.headers.get("HX-Request") == "true"
+    return render(request, "agents/_raw.html" if fragment else "agents/run_step.html", context)
+
+
+def visible_run(caller: Caller, pk: UUID) -> Run:
+    """The run with what its pages name; Http404 when the caller may not see it."""
+    run = (
+        Run.objects.visible_to(caller.user)
+        .select_related("agent__owner_group", "agent_version", "initiator")
+        .filter(pk=pk)
+        .first()
+    )
+    if run is None:
+        raise Http404("There is no such run, or you may not see it.")
+    return run
+
+
+def may_control(run: Run, caller: Caller) -> bool:
+    """Whether the service would let the caller cancel, pause and resume the run."""
+    owns = run.agent.owner_group_id in caller.group_ids
+    return caller.holds("control_runs") or (owns and caller.holds("decide_requests"))
+
+
+def _run_context(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+    caller = signed_in(request)
+    run = visible_run(caller, pk)
+    now = database_now()
+    before = request.GET.get("before", "")
+    timeline = read_timeline(
+        run, caller, now=now, before=int(before) if before.isdecimal() else None
+    )
+    last = timeline.last
+    return {
+        "run": run,
+        "timeline": timeline,
+        "state": wording.run_state(run),
+        "tone": wording.run_tone(run),
+        "stands": wording.why_it_stands(run, last.step if last else None, now),
+        "ready_later": run.state == "ready" and run.ready_at is not None and run.ready_at > now,
+        "waits": waits_of([run], caller).get(run.pk, []),
+        "active_seconds": _active_seconds(run, now),
+        "waited_seconds": _waited_seconds(run, now),
+        "task": _task(run),
+        "answer": _facts(run.output),
+        "may_control": may_control(run, caller) and not run.ended,
+        "may_read_audit": caller.holds("read_audit"),
+        "hinted": _is_hinted(run, caller),
+        "reason_form": ReasonForm(auto_id="cancel-%s"),
+        "pause_form": ReasonForm(auto_id="pause-%s"),
+        "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
+    }
+
+
+def _is_hinted(run: Run, caller: Caller) -> bool:
+    """Whether hints about this run reach the caller's socket; whoever gets none looks again often."""
+    return (
+        run.initiator_id == caller.user.pk
+        or run.agent.owner_group_id in caller.group_ids
+        or caller.holds("read_everything")
+    )
+
+
+def _waited_seconds(run: Run, now: Any) -> float:
+    parked = (now - run.parked_at).total_seconds() if run.parked_at and not run.ended else 0.0
+    return float(run.waited_seconds + parked)
+
+
+def _active_seconds(run: Run, now: Any) -> float | None:
+    if run.started_at is None:
+        return None
+    whole = ((run.finished_at or now) - run.started_at).total_seconds()
+    return max(0.0, float(whole - _waited_seconds(run, now)))
+
+
+def _task(run: Run) -> list[dict[str, Any]]:
+    return _facts(run.input)
+
+
+def _facts(value: Any) -> list[dict[str, Any]]:
+    """An object as labelled facts."""
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [{"label": wording.plain(name), "value": item} for name, item in value.items()]
+    return [{"label": "Value", "value": value}]
+
+
+def _agents(caller: Caller) -> list[HostedAgent]:
+    rows = HostedAgent.objects.visible_to(caller.user).select_related("active_version")
+    return list(rows.order_by("title", "slug"))
+
+
+def _list_url(given: dict[str, Any]) -> str:
+    query = urlencode({name: value for name, value in given.items() if value})
+    return reverse("run-list") + (f"?{query}" if query else "")

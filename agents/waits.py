@@ -1,0 +1,57 @@
+"""What runs wait for, in a line each, as one reader may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from accounts.callers import Caller
+from agents import wording
+from agents.models import Run, Step
+from agents.states import StepKind, StepState
+from approvals.glances import Glance, glances
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One open request of a run: `words` name it, and `request` leads there where it may be opened."""
+
+    words: str
+    request: Glance | None
+
+
+def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
+    """What each run waits for, by run id, in the order of its steps. Three queries for all."""
+    steps = list(
+        Step.objects.filter(
+            run__in=runs,
+            state=StepState.WAITING,
+            approval_id__isnull=False,
+            resolution__isnull=True,
+        )
+        .only("run_id", "seq", "kind", "name", "approval_id")
+        .order_by("seq")
+    )
+    asked = glances([step.approval_id for step in steps if step.approval_id], caller)
+    grouped: dict[UUID, list[Wait]] = {}
+    for step in steps:
+        request = asked.get(step.approval_id) if step.approval_id else None
+        words = (request.title if request else "") or _words(step)
+        grouped.setdefault(step.run_id, []).append(Wait(words, request))
+    return grouped
+
+
+def _words(step: Step) -> str:
+    name = wording.plain(step.name)
+    match step.kind:
+        case StepKind.QUESTION:
+            return "An answer to a question"
+        case StepKind.BUDGET:
+            return f"A higher limit of {name.lower()}, or the end"
+        case StepKind.ATTENTION:
+            return "Somebody to look at it"
+        case StepKind.IN_DOUBT:
+            return f"Somebody who finds out whether it happened: {name.lower()}"
+        case _:
+            return f"A decision on: {name.lower()}"

@@ -1,0 +1,250 @@
+"""Runs, steps and agents in plain words: the one place where their pages' sentences stand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from agents.definitions import Category
+from agents.models import Run, Step
+from agents.states import EffectState, Outcome, RunState, StepKind, StepState
+from agents.tools import EffectClass
+
+CATEGORIES: Final[Mapping[str, str]] = {
+    Category.WORKFLOW: (
+        "Workflow: code decides what comes next, and the model is asked only at marked points."
+    ),
+    Category.BOUNDED: (
+        "Bounded: the model chooses what comes next, from a closed list of tools and within tight "
+        "limits."
+    ),
+    Category.OPEN: (
+        "Open: the model plans freely and may hand work to other agents; whatever it changes is "
+        "reviewed unless a policy says otherwise."
+    ),
+}
+EFFECT_CLASSES: Final[Mapping[str, str]] = {
+    EffectClass.TRANSACTIONAL: (
+        "Commits together with the run's own record: it happens exactly once."
+    ),
+    EffectClass.IDEMPOTENT: (
+        "The other side knows repeated calls by their key, so one whose answer was lost is sent "
+        "again safely."
+    ),
+    EffectClass.QUERYABLE: (
+        "The other side can be asked whether a call happened; if it does not know, a person looks."
+    ),
+    EffectClass.OPAQUE: (
+        "A call whose answer was lost is never repeated by itself; a person says whether it "
+        "happened."
+    ),
+}
+EFFECTS: Final[Mapping[str, str]] = {
+    "money": "Moves money",
+    "production": "Changes production",
+    "destructive": "Destroys something",
+    "external_communication": "Writes to somebody outside",
+    "personal_data": "Touches personal data",
+    "credentials": "Touches credentials",
+}
+EFFECT_STATES: Final[Mapping[str, str]] = {
+    EffectState.READY: "not sent yet",
+    EffectState.DISPATCHED: "sent; the answer is not there yet",
+    EffectState.SUCCEEDED: "happened",
+    EffectState.ACCEPTED: "accepted by the other side, not confirmed yet",
+    EffectState.CONFIRMED: "happened, confirmed by the other side",
+    EffectState.BOUNCED: "bounced",
+    EffectState.FAILED: "did not happen",
+    EffectState.IN_DOUBT: "unknown; a person looks",
+}
+OUTCOMES: Final[Mapping[str, str]] = {
+    Outcome.DONE: "Done",
+    Outcome.ABSTAINED: "Abstained",
+    Outcome.STOPPED: "Stopped",
+    Outcome.FAILED: "Failed",
+}
+RUN_STATES: Final[Mapping[str, str]] = {
+    RunState.QUEUED: "Queued",
+    RunState.RUNNING: "At work",
+    RunState.WAITING: "Waiting for a person",
+    RunState.SLEEPING: "Waiting to retry",
+    RunState.READY: "About to go on",
+    RunState.SUCCEEDED: "Succeeded",
+    RunState.FAILED: "Failed",
+    RunState.CANCELLED: "Cancelled",
+}
+REFUSED: Final[Mapping[str, str]] = {
+    "denied": "Denied by the policy",
+    "rejected": "Rejected",
+    "sent_back": "Sent back",
+    "expired": "Not decided in time",
+    "lapsed": "Approval lapsed",
+    "cancelled": "Withdrawn",
+    "run_ended": "Not done: the run ended",
+    "tool_gone": "Not done: the tool is gone",
+}
+STEP_STATES: Final[Mapping[str, str]] = {
+    StepState.STARTED: "At work",
+    StepState.PROPOSED: "Proposed",
+    StepState.WAITING: "Waiting",
+    StepState.DISPATCHED: "Executing",
+    StepState.SUCCEEDED: "Done",
+    StepState.FAILED: "Failed",
+    StepState.REFUSED: "Not done",
+}
+STEP_ICONS: Final[Mapping[str, str]] = {
+    StepKind.MODEL: "model",
+    StepKind.TOOL: "tool",
+    StepKind.QUESTION: "comment",
+    StepKind.ABSTAIN: "stop",
+    StepKind.FINAL: "check",
+    StepKind.BUDGET: "alert",
+    StepKind.ATTENTION: "alert",
+    StepKind.IN_DOUBT: "alert",
+}
+FOUND: Final[Mapping[str, str]] = {
+    "happened": "A person found that it happened.",
+    "did_not": "A person found that it did not happen.",
+    "compensate": "A person found that it happened, and makes up for it.",
+}
+BRIEF_LENGTH: Final = 90
+
+
+def plain(name: str) -> str:
+    """`issue_refund` as `Issue refund`."""
+    return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
+    """A value in one short line: the values of an object, or a text cut at a word's length."""
+    if isinstance(value, Mapping):
+        text = ", ".join(brief(item, length) for item in value.values() if item not in (None, ""))
+    elif isinstance(value, list | tuple):
+        text = ", ".join(brief(item, length) for item in value)
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    else:
+        text = " ".join(str(value).split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def step_title(step: Step) -> str:
+    """What the step is, as a reader would say it."""
+    asked = step.request or {}
+    match step.kind:
+        case StepKind.MODEL:
+            return "Asks the model" if step.state == StepState.STARTED else "Asked the model"
+        case StepKind.QUESTION:
+            return "Asked a person"
+        case StepKind.ABSTAIN:
+            return "Said that it cannot know or do this"
+        case StepKind.FINAL:
+            return "Gave its final answer"
+        case StepKind.BUDGET:
+            return f"Reached its limit of {plain(step.name).lower()}"
+        case StepKind.ATTENTION:
+            return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
+        case StepKind.IN_DOUBT:
+            return f"Nobody knows whether it happened: {plain(step.name).lower()}"
+        case _:
+            return plain(step.name)
+
+
+def step_state(step: Step) -> str:
+    """The step's state in a word or two."""
+    kind = str((step.resolution or {}).get("kind") or "")
+    if step.state == StepState.REFUSED:
+        if step.problem == "run_ended" and kind == "stopped":
+            return "Rejected; the run was stopped"
+        return REFUSED.get(step.problem, REFUSED["lapsed"] if kind == "approved" else "Not done")
+    if step.state == StepState.WAITING and kind:
+        return REFUSED.get(kind, plain(kind))
+    if step.state == StepState.WAITING:
+        return "Waiting for a person"
+    return STEP_STATES[StepState(step.state)]
+
+
+def step_tone(step: Step) -> str:
+    """The state word that gives the step's chip its colour."""
+    resolved = (step.resolution or {}).get("kind")
+    if step.state == StepState.REFUSED:
+        return "rejected" if step.problem in ("rejected", "denied") else "ended"
+    if step.state == StepState.WAITING and resolved:
+        return "approved" if resolved in ("approved", "answered") else "ended"
+    return "running" if step.state == StepState.STARTED else str(step.state)
+
+
+def said_to_agent(step: Step) -> str:
+    """The sentence with which a call that was not done, or failed, was reported to the agent."""
+    output = step.output or {}
+    if step.state in (StepState.FAILED, StepState.REFUSED) and output.get("message"):
+        return str(output["message"])
+    if step.state == StepState.REFUSED and step.problem == "run_ended":
+        return "The run ended before this was done."
+    return ""
+
+
+def model_trouble(step: Step) -> str:
+    """Why a model call gave nothing usable; empty when it did, and for other steps."""
+    if step.kind != StepKind.MODEL:
+        return ""
+    if step.problem == "no_tool_call":
+        return "It answered in words and called no tool. It is told so and asked again."
+    if step.state != StepState.FAILED:
+        return ""
+    if step.problem == "run_ended":
+        return "The run ended during this call."
+    last = (step.attempts or [{}])[-1]
+    return str(last.get("message") or f"It failed: {plain(step.problem).lower()}.")
+
+
+def run_state(run: Run) -> str:
+    """The run's state in a word or two; flags of a person come first."""
+    if run.cancel_requested_at is not None and not run.ended:
+        return "Being cancelled"
+    if run.paused_at is not None and not run.ended:
+        return "Paused"
+    if run.state == RunState.SUCCEEDED and run.outcome != Outcome.DONE:
+        return OUTCOMES.get(run.outcome, RUN_STATES[RunState.SUCCEEDED])
+    return RUN_STATES[RunState(run.state)]
+
+
+def run_tone(run: Run) -> str:
+    """The state word that gives the run's chip its colour."""
+    if run.ended:
+        return str(run.state) if run.outcome in (Outcome.DONE, "") else "ended"
+    if run.paused_at is not None or run.cancel_requested_at is not None:
+        return "paused"
+    return str(run.state)
+
+
+def why_it_stands(run: Run, last: Step | None, now: datetime) -> str:
+    """Why the run does not move, or how it ended, in a sentence; empty where the page says it."""
+    if run.ended:
+        return _how_it_ended(run)
+    if run.cancel_requested_at is not None:
+        return "It is cancelled at the next safe point."
+    if run.agent.disabled_at is not None:
+        return "Its agent is switched off: nothing is dispatched until it is switched on again."
+    if run.paused_at is not None:
+        return "Paused: no worker takes it up until it is resumed. Decisions still land."
+    match run.state:
+        case RunState.QUEUED:
+            return "A worker takes it up in a moment."
+        case RunState.SLEEPING:
+            return (model_trouble(last) if last else "") or "The model could not be used."
+        case RunState.READY if run.ready_at is not None and run.ready_at > now:
+            return "Approved. The approval can be taken back for a moment, then it goes on."
+        case RunState.READY:
+            return "A worker goes on with it in a moment."
+        case _:
+            return ""
+
+
+def _how_it_ended(run: Run) -> str:
+    if run.failure:
+        return str(run.failure.get("message") or "")
+    if run.outcome == Outcome.ABSTAINED:
+        return "The agent said that it does not know, or cannot do this."
+    return ""

@@ -1,0 +1,54 @@
+// The page of a run follows it live; the raw data of a step is fetched when it is opened.
+import { reach, speak } from "./live.js";
+import { follow } from "./follow.js";
+
+// Whoever is told nothing of this run (it is neither theirs nor their groups') looks again this often while it goes on.
+const LOOK_EVERY_MS = 3_000;
+
+const run = document.getElementById("run");
+
+// Of requests, only those that the page speaks of.
+function mine(hint) {
+  return hint.id === run.dataset.run || run.querySelector(`a[href*="${CSS.escape(hint.id)}"]`) !== null;
+}
+
+function tell() {
+  if (run.dataset.said === said) return;
+  said = run.dataset.said;
+  const waits = document.getElementById("run-waits");
+  speak(`The run is now: ${said}.${waits ? ` ${waits.textContent.trim()}` : ""}`);
+}
+
+async function openRaw(fold) {
+  const body = fold.querySelector(".step-raw-body");
+  if (!fold.open || body.hasAttribute("data-kept")) return;
+  body.setAttribute("aria-busy", "true");
+  const response = await reach(fold.dataset.raw);
+  body.removeAttribute("aria-busy");
+  if (!response?.ok || response.redirected) return;
+  body.innerHTML = await response.text();
+  body.setAttribute("data-kept", "");
+}
+
+// The raw data of a step that is still at work changes with the step: it is fetched anew when it is opened again.
+function forget(event) {
+  const fold = event.target;
+  if (!fold.matches?.("[data-raw]")) return;
+  if (fold.open) openRaw(fold);
+  else fold.querySelector(".step-raw-body").removeAttribute("data-kept");
+}
+
+function openTarget() {
+  const fold = document.querySelector(":target > .step-fold");
+  if (fold) fold.open = true;
+}
+
+let said = run.dataset.said;
+const look = follow(run, { concerns: mine, after: tell });
+// "toggle" does not bubble.
+run.addEventListener("toggle", forget, true);
+addEventListener("hashchange", openTarget);
+openTarget();
+setInterval(() => {
+  if (!("hinted" in run.dataset) && "open" in run.dataset && !document.hidden) look();
+}, LOOK_EVERY_MS);
