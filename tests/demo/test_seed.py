@@ -21,7 +21,7 @@ from demo.services.open_accounts import keep_password
 from demo.services.publish_policy import with_rules
 from tests.demo.judging import judged
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cheap_passwords")]
 
 
 @pytest.fixture
