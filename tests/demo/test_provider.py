@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from http.client import RemoteDisconnected
 from pathlib import Path
@@ -146,13 +148,19 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        start_new_session=True,
     )
     assert parent.stdout is not None
-    assert parent.stdout.readline().startswith("Payment provider: ")
-    parent.kill()
-    parent.wait(timeout=10)
-    assert parent.stdout.read() == ""
-    parent.stdout.close()
+    try:
+        assert parent.stdout.readline().startswith("Payment provider: ")
+        parent.kill()
+        parent.wait(timeout=10)
+        assert parent.stdout.read() == ""
+    finally:
+        parent.stdout.close()
+        # Only if it did not end: the group still has the provider in it.
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 def test_the_client_tells_refusal_from_doubt(provider: Process) -> None:
