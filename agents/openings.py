@@ -60,7 +60,12 @@ def for_question(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
         preview=Preview(
             title=asked["question"], summary=f"{run.agent.title} asks and waits for the answer."
         ),
-        question={"question": asked["question"], "schema": schema},
+        question={
+            "question": asked["question"],
+            "answer_type": asked["answer_type"],
+            "choices": asked["choices"],
+            "schema": schema,
+        },
     )
 
 
@@ -80,13 +85,8 @@ def for_budget(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
             ),
         ),
         question={
-            "question": f"Raise the limit of {name}, or stop the run?",
-            "schema": {
-                "type": "object",
-                "properties": {cap["cap"]: {"type": "integer", "minimum": 1, "maximum": 1_000_000}},
-                "required": [cap["cap"]],
-                "additionalProperties": False,
-            },
+            "question": f"Raise the limit of {name}, and by how much? Or stop the run.",
+            "caps": {cap["cap"]: cap["used"]},
         },
     )
 

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 from redis import RedisError
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
@@ -67,6 +68,35 @@ class AdvancingWorker(SimpleWorker):
             if self._stop_requested or kwargs.get("burst"):
                 break
         return worked
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Any, Any] | None:
+        """The next job; while Redis is away, ready runs are advanced from PostgreSQL instead.
+
+        RQ's own loop only backs off then, longer each time, with decided runs left standing.
+        """
+        while not stopping():
+            try:
+                self.heartbeat()
+                found = self.queue_class.dequeue_any(
+                    self._ordered_queues,
+                    timeout,
+                    connection=self.connection,
+                    job_class=self.job_class,
+                    serializer=self.serializer,
+                    death_penalty_class=self.death_penalty_class,
+                )
+            except DequeueTimeout:
+                continue
+            except RedisError as error:
+                log.warning("redis_away", error=type(error).__name__)
+                self._work_without_redis()
+                continue
+            if found is not None:
+                found[0].redis_server_version = self.get_redis_server_version()
+            return found
+        raise StopRequested
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job in this process with database connections that are known to be alive."""
