@@ -1,5 +1,18 @@
-"""Addresses of the inbox, request and policy pages."""
+"""Addresses of the inbox and request pages."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from approvals.views import inbox, requests
+
+urlpatterns = [
+    path("", inbox.inbox, name="home"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/rows/", inbox.inbox_rows, name="inbox-rows"),
+    path("inbox/counts/", inbox.inbox_counts, name="inbox-counts"),
+    path("requests/<uuid:pk>/", requests.request_detail, name="request-detail"),
+    path("requests/<uuid:pk>/decide/", requests.request_decide, name="request-decide"),
+    path("requests/<uuid:pk>/undo/", requests.request_undo, name="request-undo"),
+    path("requests/<uuid:pk>/claim/", requests.request_claim, name="request-claim"),
+    path("requests/<uuid:pk>/extend/", requests.request_extend, name="request-extend"),
+    path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
+]

@@ -1,0 +1,240 @@
+"""What people type into the pages of approvals. The services check again what matters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+
+from approvals.vocabulary import Risk
+from audit.canonical import loads_strict
+from audit.errors import Invalid
+
+DECIDE_FORM: Final = "decide-form"
+LONGEST_TEXT: Final = 5_000
+
+
+def _text_area(name: str, rows: int = 3, **attributes: str) -> forms.Textarea:
+    return forms.Textarea(
+        attrs={"form": DECIDE_FORM, "rows": str(rows), "data-draft": name, **attributes}
+    )
+
+
+class VerdictForm(forms.Form):
+    """The part of a verdict that a person writes. `body()` is what it adds to the decision."""
+
+    def body(self) -> dict[str, Any]:
+        """Fields of `DecisionIn`; only after is_valid()."""
+        return {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
+
+    def add_refusals(self, errors: list[Mapping[str, Any]]) -> None:
+        """Put what a service said at the fields it speaks of."""
+        for error in errors:
+            field = str(error.get("field", ""))
+            name = field if field in self.fields else None
+            self.add_error(name, str(error.get("message", "This does not hold.")))
+
+
+class ReasonForm(VerdictForm):
+    """Why: told to the agent and kept in the log."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=LONGEST_TEXT,
+        widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
+        help_text="The agent reads it, and the audit log keeps it.",
+    )
+
+
+class FeedbackForm(ReasonForm):
+    """What the agent should do differently."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["reason"].label = "What should change"
+        self.fields["reason"].help_text = "The agent reads it and may propose again."
+
+
+class MessageForm(VerdictForm):
+    """What the agent should know when it takes the run back."""
+
+    message = forms.CharField(label="Message to the agent", widget=_text_area("message"))
+
+
+class JsonField(forms.CharField):
+    """A value written as JSON; empty is None."""
+
+    def to_python(self, value: Any) -> Any:
+        """The value, or an error that says what is no JSON about it."""
+        text = super().to_python(value)
+        if not text.strip():
+            return None
+        try:
+            return loads_strict(text)
+        except Invalid as error:
+            raise forms.ValidationError(f"This is no JSON: {error.detail}") from error
+
+
+class HappenedForm(VerdictForm):
+    """What the call returned, where that is known."""
+
+    result = JsonField(
+        label="What it returned",
+        required=False,
+        widget=_text_area("result", **{"class": "mono-input"}),
+        help_text="As JSON, where you know it; the agent goes on with it.",
+    )
+
+
+class AnswerForm(VerdictForm):
+    """The answer to a question, typed as the question says."""
+
+    def __init__(self, question: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        self.fields["answer"] = _answer_field(question)
+
+    def body(self) -> dict[str, Any]:
+        """The answer as JSON; decimals as numbers."""
+        answer = self.cleaned_data["answer"]
+        if isinstance(answer, Decimal):
+            answer = int(answer) if answer == answer.to_integral_value() else float(answer)
+        return {"answer": answer}
+
+
+def _answer_field(question: Mapping[str, Any]) -> forms.Field:
+    attributes = {"form": DECIDE_FORM, "data-draft": "answer"}
+    choices = [str(choice) for choice in question.get("choices") or ()]
+    match question.get("answer_type"):
+        case "yes_no":
+            return forms.TypedChoiceField(
+                label="Answer",
+                choices=[("yes", "Yes"), ("no", "No")],
+                coerce=lambda value: value == "yes",
+                widget=forms.RadioSelect(attrs=attributes),
+            )
+        case "number":
+            return forms.DecimalField(
+                label="Answer",
+                localize=False,
+                widget=forms.TextInput(attrs=attributes | {"inputmode": "decimal"}),
+            )
+        case "choice" if choices:
+            return forms.ChoiceField(
+                label="Answer",
+                choices=[(choice, choice) for choice in choices],
+                widget=forms.RadioSelect(attrs=attributes),
+            )
+    return forms.CharField(label="Answer", max_length=LONGEST_TEXT, widget=_text_area("answer"))
+
+
+class CapsForm(VerdictForm):
+    """How far a run may go on: by how much each cap that it reached is raised."""
+
+    def __init__(self, caps: Mapping[str, int], data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        for name, value in caps.items():
+            self.fields[name] = forms.IntegerField(
+                label=f"{name.replace('_', ' ').capitalize()}, by how much more",
+                min_value=1,
+                initial=int(value) or 1,
+                help_text=f"{value} are used up.",
+                widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),
+            )
+
+    def body(self) -> dict[str, Any]:
+        """`caps` with what is added to each."""
+        return {"caps": dict(self.cleaned_data)}
+
+
+class ChoiceForm(VerdictForm):
+    """One of the ways to go on that the request offers."""
+
+    def __init__(
+        self, options: list[Mapping[str, Any]], data: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(data)
+        self.fields["choice"] = forms.ChoiceField(
+            label="How to go on",
+            choices=[(str(o["value"]), str(o.get("label", o["value"]))) for o in options],
+            widget=forms.RadioSelect(attrs={"form": DECIDE_FORM, "data-draft": "choice"}),
+        )
+
+
+class OutputForm(VerdictForm):
+    """A corrected final answer, whole, as JSON: used where its schema is not known."""
+
+    output = JsonField(
+        label="The answer as it should be",
+        widget=_text_area("output", rows=8, **{"class": "mono-input"}),
+    )
+
+    def __init__(self, output: Any, data: Mapping[str, Any] | None = None) -> None:
+        written = json.dumps(output, indent=2, ensure_ascii=False)
+        super().__init__(data, initial={"output": written})
+
+
+class ThresholdForm(forms.Form):
+    """One threshold and why it changes."""
+
+    level = forms.ChoiceField(
+        label="Counts for",
+        choices=[
+            ("default", "Everything else"),
+            ("risk", "A risk"),
+            ("agent", "An agent"),
+            ("tool", "A tool"),
+            ("agent_tool", "A tool of one agent"),
+        ],
+    )
+    risk = forms.ChoiceField(
+        label="Risk", required=False, choices=[("", "–"), *((r.value, r.value) for r in Risk)]
+    )
+    agent = forms.CharField(label="Agent", required=False, max_length=100)
+    tool = forms.CharField(label="Tool", required=False, max_length=100)
+    value = forms.DecimalField(
+        label="Threshold",
+        required=False,
+        min_value=Decimal(0),
+        max_value=Decimal(1),
+        max_digits=5,
+        decimal_places=4,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        help_text="From 0 to 1. An action below it waits for a person.",
+    )
+    remove = forms.BooleanField(label="Take this line out", required=False)
+    why = forms.CharField(
+        label="Why",
+        max_length=1_000,
+        widget=forms.Textarea(attrs={"rows": "2"}),
+        help_text="Stands in the history and in the audit log.",
+    )
+    base_version = forms.IntegerField(widget=forms.HiddenInput)
+
+    NEEDED: Final = {
+        "default": (),
+        "risk": ("risk",),
+        "agent": ("agent",),
+        "tool": ("tool",),
+        "agent_tool": ("agent", "tool"),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        """Each level needs the names it is about, and a value unless the line goes."""
+        cleaned = self.cleaned_data
+        for name in self.NEEDED.get(cleaned.get("level", ""), ()):
+            if not cleaned.get(name):
+                self.add_error(name, "Say which.")
+        removing = cleaned.get("remove")
+        if removing and cleaned.get("level") == "default":
+            self.add_error("remove", "The threshold for everything else cannot be taken out.")
+        if not removing and cleaned.get("value") is None and "value" not in self.errors:
+            self.add_error("value", "Write a number between 0 and 1, such as 0.80.")
+        return cleaned
+
+    @property
+    def target(self) -> dict[str, str]:
+        """Which line of the table: `risk`, `agent`, `tool` as the policy takes them."""
+        return {name: self.cleaned_data[name] for name in self.NEEDED[self.cleaned_data["level"]]}

@@ -1,0 +1,195 @@
+"""The dock of a request: which verdicts a kind offers, as buttons, links and forms. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+
+from approvals.forms import (
+    AnswerForm,
+    CapsForm,
+    ChoiceForm,
+    FeedbackForm,
+    HappenedForm,
+    MessageForm,
+    OutputForm,
+    ReasonForm,
+    VerdictForm,
+)
+from approvals.models import ApprovalRequest
+from approvals.vocabulary import Friction, Kind, Verdict
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One verdict as the dock offers it. `opens`: it has a form of its own to fill in first."""
+
+    verdict: str
+    label: str
+    key: str = ""
+    opens: bool = False
+    primary: bool = False
+    quiet: bool = False
+    confirm: str = ""
+    explains: str = ""
+    url: str = ""
+
+
+V = Verdict
+OFFERS: Mapping[Kind, tuple[Choice, ...]] = {
+    Kind.ACTION: (
+        Choice(V.APPROVE, "Approve", "a", primary=True),
+        Choice(
+            V.EDIT,
+            "Edit",
+            "e",
+            opens=True,
+            confirm="Save the change",
+            explains="Change the arguments above, then save. What you save is judged again.",
+        ),
+        Choice(V.SEND_BACK, "Send back", "/", opens=True, confirm="Send back"),
+        Choice(V.REJECT, "Reject", "r", opens=True, confirm="Reject"),
+        Choice(
+            V.STOP,
+            "Stop run",
+            opens=True,
+            quiet=True,
+            confirm="Stop the run",
+            explains="Rejects this call and ends the whole run.",
+        ),
+    ),
+    Kind.QUESTION: (Choice(V.ANSWER, "Answer", opens=True, confirm="Answer"),),
+    Kind.BUDGET: (
+        Choice(V.EXTEND, "Raise the limit", opens=True, confirm="Raise the limit"),
+        Choice(V.STOP, "Stop run", opens=True, quiet=True, confirm="Stop the run"),
+    ),
+    Kind.IN_DOUBT: (
+        Choice(V.HAPPENED, "It happened", opens=True, confirm="It happened"),
+        Choice(
+            V.DID_NOT,
+            "It did not",
+            opens=True,
+            confirm="It did not happen",
+            explains="The agent is told; a new attempt is a new request.",
+        ),
+        Choice(
+            V.COMPENSATE,
+            "Compensate",
+            opens=True,
+            confirm="It happened; we compensate",
+            explains="It happened and should not stand: you see to it, and the agent is told.",
+        ),
+    ),
+    Kind.RESULT: (
+        Choice(V.ACCEPT, "Accept", primary=True),
+        Choice(V.CORRECT, "Correct", opens=True, confirm="Save the correction"),
+        Choice(V.SEND_BACK, "Send back", opens=True, confirm="Send back"),
+    ),
+    Kind.ATTENTION: (
+        Choice(V.CONTINUE, "Go on", primary=True),
+        Choice(V.CHANGE, "Go on another way", opens=True, confirm="Go on that way"),
+        Choice(V.STOP, "Stop run", opens=True, quiet=True, confirm="Stop the run"),
+    ),
+    Kind.HAND_BACK: (Choice(V.RETURN, "Hand back", opens=True, confirm="Hand back"),),
+}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What has to be typed before an approval, and what was wrong with what was typed."""
+
+    label: str
+    expected: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Dock:
+    """`choices` while none is picked; `open` is the picked one with its form, `others` the rest."""
+
+    choices: tuple[Choice, ...]
+    open: Choice | None = None
+    others: tuple[Choice, ...] = ()
+    typed: Typed | None = None
+
+
+@dataclass
+class Forms:
+    """The forms of the page by name."""
+
+    verdict: VerdictForm | None = None
+    arguments: forms.Form | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def dock_of(request: ApprovalRequest, url: str, tab: str, mode: str, typed_error: str) -> Dock:
+    """The dock in a mode: empty, or the verdict whose form is open."""
+    offers = tuple(_linked(choice, url, tab) for choice in _offered(request))
+    picked = next((choice for choice in offers if choice.opens and choice.verdict == mode), None)
+    if picked is None and len(offers) == 1 and offers[0].opens:
+        picked = offers[0]
+    if picked is None and request.kind == Kind.BUDGET:
+        picked = offers[0]
+    approves = picked is None or picked.verdict == Verdict.EDIT
+    return Dock(
+        choices=offers,
+        open=picked,
+        others=tuple(c for c in offers if c is not picked and c.opens and not mode),
+        typed=_typed(request, typed_error) if approves else None,
+    )
+
+
+def _offered(request: ApprovalRequest) -> tuple[Choice, ...]:
+    offers = OFFERS[Kind(request.kind)]
+    if request.kind == Kind.ATTENTION and not _options(request):
+        return tuple(choice for choice in offers if choice.verdict != Verdict.CHANGE)
+    return offers
+
+
+def _linked(choice: Choice, url: str, tab: str) -> Choice:
+    query = urlencode({"tab": tab, "mode": choice.verdict})
+    return Choice(**{**vars(choice), "verdict": str(choice.verdict), "url": f"{url}?{query}"})
+
+
+def _typed(request: ApprovalRequest, error: str) -> Typed | None:
+    if request.kind != Kind.ACTION or request.needs.friction != Friction.TYPED:
+        return None
+    return Typed("Type", request.what.subject or request.title, error)
+
+
+def _options(request: ApprovalRequest) -> list[dict[str, Any]]:
+    choices = (request.question or {}).get("choices") or []
+    return [c if isinstance(c, dict) else {"value": c, "label": c} for c in choices]
+
+
+def verdict_form(
+    request: ApprovalRequest, verdict: str, data: Mapping[str, Any] | None = None
+) -> VerdictForm | None:
+    """The form that a verdict of this request asks to fill in; None where there is nothing to say."""
+    question = request.question or {}
+    match verdict:
+        case Verdict.SEND_BACK:
+            return FeedbackForm(data)
+        case Verdict.REJECT | Verdict.STOP if request.kind == Kind.ACTION:
+            return ReasonForm(data)
+        case Verdict.STOP | Verdict.DID_NOT | Verdict.COMPENSATE:
+            form = ReasonForm(data)
+            form.fields["reason"].required = False
+            return form
+        case Verdict.ANSWER:
+            return AnswerForm(question, data)
+        case Verdict.EXTEND:
+            return CapsForm(question.get("caps") or {}, data)
+        case Verdict.HAPPENED:
+            return HappenedForm(data)
+        case Verdict.CORRECT:
+            return OutputForm(question.get("output"), data)
+        case Verdict.CHANGE:
+            return ChoiceForm(_options(request), data)
+        case Verdict.RETURN:
+            return MessageForm(data)
+    return None

@@ -1,0 +1,167 @@
+"""The inbox: the lists Mine, Team and Decided, whole or as fragments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.callers import Caller
+from accounts.doors import signed_in
+from approvals import eligibility
+from approvals.models import ApprovalRequest
+from approvals.standing import standing_of
+from approvals.states import RequestState
+from approvals.views.request_view import KIND_WORDS, masked
+from approvals.vocabulary import Kind
+
+MOST_ROWS = 100
+TABS = {"mine": "Mine", "team": "Team", "decided": "Decided"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One request in a list, as templates/approvals/_row.html takes it."""
+
+    item: ApprovalRequest
+    url: str
+    sub: str
+    closed: str
+    claimed_by: str
+    current: bool
+
+
+def tab_of(request: HttpRequest) -> str:
+    """The list that the address names; Team for anything else."""
+    tab = str(request.POST.get("tab") or request.GET.get("tab") or "")
+    return tab if tab in TABS else "team"
+
+
+@login_required
+@require_safe
+def inbox(request: HttpRequest) -> HttpResponse:
+    """The lists, with nothing open beside them."""
+    return render(request, "approvals/inbox.html", inbox_context(request))
+
+
+@login_required
+@require_safe
+def inbox_rows(request: HttpRequest) -> HttpResponse:
+    """The rows of one list, for a page that heard a hint."""
+    return render(request, "approvals/_rows.html", rows_context(request, signed_in(request)))
+
+
+@login_required
+@require_safe
+def inbox_counts(request: HttpRequest) -> JsonResponse:
+    """How many there are in the lists that wait."""
+    return JsonResponse({"counts": counts(signed_in(request))})
+
+
+def counts(caller: Caller) -> dict[str, int]:
+    """A badge equals its list."""
+    return {
+        "mine": ApprovalRequest.objects.mine(caller.user).count(),
+        "team": ApprovalRequest.objects.team(caller.user).count(),
+    }
+
+
+def inbox_context(request: HttpRequest, current: ApprovalRequest | None = None) -> dict[str, Any]:
+    """What templates/approvals/inbox.html takes, but for the open request."""
+    caller = signed_in(request)
+    waiting = counts(caller)
+    tab = tab_of(request)
+    return {
+        **rows_context(request, caller, current),
+        "tabs": [
+            {
+                "key": key,
+                "label": label,
+                "count": waiting.get(key),
+                "url": f"{reverse('inbox')}?{urlencode({'tab': key})}",
+                "current": key == tab,
+            }
+            for key, label in TABS.items()
+        ],
+        "shown": None,
+        "rest": None if current is not None else _rest(caller, waiting),
+    }
+
+
+def rows_context(
+    request: HttpRequest, caller: Caller, current: ApprovalRequest | None = None
+) -> dict[str, Any]:
+    """The rows of the list that the address names, at most a hundred, and how many more there are."""
+    tab = tab_of(request)
+    search = str(request.GET.get("q", "")).strip()[:200]
+    rows = matching(listed(caller, tab), search)
+    found = list(rows[: MOST_ROWS + 1])
+    more = rows.count() - MOST_ROWS if len(found) > MOST_ROWS else 0
+    shown = [_row(item, caller, tab, current) for item in found[:MOST_ROWS]]
+    return {"rows": shown, "tab": tab, "search": search, "more": more}
+
+
+def listed(caller: Caller, tab: str) -> QuerySet[ApprovalRequest]:
+    """The requests of one list, in its order, with what a row says joined."""
+    found = ApprovalRequest.objects
+    if tab == "mine":
+        rows = found.mine(caller.user).by_deadline()
+    elif tab == "decided":
+        rows = found.decided_for(caller.user).last_decided_first()
+    else:
+        rows = found.team(caller.user).by_deadline()
+    joined = rows.select_related("claimed_by", "decided_by", "owner_group")
+    return joined.defer("shown", "evidence", "schema", "gate_context", "rationale")
+
+
+def matching(rows: QuerySet[ApprovalRequest], search: str) -> QuerySet[ApprovalRequest]:
+    """Those whose title, agent or tool holds every word."""
+    for word in search.split()[:8]:
+        rows = rows.filter(
+            Q(title__icontains=word)
+            | Q(agent_title__icontains=word)
+            | Q(agent__icontains=word)
+            | Q(tool__icontains=word)
+        )
+    return rows
+
+
+def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalRequest | None) -> Row:
+    masked(item, eligibility.hidden_arguments(item, caller))
+    pending = item.state == RequestState.PENDING
+    holder = item.claimed_by
+    until = item.claim_expires_at
+    claimed = holder is not None and until is not None and until > timezone.now()
+    mine = claimed and item.claimed_by_id == caller.user.pk
+    kind = "" if item.kind == Kind.ACTION else f"{KIND_WORDS[Kind(item.kind)]} · "
+    closed = "" if pending else standing_of(item).sentence
+    return Row(
+        item=item,
+        url=f"{reverse('request-detail', kwargs={'pk': item.pk})}?{urlencode({'tab': tab})}",
+        sub=f"{kind}{item.agent_title}",
+        closed=closed[:1].upper() + closed[1:],
+        claimed_by="you are on it"
+        if mine
+        else (holder.get_full_name() if claimed and holder else ""),
+        current=current is not None and current.pk == item.pk,
+    )
+
+
+def _rest(caller: Caller, waiting: dict[str, int]) -> dict[str, Any]:
+    """What is said where no request is open."""
+    team = ApprovalRequest.objects.team(caller.user)
+    first = team.filter(review_deadline__isnull=False).order_by("review_deadline")
+    last = ApprovalRequest.objects.decided_for(caller.user).last_decided_first()
+    return {
+        "waiting": waiting["team"],
+        "next_deadline": first.values_list("review_deadline", flat=True).first(),
+        "last_decided_at": last.values_list("decided_at", flat=True).first(),
+    }

@@ -1,0 +1,398 @@
+"""One request as its page shows it: words, numbers and links, and only what this caller may see."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import User
+from approvals import eligibility, ports
+from approvals.argument_forms import slots_of, written
+from approvals.models import ApprovalRequest, RequestGroup
+from approvals.ports import Operation
+from approvals.reasons import points, sentence
+from approvals.showing import visible_reasons
+from approvals.standing import standing_of
+from approvals.states import RequestState
+from approvals.vocabulary import Expiry, Kind, Verdict
+from approvals.voting import tally
+from audit.errors import Refusal
+
+KIND_WORDS = {
+    Kind.ACTION: "Action",
+    Kind.QUESTION: "Question",
+    Kind.BUDGET: "Limit reached",
+    Kind.IN_DOUBT: "In doubt",
+    Kind.RESULT: "Final answer",
+    Kind.ATTENTION: "Needs attention",
+    Kind.HAND_BACK: "Hand back",
+}
+ASKS = {
+    Kind.QUESTION: "Question",
+    Kind.BUDGET: "What happened",
+    Kind.IN_DOUBT: "What is not known",
+    Kind.RESULT: "What is claimed",
+    Kind.ATTENTION: "What happened",
+    Kind.HAND_BACK: "Hand back",
+}
+EFFECT_WORDS = {
+    "money": "Moves money",
+    "production": "Changes production",
+    "destructive": "Destroys data",
+    "external_communication": "Writes to people outside",
+    "personal_data": "Touches personal data",
+    "credentials": "Touches credentials",
+}
+MOST_NAMES = 6
+EXTEND_HOURS = (1, 4, 24)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence with its moment, and for a decision the reason given."""
+
+    sentence: str
+    at: datetime | None
+    state: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """What templates/approvals/_request.html takes. Made for one caller; asks a bounded number of queries."""
+
+    item: ApprovalRequest
+    caller: Caller
+    tab: str
+    next_url: str = ""
+
+    @cached_property
+    def url(self) -> str:
+        return reverse("request-detail", kwargs={"pk": self.item.pk})
+
+    @cached_property
+    def hidden(self) -> list[str]:
+        return eligibility.hidden_arguments(self.item, self.caller)
+
+    @cached_property
+    def groups(self) -> list[RequestGroup]:
+        return list(self.item.request_groups.select_related("group").order_by("group__title"))
+
+    @property
+    def is_pending(self) -> bool:
+        return self.item.state == RequestState.PENDING
+
+    @property
+    def kind_word(self) -> str:
+        return KIND_WORDS[Kind(self.item.kind)]
+
+    @property
+    def asks_label(self) -> str:
+        return ASKS.get(Kind(self.item.kind), "What is asked")
+
+    @property
+    def ask(self) -> str:
+        """The question itself, unless the title says it already."""
+        question = self.item.question or {}
+        text = str(question.get("question") or "")
+        return text if text and text != self.item.title else ""
+
+    @property
+    def state_word(self) -> str | None:
+        resolution = self.item.resolution or {}
+        if resolution.get("kind") == "sent_back":
+            return "Sent back"
+        return "Waiting for a decision" if self.is_pending else None
+
+    @property
+    def effect_words(self) -> list[str]:
+        return [EFFECT_WORDS.get(effect, effect) for effect in self.item.effects]
+
+    @property
+    def initiator(self) -> str:
+        return self.item.initiator.get_full_name() if self.item.initiator else ""
+
+    @cached_property
+    def run_title(self) -> str:
+        return ports.runs().run_title(self.item.run_id) if self.item.run_id else ""
+
+    @property
+    def run_url(self) -> str:
+        return _address("run-detail", pk=self.item.run_id) if self.run_title else ""
+
+    @property
+    def agent_url(self) -> str:
+        return _address("agent-detail", slug=self.item.agent) if self.run_title else ""
+
+    @property
+    def on_expiry(self) -> str:
+        if self.item.kind == Kind.QUESTION:
+            return "counts as not answered"
+        if self.item.needs.on_expiry == Expiry.ESCALATE:
+            return "goes to the next group"
+        return "is rejected"
+
+    @property
+    def may_extend(self) -> bool:
+        return self.may_act and self.item.extended_hours < self.item.needs.extend_limit_hours
+
+    @property
+    def extend_choices(self) -> list[int]:
+        left = self.item.needs.extend_limit_hours - self.item.extended_hours
+        return [hours for hours in EXTEND_HOURS if hours <= left]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [sentence(reason) for reason in visible_reasons(self.item)]
+
+    @property
+    def score(self) -> dict[str, Any] | None:
+        """The agent's confidence beside its threshold, where it may be seen."""
+        item = self.item
+        if item.kind != Kind.ACTION or not item.is_score_revealed or item.threshold_bp is None:
+            return None
+        value = item.calibrated_bp if item.calibrated_bp is not None else item.confidence_bp or 0
+        text = f"{points(value)} of {points(item.threshold_bp)} needed"
+        return {
+            "value": value / 10_000,
+            "threshold": item.threshold_bp / 10_000,
+            "label": f"Confidence {text}",
+            "text": f"Confidence {text}",
+        }
+
+    @cached_property
+    def needs(self) -> list[dict[str, Any]]:
+        """Each group with how many of it have approved and who could."""
+        missing = tally(self.item, self.groups).missing if self.is_pending else {}
+        return [
+            {
+                "title": row.group.title,
+                "needed": row.needed,
+                "have": row.needed - missing.get(row.group_id, 0),
+                "who": self._who(row),
+            }
+            for row in self.groups
+        ]
+
+    def _who(self, row: RequestGroup) -> list[str]:
+        people = User.objects.filter(memberships__group=row.group_id, is_active=True)
+        if self.item.initiator_id is not None and self.item.kind != Kind.QUESTION:
+            people = people.exclude(pk=self.item.initiator_id)
+        names = [person.get_full_name() for person in people.order_by("username")[: MOST_NAMES + 1]]
+        return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names
+
+    @cached_property
+    def votes(self) -> list[str]:
+        given = self.item.votes.select_related("user").filter(
+            revision=self.item.revision, counts=True
+        )
+        return [f"{vote.user.get_full_name()} approved" for vote in given.order_by("created_at")]
+
+    @cached_property
+    def why_not(self) -> str:
+        """Why this person may not approve (or answer); empty when they may."""
+        verdict = Verdict.APPROVE if self.item.kind == Kind.ACTION else Verdict.STOP
+        return self._refusal(verdict)
+
+    def _refusal(self, verdict: Verdict) -> str:
+        try:
+            eligibility.require(self.item, self.groups, self.caller, verdict)
+        except Refusal as refusal:
+            return refusal.detail
+        return ""
+
+    @cached_property
+    def may_act(self) -> bool:
+        """Whether any verdict of this person would be taken: refusing needs less than approving."""
+        return self.is_pending and not self._refusal(Verdict.REJECT)
+
+    @property
+    def may_decide(self) -> bool:
+        return self.may_act
+
+    @property
+    def may_claim(self) -> bool:
+        return self.may_act
+
+    @property
+    def claimed_by_me(self) -> bool:
+        return self._claim_holds and self.item.claimed_by_id == self.caller.user.pk
+
+    @property
+    def _claim_holds(self) -> bool:
+        until = self.item.claim_expires_at
+        return self.item.claimed_by_id is not None and until is not None and until > timezone.now()
+
+    @property
+    def claim(self) -> str:
+        if not self._claim_holds or self.item.claimed_by is None:
+            return ""
+        if self.claimed_by_me:
+            return "You are on it"
+        return f"{self.item.claimed_by.get_full_name()} is looking at it"
+
+    @cached_property
+    def nonce(self) -> str:
+        return uuid4().hex
+
+    @cached_property
+    def arguments(self) -> list[dict[str, Any]]:
+        """Every argument, whole; what a viewer may not see is there and closed."""
+        before = self._before
+        return [
+            {
+                "name": ".".join(slot.path),
+                "label": slot.label,
+                "value": written(slot),
+                "hidden": slot.path[0] in self.hidden,
+                "note": "",
+                "was": before.get(slot.path, written(slot)),
+                "changed": slot.path in before and before[slot.path] != written(slot),
+            }
+            for slot in slots_of(self.item.schema, self.item.arguments, "arguments")
+        ]
+
+    @cached_property
+    def _first(self) -> Any:
+        if self.item.revision == 1:
+            return None
+        return self.item.revisions.select_related("editor").order_by("revision").first()
+
+    @cached_property
+    def _before(self) -> dict[tuple[str, ...], str]:
+        if self._first is None:
+            return {}
+        slots = slots_of(self.item.schema, self._first.arguments, "arguments")
+        return {slot.path: written(slot) for slot in slots}
+
+    @cached_property
+    def edited_by(self) -> str:
+        if self._first is None:
+            return ""
+        last = self.item.revisions.select_related("editor").filter(editor__isnull=False).last()
+        return last.editor.get_full_name() if last is not None and last.editor else ""
+
+    @property
+    def evidence(self) -> list[dict[str, Any]]:
+        if self.hidden:
+            return []
+        return [_evidence(entry) for entry in self.item.evidence]
+
+    @property
+    def tainted_by(self) -> list[str]:
+        return [str(name) for name in self.item.tainted_by]
+
+    @cached_property
+    def comments(self) -> list[Any]:
+        return list(self.item.comments.select_related("author").order_by("created_at"))
+
+    @property
+    def may_comment(self) -> bool:
+        own = self.item.initiator_id == self.caller.user.pk
+        return own or self.caller.holds("decide_requests")
+
+    @property
+    def decision(self) -> Line | None:
+        if self.is_pending:
+            return None
+        standing = standing_of(self.item)
+        reason = self.item.feedback
+        return Line(_capitalised(standing.sentence), standing.when, reason=reason)
+
+    @cached_property
+    def _operation(self) -> Operation | None:
+        return ports.runs().operations([self.item]).get(self.item.pk)
+
+    @property
+    def operation(self) -> Line | None:
+        done = self._operation
+        if done is not None:
+            return Line(done.sentence, done.at, done.state)
+        if self.item.state == RequestState.APPROVED:
+            return Line("Queued: it has not been sent yet.", None, "queued")
+        return None
+
+    @property
+    def undo(self) -> dict[str, Any] | None:
+        """The time left to take an approval back, in whole seconds."""
+        ready_at = self.item.ready_at
+        if self.item.state != RequestState.APPROVED or ready_at is None:
+            return None
+        left = (ready_at - timezone.now()).total_seconds()
+        if left <= 0 or not self._may_undo:
+            return None
+        return {
+            "ready_at": ready_at,
+            "total": max(1, self.item.undo_seconds),
+            "left": math.ceil(left),
+        }
+
+    @property
+    def _may_undo(self) -> bool:
+        return self.item.decided_by_id == self.caller.user.pk or not self._refusal(Verdict.REJECT)
+
+    @property
+    def standing(self) -> str:
+        return "" if self.is_pending else standing_of(self.item).sentence
+
+    @property
+    def closed_sentence(self) -> str:
+        return f"{_capitalised(standing_of(self.item).sentence)}."
+
+
+def _evidence(entry: dict[str, Any]) -> dict[str, Any]:
+    result = entry.get("result")
+    facts = []
+    if isinstance(result, dict) and all(
+        not isinstance(value, dict | list) for value in result.values()
+    ):
+        facts = [{"label": _words(key), "value": value} for key, value in result.items()]
+    text = "" if facts else _as_text(result)
+    return {
+        "title": f"{_words(str(entry.get('tool', '')))}, step {entry.get('step')}",
+        "untrusted": entry.get("trust") != "trusted",
+        "facts": facts,
+        "text": text,
+    }
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _address(name: str, **kwargs: Any) -> str:
+    try:
+        return reverse(name, kwargs=kwargs)
+    except NoReverseMatch:
+        # The app that hosts agents may be left out; then there is nowhere to go.
+        return ""
+
+
+def masked(item: ApprovalRequest, hidden: Sequence[str]) -> ApprovalRequest:
+    """The request in memory without what the viewer may not see; it is never saved."""
+    if hidden:
+        title = f"{item.agent_title}: {item.tool}"
+        item.title = title
+        item.preview = {"title": title, "summary": "", "subject": "", "facts": [], "warnings": []}
+        item.rationale = ""
+    return item

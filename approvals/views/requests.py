@@ -1,0 +1,267 @@
+"""One request: its page, and what people do to it. Every change is one call of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+from pydantic import ValidationError
+
+from accounts.doors import signed_in
+from approvals.argument_forms import SchemaForm
+from approvals.errors import AlreadyDecided, ContentChanged, RequestUnknown
+from approvals.models import ApprovalRequest
+from approvals.schemas import DecisionIn
+from approvals.services.claim import claim, release
+from approvals.services.comment import comment
+from approvals.services.decide import decide
+from approvals.services.extend import extend
+from approvals.services.show import show_to
+from approvals.services.undo import undo
+from approvals.views.dock import Forms, dock_of, verdict_form
+from approvals.views.inbox import inbox_context, listed, tab_of
+from approvals.views.request_view import RequestView, masked
+from approvals.vocabulary import Verdict
+from audit.errors import Conflict, Forbidden, Invalid, Refusal
+
+STATUS: Mapping[type[Refusal], int] = {Conflict: 409, Forbidden: 403, Invalid: 422}
+DRAFTS = ("reason", "message", "answer", "choice", "result", "output", "typed")
+View = Callable[..., HttpResponse]
+
+
+def found_or_404(view: View) -> View:
+    """A request that the person may not see is not there."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, pk: UUID) -> HttpResponse:
+        try:
+            return view(request, pk)
+        except RequestUnknown as refusal:
+            raise Http404(refusal.detail) from refusal
+
+    return guarded
+
+
+@login_required
+@require_safe
+@found_or_404
+def request_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The request beside its list; alone as a fragment where a script asks for it."""
+    item = show_to(request_id=pk, caller=signed_in(request))
+    return _render(request, item, mode=str(request.GET.get("mode", "")))
+
+
+@login_required
+@require_POST
+@found_or_404
+def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take a verdict. What does not fit comes back at its field, the draft with it."""
+    caller = signed_in(request)
+    item = show_to(request_id=pk, caller=caller)
+    verdict = str(request.POST.get("verdict", ""))
+    form = verdict_form(item, verdict, request.POST)
+    arguments = None
+    if verdict == Verdict.EDIT:
+        arguments = SchemaForm(schema=item.schema, values=item.arguments, data=request.POST)
+    forms = Forms(verdict=form, arguments=arguments)
+    checked = [each for each in (form, arguments) if each is not None]
+    # Every form is checked, so that all that is wrong stands on the page at once.
+    sound = [each.is_valid() for each in checked]
+    if not all(sound):
+        return _render(request, item, mode=verdict, forms=forms, status=422)
+    try:
+        decision = _decision(request.POST, verdict, forms)
+        second_factor_at = None
+        decide(request_id=pk, decision=decision, caller=caller, second_factor_at=second_factor_at)
+    except Refusal as refusal:
+        return _refused(request, pk, verdict, forms, refusal)
+    return _done(request, pk)
+
+
+def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
+    """What was posted, as the one shape that decides. Raises Invalid for a form that was tampered with."""
+    body: dict[str, Any] = dict(forms.verdict.body()) if forms.verdict is not None else {}
+    if isinstance(forms.arguments, SchemaForm):
+        body["arguments"] = forms.arguments.edited()
+    for name in ("typed", "active_seconds"):
+        if post.get(name):
+            body[name] = post[name]
+    try:
+        return DecisionIn.model_validate(
+            {
+                "verdict": verdict,
+                "revision": post.get("revision"),
+                "digest": post.get("digest"),
+                "shown_sha256": post.get("shown_sha256"),
+                "nonce": post.get("nonce"),
+                **body,
+            }
+        )
+    except ValidationError as error:
+        detail = "The form was not whole. Reload the request and decide again."
+        raise Invalid(detail, code="form_not_whole") from error
+
+
+def _refused(
+    request: HttpRequest, pk: UUID, verdict: str, forms: Forms, refusal: Refusal
+) -> HttpResponse:
+    """The page as it stands now, with what was refused and why, and nothing that was typed lost."""
+    if isinstance(refusal, RequestUnknown):
+        raise refusal
+    item = show_to(request_id=pk, caller=signed_in(request))
+    status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), 409)
+    conflict = None
+    problem: Refusal | None = refusal
+    typed_error = ""
+    if isinstance(refusal, AlreadyDecided | ContentChanged):
+        conflict, problem = _conflict(request.POST, refusal), None
+    elif errors := refusal.params.get("errors"):
+        problem = None
+        typed_error = next((e["message"] for e in errors if e["field"] == "typed"), "")
+        rest = [error for error in errors if error["field"] != "typed"]
+        target = forms.arguments if isinstance(forms.arguments, SchemaForm) else forms.verdict
+        if target is not None:
+            target.add_refusals(rest)
+        elif rest:
+            problem = refusal
+    return _render(
+        request,
+        item,
+        mode="" if conflict else verdict,
+        forms=forms if conflict is None else Forms(),
+        conflict=conflict,
+        problem=problem,
+        typed_error=typed_error,
+        status=status,
+    )
+
+
+def _conflict(post: Any, refusal: Refusal) -> dict[str, Any]:
+    """Who was faster and with what, and the draft."""
+    draft = [
+        {"label": name.replace("_", " ").capitalize(), "value": post[name]}
+        for name in DRAFTS
+        if post.get(name)
+    ]
+    draft += [
+        {"label": name.removeprefix("arguments."), "value": value}
+        for name, value in post.items()
+        if name.startswith("arguments.")
+    ]
+    decided = isinstance(refusal, AlreadyDecided)
+    return {
+        "title": "Somebody was faster" if decided else "It changed since you opened it",
+        "sentence": refusal.detail,
+        "at": None,
+        "draft": draft,
+    }
+
+
+@login_required
+@require_POST
+@found_or_404
+def request_undo(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take an approval back before it is used."""
+    return _act(request, pk, lambda: undo(request_id=pk, caller=signed_in(request)))
+
+
+@login_required
+@require_POST
+@found_or_404
+def request_claim(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Say that one is on it, renew that, or let go. It authorises nothing."""
+    caller = signed_in(request)
+    if request.POST.get("release"):
+        return _act(request, pk, lambda: release(request_id=pk, caller=caller))
+    return _act(request, pk, lambda: claim(request_id=pk, caller=caller, take_over=True))
+
+
+@login_required
+@require_POST
+@found_or_404
+def request_extend(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Move the deadline."""
+    hours = str(request.POST.get("hours", ""))
+    amount = int(hours) if hours.isdigit() else 0
+    return _act(request, pk, lambda: extend(request_id=pk, hours=amount, caller=signed_in(request)))
+
+
+@login_required
+@require_POST
+@found_or_404
+def request_comment(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Write a comment."""
+    text = str(request.POST.get("text", ""))
+    return _act(request, pk, lambda: comment(request_id=pk, body=text, caller=signed_in(request)))
+
+
+def _act(request: HttpRequest, pk: UUID, act: Callable[[], object]) -> HttpResponse:
+    try:
+        act()
+    except Refusal as refusal:
+        return _refused(request, pk, "", Forms(), refusal)
+    return _done(request, pk)
+
+
+def _done(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Back to the request: a fragment for a script, a redirect without one."""
+    if _wants_fragment(request):
+        return _render(request, show_to(request_id=pk, caller=signed_in(request)))
+    url = reverse("request-detail", kwargs={"pk": pk})
+    return redirect(f"{url}?tab={tab_of(request)}")
+
+
+def _wants_fragment(request: HttpRequest) -> bool:
+    return bool(getattr(request, "htmx", False)) and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+
+
+def _render(
+    request: HttpRequest,
+    item: ApprovalRequest,
+    *,
+    mode: str = "",
+    forms: Forms | None = None,
+    conflict: dict[str, Any] | None = None,
+    problem: Refusal | None = None,
+    typed_error: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    caller = signed_in(request)
+    tab = tab_of(request)
+    shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
+    masked(item, shown.hidden)
+    dock = dock_of(item, shown.url, tab, mode, typed_error)
+    forms = forms or Forms()
+    if dock.open is not None:
+        if forms.verdict is None:
+            forms.verdict = verdict_form(item, dock.open.verdict)
+        if dock.open.verdict == Verdict.EDIT and forms.arguments is None:
+            forms.arguments = SchemaForm(schema=item.schema, values=item.arguments)
+    editing = mode == Verdict.EDIT and shown.may_decide and not shown.hidden
+    context = {
+        "shown": shown,
+        "mode": mode if editing or mode != Verdict.EDIT else "",
+        "dock": dock,
+        "forms": forms,
+        "conflict": conflict,
+        "problem": problem,
+        "tab": tab,
+    }
+    if _wants_fragment(request):
+        return render(request, "approvals/_request.html", context, status=status)
+    whole = {**inbox_context(request, item), **context}
+    return render(request, "approvals/inbox.html", whole, status=status)
+
+
+def _next_url(request: HttpRequest, item: ApprovalRequest) -> str:
+    """The next request that this person may decide, so that the queue can be walked."""
+    following = listed(signed_in(request), "team").exclude(pk=item.pk)
+    pk = following.values_list("pk", flat=True).first()
+    return f"{reverse('request-detail', kwargs={'pk': pk})}?tab=team" if pk else ""

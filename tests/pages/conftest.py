@@ -1,0 +1,5 @@
+"""A parked run for the pages: the bank's teller asks for one payment."""
+
+from __future__ import annotations
+
+from tests.agents.conftest import bank, counter, model  # noqa: F401
