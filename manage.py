@@ -17,6 +17,7 @@ WITHOUT_SERVICES = {
     "startagent",
     "startapp",
     "version",
+    "--forget",
     "--help",
     "--version",
     "-h",
@@ -37,16 +38,24 @@ def main(arguments: list[str]) -> int:
             "and use .venv/bin/python manage.py.\n"
         )
         return 1
+    from django.db import OperationalError
+
     from countersign.addresses import prepare
     from countersign.config import ConfigError, load
     from countersign.embedded import EmbeddedError, release_services
 
     try:
-        if command not in WITHOUT_SERVICES and "--help" not in arguments:
+        if command not in WITHOUT_SERVICES and not WITHOUT_SERVICES & set(arguments[2:]):
             prepare(load())
         execute_from_command_line(arguments)
     except (ConfigError, EmbeddedError) as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OperationalError as error:
+        sys.stderr.write(
+            "The database cannot be reached. Check DATABASE_URL and DATABASE_OWNER_URL, and that "
+            f"the server runs. It says: {str(error).strip()}\n"
+        )
         return 1
     finally:
         release_services()

@@ -14,27 +14,40 @@ GRACE_SECONDS = 5
 
 @dataclass(frozen=True)
 class Program:
-    """One process: its name for people and logs, and its command line."""
+    """One process: its name for people and logs, its command line, what it inherits."""
 
     name: str
     arguments: tuple[str, ...]
+    descriptors: tuple[int, ...] = ()
 
 
-def programs(config: Config) -> list[Program]:
-    """Everything that a machine runs by itself. Pools of no workers are left out."""
-    return [*_provider(config), _web(config), *_pools(config), _manage("scheduler", "scheduler")]
+def programs(config: Config, *, listener: int | None = None) -> list[Program]:
+    """Everything that a machine runs by itself. Pools of no workers are left out.
+
+    `listener` is the descriptor of a listening socket that the web process is to use; without it,
+    that process opens the port of the settings.
+    """
+    return [
+        *_provider(config),
+        _web(config, listener),
+        *_pools(config),
+        _manage("scheduler", "scheduler"),
+    ]
 
 
-def _web(config: Config) -> Program:
+def _web(config: Config, listener: int | None) -> Program:
+    door = ("--host", config.host, "--port", str(config.port))
+    if listener is not None:
+        door = ("--fd", str(listener))
     return Program(
         "web",
         (
-            *(sys.executable, "-m", "uvicorn", "countersign.asgi:application"),
-            *("--host", config.host, "--port", str(config.port)),
+            *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
             *("--lifespan", "off", "--log-level", "warning", "--no-access-log"),
             # Open sockets would otherwise hold the end of the process for ever.
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
         ),
+        () if listener is None else (listener,),
     )
 
 

@@ -108,6 +108,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=program.descriptors,
                 # Ctrl-C reaches the supervisor alone, which then ends everybody in order.
                 start_new_session=True,
                 preexec_fn=ends_with_parent(signal.SIGTERM),

@@ -1,5 +1,6 @@
 """`manage.py demo`: the whole product on this machine, with a small shop to try it on."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -8,6 +9,8 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -24,6 +27,8 @@ from countersign.supervisor import LOOK_SECONDS, Supervisor
 from demo.seed import seed
 
 READY_SECONDS = 120.0
+PROBE_SECONDS = 3
+BACKLOG = 512
 
 
 class Command(BaseCommand):
@@ -39,22 +44,25 @@ class Command(BaseCommand):
         if options["forget"]:
             self._forget(config)
             return
-        refuse_taken_port(config)
-        self.say(f"Data: {config.data_dir}")
-        call_command("migrate", verbosity=0, interactive=False)
-        accounts = seed()
-        connections.close_all()
-        self._run(config, accounts)
+        with listen(config) as listener, only_demo_of(config):
+            self.say(f"Data: {config.data_dir}")
+            call_command("migrate", verbosity=0, interactive=False)
+            accounts = seed()
+            connections.close_all()
+            self._run(config, accounts, listener)
 
     def say(self, sentence: str) -> None:
         """Print a line at once, also into a pipe."""
         self.stdout.write(sentence)
         self.stdout.flush()
 
-    def _run(self, config: Config, accounts: Any) -> None:
+    def _run(self, config: Config, accounts: object, listener: socket.socket) -> None:
         provider = config.demo_provider_url or f"http://127.0.0.1:{_free_port()}"
         supervisor = Supervisor(
-            programs(config.model_copy(update={"demo_provider_url": provider})),
+            programs(
+                config.model_copy(update={"demo_provider_url": provider}),
+                listener=listener.fileno(),
+            ),
             environment=os.environ | {"COUNTERSIGN_DEMO_PROVIDER_URL": provider},
             logs=config.data_dir / "log",
             say=self.say,
@@ -91,7 +99,7 @@ class Command(BaseCommand):
                     f"The logs are in {config.data_dir / 'log'}."
                 )
 
-    def _welcome(self, accounts: Any) -> None:
+    def _welcome(self, accounts: object) -> None:
         self.say(f"Ready: {settings.COUNTERSIGN.base_url}")
         self.say(str(accounts))
         self.say("Ctrl-C stops it; the data stays. `make demo-reset` forgets the data.")
@@ -112,24 +120,40 @@ class Command(BaseCommand):
         self.say(f"Forgot {config.data_dir}.")
 
 
-def refuse_taken_port(config: Config) -> None:
-    """Raise CommandError when another program has the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def listen(config: Config) -> socket.socket:
+    """Take the port and keep it, for web processes one after the other.
+
+    Browsers that come while the web process is started again wait a moment instead of being sent
+    away. Raises CommandError when another program has the port.
+    """
+    try:
+        return socket.create_server((config.host, config.port), backlog=BACKLOG)
+    except OSError as error:
+        raise CommandError(
+            f"Port {config.port} on {config.host} cannot be had ({error.strerror}). Stop the "
+            f"program that has it, or choose another port: PORT={config.port + 1} make demo"
+        ) from error
+
+
+@contextmanager
+def only_demo_of(config: Config) -> Iterator[None]:
+    """Keep the data directory for this demo. Raises CommandError when another one has it."""
+    with (config.data_dir / "demo.lock").open("ab") as lock:
         try:
-            probe.bind((config.host, config.port))
-        except OSError as error:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise CommandError(
-                f"Port {config.port} on {config.host} cannot be had ({error.strerror}). Stop the "
-                f"program that has it, or choose another port: PORT={config.port + 1} make demo"
+                f"A demo runs in {config.data_dir} already. Stop it, or give this one a directory "
+                "of its own: COUNTERSIGN_DATA_DIR=.countersign-2 make demo"
             ) from error
+        yield
 
 
 def _missing(config: Config) -> str:
     """What the readiness page says is missing; empty when nothing is."""
     try:
         with urllib.request.urlopen(
-            f"http://{config.host}:{config.port}/health/ready", timeout=10
+            f"http://{config.host}:{config.port}/health/ready", timeout=PROBE_SECONDS
         ) as answer:
             return "" if answer.status == 200 else "web"
     except urllib.error.HTTPError as refusal:
