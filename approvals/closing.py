@@ -40,7 +40,7 @@ def approve(
     With `counts` False (an edit that needs
     somebody else) nothing is approved. Updates `request` in place.
     """
-    count = tally(request, groups)
+    count = tally(request, groups, ballot.caller if counts else None)
     slugs = {row.group_id: row.group.slug for row in groups}
     remaining = {slugs[group]: number for group, number in count.missing.items()}
     met = counts and not remaining
@@ -65,7 +65,7 @@ def _approved(request: ApprovalRequest, ballot: Ballot, vote: Vote) -> None:
         "digest": request.digest,
         "revision": request.revision,
         # So that the agent is told of the call that a person made of its own.
-        "edited": request.revisions.filter(editor__isnull=False).exists(),
+        "edited": request.revision > 1 and request.revisions.filter(editor__isnull=False).exists(),
         "reason": ballot.decision.reason or "",
     }
     settle(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -55,13 +56,21 @@ def check(source: str) -> None:
         )
 
 
-def holds(source: str, bound: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True)
+class Bound:
+    """Arguments as conditions see them, converted once for all conditions; `size` counts values."""
+
+    context: cel.Context
+    size: int
+
+
+def holds(source: str, bound: Bound) -> bool:
     """Whether the condition holds for arguments prepared by `bind`; else `Unevaluable`."""
     loops = _loops(source)
-    if loops and _count(bound) ** loops > MOST_STEPS:
+    if loops and bound.size**loops > MOST_STEPS:
         raise Unevaluable("the arguments are too many for it")
     try:
-        answer = compiled(source).execute({"args": dict(bound)})
+        answer = compiled(source).execute(bound.context)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # a panic of the Rust side is no Exception
@@ -84,7 +93,7 @@ def bind(
     arguments: Mapping[str, Any],
     schema: Mapping[str, Any] | None,
     numbers: Mapping[str, Decimal],
-) -> dict[str, Any]:
+) -> Bound:
     """The arguments as conditions see them: decimals as numbers, sizes bounded.
 
     A text is a decimal where `numbers` names its dotted path, or where the JSON Schema says
@@ -92,7 +101,8 @@ def bind(
     """
     budget = [MOST_VALUES, MOST_TEXT]
     root = schema or {}
-    return _bind_object(arguments, _resolved(root, root), root, numbers, "", 0, budget)
+    args = _bind_object(arguments, _resolved(root, root), root, numbers, "", 0, budget)
+    return Bound(cel.Context(variables={"args": args}), MOST_VALUES - budget[0])
 
 
 def _bind(
@@ -206,13 +216,6 @@ def _is_decimal(schema: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
     return types >= {"number", "string"} or any(c.get("format") == "decimal" for c in inner)
 
 
+@lru_cache(maxsize=2_000)
 def _loops(source: str) -> int:
     return len(_LOOP.findall(source))
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, Mapping):
-        return 1 + sum(_count(item) for item in value.values())
-    if isinstance(value, list):
-        return 1 + sum(_count(item) for item in value)
-    return 1

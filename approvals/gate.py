@@ -8,7 +8,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -124,7 +124,7 @@ def _judge(
             GateOutcome.DENY, [Reason(code="unknown_tool", params={"tool": action.tool})]
         )
 
-    findings = _findings(action, context, policy)
+    findings = _findings(action, context, published)
     denies = [f for f in findings if f.rule.effect == "deny"]
     if denies:
         return verdict(
@@ -205,12 +205,14 @@ def _doubts(
     return doubts
 
 
-def _findings(action: ProposedAction, context: GateContext, policy: Policy) -> list[_Finding]:
+def _findings(
+    action: ProposedAction, context: GateContext, published: PublishedPolicy
+) -> list[_Finding]:
     """The rules that speak of the action, by name."""
     findings = []
-    bound: dict[str, Any] | None = None
-    for rule in sorted(policy.rules, key=lambda rule: rule.name):
-        if not _in_scope(rule, action, policy) or not _matches(rule, action, context):
+    bound: conditions.Bound | None = None
+    for rule in published.rules_by_name:
+        if not _in_scope(rule, action, published.policy) or not _matches(rule, action, context):
             continue
         source = rule.when.condition
         if source is None:
@@ -237,18 +239,17 @@ def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> bool:
 
 def _matches(rule: Rule, action: ProposedAction, context: GateContext) -> bool:
     when = rule.when
-    tests: Sequence[Callable[[], bool]] = (
-        lambda: not when.agents or action.agent in when.agents,
-        lambda: not when.tools or action.tool in when.tools,
-        lambda: not when.effects or bool(action.effects & set(when.effects)),
-        lambda: when.reversible is None or when.reversible == action.reversible,
-        lambda: when.risk_at_least is None or action.risk >= when.risk_at_least,
-        lambda: when.tainted is None or when.tainted == context.tainted,
-        lambda: when.first_use is None or when.first_use == context.first_use,
-        lambda: when.rate_above is None or context.calls_last_hour > when.rate_above,
-        lambda: when.time_window is None or when.time_window.contains(context.at),
+    return (
+        (not when.agents or action.agent in when.agents)
+        and (not when.tools or action.tool in when.tools)
+        and (not when.effects or not action.effects.isdisjoint(when.effects))
+        and (when.reversible is None or when.reversible == action.reversible)
+        and (when.risk_at_least is None or action.risk >= when.risk_at_least)
+        and (when.tainted is None or when.tainted == context.tainted)
+        and (when.first_use is None or when.first_use == context.first_use)
+        and (when.rate_above is None or context.calls_last_hour > when.rate_above)
+        and (when.time_window is None or when.time_window.contains(context.at))
     )
-    return all(test() for test in tests)
 
 
 def _threshold_of(rule: Rule, resolved: Threshold) -> Threshold:

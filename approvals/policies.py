@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -299,6 +300,11 @@ class PublishedPolicy:
     version: int
     sha256: str
     policy: Policy
+
+    @cached_property
+    def rules_by_name(self) -> tuple[Rule, ...]:
+        """The rules in the order in which the gate looks at them."""
+        return tuple(sorted(self.policy.rules, key=lambda rule: rule.name))
 
 
 def load(document: Mapping[str, Any]) -> Policy:

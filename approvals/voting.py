@@ -24,11 +24,11 @@ class Ballot:
     now: datetime
     opened_at: datetime | None
 
-    def cast(
+    def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
     ) -> Vote:
-        """Store the vote on the request's current revision."""
-        return Vote.objects.create(
+        """The vote on the request's current revision; stored once its outcome is known."""
+        return Vote(
             request=request,
             revision=request.revision,
             user=self.caller.user,
@@ -68,29 +68,39 @@ class Tally:
     missing: dict[int, int]
 
 
-def tally(request: ApprovalRequest, groups: Sequence[RequestGroup]) -> Tally:
+def tally(
+    request: ApprovalRequest, groups: Sequence[RequestGroup], voting: Caller | None = None
+) -> Tally:
     """Count the approvals of the current revision by the groups people are in now.
 
-    Whoever is no longer active, may no longer decide, or left the groups does not count.
+    Whoever is no longer active, may no longer decide, or left the groups does not count. `voting`
+    is somebody whose approval is being taken and is not stored yet.
     """
-    people = list(
+    people = set(
         Vote.objects.filter(request=request, revision=request.revision, counts=True).values_list(
             "user_id", flat=True
         )
     )
-    able = set(
-        User.objects.holding("decide_requests").filter(pk__in=people).values_list("pk", flat=True)
-    )
-    voters: dict[int, set[int]] = {person: set() for person in able}
-    for user_id, group_id in Membership.objects.filter(user_id__in=able).values_list(
-        "user_id", "group_id"
-    ):
-        voters[user_id].add(group_id)
+    voters = _groups_of(people)
+    if voting is not None:
+        voters[voting.user.pk] = set(voting.group_ids)
     if request.needs.exclude_owner:
         voters = {p: g for p, g in voters.items() if request.owner_group_id not in g}
     needs = [(row.group_id, row.needed) for row in groups if not row.stands_in]
     stand_ins = [row.group_id for row in groups if row.stands_in]
     return Tally(given=len(voters), missing=quorum.missing(needs, voters, stand_ins))
+
+
+def _groups_of(people: set[int]) -> dict[int, set[int]]:
+    """The review groups of those of these people who may decide."""
+    if not people:
+        return {}
+    able = User.objects.holding("decide_requests").filter(pk__in=people)
+    voters: dict[int, set[int]] = {person: set() for person in able.values_list("pk", flat=True)}
+    memberships = Membership.objects.filter(user_id__in=voters)
+    for user_id, group_id in memberships.values_list("user_id", "group_id"):
+        voters[user_id].add(group_id)
+    return voters
 
 
 def void(request: ApprovalRequest, now: datetime) -> int:

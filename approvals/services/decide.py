@@ -80,7 +80,8 @@ def _decide(
     eligibility.require(request, groups, caller, decision.verdict)
 
     body_sha256 = bodies.digest_of(decision)
-    earlier = Vote.objects.filter(request=request, user=caller.user, nonce=decision.nonce).first()
+    own = list(Vote.objects.filter(request=request, user=caller.user))
+    earlier = next((vote for vote in own if vote.nonce == decision.nonce), None)
     if earlier is not None:
         if earlier.body_sha256 != body_sha256:
             raise NonceReused
@@ -88,6 +89,8 @@ def _decide(
     if request.state != RequestState.PENDING:
         raise already_decided(request)
     _check_seen(request, decision)
+    if decision.verdict == Verdict.APPROVE and any(vote.counts for vote in own):
+        raise AlreadyVoted
 
     consequence = bodies.consequence_of(Kind(request.kind), decision)
     given = bodies.checked(decision, consequence, request.question)
@@ -126,15 +129,11 @@ def _take(
         outcome = approve(request, groups, ballot, vote, counts=counts)
         remaining = _told(request, ballot, vote, outcome)
     elif verdict == Verdict.APPROVE:
-        if Vote.objects.filter(
-            request=request, revision=request.revision, user=ballot.caller.user, counts=True
-        ).exists():
-            raise AlreadyVoted
-        vote = ballot.cast(request, counts=True)
+        vote = ballot.vote(request, counts=True)
         outcome = approve(request, groups, ballot, vote)
         remaining = _told(request, ballot, vote, outcome)
     else:
-        vote = ballot.cast(request)
+        vote = ballot.vote(request)
         close(request, ballot, vote, consequence, given)
         events.announce(request, "decided", [row.group_id for row in groups])
     decided = Decided(
@@ -148,7 +147,8 @@ def _take(
         ready_at=request.ready_at,
         remaining=remaining,
     )
-    Vote.objects.filter(pk=vote.pk).update(answer=_stored(decided))
+    vote.answer = _stored(decided)
+    vote.save(force_insert=True)
     return decided
 
 

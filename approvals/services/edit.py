@@ -55,7 +55,7 @@ def edit(
     request.save(update_fields=_CHANGED)
     rows = _addressed(request, groups, requirements)
     keep_revision(request, editor_id=ballot.caller.user.pk, material=material, why="edited")
-    vote = ballot.cast(request, counts=alone, material=material)
+    vote = ballot.vote(request, counts=alone, material=material)
     record_request(
         request,
         "request.edited",

@@ -61,7 +61,7 @@ def _first(request: ApprovalRequest) -> bool:
 
 
 def _send(request: ApprovalRequest, occasion: str) -> int:
-    title = " ".join(request.title.split())
+    title = _title(request)
     due = request.review_deadline
     text = _TEXT.format(
         title=title,
@@ -79,6 +79,13 @@ def _send(request: ApprovalRequest, occasion: str) -> int:
     if not mails:
         return 0
     return int(get_connection().send_messages(mails) or 0)
+
+
+def _title(request: ApprovalRequest) -> str:
+    """The request's title in one line; without what not every reader may see."""
+    if request.sensitive:
+        return f"{request.agent_title or request.agent}: {request.tool}"
+    return " ".join(request.title.split())
 
 
 def recipients(request: ApprovalRequest) -> set[str]:

@@ -29,7 +29,7 @@ def current() -> PublishedPolicy:
     published = PolicyVersion.objects.published().order_by("-number")
     for number, sha256 in published.values_list("number", "sha256")[:1]:
         if number is not None:
-            return PublishedPolicy(number, sha256, _parsed(number, sha256))
+            return _parsed(number, sha256)
     return _publish_shipped()
 
 
@@ -43,18 +43,18 @@ def version(number: int) -> PublishedPolicy:
     )
     if sha256 is None:
         raise PolicyUnknown(number)
-    return PublishedPolicy(number, sha256, _parsed(number, sha256))
+    return _parsed(number, sha256)
 
 
 @lru_cache(maxsize=64)
-def _parsed(number: int, sha256: str) -> Policy:
+def _parsed(number: int, sha256: str) -> PublishedPolicy:
     document = (
         PolicyVersion.objects.published().values_list("document", flat=True).get(number=number)
     )
     if document_digest(document) != sha256:
         raise PolicyUnreadable(number)
     try:
-        return load(document)
+        return PublishedPolicy(number, sha256, load(document))
     except Refusal as error:
         raise PolicyUnreadable(number) from error
 

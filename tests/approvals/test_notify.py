@@ -22,7 +22,7 @@ from approvals.services.sweep import sweep
 from approvals.vocabulary import Kind
 from audit.clock import database_now
 from tests.approvals.conftest import Opener
-from tests.approvals.till import by, one_of, verdict_on
+from tests.approvals.till import Till, by, one_of, verdict_on
 
 
 def addresses() -> list[str]:
@@ -78,6 +78,17 @@ def test_a_title_cannot_add_headers(opened: Opener, reviewer: User) -> None:
     send_mail_about(str(request.pk))
     assert addresses() == [reviewer.email]
     assert "\n" not in mail.outbox[0].subject
+
+
+def test_a_sensitive_argument_does_not_leave_in_a_title(
+    opened: Opener, till: Till, reviewer: User
+) -> None:
+    till.sensitive = ("order",)
+    request = opened()
+    ApprovalRequest.objects.filter(pk=request.pk).update(title="Refund on order 10291")
+    send_mail_about(str(request.pk))
+    assert mail.outbox[0].subject == "Waiting for you: Till: pay_back"
+    assert "10291" not in mail.outbox[0].body
 
 
 def test_mail_carries_no_argument_and_no_score(opened: Opener, reviewer: User) -> None:
