@@ -57,10 +57,7 @@ def event_bytes(value: dict[str, Any]) -> bytes:
 
 def _check(value: Any, path: str, depth: int) -> None:
     kind = type(value)
-    if kind is str:
-        if not value.isascii():
-            _check_text(value, path)
-    elif kind is int:
+    if kind is int:
         if not -INTEGER_LIMIT < value < INTEGER_LIMIT:
             raise OutsideProfile(f"The integer at {path or 'the top'} is not smaller than 2^53.")
     elif kind is dict or kind is list:
@@ -76,18 +73,11 @@ def _check(value: Any, path: str, depth: int) -> None:
         else:
             for index, item in enumerate(value):
                 _check(item, f"{path}[{index}]", depth + 1)
-    elif value is not None and kind is not bool:
+    elif value is not None and kind is not str and kind is not bool:
         raise OutsideProfile(
             f"The value at {path or 'the top'} is a {kind.__name__}; an event holds only text, whole "
             "numbers, true, false, null, lists and objects."
         )
-
-
-def _check_text(value: str, path: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise OutsideProfile(f"The text at {path or 'the top'} holds a lone surrogate.") from error
 
 
 def loads_strict(text: str | bytes) -> Any:

@@ -16,9 +16,9 @@ from django.db import connection, transaction
 from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
 from audit.disclosures import CannotOpen
 from audit.fact_schemas import moment_text
+from audit.keyring import open_disclosure
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
-from audit.services.disclose import open_disclosure
 
 _ROWS_AT_A_TIME = 2_000
 

@@ -13,7 +13,16 @@ import uuid6
 from django.conf import settings
 from django.db import connection
 
-from audit.disclosures import KEY_BYTES, CannotOpen, WrappingKey, seal, unseal
+from audit.disclosures import (
+    KEY_BYTES,
+    CannotOpen,
+    WrappingKey,
+    bound_to,
+    digest_of,
+    seal,
+    unseal,
+)
+from audit.models import Disclosure
 
 _derived = lru_cache(maxsize=8)(WrappingKey.derived_from)
 
@@ -75,3 +84,12 @@ def unwrapped(subject: str, wrapped: bytes, wrapped_by: str) -> bytes:
             "put the former SECRET_KEY into SECRET_KEY_FALLBACKS."
         )
     return unseal(wrapping.key, wrapped, subject.encode())
+
+
+def open_disclosure(row: Disclosure) -> bytes:
+    """The encoded disclosure, checked against its digest; raises CannotOpen."""
+    key = unwrapped(row.key.subject, bytes(row.key.wrapped), row.key.wrapped_by)
+    encoded = unseal(key, bytes(row.ciphertext), bound_to(row.event, row.digest))
+    if digest_of(encoded) != row.digest:
+        raise CannotOpen("This disclosure does not have the digest that stands in its event.")
+    return encoded

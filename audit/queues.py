@@ -20,12 +20,16 @@ def write_export_on_commit(export_id: UUID) -> None:
 
 
 def write_export(export_id: UUID) -> None:
-    """Put the export on the queue, now. A lost one is found by `resume_exports`."""
+    """Put the export on the queue, now, unless it stands there. A lost one is found by the sweep."""
+    job_id = f"export-{export_id}"
     try:
-        get_queue(BACKGROUND).enqueue(
+        queue = get_queue(BACKGROUND)
+        if queue.get_job_position(job_id) is not None:
+            return
+        queue.enqueue(
             "audit.jobs.write_export",
             str(export_id),
-            job_id=f"export-{export_id}",
+            job_id=job_id,
             job_timeout=-1,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,

@@ -9,8 +9,8 @@ from uuid import UUID
 import orjson
 from django.db import transaction
 
-from audit.disclosures import CannotOpen, bound_to, digest_of, read, unseal
-from audit.keyring import unwrapped
+from audit.disclosures import CannotOpen, read
+from audit.keyring import open_disclosure
 from audit.models import Disclosure, Event
 from audit.ports import Caller
 from audit.recorder import record
@@ -65,12 +65,3 @@ def _opened(row: Disclosure) -> Disclosed:
         return Disclosed(row.digest, row.name, row.key.subject, problem=str(error))
     name, value = read(encoded)
     return Disclosed(row.digest, name, row.key.subject, value)
-
-
-def open_disclosure(row: Disclosure) -> bytes:
-    """The encoded disclosure, checked against its digest; raises CannotOpen."""
-    key = unwrapped(row.key.subject, bytes(row.key.wrapped), row.key.wrapped_by)
-    encoded = unseal(key, bytes(row.ciphertext), bound_to(row.event, row.digest))
-    if digest_of(encoded) != row.digest:
-        raise CannotOpen("This disclosure does not have the digest that stands in its event.")
-    return encoded

@@ -274,8 +274,9 @@ def test_a_lost_wake_up_is_made_good(
     redis_client.flushall()
     assert resume_exports() == 0
     monkeypatch.setattr("audit.services.write_export.UNHEARD_SECONDS", 0)
-    assert resume_exports() == 1
-    assert redis_client.llen("rq:queue:background") == 1
+    for _ in range(2):
+        assert resume_exports() == 1
+        assert redis_client.llen("rq:queue:background") == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -74,6 +74,26 @@ def test_mixed_directions_page_too(recorded: Record) -> None:
     assert places == [("log", 2), ("log", 1), ("policy", 2), ("policy", 1)]
 
 
+def test_rows_that_agree_in_all_but_the_last_column_are_told_apart(recorded: Record) -> None:
+    for kind in ("signout", "request.claimed"):
+        for stream in ("log", "policy", "log"):
+            recorded(type=kind, stream=stream)
+    seen, cursor = [], None
+    for _ in range(6):
+        shown = page(Event.objects.all(), order=("type", "stream", "-seq"), cursor=cursor, limit=1)
+        seen += [(event.type, event.stream, event.seq) for event in shown.items]
+        cursor = shown.next_cursor
+    assert seen == [
+        ("request.claimed", "log", 4),
+        ("request.claimed", "log", 3),
+        ("request.claimed", "policy", 2),
+        ("signout", "log", 2),
+        ("signout", "log", 1),
+        ("signout", "policy", 1),
+    ]
+    assert cursor is None
+
+
 @pytest.mark.parametrize(
     "cursor",
     [

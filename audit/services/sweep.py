@@ -1,0 +1,34 @@
+"""What the log needs done from time to time, for the scheduler."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from audit.services.make_partitions import make_partitions
+from audit.services.write_export import resume_exports
+
+_EVERY_SECONDS: Final[dict[Callable[[], object], float]] = {
+    resume_exports: 10,
+    make_partitions: 3600,
+}
+log = structlog.get_logger(__name__)
+_done_at: dict[Callable[[], object], float] = {}
+
+
+def sweep() -> None:
+    """Do what is due: lost exports every ten seconds, partitions ahead of time every hour.
+
+    Call it as often as you like; several processes may. An error is logged.
+    """
+    now = time.monotonic()
+    for task, seconds in _EVERY_SECONDS.items():
+        if now - _done_at.get(task, -seconds) < seconds:
+            continue
+        _done_at[task] = now
+        try:
+            task()
+        except Exception:
+            # One task that fails must not keep the others from their work.
+            log.exception("audit_sweep_failed", task=task.__name__)
