@@ -23,9 +23,7 @@ def complaints() -> list[str]:
             actual = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
             if actual != expected:
                 found.append(f"{name} is {actual}, and should be {expected}.")
-    here = {
-        path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()
-    }
+    here = {path.relative_to(VENDOR).as_posix() for path in VENDOR.rglob("*") if path.is_file()}
     return [*found, *(f"{name} is not in {RECORD}." for name in sorted(here - known))]
 
 

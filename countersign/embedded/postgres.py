@@ -82,10 +82,11 @@ class Postgres:
         return self.layout.postgres_data
 
     def start(self) -> None:
-        """Start the server, with the logins and the database in it; return when it answers.
+        """Start the server, anew if it runs, with logins and database; return when it answers.
 
         Raises EmbeddedError when the directory is of another version or the server will not start.
         """
+        self.stop()
         self._refuse_other_versions()
         self.account.let_read(self.binaries.parent)
         self.account.let_through(self.data)

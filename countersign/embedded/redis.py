@@ -53,7 +53,11 @@ class RedisServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the server and return when it answers. Raises EmbeddedError when it does not."""
+        """Start the server, anew if it runs; return when it answers.
+
+        Raises EmbeddedError when it does not.
+        """
+        self.stop()
         socket = self.layout.redis_socket
         end_strays(self.executable, self.layout.runtime, signal.SIGTERM)
         socket.unlink(missing_ok=True)

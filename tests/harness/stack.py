@@ -62,7 +62,7 @@ class Stack:
         self.settings = settings
         self.programs: dict[str, Program] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._own_server: Postgres | None = None
+        self.own_postgres: Postgres | None = None
 
     @property
     def url(self) -> str:
@@ -76,7 +76,7 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """What the processes read."""
-        database = DATABASE if self._own_server else self.process.database
+        database = DATABASE if self.own_postgres else self.process.database
         given = {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in self.settings.items()}
         plain = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL")
         outside = {
@@ -191,7 +191,7 @@ class Stack:
             said.append(f"--- {name} ({state})\n" + "\n".join(tail))
         return "\n".join(said)
 
-    def use_own_postgres(self) -> Postgres:
+    def use_own_postgres(self) -> None:
         """Give this stack, and the ORM of the test, a cluster of their own, to stop and to kill."""
         template = self.process.cluster
         cluster, server = start_cluster(self.folder / "postgres", {})
@@ -204,9 +204,8 @@ class Stack:
             check=True,
             capture_output=True,
         )
-        self.cluster, self._own_server = cluster, server
+        self.cluster, self.own_postgres = cluster, server
         self._point_orm_at(cluster, DATABASE)
-        return server
 
     def stop(self) -> None:
         """End every process, and give the test process its own servers back."""
@@ -222,8 +221,8 @@ class Stack:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         connections.close_all()
-        if self._own_server is not None:
-            self._own_server.stop()
+        if self.own_postgres is not None:
+            self.own_postgres.stop()
             self._point_orm_at(self.process.cluster, self.process.database)
         if not self.redis.alive():
             self.redis.start()
