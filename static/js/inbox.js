@@ -1,0 +1,206 @@
+// The list beside the open request. Its order is frozen until the reader takes new rows in; a row that was decided greys
+// where it stands and leaves at the next move; numbers are true at once.
+import { reach, speak } from "./live.js";
+import { morph } from "./morph.js";
+import { noticed, startRequest } from "./request.js";
+import { startKeys } from "./keys.js";
+
+const AT_MOST_EVERY_MS = 300;
+const NARROW = matchMedia("(max-width: 60rem)");
+
+const inbox = document.getElementById("inbox");
+const list = document.getElementById("rows");
+const arrivals = document.getElementById("new-rows");
+const { tab, rowsUrl, countsUrl } = inbox.dataset;
+const search = document.getElementById("inbox-search").defaultValue;
+const titleOfList = document.title;
+
+// What the server listed last: rows, and what stands below them.
+let latest = [];
+let rest = [];
+let announced = 0;
+let looking = false;
+let again = false;
+
+function rowsShown() {
+  return [...list.querySelectorAll(":scope > .row")];
+}
+
+async function fragment(ofTab) {
+  const response = await reach(`${rowsUrl}?${new URLSearchParams({ tab: ofTab, q: search })}`);
+  if (!response?.ok || response.redirected) return null;
+  const template = document.createElement("template");
+  template.innerHTML = await response.text();
+  return template.content;
+}
+
+function openId() {
+  return document.getElementById("request")?.dataset.id ?? "";
+}
+
+function markCurrent(row) {
+  const link = row.querySelector(".row-link");
+  if (row.dataset.id === openId()) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+}
+
+function update(row, fresh) {
+  markCurrent(fresh);
+  morph(row, fresh);
+  noticed({ id: row.dataset.id, version: Number(row.dataset.version) });
+}
+
+// It is not in this list any more: decided, or not for this reader to decide. The list of decided ones says which.
+function close(row, decided) {
+  row.classList.add("closed");
+  if (decided) {
+    noticed({ id: row.dataset.id, version: Number(decided.dataset.version) });
+    for (const part of [".row-sub", ".row-when"]) morph(row.querySelector(part), decided.querySelector(part));
+  } else {
+    row.querySelector(".row-sub").textContent = "No longer waits for you";
+    row.querySelector(".row-when").replaceChildren();
+  }
+}
+
+async function closeGone(fresh) {
+  const isCut = rest.some((element) => element.matches(".rows-more"));
+  const gone = rowsShown().filter((row) => !fresh.has(row.dataset.id) && !row.classList.contains("closed"));
+  if (tab === "decided" || !gone.length) return;
+  const decided = await fragment("decided");
+  for (const row of gone) {
+    const found = decided?.querySelector(`#${row.id}`) ?? null;
+    if (found || !isCut) close(row, found);
+  }
+}
+
+function arrived() {
+  const shown = new Set(rowsShown().map((row) => row.dataset.id));
+  return latest.filter((row) => !shown.has(row.dataset.id)).length;
+}
+
+function offer() {
+  const number = arrived();
+  arrivals.hidden = number === 0;
+  arrivals.querySelector("span").textContent = `${number} new`;
+  if (number > announced) speak(number === 1 ? "One new request" : `${number} new requests`);
+  announced = number;
+}
+
+// What stands below the rows: that there are none, or that not all are listed.
+function drawRest() {
+  while (list.nextElementSibling) list.nextElementSibling.remove();
+  const isEmpty = rowsShown().length === 0;
+  if (isEmpty) list.replaceChildren();
+  list.after(...rest.filter((element) => isEmpty || !element.matches(".empty")));
+}
+
+// Every row in the order of now, those that were closed left out; focus stays on its row.
+export function takeIn() {
+  const focused = document.activeElement?.closest(".row") ?? null;
+  const known = new Map(rowsShown().map((row) => [row.dataset.id, row]));
+  const rows = latest.map((fresh) => {
+    const row = known.get(fresh.dataset.id) ?? fresh.cloneNode(true);
+    if (!known.has(fresh.dataset.id)) row.classList.add("arriving");
+    markCurrent(row);
+    return row;
+  });
+  const first = rows.find((row) => row.classList.contains("arriving") && row.parentNode !== list);
+  const fromButton = document.activeElement === arrivals;
+  list.replaceChildren(...rows);
+  window.htmx.process(list);
+  drawRest();
+  offer();
+  if (focused?.isConnected) focused.querySelector(".row-link").focus({ preventScroll: true });
+  else if (fromButton) first?.querySelector(".row-link").focus();
+}
+
+// The next move: what was closed leaves, but for `kept`.
+export function leave(kept = null) {
+  if (tab === "decided") return;
+  for (const row of list.querySelectorAll(":scope > .row.closed")) {
+    if (row !== kept) row.remove();
+  }
+  if (rowsShown().length === 0) follow();
+}
+
+function drawCounts({ mine, team }) {
+  for (const [key, number] of Object.entries({ mine, team })) {
+    const count = document.querySelector(`[data-count-of="${key}"]`);
+    if (count) count.textContent = String(number);
+  }
+  const badge = document.getElementById("inbox-badge");
+  if (badge) {
+    badge.dataset.count = String(team);
+    const spoken = document.createElement("span");
+    spoken.className = "visually-hidden";
+    spoken.textContent = " waiting";
+    badge.replaceChildren(...(team ? [String(team), spoken] : []));
+  }
+  document.title = `${titleOf()}${team ? ` (${team})` : ""}`;
+}
+
+function titleOf() {
+  const title = document.getElementById("request-title")?.textContent;
+  return title ? `${title} · Countersign` : titleOfList.replace(/ \(\d+\)$/, "");
+}
+
+async function look() {
+  const counts = reach(countsUrl).then((response) => (response?.ok && !response.redirected ? response.json() : null));
+  const content = await fragment(tab);
+  const counted = await counts;
+  if (counted) drawCounts(counted.counts);
+  if (!content) return;
+  latest = [...content.querySelectorAll(".row")];
+  rest = [...content.children].filter((element) => element.id !== "rows");
+  const fresh = new Map(latest.map((row) => [row.dataset.id, row]));
+  for (const row of rowsShown()) {
+    if (fresh.has(row.dataset.id)) update(row, fresh.get(row.dataset.id));
+  }
+  await closeGone(fresh);
+  // Where nothing stands, there is no order to keep.
+  if (rowsShown().length === 0) {
+    takeIn();
+  } else {
+    drawRest();
+    offer();
+  }
+}
+
+async function follow() {
+  again = true;
+  if (looking) return;
+  looking = true;
+  while (again) {
+    again = false;
+    await look();
+    await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
+  }
+  looking = false;
+}
+
+function opened() {
+  inbox.classList.add("open");
+  for (const row of rowsShown()) markCurrent(row);
+  leave(document.getElementById(`row-${openId()}`));
+  document.title = titleOf() + (document.title.match(/ \(\d+\)$/)?.[0] ?? "");
+  if (NARROW.matches) {
+    document.getElementById("request-title").focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }
+}
+
+let lastOpened = openId();
+document.addEventListener("request:shown", ({ detail: { id } }) => {
+  if (id !== lastOpened) opened();
+  lastOpened = id;
+});
+document.addEventListener("hint", ({ detail: hint }) => {
+  if (hint.topic === "request") follow();
+});
+document.addEventListener("resync", follow);
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.request.method === "POST") follow();
+});
+arrivals.addEventListener("click", takeIn);
+startRequest();
+startKeys({ list, leave, arrivals });

@@ -1,0 +1,139 @@
+// The open request: it follows what happens to it, is never replaced under a draft, and keeps its clocks.
+import { reach, speak } from "./live.js";
+import { morph, parse } from "./morph.js";
+import { disarm, rendered, startArming } from "./arming.js";
+import { preview } from "./diffs.js";
+import { startClocks } from "./clocks.js";
+import { startSwaps } from "./swaps.js";
+import * as drafts from "./drafts.js";
+
+// What others do around a request without changing what is decided on.
+const BESIDE = new Set(["claimed", "released", "extended", "commented", "escalated"]);
+
+const detail = document.getElementById("detail");
+let last = {};
+let asking = 0;
+let underWay = 0;
+let missed = null;
+
+export function current() {
+  return document.getElementById("request");
+}
+
+function fragmentUrl(request) {
+  const query = new URLSearchParams({ tab: document.getElementById("inbox").dataset.tab });
+  if (request.dataset.mode) query.set("mode", request.dataset.mode);
+  return `${request.dataset.url}?${query}`;
+}
+
+function isBeingEdited(request) {
+  const field = document.activeElement?.closest("input:not([type=hidden]), textarea, select");
+  return drafts.isOpen(request) || Boolean(field && request.contains(field));
+}
+
+function warnOfChange(kind) {
+  const banner = document.getElementById("changed-banner");
+  if (banner.hidden) speak("This request changed since you opened it. What you typed is kept.");
+  banner.hidden = false;
+  if (!BESIDE.has(kind)) disarm();
+}
+
+// Something happened to the request `id`; `version` is its newest, `kind` what happened, where these are known.
+export function noticed({ id, version = Infinity, kind = "" }) {
+  const request = current();
+  if (!request || request.dataset.id !== id || version <= Number(request.dataset.version)) return;
+  // A claim that changed hands is not taken back by renewing it.
+  if (kind === "claimed" || kind === "released") request.querySelector("[data-claimed]")?.removeAttribute("data-claimed");
+  if (underWay) missed = { id, version, kind };
+  else if (isBeingEdited(request)) warnOfChange(kind);
+  else lookAgain();
+}
+
+// Fetches the open request as it is now. A page that nobody looks at is left alone: what was fetched counts as shown.
+export async function lookAgain({ evenUnderDraft = false } = {}) {
+  const request = current();
+  if (!request || document.hidden) return;
+  const turn = ++asking;
+  const response = await reach(fragmentUrl(request));
+  const text = response?.ok && !response.redirected ? await response.text() : "";
+  if (turn !== asking || current() !== request || underWay) return;
+  if (response?.status === 404 || response?.redirected) {
+    location.reload();
+    return;
+  }
+  const fresh = text && parse(text);
+  if (!fresh || fresh.dataset.id !== request.dataset.id) return;
+  if (!evenUnderDraft && isBeingEdited(request)) {
+    if (Number(fresh.dataset.version) > Number(request.dataset.version)) warnOfChange("");
+    return;
+  }
+  morph(request, fresh);
+  window.htmx.process(request);
+  shown();
+}
+
+function tell(request) {
+  const title = document.getElementById("request-title").textContent;
+  const decision = request.querySelector("#standing dd")?.textContent.trim();
+  speak(request.dataset.state === "pending" ? `${title}: waits for a decision again` : `${title}: ${decision ?? "closed"}`);
+}
+
+// Called whenever what stands in the detail may be another request, revision, state or form.
+function shown() {
+  const request = current();
+  const now = { ...request?.dataset };
+  if (request && now.id === last.id) {
+    if (now.state !== last.state) tell(request);
+    else if (now.revision !== last.revision) speak("This request changed. Read it again before you decide.");
+  }
+  last = now;
+  if (!request) return;
+  for (const field of drafts.restore(request)) preview(field);
+  rendered();
+  document.dispatchEvent(new CustomEvent("request:shown", { detail: now }));
+}
+
+function edited(event) {
+  const field = event.target;
+  const request = current();
+  if (!request?.contains(field)) return;
+  if (field.dataset.draft !== undefined) drafts.keep(request, field);
+  preview(field);
+}
+
+function compare(event) {
+  if (!event.target.closest("[data-compare]")) return;
+  event.preventDefault();
+  lookAgain({ evenUnderDraft: true });
+}
+
+// Once it is decided, what its run does is shown here too.
+function heard({ detail: hint }) {
+  const request = current();
+  if (hint.topic === "request") noticed(hint);
+  else if (request && request.dataset.state !== "pending" && request.querySelector(`a[href*="${CSS.escape(hint.id)}"]`)) lookAgain();
+}
+
+function swapBegins() {
+  underWay += 1;
+}
+
+function swapEnded() {
+  underWay = Math.max(0, underWay - 1);
+  if (!missed || underWay) return;
+  const hint = missed;
+  missed = null;
+  noticed(hint);
+}
+
+export function startRequest() {
+  document.addEventListener("input", edited);
+  document.addEventListener("change", edited);
+  document.addEventListener("click", compare);
+  document.addEventListener("hint", heard);
+  startArming();
+  startClocks({ current, lookAgain });
+  startSwaps({ detail, current, swapBegins, swapEnded });
+  new MutationObserver(shown).observe(detail, { childList: true });
+  shown();
+}

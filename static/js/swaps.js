@@ -1,0 +1,77 @@
+// What htmx brings into the detail: refusals (409, 422) stand there like any other answer, whole pages do not, and
+// focus goes on from where it was.
+import * as drafts from "./drafts.js";
+
+const FIELDS = "textarea, select, input:not([type=hidden])";
+
+function isPage(text) {
+  return /^\s*<(!doctype|html)/i.test(text);
+}
+
+function problem(detail, text) {
+  document.getElementById("problem")?.remove();
+  const line = document.createElement("p");
+  line.id = "problem";
+  line.className = "form-errors";
+  line.setAttribute("role", "alert");
+  line.textContent = text;
+  (detail.querySelector(".request-scroll") ?? detail).prepend(line);
+  line.scrollIntoView({ block: "nearest" });
+}
+
+// The sign-in, or a page that says no: the reader is taken there.
+function leaveFor(ctx) {
+  if (ctx.request.method === "GET" && !ctx.response.raw.redirected) location.assign(ctx.request.action);
+  else location.reload();
+}
+
+function forgetWhatWasSent(form, request) {
+  if (form.matches("[data-decide]")) drafts.forget(request.dataset.id);
+  if (form.matches(".comment-form")) drafts.forget(request.dataset.id, ["comment"]);
+}
+
+function placeFocus(request, sentFrom) {
+  const said = document.getElementById("conflict") ?? document.getElementById("problem");
+  const opened = request.dataset.mode === "edit" ? "#edit-fields" : request.dataset.mode ? ".dock-form" : null;
+  const place =
+    said ??
+    request.querySelector("[aria-invalid=true]") ??
+    (opened && request.querySelector(`${opened} :is(${FIELDS})`)) ??
+    (sentFrom && request.querySelector(`form[action="${CSS.escape(sentFrom)}"] button`)) ??
+    document.getElementById("request-title");
+  if (place === said) place.tabIndex = -1;
+  place.focus({ preventScroll: place.id === "request-title" });
+}
+
+export function startSwaps({ detail, current, swapBegins, swapEnded }) {
+  let sentFrom = "";
+
+  function on(name, act) {
+    document.addEventListener(`htmx:${name}`, (event) => {
+      if (event.detail.ctx?.target === detail) act(event, event.detail.ctx);
+    });
+  }
+
+  on("before:request", swapBegins);
+  on("finally:request", swapEnded);
+  on("before:swap", (event, ctx) => {
+    if (ctx.swap === "none") return;
+    if (isPage(ctx.text)) {
+      event.preventDefault();
+      leaveFor(ctx);
+      return;
+    }
+    const form = ctx.sourceElement;
+    sentFrom = form.matches("form:not([data-decide])") ? form.getAttribute("action") : "";
+    if (ctx.response.status === 200 && current() && form.matches("form")) forgetWhatWasSent(form, current());
+  });
+  on("after:swap", (_, ctx) => {
+    // A row stays where it is, and so does the focus on it; what was pressed inside the detail is gone.
+    if (ctx.sourceElement === detail && current()) placeFocus(current(), sentFrom);
+  });
+  on("error", () => problem(detail, "The server did not answer. Try again: what is sent twice counts once."));
+  on("response:error", (_, ctx) => {
+    if (ctx.response.status < 500) return;
+    problem(detail, "The server failed. Reload the page to see whether what you did was taken.");
+  });
+}
