@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts.models import ReviewGroup, User
 from accounts.roles import roles_of
+from accounts.views import people
 from tests.accounts.conftest import Bodies
 
 Login = Callable[[Client, User], Client]
@@ -149,6 +150,18 @@ def test_roles_and_groups_are_saved_together(
     page = desk.get(path).content.decode()
     assert re.search(r'value="support"[^>]* checked', page)
     assert not re.search(r'value="finance"[^>]* checked', page)
+
+
+def test_when_the_groups_cannot_be_saved_the_roles_are_not_either(
+    desk: Client, operator: User, finance: ReviewGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**_: object) -> None:
+        raise RuntimeError("deleted meanwhile")
+
+    monkeypatch.setattr(people, "join_group", gone)
+    with pytest.raises(RuntimeError):
+        desk.post(f"/people/{operator.pk}/", {"roles": ["reviewer"], "groups": ["finance"]})
+    assert roles_of(operator) == ["operator"]
 
 
 def test_the_last_admin_is_told_why_they_stay(

@@ -22,7 +22,7 @@ from accounts.models import ApiToken, User
 from accounts.services.create_token import create_token
 from accounts.services.revoke_token import revoke_token
 from accounts.services.set_roles import set_roles
-from accounts.services.use_token import use_token
+from accounts.services.use_token import _record_first_use, use_token
 from accounts.tokens import Bearer
 from audit.actors import Actor
 from tests.accounts.conftest import Bodies, MakeToken
@@ -136,6 +136,16 @@ def test_the_first_use_is_an_event_and_the_second_is_not(
     use_token(presented=token)
     (body,) = bodies("token.used_first")
     assert body["actor"]["auth"] == f"token:{ApiToken.objects.get().pk}"
+
+
+def test_of_two_that_both_saw_an_unused_token_one_records_its_first_use(
+    reviewer: User, make_token: MakeToken, bodies: Bodies
+) -> None:
+    token = make_token(reviewer)
+    seen_unused = ApiToken.objects.get()
+    use_token(presented=token)
+    _record_first_use(seen_unused, Actor.person(reviewer.pk, f"token:{seen_unused.pk}"))
+    assert len(bodies("token.used_first")) == 1
 
 
 def test_last_use_moves_at_most_once_a_minute(reviewer: User, make_token: MakeToken) -> None:
