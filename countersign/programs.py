@@ -36,7 +36,7 @@ def programs(config: Config, *, listener: int | None = None) -> list[Program]:
 
 
 def _web(config: Config, listener: int | None) -> Program:
-    door = ("--host", config.host, "--port", str(config.port))
+    door: tuple[str, ...] = ("--host", config.host, "--port", str(config.port))
     if listener is not None:
         door = ("--fd", str(listener))
     return Program(
