@@ -219,6 +219,7 @@ def test_a_method_that_an_address_does_not_take_is_named(client: Client, db: Non
     response = client.delete(ME)
     assert problem_of(response)["code"] == "method_not_allowed"
     assert response["Allow"] == "GET"
+    assert int(response["Content-Length"]) == len(response.content)
 
 
 def test_a_host_that_is_not_ours_is_a_problem(client: Client, db: None) -> None:
