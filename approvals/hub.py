@@ -116,6 +116,9 @@ class Hub:
             except (RedisError, OSError, TimeoutError) as error:
                 # Sockets stay open: their pages poll slowly meanwhile.
                 log.warning("hints are interrupted: %s", error or type(error).__name__)
+            except Exception:
+                # Without this task every page would fall silent until somebody noticed.
+                log.exception("hints failed; they are joined again")
             finally:
                 self._subscribed.clear()
             # Everybody who missed hints while this was away is told afterwards.

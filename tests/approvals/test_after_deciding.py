@@ -129,7 +129,7 @@ def test_approval_is_spent_once(opened: Opener, reviewer: User) -> None:
 def test_approval_covers_exactly_its_revision_and_digest(opened: Opener, reviewer: User) -> None:
     request = approve(opened(needs=Requirements(undo_seconds=0)), reviewer)
     for changes in ({"digest": "sha256:" + "0" * 64}, {"revision": 2}):
-        with pytest.raises(NotConsumable):
+        with pytest.raises(NotConsumable, match="another call"):
             spend(request, **changes)
     with pytest.raises(RequestUnknown):
         spend(request, request_id=uuid.uuid4())

@@ -416,6 +416,21 @@ def test_editor_may_approve_where_the_policy_says_so(opened: Opener, reviewer: U
     assert done.state == "approved"
 
 
+def test_nothing_is_edited_after_it_was_approved(
+    opened: Opener, reviewer: User, second_reviewer: User
+) -> None:
+    request = opened()
+    take(request, reviewer)
+    with pytest.raises(AlreadyDecided):
+        take(request, second_reviewer, "edit", arguments={**request.arguments, "amount": "15.00"})
+    request.refresh_from_db()
+    assert (request.state, request.revision, request.arguments["amount"]) == (
+        "approved",
+        1,
+        "20.00",
+    )
+
+
 def test_cosmetic_edit_needs_nobody_else(opened: Opener, reviewer: User) -> None:
     request = opened()
     done = take(request, reviewer, "edit", arguments={**request.arguments, "note": "cracked"})

@@ -20,6 +20,7 @@ from approvals.services.claim import claim
 from approvals.services.decide import decide
 from approvals.services.open_request import NotReviewable, open_request
 from approvals.showing import show
+from approvals.states import RequestState
 from approvals.vocabulary import Kind
 from audit.actors import Actor
 from audit.canonical import sha256_hex
@@ -183,6 +184,16 @@ def test_the_database_holds_the_last_line(opened: Opener, changes: dict[str, Any
     request = opened()
     with pytest.raises(IntegrityError), transaction.atomic():
         ApprovalRequest.objects.filter(pk=request.pk).update(**changes)
+
+
+def test_a_move_lands_only_from_a_state_that_leads_there(opened: Opener) -> None:
+    request = opened()
+    move = ApprovalRequest.objects.move
+    assert not move(request.pk, RequestState.CONSUMED)
+    assert move(request.pk, RequestState.CANCELLED)
+    assert not move(request.pk, RequestState.EXPIRED)
+    request.refresh_from_db()
+    assert (request.state, request.version) == ("cancelled", 2)
 
 
 def test_the_next_proposal_is_linked_to_the_one_sent_back(opened: Opener, reviewer: User) -> None:
