@@ -113,6 +113,7 @@ def test_a_run_killed_while_the_model_thinks_goes_on_and_acts_once(
     run = ApiClient(site, operator).start("refund-desk", ticket())
     site.wait_for(lambda: model.requests, what="the model was asked")
     kill_and_start(site, name)
+    site.wait_until_ready()
     thinking.set()
     site.wait_for(lambda: state_of(run) == "waiting", 40, "the run is parked")
     approve_and_finish(site, ApiClient(site, reviewer), run)
