@@ -72,6 +72,8 @@ def problem(
         orjson.dumps(document, default=str), status=status, content_type=CONTENT_TYPE
     )
     response["Cache-Control"] = "no-store"
+    # Said here, since some of these are made outside the middleware that would say it.
+    response["Content-Length"] = str(len(response.content))
     if status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="countersign"'
     return response

@@ -60,6 +60,8 @@ class DocsPage(DocsBase):
 class Api(NinjaAPI):
     """Ninja with field names as the client wrote them, and problems in the OpenAPI document."""
 
+    _document: OpenAPISchema | None = None
+
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
     ) -> ValidationError:
@@ -85,7 +87,10 @@ class Api(NinjaAPI):
         return ValidationError(errors)
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
-        return with_problems(super().get_openapi_schema(**kwargs))
+        """The document, made at the first question: it takes 0.1 s and never changes."""
+        if self._document is None:
+            self._document = with_problems(super().get_openapi_schema(**kwargs))
+        return self._document
 
 
 api = Api(

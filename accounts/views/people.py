@@ -159,8 +159,8 @@ def _give_access(person: User, form: AccessForm, caller: Caller) -> None:
 
 
 def _invitation(request: HttpRequest, person: User) -> HttpResponse:
-    link = invitation_url(person, request)
-    return render(request, "accounts/invitation.html", {"person": person, "link": link})
+    context = {"person": person, "link": invitation_url(person)}
+    return render(request, "accounts/invitation.html", context)
 
 
 def _list_url(query: str, cursor: str | None) -> str:

@@ -162,7 +162,7 @@ def choose_password(client: Client, link: str, password: str) -> None:
 
 
 def test_an_invitation_lets_a_person_choose_a_password_once(client: Client, invited: User) -> None:
-    link = invitation_url(invited, client.get(LOGIN).wsgi_request)
+    link = invitation_url(invited)
     choose_password(client, link, "a long and quiet password")
     sign_in(client, "newcomer", "a long and quiet password")
     assert signed_in_as(client) == str(invited.pk)
@@ -171,7 +171,7 @@ def test_an_invitation_lets_a_person_choose_a_password_once(client: Client, invi
 
 
 def test_a_weak_password_is_not_taken(client: Client, invited: User) -> None:
-    link = invitation_url(invited, client.get(LOGIN).wsgi_request)
+    link = invitation_url(invited)
     choose_password(client, link, "newcomer")
     invited.refresh_from_db()
     assert not invited.has_usable_password()
