@@ -1,8 +1,9 @@
 """Pages of the house itself: what is shown when somebody may not."""
 
-from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from accounts.models import User
 
 MOST_NAMES = 5
 
@@ -18,12 +19,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def _who_can_help() -> str:
-    people = (
-        get_user_model()
-        .objects.filter(is_active=True, groups__permissions__codename="manage_people")
-        .distinct()
-        .order_by("username")[:MOST_NAMES]
-    )
+    people = User.objects.holding("manage_people").order_by("username")[:MOST_NAMES]
     names = [person.get_username() for person in people]
     if not names:
         return ""

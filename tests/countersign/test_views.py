@@ -23,12 +23,12 @@ def test_a_refused_page_says_why_and_names_who_can_help(
     assert admin.get_username() in answer.content.decode()
 
 
-def test_who_is_gone_is_not_named(outsider: User, admin: User) -> None:
-    admin.is_active = False
-    admin.save()
+def test_who_is_gone_is_not_named(outsider: User, second_admin: User) -> None:
+    second_admin.is_active = False
+    second_admin.save()
     request = RequestFactory().get("/people/")
     request.user = outsider
-    assert admin.get_username() not in forbidden(request).content.decode()
+    assert second_admin.get_username() not in forbidden(request).content.decode()
 
 
 def test_a_page_that_is_not_theirs_is_refused_with_the_product_s_own_page(
