@@ -119,7 +119,9 @@ def note_of(step: Step) -> str:
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
             return f"A person let it go on: {told}" if told else "A person let it go on."
-        case StepKind.TOOL if step.state == StepState.SUCCEEDED:
+        case StepKind.TOOL if (
+            step.state == StepState.SUCCEEDED and "arguments_that_ran" not in output
+        ):
             return str(output.get("note") or "")
         case _:
             return ""

@@ -92,9 +92,10 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
     row = _rows(run, steps, caller, now).row(step)
     if step.kind == StepKind.MODEL:
         hides = mask.hides_request(seq)
-        sent = Step.objects.filter(pk=step.pk).values_list("request", flat=True)
-        return WholeStep(row, None if hides else sent.get(), row.response, hides, row.hides)
-    request = {
+        sent = Step.objects.filter(pk=step.pk).values_list("request", flat=True).get()
+        request = None if hides else _messages_first(sent)
+        return WholeStep(row, request, row.response, hides, row.hides)
+    asked = {
         "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
         "call_id": step.call_id,
         "arguments": mask.arguments(seq, step.arguments) or None,
@@ -104,11 +105,18 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
     response = step.output if step.response is None else step.response
     return WholeStep(
         row,
-        request={name: value for name, value in request.items() if value},
+        request={name: value for name, value in asked.items() if value},
         response=None if row.covered else response,
         hides_request="",
         hides_response=NOT_SHOWN if row.covered else "",
     )
+
+
+def _messages_first(request: Any) -> Any:
+    """What was asked before the long list of tools, which is the same each time."""
+    if not isinstance(request, dict) or "messages" not in request:
+        return request
+    return {"messages": request["messages"], **request}
 
 
 def _rows(run: Run, steps: Sequence[Step], caller: Caller, now: datetime) -> Rows:

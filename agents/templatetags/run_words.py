@@ -10,7 +10,7 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from approvals.templatetags.interface import reveal
+from approvals.templatetags.interface import duration, reveal
 
 register = template.Library()
 
@@ -28,6 +28,14 @@ def thousands(value: int) -> str:
 def times(count: int) -> str:
     """How often: `once`, `twice`, `5 times`."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+@register.filter
+def span(value: float | None) -> str:
+    """A span in seconds; below one second in milliseconds: `40 ms`, `3.2 s`, `2 h 5 min`."""
+    if value is not None and value < 1:
+        return f"{round(value * 1000)} ms"
+    return duration(value)
 
 
 @register.filter

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents import registry, wording
-from agents.definitions import Agent
+from agents.definitions import Agent, Budget
 from agents.forms import SwitchOffForm
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
@@ -122,6 +122,7 @@ def _detail_page(
     hosted = _find(caller, slug)
     declared = registry.find(slug)
     definition = _definition(hosted, declared)
+    limits = definition.get("budget") or {}
     runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
     recent = runs.select_related("agent", "initiator").defer("input", "output")
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.group_ids
@@ -135,8 +136,9 @@ def _detail_page(
         "changes": _changes(hosted, declared),
         "tools": [tool_words(tool) for tool in definition.get("tools", ())],
         "budget": [
-            {"label": wording.plain(name), "value": f"{value:,}"}
-            for name, value in (definition.get("budget") or {}).items()
+            {"label": wording.plain(name), "value": f"{limits[name]:,}"}
+            for name in Budget.model_fields
+            if name in limits
         ],
         "recent": rows_of(list(recent.newest_first()[:RECENT_RUNS]), caller),
         "outcomes": _outcomes(runs),

@@ -226,7 +226,8 @@ def _active_seconds(run: Run, now: Any) -> float | None:
 
 
 def _task(run: Run) -> list[dict[str, Any]]:
-    return _facts(run.input)
+    """The input; nothing where the page's title says all of it."""
+    return [] if list(run.input.values()) == [run.title] else _facts(run.input)
 
 
 def _facts(value: Any) -> list[dict[str, Any]]:
