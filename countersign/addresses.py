@@ -30,7 +30,8 @@ def filled_in(config: Config) -> Config:
     """
     layout = Layout(config.data_dir)
     kept = read_secrets(layout)
-    changes: dict[str, object] = {}
+    # Said here, since it follows from what was given, and less is left open below.
+    changes: dict[str, object] = {"secure": config.https_only, "base_url": config.address}
     if not config.redis_url:
         changes["redis_url"] = layout.redis_url
     if not config.database_url:
@@ -43,5 +44,4 @@ def filled_in(config: Config) -> Config:
         changes["coin_secret"] = kept.coin_secret if kept else secrets.token_urlsafe(48)
     if not config.signing_key_path:
         changes["signing_key_path"] = str(signing_key_path(layout))
-    changes["base_url"] = config.address
     return config.model_copy(update=changes)

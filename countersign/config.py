@@ -148,9 +148,14 @@ class Config(BaseSettings):
 
     @property
     def https_only(self) -> bool:
-        """Whether cookies and pages are refused over plain HTTP: yes, outside demo and debug."""
+        """Whether cookies and pages are refused over plain HTTP.
+
+        Where it is not said: if the public address is https; without one, outside demo and debug.
+        """
         if self.secure is not None:
             return self.secure
+        if self.base_url:
+            return self.base_url.startswith("https://")
         return not (self.demo or self.debug)
 
     @property

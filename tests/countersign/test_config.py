@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from countersign.addresses import filled_in
 from countersign.config import Config, ConfigError, load
 
 
@@ -82,10 +83,25 @@ def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "never-print-me" not in repr(load())
 
 
-def test_outside_demo_and_debug_https_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load().https_only
-    monkeypatch.setenv("COUNTERSIGN_SECURE", "0")
-    assert not load().https_only
+@pytest.mark.parametrize(
+    ("given", "https_only"),
+    [
+        ({}, True),
+        ({"DEMO": "1"}, False),
+        ({"DEBUG": "1"}, False),
+        ({"BASE_URL": "http://internal.example"}, False),
+        ({"BASE_URL": "https://public.example", "DEMO": "1"}, True),
+        ({"SECURE": "0"}, False),
+        ({"SECURE": "1", "DEMO": "1"}, True),
+    ],
+)
+def test_https_is_demanded_unless_something_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], https_only: bool
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"COUNTERSIGN_{name}", value)
+    assert load().https_only is https_only
+    assert filled_in(load()).https_only is https_only
 
 
 def test_the_data_directory_does_not_move_with_the_working_directory(tmp_path: Path) -> None:
