@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.db import connections
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -127,6 +128,8 @@ def browser() -> Iterator[Browser]:
             )
             yield chromium
             chromium.close()
+            # While the loop runs, the ORM has connections of its own, which nobody would close later.
+            connections.close_all()
     finally:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
