@@ -11,7 +11,7 @@ const activeMs = new Map();
 let undoFor = "";
 let undoEnds = 0;
 let warned = "";
-let claimed = null;
+let claimed = "";
 let renewedAt = 0;
 let seenAt = 0;
 
@@ -39,8 +39,12 @@ function countActive(request) {
   if (document.hidden || !document.hasFocus()) return;
   const { id } = request.dataset;
   activeMs.set(id, (activeMs.get(id) ?? 0) + TICK_MS);
+  writeActive(request);
+}
+
+function writeActive(request) {
   const field = request.querySelector("[data-active-seconds]");
-  if (field) field.value = String(Math.round(activeMs.get(id) / 1000));
+  if (field) field.value = String(Math.round((activeMs.get(request.dataset.id) ?? 0) / 1000));
 }
 
 function warnOfDeadline(request) {
@@ -56,10 +60,6 @@ function warnOfDeadline(request) {
 
 async function renewClaim(request, lookAgain) {
   const form = request.querySelector("[data-claimed]");
-  if (form !== claimed) {
-    claimed = form;
-    renewedAt = Date.now();
-  }
   if (!form || Date.now() - renewedAt < RENEW_MS || Date.now() - seenAt > RENEW_UNSEEN_MS) return;
   renewedAt = Date.now();
   const body = new URLSearchParams(new FormData(form));
@@ -69,6 +69,13 @@ async function renewClaim(request, lookAgain) {
 }
 
 export function startClocks({ current, lookAgain }) {
+  document.addEventListener("request:shown", () => {
+    const request = current();
+    writeActive(request);
+    const held = request.querySelector("[data-claimed]") ? request.dataset.id : "";
+    if (held !== claimed) renewedAt = Date.now();
+    claimed = held;
+  });
   setInterval(() => {
     if (!document.hidden) seenAt = Date.now();
     const request = current();

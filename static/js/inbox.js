@@ -190,7 +190,9 @@ function opened() {
 }
 
 let lastOpened = openId();
-document.addEventListener("request:shown", ({ detail: { id } }) => {
+document.addEventListener("request:shown", ({ detail: { id, state } }) => {
+  // Taken back: it stays, also where the next move comes before the list was fetched.
+  if (state === "pending" && tab !== "decided") document.getElementById(`row-${id}`)?.classList.remove("closed");
   if (id !== lastOpened) opened();
   lastOpened = id;
 });

@@ -12,6 +12,7 @@ const BESIDE = new Set(["claimed", "released", "extended", "commented", "escalat
 
 const detail = document.getElementById("detail");
 let last = {};
+let newest = 0;
 let asking = 0;
 let underWay = 0;
 let missed = null;
@@ -38,38 +39,41 @@ function warnOfChange(kind) {
   if (!BESIDE.has(kind)) disarm();
 }
 
-// Something happened to the request `id`; `version` is its newest, `kind` what happened, where these are known.
-export function noticed({ id, version = Infinity, kind = "" }) {
+// The request `id` has reached `version`; `kind` is what happened, where that is known.
+export async function noticed({ id, version, kind = "" }) {
   const request = current();
-  if (!request || request.dataset.id !== id || version <= Number(request.dataset.version)) return;
+  if (!request || request.dataset.id !== id || version <= newest) return;
   // A claim that changed hands is not taken back by renewing it.
   if (kind === "claimed" || kind === "released") request.querySelector("[data-claimed]")?.removeAttribute("data-claimed");
-  if (underWay) missed = { id, version, kind };
-  else if (isBeingEdited(request)) warnOfChange(kind);
-  else lookAgain();
+  if (underWay) {
+    missed = { id, version, kind };
+    return;
+  }
+  newest = version;
+  if (isBeingEdited(request)) warnOfChange(kind);
+  else if (!(await lookAgain())) newest = Number(current()?.dataset.version ?? 0);
 }
 
-// Fetches the open request as it is now. A page that nobody looks at is left alone: what was fetched counts as shown.
+// Fetches the open request as it is now; false where it could not. A page that nobody looks at is left alone: what was
+// fetched counts as shown.
 export async function lookAgain({ evenUnderDraft = false } = {}) {
   const request = current();
-  if (!request || document.hidden) return;
+  if (!request || document.hidden) return false;
   const turn = ++asking;
   const response = await reach(fragmentUrl(request));
   const text = response?.ok && !response.redirected ? await response.text() : "";
-  if (turn !== asking || current() !== request || underWay) return;
-  if (response?.status === 404 || response?.redirected) {
-    location.reload();
-    return;
-  }
-  const fresh = text && parse(text);
-  if (!fresh || fresh.dataset.id !== request.dataset.id) return;
+  if (turn !== asking || current() !== request || underWay) return false;
+  if (response?.status === 404 || response?.redirected) location.reload();
+  const fresh = text ? parse(text) : null;
+  if (fresh?.dataset.id !== request.dataset.id) return false;
   if (!evenUnderDraft && isBeingEdited(request)) {
     if (Number(fresh.dataset.version) > Number(request.dataset.version)) warnOfChange("");
-    return;
+    return true;
   }
   morph(request, fresh);
   window.htmx.process(request);
   shown();
+  return true;
 }
 
 function tell(request) {
@@ -87,6 +91,7 @@ function shown() {
     else if (now.revision !== last.revision) speak("This request changed. Read it again before you decide.");
   }
   last = now;
+  newest = Number(now.version ?? 0);
   if (!request) return;
   for (const field of drafts.restore(request)) preview(field);
   rendered();

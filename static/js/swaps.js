@@ -30,14 +30,16 @@ function forgetWhatWasSent(form, request) {
   if (form.matches(".comment-form")) drafts.forget(request.dataset.id, ["comment"]);
 }
 
+// What was refused is read first, then the form that was opened, then the form that was sent; else the whole.
 function placeFocus(request, sentFrom) {
+  const { mode } = request.dataset;
+  const opened = mode === "edit" ? "#edit-fields" : ".dock-form";
   const said = document.getElementById("conflict") ?? document.getElementById("problem");
-  const opened = request.dataset.mode === "edit" ? "#edit-fields" : request.dataset.mode ? ".dock-form" : null;
   const place =
     said ??
     request.querySelector("[aria-invalid=true]") ??
-    (opened && request.querySelector(`${opened} :is(${FIELDS})`)) ??
-    (sentFrom && request.querySelector(`form[action="${CSS.escape(sentFrom)}"] button`)) ??
+    (mode ? request.querySelector(`${opened} :is(${FIELDS})`) : null) ??
+    (sentFrom ? request.querySelector(`form[action="${CSS.escape(sentFrom)}"] button`) : null) ??
     document.getElementById("request-title");
   if (place === said) place.tabIndex = -1;
   place.focus({ preventScroll: place.id === "request-title" });

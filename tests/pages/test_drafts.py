@@ -1,0 +1,233 @@
+# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
+"""The open request: never replaced under a draft, live without one, and honest about what it cannot do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from approvals.models import ApprovalRequest, Vote
+from approvals.schemas import Requirements
+from approvals.services.claim import claim
+from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.till import by, one_of
+from tests.harness.browser import Troubles
+from tests.pages.live_desk import Desk, desk, posts, row, title, verdict  # noqa: F401
+
+REASON = "The customer has been paid already."
+RENEWAL_SECONDS = 31
+
+
+def claim_ends(request: ApprovalRequest) -> Any:
+    return ApprovalRequest.objects.values_list("claim_expires_at", flat=True).get(pk=request.pk)
+
+
+def holder(request: ApprovalRequest) -> str:
+    return ApprovalRequest.objects.values_list("claimed_by__username", flat=True).get(pk=request.pk)
+
+
+def cut_socket(page: Page) -> None:
+    """Let no hint through to this page."""
+    page.route_web_socket("**/ws/inbox/", lambda socket: None)
+
+
+def test_a_draft_is_kept_for_its_item_until_it_is_sent(desk: Desk, reviewer: User) -> None:
+    first = desk.request(amount="20.00")
+    second = desk.request(amount="30.00")
+    page = desk.open(reviewer, first)
+    page.locator("#comment-text").fill("Ask them first.")
+    page.keyboard.press("Tab")
+    title(page).focus()
+    page.keyboard.press("r")
+    page.locator("#id_reason").fill(REASON)
+    row(page, second).click()
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+    expect(page.locator("#comment-text")).to_have_value("")
+    page.goto(f"/requests/{first.pk}/?tab=team&mode=reject")
+    expect(page.locator("#id_reason")).to_have_value(REASON)
+    expect(page.locator("#comment-text")).to_have_value("Ask them first.")
+    page.locator(".comment-form button").click()
+    expect(page.locator(".comment-text")).to_have_text("Ask them first.")
+    expect(page.locator("#comment-text")).to_have_value("")
+    page.goto(f"/requests/{first.pk}/?tab=team&mode=reject")
+    expect(page.locator("#id_reason")).to_have_value(REASON)
+    verdict(page, "reject").click()
+    desk.becomes(first, "rejected")
+    expect(page.locator("#standing")).to_contain_text(REASON)
+    assert (
+        page.evaluate("() => Object.keys(sessionStorage).filter((k) => k.startsWith('draft'))")
+        == []
+    )
+
+
+def test_without_a_draft_the_open_request_follows_by_itself(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request(needs=one_of("finance", "support"))
+    page = desk.open(reviewer, request)
+    page.locator("summary", has_text="Revision 1").click()
+    claim(request_id=request.pk, caller=by(second_reviewer), take_over=True)
+    expect(page.locator(".claim")).to_have_text("second-reviewer is looking at it")
+    expect(page.locator("details.fold[open]", has_text="Revision 1")).to_be_visible()
+    desk.decide(request, second_reviewer, "reject", reason="Paid already.")
+    expect(page.locator("#standing")).to_contain_text("Rejected by second-reviewer")
+    expect(verdict(page)).to_have_count(0)
+    expect(page.locator("#live-region")).to_contain_text("Rejected by second-reviewer")
+
+
+def test_a_draft_is_never_replaced_and_the_verdict_is_armed_again_by_comparing(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request(amount="20.00", needs=one_of("finance", "support"))
+    page = desk.open(reviewer, request)
+    page.keyboard.press("/")
+    page.locator("#id_reason").fill(REASON)
+    desk.decide(
+        request, second_reviewer, "edit", arguments={**request.arguments, "amount": "35.00"}
+    )
+    banner = page.locator("#changed-banner")
+    expect(banner).to_be_visible()
+    expect(page.locator("#id_reason")).to_have_value(REASON)
+    expect(page.locator("#arguments")).not_to_contain_text("35.00")
+    expect(verdict(page, "send_back")).to_be_disabled()
+    sent = posts(page)
+    page.locator("#id_reason").press("Control+Enter")
+    verdict(page, "send_back").dispatch_event("click")
+    assert sent == []
+    banner.get_by_text("Compare").click()
+    expect(banner).to_be_hidden()
+    expect(page.locator("#arguments ins")).to_contain_text("35.00")
+    expect(page.locator("#id_reason")).to_have_value(REASON)
+    verdict(page, "send_back").click()
+    desk.becomes(request, "superseded")
+
+
+def test_what_is_said_beside_a_draft_leaves_the_verdict_armed(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    page.keyboard.press("r")
+    page.locator("#id_reason").fill(REASON)
+    claim(request_id=request.pk, caller=by(second_reviewer), take_over=True)
+    expect(page.locator("#changed-banner")).to_be_visible()
+    expect(verdict(page, "reject")).to_be_enabled()
+    verdict(page, "reject").click()
+    desk.becomes(request, "rejected")
+
+
+def test_the_loser_of_a_race_reads_who_was_faster_with_the_draft(
+    desk: Desk, reviewer: User, second_reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("409")
+    request = desk.request()
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    cut_socket(page)
+    page.goto(f"/requests/{request.pk}/?tab=team&mode=reject")
+    page.locator("#id_reason").fill(REASON)
+    desk.decide(request, second_reviewer)
+    verdict(page, "reject").click()
+    conflict = page.locator("#conflict")
+    expect(conflict).to_contain_text("approved by second-reviewer")
+    expect(conflict).to_contain_text(REASON)
+    expect(conflict).to_be_focused()
+    expect(page.locator("#standing")).to_contain_text("Approved by second-reviewer")
+    desk.becomes(request, "approved")
+
+
+def test_what_does_not_fit_comes_back_at_its_field(
+    desk: Desk, reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("422")
+    request = desk.request()
+    page = desk.open(reviewer, request, "&mode=reject")
+    page.locator("#id_reason").evaluate("(field) => field.removeAttribute('required')")
+    verdict(page, "reject").click()
+    expect(page.locator("#id_reason_error")).to_be_visible()
+    expect(page.locator("#id_reason")).to_be_focused()
+
+
+def test_each_edited_field_shows_before_and_after_as_text(desk: Desk, reviewer: User) -> None:
+    request = desk.request(amount="20.00")
+    page = desk.open(reviewer, request, "&mode=edit")
+    amount = page.locator("[data-edit]", has=page.get_by_label("Amount"))
+    amount.locator("input").fill("35.00")
+    expect(amount.locator("del")).to_have_text("Before: 20.00")
+    expect(amount.locator("ins")).to_have_text("After: 35.00")
+    note = page.locator("[data-edit]", has=page.get_by_label("Note"))
+    note.locator("input").fill("<b>bro\u200bken</b>")
+    expect(note.locator("ins")).to_have_text("After: <b>broU+200Bken</b>")
+    expect(note.locator("ins b")).to_have_count(0)
+    amount.locator("input").fill("20.00")
+    expect(amount.locator(".diff")).to_have_count(0)
+    page.reload()
+    expect(note.locator("ins")).to_have_text("After: <b>broU+200Bken</b>")
+
+
+def test_the_time_to_take_it_back_runs_down_and_then_it_is_gone(desk: Desk, reviewer: User) -> None:
+    request = desk.request(needs=Requirements(undo_seconds=2))
+    page = desk.open(reviewer, request)
+    page.keyboard.press("a")
+    undo = page.locator("[data-undo]")
+    expect(undo).to_be_visible()
+    expect(undo.locator("[data-undo-left]")).to_have_text("1")
+    expect(undo).to_be_hidden()
+    expect(undo).to_have_count(0)
+    expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
+
+
+def test_nothing_is_decided_while_offline(desk: Desk, reviewer: User, troubles: Troubles) -> None:
+    troubles.expect("ERR_INTERNET_DISCONNECTED|WebSocket")
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    page.context.set_offline(True)
+    expect(page.locator("#live-pill")).to_contain_text("Offline")
+    expect(verdict(page)).to_be_disabled()
+    expect(page.locator("#dock-why")).to_contain_text("You are offline")
+    page.keyboard.press("a")
+    assert sent == []
+    page.context.set_offline(False)
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    expect(verdict(page)).to_be_enabled()
+    page.keyboard.press("a")
+    desk.becomes(request, "approved")
+
+
+def test_the_seconds_that_it_was_looked_at_come_with_the_verdict(
+    desk: Desk, reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    page.wait_for_function(
+        "() => Number(document.querySelector('[data-active-seconds]').value) >= 1"
+    )
+    page.keyboard.press("e")
+    expect(page.locator("#edit-fields")).to_be_visible()
+    title(page).focus()
+    page.keyboard.press("Escape")
+    verdict(page).click()
+    desk.becomes(request, "approved")
+    assert Vote.objects.get(request=request).active_seconds >= 1
+
+
+def test_a_claim_is_renewed_while_it_is_held_and_not_taken_back(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    page.clock.install()
+    page.goto(f"/requests/{request.pk}/?tab=team")
+    page.locator(".claim-form button").click()
+    expect(page.locator("[data-claimed]")).to_be_visible()
+    first = claim_ends(request)
+    page.clock.fast_forward(RENEWAL_SECONDS * 1000)
+    desk.site.wait_for(lambda: claim_ends(request) > first, 15, "the claim is renewed")
+    page.locator("#comment-text").fill("A draft, so that the page is not replaced.")
+    claim(request_id=request.pk, caller=by(second_reviewer), take_over=True)
+    expect(page.locator("#changed-banner")).to_be_visible()
+    with page.expect_response("**/inbox/counts/"):
+        page.clock.fast_forward(RENEWAL_SECONDS * 2 * 1000)
+    assert holder(request) == second_reviewer.username

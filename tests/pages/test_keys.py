@@ -1,0 +1,195 @@
+# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
+"""The inbox by keyboard: everything can be reached, and nothing is decided by a slip."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from accounts.models import User
+from approvals.schemas import Requirements
+from approvals.vocabulary import Friction, Risk
+from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.till import refund
+from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
+
+WAITS = Requirements(undo_seconds=30)
+AS_SOON_AS_SHOWN = """() => {
+  new MutationObserver((_, observer) => {
+    observer.disconnect();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true }));
+    window.pressed = true;
+  }).observe(document.getElementById("detail"), { childList: true });
+}"""
+AS_IF = """(init) => document.body.dispatchEvent(
+  new KeyboardEvent("keydown", { key: "a", bubbles: true, ...init }))"""
+
+
+def test_a_request_is_found_opened_approved_and_taken_back_by_keys(
+    desk: Desk, reviewer: User
+) -> None:
+    first = desk.request(amount="20.00", needs=WAITS)
+    desk.request(amount="30.00")
+    page = desk.page(reviewer)
+    for key in ("j", "j", "k", "o"):
+        page.keyboard.press(key)
+    expect(title(page)).to_have_text("Refund €20.00 to Acme GmbH")
+    grow_old(page)
+    page.keyboard.press("a")
+    desk.becomes(first, "approved")
+    expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
+    page.keyboard.press("u")
+    desk.becomes(first, "pending")
+    expect(verdict(page)).to_be_enabled()
+    page.keyboard.press("]")
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+    page.keyboard.press("[")
+    expect(title(page)).to_have_text("Refund €20.00 to Acme GmbH")
+    page.keyboard.press("Escape")
+    expect(page.locator(".rest")).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+
+
+def test_an_item_that_has_only_just_appeared_is_not_approved_by_a_key(
+    desk: Desk, reviewer: User
+) -> None:
+    desk.request(amount="20.00")
+    second = desk.request(amount="30.00")
+    page = desk.page(reviewer)
+    sent = posts(page)
+    page.evaluate(AS_SOON_AS_SHOWN)
+    row(page, second).click()
+    page.wait_for_function("() => window.pressed")
+    grow_old(page)
+    assert sent == []
+    page.keyboard.press("a")
+    desk.becomes(second, "approved")
+    assert len(sent) == 1
+
+
+def test_what_is_critical_is_never_approved_by_a_key(desk: Desk, reviewer: User) -> None:
+    request = desk.request(action=refund(risk=Risk.CRITICAL))
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    page.keyboard.press("a")
+    page.keyboard.press("c")
+    expect(page.locator("[data-claimed]")).to_be_visible()
+    assert not any("decide" in url for url in sent)
+    verdict(page).click()
+    expect(page.locator(".vote")).to_have_text("reviewer approved")
+
+
+def test_what_has_to_be_typed_is_approved_once_it_is_typed_and_not_by_a_key(
+    desk: Desk, reviewer: User
+) -> None:
+    request = desk.request(needs=Requirements(friction=Friction.TYPED))
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    page.keyboard.press("a")
+    expect(verdict(page)).to_be_disabled()
+    page.locator("#typed").fill("Acme")
+    page.locator("#typed").press("Enter")
+    expect(verdict(page)).to_be_disabled()
+    expect(verdict(page, "approve")).to_have_attribute("aria-disabled", "true")
+    assert sent == []
+    page.locator("#typed").fill("Acme  GmbH ")
+    expect(verdict(page)).to_be_enabled()
+    page.locator("#request-title").focus()
+    page.keyboard.press("a")
+    page.keyboard.press("j")
+    assert sent == []
+    verdict(page).click()
+    desk.becomes(request, "approved")
+
+
+def test_keys_are_nothing_in_fields_in_dialogs_on_repeat_and_with_modifiers(
+    desk: Desk, reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    comment = page.locator("#comment-text")
+    comment.press_sequentially("a are /?")
+    expect(comment).to_have_value("a are /?")
+    page.locator("#inbox-search").press("a")
+    title(page).focus()
+    page.keyboard.press("?")
+    expect(page.locator("#key-help")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    expect(page.locator("#key-help")).to_be_hidden()
+    page.locator(".account summary").click()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    expect(page.locator(".menu-body")).to_be_hidden()
+    expect(title(page)).to_be_visible()
+    for init in ({"repeat": True}, {"isComposing": True}, {"keyCode": 229}):
+        page.evaluate(AS_IF, init)
+    for held in ("ctrlKey", "metaKey", "altKey", "shiftKey"):
+        page.evaluate(AS_IF, {held: True})
+    page.keyboard.press("Shift+A")
+    assert sent == []
+    page.evaluate(AS_IF, {})
+    desk.becomes(request, "approved")
+
+
+def test_forms_are_opened_by_key_with_the_focus_in_them(desk: Desk, reviewer: User) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    row(page, request).locator("a").focus()
+    for key, field in (("e", "[data-edit] input"), ("r", "#id_reason"), ("/", "#id_reason")):
+        page.keyboard.press(key)
+        expect(page.locator(field).first).to_be_focused()
+        title(page).focus()
+        page.keyboard.press("Escape")
+        expect(verdict(page)).to_be_visible()
+    page.keyboard.press("c")
+    expect(page.locator(".claim-form")).to_contain_text("Let go")
+    page.keyboard.press("c")
+    expect(page.locator(".claim-form")).to_contain_text("Claim")
+
+
+def test_g_and_a_letter_go_places_and_approve_nothing(desk: Desk, reviewer: User) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    page.keyboard.press("g")
+    page.keyboard.press("a")
+    page.wait_for_url("**/agents/")
+    page.go_back()
+    expect(title(page)).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    page.wait_for_url("**/runs/")
+    assert sent == []
+
+
+def test_new_rows_wait_for_the_key_and_a_decided_row_leaves_at_the_next_move(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    first = desk.request(amount="20.00")
+    second = desk.request(amount="30.00")
+    page = desk.page(reviewer)
+    page.keyboard.press("j")
+    expect(row(page, first).locator("a")).to_be_focused()
+    third = desk.request(amount="40.00")
+    expect(page.locator("#new-rows")).to_contain_text("1 new")
+    expect(page.locator("#inbox-badge")).to_have_text("3 waiting")
+    expect(page.locator("[data-count-of=team]")).to_have_text("3")
+    expect(row(page, third)).to_have_count(0)
+    desk.decide(second, second_reviewer)
+    expect(row(page, second)).to_have_class("row closed")
+    expect(row(page, second)).to_contain_text("Approved by second-reviewer")
+    expect(page.locator("#inbox-badge")).to_have_text("2 waiting")
+    expect(row(page, first).locator("a")).to_be_focused()
+    page.keyboard.press(".")
+    expect(row(page, third)).to_be_visible()
+    expect(row(page, second)).to_have_count(0)
+    expect(page.locator("#new-rows")).to_be_hidden()
+    expect(row(page, first).locator("a")).to_be_focused()
+    desk.decide(first, second_reviewer, "reject", reason="No.")
+    expect(row(page, first)).to_have_class("row closed")
+    page.keyboard.press("j")
+    expect(row(page, third).locator("a")).to_be_focused()
+    expect(row(page, first)).to_have_count(0)
