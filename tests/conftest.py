@@ -7,8 +7,9 @@ from tests.harness.environment import TestProcess, set_up
 PROCESS: TestProcess = set_up()
 
 import pytest  # noqa: E402
+from django.conf import settings as django_settings  # noqa: E402
 from django.db import connections  # noqa: E402
-from django.test import TransactionTestCase  # noqa: E402
+from django.test import TransactionTestCase, override_settings  # noqa: E402
 from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
@@ -29,7 +30,7 @@ from tests.harness.people import (  # noqa: E402, F401
     second_reviewer,
     support,
 )
-from tests.harness.stack import Stack  # noqa: E402
+from tests.harness.stack import SHORT, Stack  # noqa: E402
 
 
 def pytest_unconfigure() -> None:
@@ -89,7 +90,11 @@ def stack(transactional_db: None) -> Iterator[Callable[..., Stack]]:
         if own_postgres:
             made.use_own_postgres()
         if seeded:
-            seed()
+            # The policy is published here and not by the stack's processes: it takes their undo time.
+            undo = float(str(settings.get("undo_seconds", SHORT["COUNTERSIGN_UNDO_SECONDS"])))
+            config = django_settings.COUNTERSIGN.model_copy(update={"undo_seconds": undo})
+            with override_settings(COUNTERSIGN=config):
+                seed()
         return made
 
     yield prepare
