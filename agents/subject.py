@@ -96,3 +96,10 @@ class HostedRuns:
             if hosted
             else None
         )
+
+    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
+        """What is declared in the installed apps."""
+        return {
+            agent.slug: tuple(sorted(tool.name for tool in agent.tools))
+            for agent in registry.all_agents()
+        }

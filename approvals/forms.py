@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,11 +16,18 @@ from audit.errors import Invalid
 
 DECIDE_FORM: Final = "decide-form"
 LONGEST_TEXT: Final = 5_000
+LONGEST_WHY: Final = 2_000
 
 
-def _text_area(name: str, rows: int = 3, **attributes: str) -> forms.Textarea:
+def _text_area(name: str, rows: int = 3, css: str = "", **attributes: str) -> forms.Textarea:
     return forms.Textarea(
-        attrs={"form": DECIDE_FORM, "rows": str(rows), "data-draft": name, **attributes}
+        attrs={
+            "form": DECIDE_FORM,
+            "rows": str(rows),
+            "data-draft": name,
+            **({"class": css} if css else {}),
+            **attributes,
+        }
     )
 
 
@@ -70,7 +78,7 @@ class JsonField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         """The value, or an error that says what is no JSON about it."""
         text = super().to_python(value)
-        if not text.strip():
+        if text is None or not text.strip():
             return None
         try:
             return loads_strict(text)
@@ -84,7 +92,7 @@ class HappenedForm(VerdictForm):
     result = JsonField(
         label="What it returned",
         required=False,
-        widget=_text_area("result", **{"class": "mono-input"}),
+        widget=_text_area("result", css="mono-input"),
         help_text="As JSON, where you know it; the agent goes on with it.",
     )
 
@@ -153,7 +161,7 @@ class ChoiceForm(VerdictForm):
     """One of the ways to go on that the request offers."""
 
     def __init__(
-        self, options: list[Mapping[str, Any]], data: Mapping[str, Any] | None = None
+        self, options: Sequence[Mapping[str, Any]], data: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(data)
         self.fields["choice"] = forms.ChoiceField(
@@ -168,7 +176,7 @@ class OutputForm(VerdictForm):
 
     output = JsonField(
         label="The answer as it should be",
-        widget=_text_area("output", rows=8, **{"class": "mono-input"}),
+        widget=_text_area("output", rows=8, css="mono-input"),
     )
 
     def __init__(self, output: Any, data: Mapping[str, Any] | None = None) -> None:
@@ -177,23 +185,25 @@ class OutputForm(VerdictForm):
 
 
 class ThresholdForm(forms.Form):
-    """One threshold and why it changes."""
+    """One threshold and why it changes, over the agents and tools that there are to pick from."""
 
     level = forms.ChoiceField(
         label="Counts for",
         choices=[
-            ("default", "Everything else"),
+            ("agent_tool", "One tool of one agent"),
+            ("tool", "A tool, whichever agent"),
+            ("agent", "All tools of an agent"),
             ("risk", "A risk"),
-            ("agent", "An agent"),
-            ("tool", "A tool"),
-            ("agent_tool", "A tool of one agent"),
+            ("default", "Everything else"),
         ],
     )
+    agent = forms.ChoiceField(label="Agent", required=False)
+    tool = forms.ChoiceField(label="Tool", required=False)
     risk = forms.ChoiceField(
-        label="Risk", required=False, choices=[("", "–"), *((r.value, r.value) for r in Risk)]
+        label="Risk",
+        required=False,
+        choices=[("", "–"), *((risk.value, risk.value.capitalize()) for risk in Risk)],
     )
-    agent = forms.CharField(label="Agent", required=False, max_length=100)
-    tool = forms.CharField(label="Tool", required=False, max_length=100)
     value = forms.DecimalField(
         label="Threshold",
         required=False,
@@ -204,16 +214,18 @@ class ThresholdForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         help_text="From 0 to 1. An action below it waits for a person.",
     )
-    remove = forms.BooleanField(label="Take this line out", required=False)
+    remove = forms.BooleanField(
+        label="Take this line out; the next one that fits counts then", required=False
+    )
     why = forms.CharField(
         label="Why",
-        max_length=1_000,
+        max_length=LONGEST_WHY,
         widget=forms.Textarea(attrs={"rows": "2"}),
         help_text="Stands in the history and in the audit log.",
     )
     base_version = forms.IntegerField(widget=forms.HiddenInput)
 
-    NEEDED: Final = {
+    NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "default": (),
         "risk": ("risk",),
         "agent": ("agent",),
@@ -221,15 +233,27 @@ class ThresholdForm(forms.Form):
         "agent_tool": ("agent", "tool"),
     }
 
+    def __init__(
+        self,
+        *,
+        agents: AbstractSet[str],
+        tools: AbstractSet[str],
+        data: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=dict(initial or {}))
+        self.fields["agent"] = _picked("Agent", agents)
+        self.fields["tool"] = _picked("Tool", tools)
+
     def clean(self) -> dict[str, Any]:
         """Each level needs the names it is about, and a value unless the line goes."""
         cleaned = self.cleaned_data
         for name in self.NEEDED.get(cleaned.get("level", ""), ()):
-            if not cleaned.get(name):
+            if not cleaned.get(name) and name not in self.errors:
                 self.add_error(name, "Say which.")
         removing = cleaned.get("remove")
         if removing and cleaned.get("level") == "default":
-            self.add_error("remove", "The threshold for everything else cannot be taken out.")
+            self.add_error(None, "The threshold for everything else cannot be taken out.")
         if not removing and cleaned.get("value") is None and "value" not in self.errors:
             self.add_error("value", "Write a number between 0 and 1, such as 0.80.")
         return cleaned
@@ -238,3 +262,8 @@ class ThresholdForm(forms.Form):
     def target(self) -> dict[str, str]:
         """Which line of the table: `risk`, `agent`, `tool` as the policy takes them."""
         return {name: self.cleaned_data[name] for name in self.NEEDED[self.cleaned_data["level"]]}
+
+
+def _picked(label: str, names: AbstractSet[str]) -> forms.ChoiceField:
+    choices = [("", "–"), *((name, name) for name in sorted(names) if name)]
+    return forms.ChoiceField(label=label, required=False, choices=choices)

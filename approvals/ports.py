@@ -70,6 +70,9 @@ class Runs(Protocol):
     def stopped(self, agent: str, tool: str) -> str | None:
         """A sentence when a kill switch holds for this agent or tool; else None."""
 
+    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
+        """The tools of each agent that is installed, by slug; for people to pick from."""
+
 
 class NullRuns:
     """No runs here: nothing to lock, nothing to validate, nothing under way."""
@@ -98,6 +101,10 @@ class NullRuns:
     def stopped(self, agent: str, tool: str) -> str | None:
         """There are no switches."""
         return None
+
+    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
+        """Nobody is known here."""
+        return {}
 
 
 @dataclass

@@ -1,8 +1,8 @@
-"""Addresses of the inbox and request pages."""
+"""Addresses of the inbox, of requests and of policies."""
 
 from django.urls import path
 
-from approvals.views import inbox, requests
+from approvals.views import inbox, policies, requests
 
 urlpatterns = [
     path("", inbox.inbox, name="home"),
@@ -15,4 +15,6 @@ urlpatterns = [
     path("requests/<uuid:pk>/claim/", requests.request_claim, name="request-claim"),
     path("requests/<uuid:pk>/extend/", requests.request_extend, name="request-extend"),
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
+    path("policies/", policies.policy_thresholds, name="policy-thresholds"),
+    path("policies/<int:number>/", policies.policy_version, name="policy-version"),
 ]

@@ -1,0 +1,222 @@
+"""A policy in plain words: thresholds as lines of a table, rules as sentences, what changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from approvals.policies import BaselineRow, Policy, Rule, Thresholds, When
+from approvals.schemas import Requirements
+from approvals.vocabulary import Expiry, Friction, Risk
+
+OWNER = "@owner"
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+EVERY_DAY = len(DAYS)
+FRICTIONS = {
+    Friction.READING: "a minimum reading time",
+    Friction.TYPED: "typing what matters",
+    Friction.SECOND_FACTOR: "a second factor",
+}
+
+
+@dataclass(frozen=True)
+class ThresholdLine:
+    """One line of the table, with the names that say which line it is."""
+
+    level: str
+    about: str
+    share: Decimal
+    risk: str = ""
+    agent: str = ""
+    tool: str = ""
+
+    @property
+    def text(self) -> str:
+        """The threshold as people write it: `0.80`, `0.8125`."""
+        return share_text(self.share)
+
+    @property
+    def query(self) -> str:
+        """The line as a query string, for the address of its form."""
+        names = {"risk": self.risk, "agent": self.agent, "tool": self.tool}
+        return urlencode(
+            {"level": self.level} | {key: value for key, value in names.items() if value}
+        )
+
+
+def share_text(share: Decimal) -> str:
+    """At least two decimal places, and no more than it takes."""
+    text = f"{share:.4f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
+
+
+def threshold_lines(thresholds: Thresholds) -> list[ThresholdLine]:
+    """Every line, the most specific first: the first that fits an action is the one that counts."""
+    return list(_threshold_lines(thresholds))
+
+
+def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
+    for agent, tools in sorted(thresholds.agent_tools.items()):
+        for tool, share in sorted(tools.items()):
+            about = f"{tool} of {agent}"
+            yield ThresholdLine("agent_tool", about, share, agent=agent, tool=tool)
+    for tool, share in sorted(thresholds.tools.items()):
+        yield ThresholdLine("tool", f"{tool}, whichever agent", share, tool=tool)
+    for agent, share in sorted(thresholds.agents.items()):
+        yield ThresholdLine("agent", f"All tools of {agent}", share, agent=agent)
+    for risk in sorted(thresholds.risks, key=lambda each: each.rank, reverse=True):
+        about = f"{risk.value.capitalize()} risk"
+        yield ThresholdLine("risk", about, thresholds.risks[risk], risk=risk.value)
+    yield ThresholdLine("default", "Everything else", thresholds.default)
+
+
+def _listed(words: Sequence[str], joint: str = "or") -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def _effects(effects: Sequence[str]) -> str:
+    return _listed([effect.replace("_", " ") for effect in effects])
+
+
+def when_sentence(when: When) -> str:
+    """What a rule is about: `refund-desk calls issue_refund and args.amount <= 50`."""
+    who = _listed(when.agents) or "any agent"
+    what = f"calls {_listed(when.tools)}" if when.tools else "calls any tool"
+    conditions = [
+        f"that touches {_effects([e.value for e in when.effects])}" if when.effects else "",
+        {True: "that can be undone", False: "that cannot be undone", None: ""}[when.reversible],
+        f"of {when.risk_at_least.value} risk or above" if when.risk_at_least else "",
+        {
+            True: "after it read text from outside",
+            False: "without having read text from outside",
+            None: "",
+        }[when.tainted],
+        {
+            True: "for the first time with this version",
+            False: "not for the first time",
+            None: "",
+        }[when.first_use],
+        f"more than {when.rate_above} times an hour" if when.rate_above is not None else "",
+        _window(when),
+        f"with {when.condition}" if when.condition else "",
+    ]
+    return " ".join([who, what, *filter(None, conditions)])
+
+
+def _window(when: When) -> str:
+    window = when.time_window
+    if window is None:
+        return ""
+    days = "" if len(window.days) == EVERY_DAY else f"on {_listed([DAYS[d] for d in window.days])} "
+    return f"{days}between {window.start:%H:%M} and {window.until:%H:%M} ({window.timezone})"
+
+
+def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str:
+    """Who decides: `one of Finance and two of the owner group`."""
+    parts = [f"{_number(need.count)} of {_group(need.group, titles)}" for need in needs.groups]
+    extras = [
+        "never the owner group" if needs.exclude_owner else "",
+        f"asks for {FRICTIONS[needs.friction]}" if needs.friction in FRICTIONS else "",
+        "goes to the next group when nobody decides in time"
+        if needs.on_expiry == Expiry.ESCALATE
+        else "",
+    ]
+    return ", ".join([_listed(parts, "and"), *filter(None, extras)])
+
+
+def _number(count: int) -> str:
+    words = ("no one", "one", "two", "three", "four", "five")
+    return words[count] if count < len(words) else str(count)
+
+
+def _group(slug: str, titles: Mapping[str, str]) -> str:
+    return "the agent's owner group" if slug == OWNER else titles.get(slug, slug)
+
+
+def rule_outcome(rule: Rule, titles: Mapping[str, str]) -> str:
+    """What the rule does: `runs by itself at a confidence of 0.80 or more`."""
+    if rule.effect == "deny":
+        return "never runs"
+    if rule.effect == "review":
+        needs = rule.requirements or Requirements()
+        return f"waits for {requirements_sentence(needs, titles)}"
+    sure = (
+        f"at a confidence of {share_text(rule.threshold)} or more"
+        if rule.threshold is not None
+        else "at the confidence that the thresholds ask for"
+    )
+    taint = ", also after reading text from outside" if rule.accepts_taint else ""
+    return f"runs by itself {sure}{taint}"
+
+
+def baseline_about(row: BaselineRow) -> str:
+    """Which actions a line of the baseline is about."""
+    risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]
+    about = f"{_listed(risks).capitalize()} risk" if risks else "Any risk"
+    if row.effects:
+        about += f" that touches {_effects([effect.value for effect in row.effects])}"
+    endings = {True: " and can be undone", False: " and cannot be undone", None: ""}
+    return about + endings[row.reversible]
+
+
+def baseline_outcome(row: BaselineRow, titles: Mapping[str, str]) -> str:
+    """What happens to them where no rule speaks."""
+    if row.outcome == "allow":
+        return "Runs by itself above the threshold"
+    return f"Waits for {requirements_sentence(row.requirements, titles)}"
+
+
+def changes(before: Policy, after: Policy) -> list[str]:
+    """What differs, a sentence each: thresholds by line, rules by name, the rest by its name."""
+    return [
+        *_threshold_changes(before.thresholds, after.thresholds),
+        *_rule_changes(before, after),
+        *(["The baseline changed."] if before.baseline != after.baseline else []),
+        *_plain_changes(before, after),
+    ]
+
+
+def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
+    old = {(line.level, line.about): line for line in threshold_lines(before)}
+    new = {(line.level, line.about): line for line in threshold_lines(after)}
+    for key in {**new, **old}:
+        then, now = old.get(key), new.get(key)
+        if then is None and now is not None:
+            yield f"{now.about}: {now.text} is new."
+        elif now is None and then is not None:
+            yield f"{then.about}: taken out; it was {then.text}."
+        elif then is not None and now is not None and then.share != now.share:
+            yield f"{now.about}: from {then.text} to {now.text}."
+
+
+def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
+    old = {rule.name: rule for rule in before.rules}
+    new = {rule.name: rule for rule in after.rules}
+    for name in {**new, **old}:
+        said = (new.get(name) or old[name]).title or name
+        if name not in old:
+            yield f"New rule: {said}."
+        elif name not in new:
+            yield f"Rule taken out: {said}."
+        elif old[name] != new[name]:
+            yield f"Rule changed: {said}."
+
+
+def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
+    values: Sequence[tuple[str, Any, Any]] = (
+        ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
+        ("Hours to decide", before.review_hours, after.review_hours),
+        ("Groups that may allow by rules of their own", before.delegates, after.delegates),
+    )
+    for label, then, now in values:
+        if then != now:
+            yield f"{label}: from {_plain(then)} to {_plain(now)}."
+
+
+def _plain(value: Any) -> str:
+    return _listed(list(value), "and") or "none" if isinstance(value, tuple) else f"{value:g}"

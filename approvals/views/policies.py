@@ -1,0 +1,232 @@
+"""Policies: the thresholds and rules in force, a changed threshold published with a reason, the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import wraps
+from itertools import chain
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.doors import signed_in
+from accounts.models import ReviewGroup
+from accounts.vocabulary import Permission
+from approvals import ports
+from approvals.errors import PolicyUnknown
+from approvals.forms import ThresholdForm
+from approvals.models import PolicyVersion
+from approvals.policies import Policy, PublishedPolicy, load
+from approvals.policy_words import (
+    ThresholdLine,
+    baseline_about,
+    baseline_outcome,
+    changes,
+    rule_outcome,
+    threshold_lines,
+    when_sentence,
+)
+from approvals.services import policies
+from approvals.services.publish import publish
+from approvals.vocabulary import Risk
+from audit.errors import Conflict, Refusal
+
+READERS: tuple[Permission, ...] = ("publish_policies", "decide_requests", "read_everything")
+MOST_HISTORY = 20
+View = Callable[..., HttpResponse]
+
+
+def for_readers(view: View) -> View:
+    """Who decides, publishes or audits may read the policy that they work with."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **names: Any) -> HttpResponse:
+        caller = signed_in(request)
+        if not any(caller.holds(permission) for permission in READERS):
+            raise PermissionDenied("Policies are open to reviewers, admins and auditors.")
+        return view(request, **names)
+
+    return guarded
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_readers
+def policy_thresholds(request: HttpRequest) -> HttpResponse:
+    """The policy in force. An admin opens a line's form by its address, and publishes the change."""
+    caller = signed_in(request)
+    if request.method == "POST" and not caller.holds("publish_policies"):
+        raise PermissionDenied("Publishing a policy needs an admin.")
+    if request.method == "POST":
+        return _publish(request)
+    form = None
+    if "level" in request.GET and caller.holds("publish_policies"):
+        form = _opened_form(request.GET, policies.current())
+    return _render(request, form)
+
+
+def _opened_form(query: Mapping[str, Any], published: PublishedPolicy) -> ThresholdForm:
+    names = {name: str(query.get(name, "")) for name in ("level", "risk", "agent", "tool")}
+    line = _line_of(published.policy, names)
+    return _form(
+        published.policy,
+        initial={
+            **names,
+            "value": line.text if line else "",
+            "base_version": published.version,
+        },
+    )
+
+
+def _line_of(policy: Policy, names: Mapping[str, str]) -> ThresholdLine | None:
+    wanted = tuple(names.get(name, "") for name in ("level", "risk", "agent", "tool"))
+    lines = threshold_lines(policy.thresholds)
+    return next((x for x in lines if (x.level, x.risk, x.agent, x.tool) == wanted), None)
+
+
+def _publish(request: HttpRequest) -> HttpResponse:
+    form = _form(policies.current().policy, data=request.POST)
+    if not form.is_valid():
+        return _render(request, form, status=422)
+    cleaned = form.cleaned_data
+    base = cleaned["base_version"]
+    try:
+        before = policies.version(base).policy
+        value = None if cleaned["remove"] else cleaned["value"]
+        after = _with(before, form, value)
+        published = publish(
+            document=after, base_version=base, caller=signed_in(request), why=cleaned["why"]
+        )
+    except Refusal as refusal:
+        for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
+            form.add_error(None, str(error["message"]))
+        return _render(request, form, status=409 if isinstance(refusal, Conflict) else 422)
+    said = " ".join(changes(before, after))
+    messages.success(request, f"Version {published.version} is in force. {said}")
+    return redirect("policy-thresholds")
+
+
+def _with(policy: Policy, form: ThresholdForm, value: Decimal | None) -> Policy:
+    target = form.target
+    risk = Risk(target["risk"]) if "risk" in target else None
+    return policy.with_threshold(
+        value, risk=risk, agent=target.get("agent"), tool=target.get("tool")
+    )
+
+
+def _form(policy: Policy, **given: Any) -> ThresholdForm:
+    """The form over what is installed, and what the policy names though it is gone by now."""
+    installed = ports.runs().tools_by_agent()
+    lines = threshold_lines(policy.thresholds)
+    return ThresholdForm(
+        agents={*installed, *(line.agent for line in lines)},
+        tools={*chain(*installed.values()), *(line.tool for line in lines)},
+        **given,
+    )
+
+
+def _render(request: HttpRequest, form: ThresholdForm | None, *, status: int = 200) -> HttpResponse:
+    published = policies.current()
+    caller = signed_in(request)
+    context = {
+        **_described(published),
+        "may_publish": caller.holds("publish_policies"),
+        "form": form,
+        "editing": _line_of(published.policy, _names(form)) if form is not None else None,
+        "history": _history(published.version),
+    }
+    return render(request, "approvals/policies.html", context, status=status)
+
+
+def _names(form: ThresholdForm) -> dict[str, str]:
+    return {name: str(form[name].value() or "") for name in ("level", "risk", "agent", "tool")}
+
+
+@login_required
+@require_safe
+@for_readers
+def policy_version(request: HttpRequest, number: int) -> HttpResponse:
+    """One version as it was published, and what it changed."""
+    try:
+        published = policies.version(number)
+    except PolicyUnknown as refusal:
+        raise Http404(refusal.detail) from refusal
+    return render(request, "approvals/policy_version.html", _described(published))
+
+
+def _described(published: PublishedPolicy) -> dict[str, Any]:
+    """One version in words: thresholds, rules, baseline, and who published it why."""
+    policy = published.policy
+    titles = dict(ReviewGroup.objects.values_list("slug", "title"))
+    row = PolicyVersion.objects.select_related("published_by").get(number=published.version)
+    return {
+        "published": published,
+        "version": _entry(row, _policy_before(row)),
+        "lines": threshold_lines(policy.thresholds),
+        "rules": [
+            {
+                "name": rule.name,
+                "title": rule.title or rule.name,
+                "effect": rule.effect,
+                "scope": titles.get(rule.group or "", rule.group),
+                "when": f"When {when_sentence(rule.when)}",
+                "outcome": rule_outcome(rule, titles),
+            }
+            for rule in policy.rules
+        ],
+        "baseline": [
+            {"about": baseline_about(line), "outcome": baseline_outcome(line, titles)}
+            for line in policy.baseline
+        ],
+        "in_force": policies.current().version == published.version,
+    }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published version in the history."""
+
+    number: int
+    at: datetime | None
+    who: str
+    why: str
+    changes: list[str]
+    url: str
+
+
+def _entry(row: PolicyVersion, before: Policy | None) -> Entry:
+    number = row.number or 0
+    return Entry(
+        number=number,
+        at=row.published_at,
+        who=row.published_by.get_full_name() if row.published_by else "The system",
+        why=row.why,
+        changes=changes(before, load(row.document)) if before is not None else [],
+        url=reverse("policy-version", kwargs={"number": number}),
+    )
+
+
+def _policy_before(row: PolicyVersion) -> Policy | None:
+    earlier = PolicyVersion.objects.published().filter(number__lt=row.number)
+    document = earlier.order_by("-number").values_list("document", flat=True).first()
+    return load(document) if document is not None else None
+
+
+def _history(newest: int) -> list[Entry]:
+    """The newest versions with what each changed; one query."""
+    found = (
+        PolicyVersion.objects.published().filter(number__lte=newest).select_related("published_by")
+    )
+    rows = list(found.newest_first()[: MOST_HISTORY + 1])
+    befores = [load(row.document) for row in rows[1:]]
+    pairs = zip(rows, [*befores, None], strict=True)
+    return [_entry(row, before) for row, before in pairs][:MOST_HISTORY]
