@@ -89,10 +89,10 @@ class Event(models.Model):
     type = models.TextField()
     actor_kind = models.TextField()
     actor_id = models.TextField()
-    agent = models.TextField(null=True)  # noqa: DJ001 (NULL: the event has no agent)
+    agent = models.TextField(null=True)
     run = models.UUIDField(null=True)
     request = models.UUIDField(null=True)
-    tool = models.TextField(null=True)  # noqa: DJ001 (NULL: the event has no tool)
+    tool = models.TextField(null=True)
     occurred_at = models.DateTimeField()
     inserted_at = models.DateTimeField()
 

@@ -60,7 +60,7 @@ class EventTooLarge(TooLarge):
 
 def record(
     *,
-    type: str,  # noqa: A002 (the field's own name in the event)
+    type: str,
     actor: Actor,
     stream: str,
     agent: AgentRef | None = None,

@@ -15,7 +15,7 @@ from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 def record_refusal(
     *,
     refusal: Refusal,
-    type: str,  # noqa: A002 (the field's own name in the event)
+    type: str,
     actor: Actor,
     stream: str,
     agent: AgentRef | None = None,
