@@ -54,9 +54,7 @@ URGENT_SECONDS = 60 * 60
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name
-    )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
 
 
 @register.filter
@@ -68,9 +66,7 @@ def risk_glyph(risk: str) -> str:
 @register.filter
 def state_tone(state: str) -> str:
     """One of open, wait, good, bad, done: the colour family of a state."""
-    return next(
-        (tone for tone, states in STATE_TONES.items() if str(state) in states), "done"
-    )
+    return next((tone for tone, states in STATE_TONES.items() if str(state) in states), "done")
 
 
 @register.filter
@@ -90,9 +86,7 @@ def initials(name: str) -> str:
 def reveal(value: object) -> SafeString:
     """A value as text in which invisible, direction-turning and look-alike characters are marked."""
     parts = [
-        format_html(
-            '<span class="revealed" title="{}">{}</span>', run.note, _shown(run)
-        )
+        format_html('<span class="revealed" title="{}">{}</span>', run.note, _shown(run))
         if run.note
         else run.text
         for run in characters.runs(as_text(value))
@@ -156,9 +150,7 @@ def duration(value: timedelta | float | None) -> str:
         if whole >= size:
             rest = whole % size // lower_size
             return (
-                f"{whole // size} {unit} {rest} {lower_unit}"
-                if rest
-                else f"{whole // size} {unit}"
+                f"{whole // size} {unit} {rest} {lower_unit}" if rest else f"{whole // size} {unit}"
             )
     return f"{whole} s"
 
@@ -172,6 +164,31 @@ def clock(at: datetime) -> str:
     if local.year == today.year:
         return f"{local.day} {local:%b %H:%M}"
     return f"{local.day} {local:%b %Y}"
+
+
+@register.simple_tag
+def moment(at: datetime | None, mode: str = "clock") -> SafeString:
+    """A moment, short for today and longer before, whole in the title.
+
+    `mode` is clock, relative ("4 min ago") or countdown ("3:12"); scripts keep the last two true. A tag
+    and no component file, since the newline at a file's end would stand before the punctuation that follows.
+    """
+    if at is None:
+        return SafeString('<span class="third">–</span>')
+    whole = timezone.localtime(at)
+    marks = {
+        "clock": (clock(at), ""),
+        "relative": (ago(at), SafeString(" data-relative")),
+        "countdown": (left(at), format_html(' data-countdown data-urgency="{}"', urgency(at))),
+    }
+    text, attributes = marks[mode]
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        whole.isoformat(),
+        f"{whole.day} {whole:%b %Y, %H:%M:%S %Z}",
+        attributes,
+        text,
+    )
 
 
 @register.filter
