@@ -1,5 +1,6 @@
 """The fixtures of every test. Servers start, and Django is set up, while this file is imported."""
 
+import os
 from collections.abc import Callable, Iterator
 
 from tests.harness.environment import TestProcess, set_up
@@ -31,6 +32,13 @@ from tests.harness.people import (  # noqa: E402, F401
     support,
 )
 from tests.harness.stack import SHORT, Stack  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None):
+        # The workers to come set Django up themselves; with this they would do it too early, and
+        # with the settings of this process.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure() -> None:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import django
+from django.conf import settings
 
 from countersign.embedded.redis import RedisServer
 from tests.harness.cluster import (
@@ -56,6 +57,10 @@ class TestProcess:
 
 def set_up() -> TestProcess:
     """Start this process's servers, point the settings at them, and set Django up."""
+    if settings.configured:
+        raise RuntimeError(
+            "Django was set up before the tests could be: unset DJANGO_SETTINGS_MODULE"
+        )
     process = TestProcess()
     clean = product_environment(**process.settings(), DJANGO_SETTINGS_MODULE="countersign.settings")
     os.environ.clear()
