@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.builtin import offered_tools
 from agents.definitions import Agent
+from agents.llm_types import call_ids
 from agents.models import Run, Step
 from agents.states import StepKind, StepState
 from agents.tools import Trust
@@ -57,19 +58,21 @@ def task_text(value: Any) -> str:
 
 def _assistant(step: Step) -> dict[str, Any]:
     message = (step.response or {})["choices"][0]["message"]
-    sent: dict[str, Any] = {"role": "assistant", "content": message.get("content") or None}
+    text = message.get("content")
+    said = text if isinstance(text, str) and text else None
+    sent: dict[str, Any] = {"role": "assistant", "content": said}
     calls = message.get("tool_calls") or []
     if calls:
         sent["tool_calls"] = [
             {
-                "id": str(call["id"]),
+                "id": name,
                 "type": "function",
                 "function": {
                     "name": str(call["function"]["name"]),
                     "arguments": str(call["function"]["arguments"]),
                 },
             }
-            for call in calls
+            for name, call in zip(call_ids(calls), calls, strict=True)
         ]
     elif sent["content"] is None:
         sent["content"] = ""

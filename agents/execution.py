@@ -7,7 +7,9 @@ from typing import Any
 
 import structlog
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
 
+from agents.storable import storable
 from agents.tools import Retryable, Terminal, Tool, ToolContext
 
 log = structlog.get_logger(__name__)
@@ -49,9 +51,9 @@ def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome
     try:
         value = tool.function(ctx, arguments)
     except Retryable as error:
-        return Failed("retryable", str(error), retryable=True)
+        return Failed("retryable", storable(str(error)), retryable=True)
     except Terminal as error:
-        return Failed("refused_by_tool", str(error))
+        return Failed("refused_by_tool", storable(str(error)))
     # Any exception of foreign code: what it means is decided by the tool's class, never swallowed.
     except Exception as error:
         log.warning("tool_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
@@ -66,8 +68,9 @@ def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome
 
 def _validated(tool: Tool, value: Any) -> CallOutcome:
     try:
-        result = tool.result.dump_python(tool.result.validate_python(value), mode="json")
-    except ValidationError:
+        valid = tool.result.validate_python(value)
+        result = storable(tool.result.dump_python(valid, mode="json"))
+    except (ValidationError, PydanticSerializationError, RecursionError):
         message = f"{tool.name} returned something else than it declares."
         return (
             Unknown("result_invalid", message)

@@ -13,6 +13,7 @@ from agents.definitions import Agent
 from agents.models import Run, Step
 from agents.proposals import Proposal
 from agents.states import StepKind, StepState
+from agents.storable import storable
 from agents.tools import Tool, ToolContext, plain_preview
 from approvals.digests import action_digest
 from approvals.schemas import Confidence, GateContext, Preview, ProposedAction
@@ -116,7 +117,8 @@ def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> P
 def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -> Preview:
     """The tool's preview; one that fails is said in the request instead of hiding the call."""
     try:
-        return tool.show(context, tool.parse(arguments))
+        shown = tool.show(context, tool.parse(arguments))
+        return Preview.model_validate(storable(shown.model_dump(mode="json")))
     # Foreign code; whatever it raises, the reviewer still gets the exact arguments.
     except Exception as error:
         log.warning("preview_failed", tool=tool.name, run=str(context.run_id), exc_info=True)
@@ -133,9 +135,8 @@ def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: 
     if tool.token_reader is None:
         return ""
     try:
-        return str(
-            tool.token_reader(subject.context_for("state-token", now), tool.parse(arguments))
-        )
+        context = subject.context_for("state-token", now)
+        return str(storable(str(tool.token_reader(context, tool.parse(arguments)))))
     # Foreign code; an approval must not slip through because its world could not be read.
     except Exception as error:
         log.warning("state_token_failed", tool=tool.name, exc_info=True)

@@ -6,7 +6,7 @@ The client's own retries are off; attempts are counted, journalled and delayed b
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from time import monotonic
@@ -15,9 +15,11 @@ from typing import Any
 import openai
 from django.conf import settings
 
-from agents.llm_types import Endpoint, ModelError, Reply, ToolCall
+from agents.llm_types import Endpoint, ModelError, Reply, ToolCall, call_ids
+from agents.storable import storable
 
 MAX_REPLY_BYTES = 4_000_000
+RETRY_AFTER = re.compile(r"[0-9]{1,9}")
 
 
 def default_endpoint(model: str | None = None) -> Endpoint:
@@ -120,7 +122,7 @@ def _from_status(error: openai.APIStatusError, latency_ms: int) -> ModelError:
 
 def _retry_after(value: str | None) -> float | None:
     """Seconds of a numeric `Retry-After`; a date or nonsense counts as absent."""
-    if value is None or not value.strip().isdigit():
+    if value is None or not RETRY_AFTER.fullmatch(value.strip()):
         return None
     return float(value.strip())
 
@@ -131,20 +133,19 @@ def _read(body: bytes, latency_ms: int) -> Reply:
             "model_reply_too_large", "The model's reply was too large.", True, latency_ms=latency_ms
         )
     try:
-        raw = json.loads(body)
+        raw = storable(json.loads(body))
         choice = raw["choices"][0]
         message = choice["message"]
+        written = message.get("tool_calls") or []
         calls = tuple(
-            ToolCall(
-                str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"])
-            )
-            for call in message.get("tool_calls") or ()
+            ToolCall(name, str(call["function"]["name"]), str(call["function"]["arguments"]))
+            for name, call in zip(call_ids(written), written, strict=True)
         )
         text = message.get("content") or ""
         usage = raw.get("usage") or {}
         return Reply(
-            raw=_storable(raw),
-            text=_storable(text) if isinstance(text, str) else "",
+            raw=raw,
+            text=text if isinstance(text, str) else "",
             calls=calls,
             model=str(raw.get("model") or ""),
             finish_reason=str(choice.get("finish_reason") or ""),
@@ -167,16 +168,3 @@ def _count(value: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
         else 0
     )
-
-
-def _storable(value: Any) -> Any:
-    """The same value without what PostgreSQL cannot store: NUL, lone surrogates, non-finite numbers."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and (not math.isfinite(value)):
-        return str(value)
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return value

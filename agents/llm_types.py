@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,21 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+
+LONGEST_ID = 200
+
+
+def call_ids(written: Sequence[Any]) -> list[str]:
+    """The ids of a reply's calls, each told from the others: one that is missing, too long or taken is
+    made anew, the same each time, so that every result finds its call."""
+    ids: list[str] = []
+    for place, call in enumerate(written, start=1):
+        given = call["id"] if isinstance(call, dict) and "id" in call else None
+        if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID or given in ids:
+            given = f"unnamed-call-{place}"
+        ids.append(given)
+    return ids
 
 
 @dataclass(frozen=True)

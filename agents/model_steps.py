@@ -72,7 +72,7 @@ class ModelSteps:
             {"code": "interrupted", "message": "The process died during the call."},
         )
         count = sum(attempt["code"] == "interrupted" for attempt in step.attempts)
-        return count > MOST_INTERRUPTIONS
+        return bool(count > MOST_INTERRUPTIONS)
 
     def _journal(self, step: Step, model: str) -> Callable[[ModelError], None]:
         def failed(error: ModelError) -> None:

@@ -12,6 +12,7 @@ from agents.builtin import ABSTAIN, ASK_HUMAN, FINAL_ANSWER, JUDGEMENT, Abstenti
 from agents.definitions import Agent
 from agents.llm_types import ToolCall
 from agents.states import StepKind
+from agents.storable import storable
 from agents.tools import Tool
 from audit.canonical import MalformedJson, loads_strict
 
@@ -86,6 +87,13 @@ def _validate(
         normalised = arguments.model_dump(mode="json")
     except ValidationError as error:
         return Malformed(kind, name, "arguments_invalid", describe_errors(error))
+    if storable(normalised) != normalised:
+        return Malformed(
+            kind,
+            name,
+            "arguments_invalid",
+            "The arguments hold a NUL character, or a number that is not finite or too large.",
+        )
     return Proposal(
         kind=kind,
         name=name,
@@ -93,8 +101,8 @@ def _validate(
         arguments=arguments,
         normalised=normalised,
         confidence_bp=confidence_bp(judgement.get("confidence")),
-        rationale=str(judgement.get("rationale") or "")[:4_000],
-        relies_on=tuple(relies_on),
+        rationale=storable(str(judgement.get("rationale") or ""))[:4_000],
+        relies_on=tuple(storable(relies_on)),
     )
 
 

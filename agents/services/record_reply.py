@@ -20,6 +20,7 @@ from agents.proposals import Malformed, Proposal, read_call
 from agents.services.call_model import finish_model_call
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
+from agents.storable import storable
 from approvals.coin import toss
 from approvals.gate import judge, sampled
 from approvals.reasons import sentence
@@ -82,7 +83,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
             row = Step(
                 run=run,
                 seq=step.seq + offset,
-                call_id=call.id[:200],
+                call_id=call.id,
                 epoch=lease.epoch,
                 started_at=now,
             )
@@ -112,8 +113,9 @@ def _fill(
     if isinstance(read, Malformed):
         row.state = StepState.FAILED
         row.problem = read.code
-        row.response = {"arguments_text": call.arguments[:20_000].replace("\x00", "\ufffd")}
-        row.output = refusal_message("error", read.code, read.message)
+        row.response = {"arguments_text": call.arguments[:20_000]}
+        # The message may repeat what the model wrote, a field's name for instance.
+        row.output = storable(refusal_message("error", read.code, read.message))
         row.finished_at = now
         return
     row.arguments = read.normalised

@@ -22,6 +22,7 @@ from agents.events import announce, tell
 from agents.models import HostedAgent, Run
 from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
+from agents.storable import storable
 from audit.canonical import canonical_bytes, loads_strict, sha256_hex
 from audit.clock import database_now
 
@@ -69,11 +70,14 @@ def _parse(agent: Agent, value: Any) -> dict[str, Any]:
     try:
         # Through text, so that what pydantic sees is what JSON can say, and nothing else.
         loads_strict(json.dumps(value))
-        return agent.input.model_validate_json(json.dumps(value)).model_dump(mode="json")
+        parsed = agent.input.model_validate_json(json.dumps(value)).model_dump(mode="json")
     except ValidationError as error:
         raise InvalidInput(describe_errors(error)) from error
     except (TypeError, ValueError) as error:
         raise InvalidInput("it is not plain JSON.") from error
+    if storable(parsed) != parsed:
+        raise InvalidInput("it holds a NUL character or a number that is too large.")
+    return parsed
 
 
 def _present(caller: Caller, key: str | None, hosted: HostedAgent, digest: str) -> Run | None:
@@ -92,6 +96,7 @@ def _present(caller: Caller, key: str | None, hosted: HostedAgent, digest: str) 
 def _insert(
     hosted: HostedAgent, normalised: dict[str, Any], digest: str, caller: Caller, key: str | None
 ) -> Run:
+    assert hosted.active_version is not None, "looked at before anything is written"
     run = Run.objects.create(
         agent=hosted,
         agent_version=hosted.active_version,

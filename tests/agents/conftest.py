@@ -57,6 +57,9 @@ def model(settings: Settings) -> Iterator[ModelServer]:
             "model_backoff_seconds": 0.01,
             "model_timeout_seconds": 2.0,
             "undo_seconds": 0.0,
+            # The renewing thread does not see what the test's transaction holds back.
+            "lease_seconds": 600.0,
+            "lease_renewal_seconds": 300.0,
         }
     )
     yield server
