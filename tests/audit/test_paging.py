@@ -75,8 +75,8 @@ def test_mixed_directions_page_too(recorded: Record) -> None:
 
 
 def test_rows_that_agree_in_all_but_the_last_column_are_told_apart(recorded: Record) -> None:
-    for kind in ("signout", "request.claimed"):
-        for stream in ("log", "policy", "log"):
+    for kind in ("request.claimed", "signout"):
+        for stream in ("log", "policy", "policy"):
             recorded(type=kind, stream=stream)
     seen, cursor = [], None
     for _ in range(6):
@@ -84,12 +84,12 @@ def test_rows_that_agree_in_all_but_the_last_column_are_told_apart(recorded: Rec
         seen += [(event.type, event.stream, event.seq) for event in shown.items]
         cursor = shown.next_cursor
     assert seen == [
-        ("request.claimed", "log", 4),
-        ("request.claimed", "log", 3),
+        ("request.claimed", "log", 1),
         ("request.claimed", "policy", 2),
+        ("request.claimed", "policy", 1),
         ("signout", "log", 2),
-        ("signout", "log", 1),
-        ("signout", "policy", 1),
+        ("signout", "policy", 4),
+        ("signout", "policy", 3),
     ]
     assert cursor is None
 
