@@ -21,7 +21,16 @@ function alike(live, fresh) {
   return live.nodeType === fresh.nodeType && live.nodeName === fresh.nodeName && (live.id ?? "") === (fresh.id ?? "");
 }
 
+// Gone before the rest is placed: an element that need not move keeps its focus.
+function dropUnwanted(live, fresh) {
+  const wanted = new Set([...fresh.children].map((child) => child.id));
+  for (const child of [...live.children]) {
+    if (child.id && !wanted.has(child.id)) child.remove();
+  }
+}
+
 function syncChildren(live, fresh) {
+  dropUnwanted(live, fresh);
   let next = live.firstChild;
   for (const wanted of [...fresh.childNodes]) {
     const found = wanted.id ? [...live.children].find((child) => child.id === wanted.id) : null;

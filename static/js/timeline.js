@@ -39,7 +39,7 @@ function forget(event) {
 }
 
 function openTarget() {
-  const fold = document.querySelector(":target > .step-fold");
+  const fold = document.getElementById(location.hash.slice(1))?.querySelector(".step-fold");
   if (fold) fold.open = true;
 }
 

@@ -9,26 +9,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from tests.agents.conftest import Counter, bank, counter, host, model
-from tests.model_server import ModelServer, call, judged
+from tests.agents.conftest import Counter, host
+from tests.model_server import ModelServer, judged
 
 Login = Callable[[Client, User], Client]
 PAY = judged({"account": "A1", "amount": "42.00"})
 READ = judged({"account": "A1"})
 
-__all__ = [
-    "PAY",
-    "READ",
-    "Counter",
-    "Login",
-    "bank",
-    "call",
-    "counter",
-    "desk",
-    "host",
-    "model",
-    "steady",
-]
+__all__ = ["PAY", "READ", "Counter", "Login", "desk", "host", "steady"]
 
 
 @pytest.fixture(autouse=True)

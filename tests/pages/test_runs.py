@@ -18,17 +18,7 @@ from tests.agents.bank import Bank
 from tests.agents.conftest import TEST
 from tests.harness.people import person
 from tests.model_server import call, calls, final
-from tests.pages.run_fixtures import (  # noqa: F401
-    PAY,
-    Counter,
-    Login,
-    bank,
-    counter,
-    desk,
-    host,
-    model,
-    steady,
-)
+from tests.pages.run_fixtures import PAY, Counter, Login, desk, host, steady  # noqa: F401
 from tests.pages.run_reading import text_of
 
 BODY = {"agent": "teller", "text": "Please pay the rent."}

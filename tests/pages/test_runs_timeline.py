@@ -40,18 +40,7 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST
 from tests.harness.people import person
 from tests.model_server import ModelServer, call, calls, completion, error, final, judged, says
-from tests.pages.run_fixtures import (  # noqa: F401
-    PAY,
-    READ,
-    Counter,
-    Login,
-    bank,
-    counter,
-    desk,
-    host,
-    model,
-    steady,
-)
+from tests.pages.run_fixtures import PAY, READ, Counter, Login, desk, host, steady  # noqa: F401
 from tests.pages.run_reading import step_of, text_of
 
 

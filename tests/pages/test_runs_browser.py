@@ -1,0 +1,256 @@
+"""The pages of runs and agents in a real browser, over the real product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.callers import Caller
+from accounts.models import User
+from agents.models import Run
+from agents.services.control import pause_run
+from agents.services.start_run import start_run
+from approvals.models import ApprovalRequest
+from approvals.schemas import DecisionIn
+from approvals.services.decide import decide
+from approvals.vocabulary import Verdict
+from demo.agents import refund_desk
+from tests.harness.people import person
+from tests.harness.stack import Stack
+
+PageFor = Callable[..., Page]
+# What is waited for comes at once on an idle machine, and later on one that runs other tests.
+expect.set_options(timeout=20_000)
+REVIEWED, BY_ITSELF = refund_desk.examples[0].input, refund_desk.examples[1].input
+
+
+def started(operator: User, text: str) -> Run:
+    """A run of the refund desk."""
+    run, _ = start_run(agent="refund-desk", input=text, caller=Caller.of_session(operator))
+    return run
+
+
+def until(site: Stack, run: Run, state: str) -> Run:
+    """The run once it is in that state."""
+    site.wait_for(
+        lambda: Run.objects.filter(pk=run.pk, state=state).exists(), what=f"the run is {state}"
+    )
+    return Run.objects.get(pk=run.pk)
+
+
+def approve(run: Run, reviewer: User) -> None:
+    """Approve what the run waits for, as the reviewer who reads it now."""
+    request = ApprovalRequest.objects.get(run_id=run.pk, state="pending")
+    decide(
+        request_id=request.pk,
+        decision=DecisionIn(
+            verdict=Verdict.APPROVE,
+            revision=request.revision,
+            digest=request.digest,
+            shown_sha256=request.shown_sha256,
+            nonce=f"nonce-{request.pk}",
+        ),
+        caller=Caller.of_session(reviewer),
+    )
+
+
+def violations(page: Page) -> str:
+    """What axe finds in the page's main part, a line each; empty when it finds nothing."""
+    found = Axe().run(page, context="main").response["violations"]
+    return "\n".join(
+        f"{each['id']}: {node['target']} {node['html'][:200]}"
+        for each in found
+        for node in each["nodes"]
+    )
+
+
+def widest(page: Page) -> Any:
+    """How wide the page is laid out, in CSS pixels."""
+    return page.evaluate("document.documentElement.scrollWidth")
+
+
+def open_everything(page: Page) -> None:
+    """Open every fold of the page's main part, and wait for what they fetch."""
+    page.evaluate(
+        "document.querySelectorAll('main details').forEach((fold) => { fold.open = true })"
+    )
+    expect(page.locator(".step-raw-body:not([data-kept])")).to_have_count(0)
+
+
+@pytest.fixture
+def told(site: Stack, operator: User, reviewer: User) -> list[str]:
+    """Addresses of pages that show every kind of step a demo has: waiting, done, asked, paused."""
+    waiting, done = started(operator, REVIEWED), started(operator, BY_ITSELF)
+    asking = started(operator, refund_desk.examples[3].input)
+    until(site, done, "succeeded")
+    until(site, waiting, "waiting")
+    until(site, asking, "waiting")
+    pause_run(run_id=asking.pk, reason="Looking.", caller=Caller.of_session(operator))
+    runs = [f"/runs/{run.pk}/" for run in (waiting, done, asking)]
+    return ["/runs/", *runs, f"{runs[0]}steps/6/", "/agents/", "/agents/refund-desk/"]
+
+
+def test_axe_finds_nothing_in_either_theme_and_nothing_is_wider_than_a_phone(
+    site: Stack,
+    told: list[str],
+    context_for: Callable[..., BrowserContext],
+    admin: User,
+) -> None:
+    for scheme in ("light", "dark"):
+        context = context_for(
+            admin, site.url, color_scheme=scheme, viewport={"width": 320, "height": 800}
+        )
+        page = context.new_page()
+        for path in told:
+            page.goto(path)
+            open_everything(page)
+            assert violations(page) == "", f"{path} in {scheme}"
+            assert widest(page) == 320, f"{path} in {scheme}"
+            page.set_viewport_size({"width": 1280, "height": 900})
+            assert violations(page) == "", f"{path} in {scheme}, wide"
+            assert widest(page) == 1280, f"{path} in {scheme}"
+            page.set_viewport_size({"width": 320, "height": 800})
+
+
+def test_a_run_page_follows_the_run_and_keeps_what_the_reader_opened(
+    site: Stack, page_for: PageFor, operator: User, reviewer: User
+) -> None:
+    run = until(site, started(operator, REVIEWED), "waiting")
+    page = page_for(operator)
+    page.goto(f"/runs/{run.pk}/")
+    expect(page.locator("#run-tags")).to_contain_text("Waiting for a person")
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    page.locator("#step-2-fold > summary").click()
+    page.locator("#step-1-fold > summary").click()
+    page.locator("#step-1-raw > summary").click()
+    expect(page.locator("#step-1-raw pre").first).to_contain_text('"messages"')
+    page.locator("#control-cancel > summary").click()
+    page.locator("#control-cancel textarea").fill("I was about to")
+    page.evaluate("document.getElementById('step-2').marked = true; scrollTo(0, 120)")
+    before = page.evaluate("scrollY")
+    reviewer.refresh_from_db()
+    approve(run, reviewer)
+    expect(page.locator("#run-tags")).to_contain_text("Succeeded")
+    expect(page.locator("#answer-title")).to_have_text("Final answer")
+    expect(page.locator("#timeline")).to_contain_text(f"Approved by {reviewer}")
+    assert page.evaluate("document.getElementById('step-2').marked")
+    assert page.evaluate("document.getElementById('step-2-fold').open")
+    assert page.evaluate("document.getElementById('step-1-raw').open")
+    expect(page.locator("#step-1-raw pre").first).to_contain_text('"messages"')
+    assert page.evaluate("scrollY") == before
+    expect(page.locator("#run-controls")).to_have_count(0)
+    expect(page.locator("#live-region")).to_contain_text("The run is now: Succeeded.")
+
+
+def test_what_is_being_typed_and_focus_survive_what_happens_meanwhile(
+    site: Stack, page_for: PageFor, operator: User
+) -> None:
+    run = until(site, started(operator, REVIEWED), "waiting")
+    page = page_for(operator)
+    page.goto(f"/runs/{run.pk}/")
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    page.locator("#control-cancel > summary").click()
+    box = page.locator("#control-cancel textarea")
+    box.fill("Because the customer")
+    pause_run(run_id=run.pk, reason="", caller=Caller.of_session(operator))
+    expect(page.locator("#run-tags")).to_contain_text("Paused")
+    expect(page.locator("#control-resume")).to_be_visible()
+    expect(box).to_have_value("Because the customer")
+    expect(box).to_be_focused()
+
+
+def test_whoever_gets_no_hints_of_a_run_sees_it_go_on_all_the_same(
+    site: Stack, page_for: PageFor, operator: User, reviewer: User
+) -> None:
+    run = until(site, started(operator, REVIEWED), "waiting")
+    page = page_for(person("second-operator", "operator"))
+    page.goto(f"/runs/{run.pk}/")
+    expect(page.locator("#run-tags")).to_contain_text("Waiting for a person")
+    approve(run, reviewer)
+    expect(page.locator("#run-tags")).to_contain_text("Succeeded")
+
+
+def test_the_list_follows_new_runs_and_their_states(
+    site: Stack, page_for: PageFor, operator: User
+) -> None:
+    page = page_for(operator)
+    page.goto("/runs/")
+    expect(page.locator("#runs")).to_contain_text("No runs yet")
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    run = started(operator, REVIEWED)
+    row = page.locator(f"#run-{run.pk}")
+    expect(row).to_contain_text("Waiting for a person")
+    expect(row.get_by_role("link", name="Refund €420.00 to")).to_be_visible()
+
+
+def test_an_example_fills_the_form_in_place_and_the_run_is_followed_to_its_end(
+    site: Stack, page_for: PageFor, operator: User
+) -> None:
+    page = page_for(operator)
+    page.goto("/runs/")
+    page.get_by_role("link", name="A small, clear refund: runs by itself").click()
+    expect(page.get_by_label("Ticket")).to_have_value(str(BY_ITSELF))
+    assert page.url == f"{site.url}/runs/"
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/runs/*-*/")
+    expect(page.locator("#run-tags")).to_contain_text("Succeeded")
+    assert len(site.provider_calls()) == 1
+
+
+def test_everything_works_without_a_script(
+    site: Stack, page_for: PageFor, operator: User, reviewer: User
+) -> None:
+    page = page_for(operator, java_script_enabled=False)
+    page.goto("/runs/")
+    page.get_by_role("link", name="A refund above the limit").click()
+    expect(page.get_by_label("Ticket")).to_have_value(str(REVIEWED))
+    page.get_by_role("button", name="Start").click()
+    run = until(site, Run.objects.get(), "waiting")
+    page.get_by_role("link", name="Reload").click()
+    expect(page.locator("#run-tags")).to_contain_text("Waiting for a person")
+    page.locator("#step-1-fold > summary").click()
+    page.locator("#step-1-raw > summary").click()
+    page.get_by_role("link", name="Open the raw request and response of step 1").click()
+    expect(page.locator("main")).to_contain_text("You work at the refund desk of a shop")
+    page.go_back()
+    page.locator("#control-cancel > summary").click()
+    page.locator("#control-cancel").get_by_label("Reason").fill("A test.")
+    page.get_by_role("button", name="Cancel the run").click()
+    expect(page.locator("#run-tags")).to_contain_text("Cancelled")
+    expect(page.locator("#run-now")).to_contain_text("A test.")
+    assert Run.objects.get(pk=run.pk).state == "cancelled"
+
+
+def test_the_page_is_worked_by_keyboard_alone(
+    site: Stack, page_for: PageFor, operator: User
+) -> None:
+    run = until(site, started(operator, REVIEWED), "waiting")
+    page = page_for(operator)
+    page.goto(f"/runs/{run.pk}/")
+    page.locator("#step-2-fold > summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#step-2-fold .step-body")).to_be_visible()
+    page.keyboard.press("Tab")
+    focused = page.evaluate("document.activeElement.closest('#step-2') !== null")
+    assert focused
+    page.locator("#control-pause > summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("A look.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#run-tags")).to_contain_text("Paused")
+
+
+def test_a_step_that_a_link_names_is_open(site: Stack, page_for: PageFor, operator: User) -> None:
+    run = until(site, started(operator, REVIEWED), "waiting")
+    page = page_for(operator)
+    page.goto(f"/runs/{run.pk}/#step-2")
+    expect(page.locator("#step-2 .step-body")).to_be_visible()
+    expect(page.locator("#step-3 .step-body")).to_be_hidden()
+    assert json.loads(page.locator("#step-2 pre").first.inner_text())["order"] == "ORD-10001"
