@@ -17,12 +17,17 @@ from redis.exceptions import RedisError
 
 from agents.sweep import sweep_once
 from approvals.services.sweep import sweep
+from audit.services.sweep import sweep as audit_sweep
 from countersign.liveness import forget_scheduler, show_scheduler
 from countersign.redis import connect
 
 log = structlog.get_logger(__name__)
 
-TASKS: dict[str, Callable[[], object]] = {"runs": sweep_once, "requests": sweep}
+TASKS: dict[str, Callable[[], object]] = {
+    "runs": sweep_once,
+    "requests": sweep,
+    "audit": audit_sweep,
+}
 
 
 class Command(BaseCommand):
