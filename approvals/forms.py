@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
 
-from approvals.vocabulary import Risk
+from approvals.policy_words import DEFAULT_LINE
 from audit.canonical import loads_strict
 from audit.errors import Invalid
 
@@ -185,28 +184,11 @@ class OutputForm(VerdictForm):
 
 
 class ThresholdForm(forms.Form):
-    """One threshold and why it changes, over the agents and tools that there are to pick from."""
+    """One threshold and why it changes. `lines` are what it may count for, in groups, to pick from."""
 
-    level = forms.ChoiceField(
-        label="Counts for",
-        choices=[
-            ("agent_tool", "One tool of one agent"),
-            ("tool", "A tool, whichever agent"),
-            ("agent", "All tools of an agent"),
-            ("risk", "A risk"),
-            ("default", "Everything else"),
-        ],
-    )
-    agent = forms.ChoiceField(label="Agent", required=False)
-    tool = forms.ChoiceField(label="Tool", required=False)
-    risk = forms.ChoiceField(
-        label="Risk",
-        required=False,
-        choices=[("", "–"), *((risk.value, risk.value.capitalize()) for risk in Risk)],
-    )
+    line = forms.ChoiceField(label="Counts for")
     value = forms.DecimalField(
         label="Threshold",
-        required=False,
         min_value=Decimal(0),
         max_value=Decimal(1),
         max_digits=5,
@@ -225,45 +207,18 @@ class ThresholdForm(forms.Form):
     )
     base_version = forms.IntegerField(widget=forms.HiddenInput)
 
-    NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-        "default": (),
-        "risk": ("risk",),
-        "agent": ("agent",),
-        "tool": ("tool",),
-        "agent_tool": ("agent", "tool"),
-    }
-
     def __init__(
         self,
         *,
-        agents: AbstractSet[str],
-        tools: AbstractSet[str],
+        lines: Sequence[tuple[str, Sequence[tuple[str, str]]]],
         data: Mapping[str, Any] | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
-        self.fields["agent"] = _picked("Agent", agents)
-        self.fields["tool"] = _picked("Tool", tools)
+        self.fields["line"] = forms.ChoiceField(label="Counts for", choices=lines)
 
     def clean(self) -> dict[str, Any]:
-        """Each level needs the names it is about, and a value unless the line goes."""
-        cleaned = self.cleaned_data
-        for name in self.NEEDED.get(cleaned.get("level", ""), ()):
-            if not cleaned.get(name) and name not in self.errors:
-                self.add_error(name, "Say which.")
-        removing = cleaned.get("remove")
-        if removing and cleaned.get("level") == "default":
+        """The line that counts where no other does has to be there."""
+        if self.cleaned_data.get("remove") and self.cleaned_data.get("line") == DEFAULT_LINE:
             self.add_error(None, "The threshold for everything else cannot be taken out.")
-        if not removing and cleaned.get("value") is None and "value" not in self.errors:
-            self.add_error("value", "Write a number between 0 and 1, such as 0.80.")
-        return cleaned
-
-    @property
-    def target(self) -> dict[str, str]:
-        """Which line of the table: `risk`, `agent`, `tool` as the policy takes them."""
-        return {name: self.cleaned_data[name] for name in self.NEEDED[self.cleaned_data["level"]]}
-
-
-def _picked(label: str, names: AbstractSet[str]) -> forms.ChoiceField:
-    choices = [("", "–"), *((name, name) for name in sorted(names) if name)]
-    return forms.ChoiceField(label=label, required=False, choices=choices)
+        return self.cleaned_data

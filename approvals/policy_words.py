@@ -6,15 +6,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, When
 from approvals.schemas import Requirements
-from approvals.vocabulary import Expiry, Friction, Risk
+from approvals.vocabulary import Effect, Expiry, Friction, Risk
 
 OWNER = "@owner"
+DEFAULT_LINE = "default"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EVERY_DAY = len(DAYS)
+EFFECTS = {
+    Effect.MONEY: "moves money",
+    Effect.PRODUCTION: "changes production",
+    Effect.DESTRUCTIVE: "destroys data",
+    Effect.EXTERNAL_COMMUNICATION: "writes to people outside",
+    Effect.PERSONAL_DATA: "touches personal data",
+    Effect.CREDENTIALS: "touches credentials",
+}
 FRICTIONS = {
     Friction.READING: "a minimum reading time",
     Friction.TYPED: "typing what matters",
@@ -39,12 +48,39 @@ class ThresholdLine:
         return share_text(self.share)
 
     @property
-    def query(self) -> str:
-        """The line as a query string, for the address of its form."""
-        names = {"risk": self.risk, "agent": self.agent, "tool": self.tool}
-        return urlencode(
-            {"level": self.level} | {key: value for key, value in names.items() if value}
-        )
+    def key(self) -> str:
+        """Which line it is: `agent=refund-desk&tool=issue_refund`, `risk=high`, `default`."""
+        return line_key(self.names)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names that it counts for, without those that it leaves open."""
+        named = {"risk": self.risk, "agent": self.agent, "tool": self.tool}
+        return {key: value for key, value in named.items() if value}
+
+
+def line_key(names: Mapping[str, str]) -> str:
+    """The key of the line that counts for these names; `names_of` reads it back."""
+    return urlencode(names) or DEFAULT_LINE
+
+
+def names_of(key: str) -> dict[str, str]:
+    """What a line's key names: some of `risk`, `agent` and `tool`."""
+    return {} if key == DEFAULT_LINE else dict(parse_qsl(key))
+
+
+def line_title(names: Mapping[str, str]) -> str:
+    """What a line counts for, in words."""
+    match names:
+        case {"agent": agent, "tool": tool}:
+            return f"{tool} of {agent}"
+        case {"tool": tool}:
+            return f"{tool}, whichever agent"
+        case {"agent": agent}:
+            return f"All tools of {agent}"
+        case {"risk": risk}:
+            return f"{risk.capitalize()} risk"
+    return "Everything else"
 
 
 def share_text(share: Decimal) -> str:
@@ -61,16 +97,16 @@ def threshold_lines(thresholds: Thresholds) -> list[ThresholdLine]:
 def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
     for agent, tools in sorted(thresholds.agent_tools.items()):
         for tool, share in sorted(tools.items()):
-            about = f"{tool} of {agent}"
-            yield ThresholdLine("agent_tool", about, share, agent=agent, tool=tool)
+            names = {"agent": agent, "tool": tool}
+            yield ThresholdLine("agent_tool", line_title(names), share, agent=agent, tool=tool)
     for tool, share in sorted(thresholds.tools.items()):
-        yield ThresholdLine("tool", f"{tool}, whichever agent", share, tool=tool)
+        yield ThresholdLine("tool", line_title({"tool": tool}), share, tool=tool)
     for agent, share in sorted(thresholds.agents.items()):
-        yield ThresholdLine("agent", f"All tools of {agent}", share, agent=agent)
+        yield ThresholdLine("agent", line_title({"agent": agent}), share, agent=agent)
     for risk in sorted(thresholds.risks, key=lambda each: each.rank, reverse=True):
-        about = f"{risk.value.capitalize()} risk"
+        about = line_title({"risk": risk.value})
         yield ThresholdLine("risk", about, thresholds.risks[risk], risk=risk.value)
-    yield ThresholdLine("default", "Everything else", thresholds.default)
+    yield ThresholdLine("default", line_title({}), thresholds.default)
 
 
 def _listed(words: Sequence[str], joint: str = "or") -> str:
@@ -79,16 +115,16 @@ def _listed(words: Sequence[str], joint: str = "or") -> str:
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
-def _effects(effects: Sequence[str]) -> str:
-    return _listed([effect.replace("_", " ") for effect in effects])
+def _effects(effects: Sequence[Effect]) -> str:
+    return _listed([EFFECTS[effect] for effect in effects])
 
 
 def when_sentence(when: When) -> str:
-    """What a rule is about: `refund-desk calls issue_refund and args.amount <= 50`."""
+    """What a rule is about but for its condition, which is code: `refund-desk calls issue_refund`."""
     who = _listed(when.agents) or "any agent"
     what = f"calls {_listed(when.tools)}" if when.tools else "calls any tool"
     conditions = [
-        f"that touches {_effects([e.value for e in when.effects])}" if when.effects else "",
+        f"that {_effects(when.effects)}" if when.effects else "",
         {True: "that can be undone", False: "that cannot be undone", None: ""}[when.reversible],
         f"of {when.risk_at_least.value} risk or above" if when.risk_at_least else "",
         {
@@ -103,7 +139,6 @@ def when_sentence(when: When) -> str:
         }[when.first_use],
         f"more than {when.rate_above} times an hour" if when.rate_above is not None else "",
         _window(when),
-        f"with {when.condition}" if when.condition else "",
     ]
     return " ".join([who, what, *filter(None, conditions)])
 
@@ -159,7 +194,7 @@ def baseline_about(row: BaselineRow) -> str:
     risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]
     about = f"{_listed(risks).capitalize()} risk" if risks else "Any risk"
     if row.effects:
-        about += f" that touches {_effects([effect.value for effect in row.effects])}"
+        about += f" that {_effects(row.effects)}"
     endings = {True: " and can be undone", False: " and cannot be undone", None: ""}
     return about + endings[row.reversible]
 

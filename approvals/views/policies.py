@@ -22,7 +22,7 @@ from accounts.doors import signed_in
 from accounts.models import ReviewGroup
 from accounts.vocabulary import Permission
 from approvals import ports
-from approvals.errors import PolicyUnknown
+from approvals.errors import BadPolicy, NothingChanged, PolicyUnknown, PublishedMeanwhile
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
@@ -31,6 +31,9 @@ from approvals.policy_words import (
     baseline_about,
     baseline_outcome,
     changes,
+    line_key,
+    line_title,
+    names_of,
     rule_outcome,
     threshold_lines,
     when_sentence,
@@ -38,7 +41,7 @@ from approvals.policy_words import (
 from approvals.services import policies
 from approvals.services.publish import publish
 from approvals.vocabulary import Risk
-from audit.errors import Conflict, Refusal
+from audit.errors import Refusal
 
 READERS: tuple[Permission, ...] = ("publish_policies", "decide_requests", "read_everything")
 MOST_HISTORY = 20
@@ -69,28 +72,18 @@ def policy_thresholds(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _publish(request)
     form = None
-    if "level" in request.GET and caller.holds("publish_policies"):
-        form = _opened_form(request.GET, policies.current())
+    if "line" in request.GET and caller.holds("publish_policies"):
+        published = policies.current()
+        line = _line_of(published.policy, str(request.GET["line"]))
+        initial: dict[str, Any] = {"base_version": published.version}
+        if line is not None:
+            initial |= {"line": line.key, "value": line.text}
+        form = _form(published.policy, initial=initial)
     return _render(request, form)
 
 
-def _opened_form(query: Mapping[str, Any], published: PublishedPolicy) -> ThresholdForm:
-    names = {name: str(query.get(name, "")) for name in ("level", "risk", "agent", "tool")}
-    line = _line_of(published.policy, names)
-    return _form(
-        published.policy,
-        initial={
-            **names,
-            "value": line.text if line else "",
-            "base_version": published.version,
-        },
-    )
-
-
-def _line_of(policy: Policy, names: Mapping[str, str]) -> ThresholdLine | None:
-    wanted = tuple(names.get(name, "") for name in ("level", "risk", "agent", "tool"))
-    lines = threshold_lines(policy.thresholds)
-    return next((x for x in lines if (x.level, x.risk, x.agent, x.tool) == wanted), None)
+def _line_of(policy: Policy, key: str) -> ThresholdLine | None:
+    return next((x for x in threshold_lines(policy.thresholds) if x.key == key), None)
 
 
 def _publish(request: HttpRequest) -> HttpResponse:
@@ -101,54 +94,86 @@ def _publish(request: HttpRequest) -> HttpResponse:
     base = cleaned["base_version"]
     try:
         before = policies.version(base).policy
-        value = None if cleaned["remove"] else cleaned["value"]
-        after = _with(before, form, value)
+        after = _with(before, cleaned["line"], None if cleaned["remove"] else cleaned["value"])
         published = publish(
             document=after, base_version=base, caller=signed_in(request), why=cleaned["why"]
         )
+    except PublishedMeanwhile as refusal:
+        return _meanwhile(request, before, refusal)
     except Refusal as refusal:
+        field = "value" if isinstance(refusal, NothingChanged | BadPolicy) else None
         for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
-            form.add_error(None, str(error["message"]))
-        return _render(request, form, status=409 if isinstance(refusal, Conflict) else 422)
+            form.add_error(field, str(error["message"]))
+        return _render(request, form, status=422)
     said = " ".join(changes(before, after))
     messages.success(request, f"Version {published.version} is in force. {said}")
     return redirect("policy-thresholds")
 
 
-def _with(policy: Policy, form: ThresholdForm, value: Decimal | None) -> Policy:
-    target = form.target
-    risk = Risk(target["risk"]) if "risk" in target else None
-    return policy.with_threshold(
-        value, risk=risk, agent=target.get("agent"), tool=target.get("tool")
-    )
+def _meanwhile(request: HttpRequest, before: Policy, refusal: PublishedMeanwhile) -> HttpResponse:
+    """The change as it was typed, on top of what was published meanwhile, which is said first."""
+    published = policies.current()
+    data = request.POST.copy()
+    data["base_version"] = str(published.version)
+    form = _form(published.policy, data=data)
+    meanwhile = {
+        "who": refusal.params["who"],
+        "why": refusal.params["why"],
+        "number": published.version,
+        "changes": changes(before, published.policy),
+    }
+    return _render(request, form, status=409, meanwhile=meanwhile)
+
+
+def _with(policy: Policy, key: str, value: Decimal | None) -> Policy:
+    names = names_of(key)
+    risk = Risk(names["risk"]) if "risk" in names else None
+    return policy.with_threshold(value, risk=risk, agent=names.get("agent"), tool=names.get("tool"))
 
 
 def _form(policy: Policy, **given: Any) -> ThresholdForm:
     """The form over what is installed, and what the policy names though it is gone by now."""
     installed = ports.runs().tools_by_agent()
     lines = threshold_lines(policy.thresholds)
-    return ThresholdForm(
-        agents={*installed, *(line.agent for line in lines)},
-        tools={*chain(*installed.values()), *(line.tool for line in lines)},
-        **given,
-    )
+    agents = sorted({*installed, *(line.agent for line in lines)} - {""})
+    tools = sorted({*chain(*installed.values()), *(line.tool for line in lines)} - {""})
+    pairs = {(agent, tool) for agent, names in installed.items() for tool in names}
+    pairs |= {(line.agent, line.tool) for line in lines if line.level == "agent_tool"}
+    groups: list[tuple[str, list[dict[str, str]]]] = [
+        ("One tool of one agent", [{"agent": a, "tool": t} for a, t in sorted(pairs)]),
+        ("A tool, whichever agent", [{"tool": tool} for tool in tools]),
+        ("All tools of an agent", [{"agent": agent} for agent in agents]),
+        ("A risk", [{"risk": risk.value} for risk in reversed(Risk)]),
+        ("Anything else", [{}]),
+    ]
+    offered = [
+        (title, [(line_key(names), line_title(names)) for names in each])
+        for title, each in groups
+        if each
+    ]
+    return ThresholdForm(lines=offered, **given)
 
 
-def _render(request: HttpRequest, form: ThresholdForm | None, *, status: int = 200) -> HttpResponse:
+def _render(
+    request: HttpRequest,
+    form: ThresholdForm | None,
+    *,
+    status: int = 200,
+    meanwhile: Mapping[str, Any] | None = None,
+) -> HttpResponse:
     published = policies.current()
     caller = signed_in(request)
     context = {
         **_described(published),
         "may_publish": caller.holds("publish_policies"),
         "form": form,
-        "editing": _line_of(published.policy, _names(form)) if form is not None else None,
+        "meanwhile": meanwhile,
+        "editing": _line_of(published.policy, str(form["line"].value()))
+        if form is not None
+        else None,
         "history": _history(published.version),
     }
     return render(request, "approvals/policies.html", context, status=status)
-
-
-def _names(form: ThresholdForm) -> dict[str, str]:
-    return {name: str(form[name].value() or "") for name in ("level", "risk", "agent", "tool")}
 
 
 @login_required
@@ -179,6 +204,7 @@ def _described(published: PublishedPolicy) -> dict[str, Any]:
                 "effect": rule.effect,
                 "scope": titles.get(rule.group or "", rule.group),
                 "when": f"When {when_sentence(rule.when)}",
+                "condition": rule.when.condition or "",
                 "outcome": rule_outcome(rule, titles),
             }
             for rule in policy.rules

@@ -38,7 +38,7 @@ def signed_in(user: User) -> Client:
 
 def change(client: Client, **fields: object) -> Any:
     """Post the form of one threshold."""
-    body = {"level": "risk", "risk": "low", "value": "0.85", "why": "Too many slips."}
+    body = {"line": "risk=low", "value": "0.85", "why": "Too many slips."}
     return client.post(URL, body | {"base_version": current().version} | fields)
 
 
@@ -65,7 +65,7 @@ def test_policies_are_closed_to_who_neither_decides_nor_publishes_nor_audits(
 @pytest.mark.parametrize("who", ["reviewer", "auditor"])
 def test_who_reads_policies_may_not_publish_them(request: pytest.FixtureRequest, who: str) -> None:
     client = signed_in(request.getfixturevalue(who))
-    page = text_of(client.get(f"{URL}?level=risk&risk=low"))
+    page = text_of(client.get(f"{URL}?line=risk%3Dlow"))
     assert "Where no rule speaks" in page
     assert 'name="why"' not in page
     assert change(client).status_code == 403
@@ -74,7 +74,7 @@ def test_who_reads_policies_may_not_publish_them(request: pytest.FixtureRequest,
 
 def test_an_admin_changes_a_threshold_and_the_history_says_who_and_why(admin: User) -> None:
     client = signed_in(admin)
-    form = text_of(client.get(f"{URL}?level=risk&risk=low"))
+    form = text_of(client.get(f"{URL}?line=risk%3Dlow"))
     assert 'value="0.80"' in form
     answer = change(client)
     assert (answer.status_code, answer["Location"]) == (302, URL)
@@ -88,13 +88,12 @@ def test_an_admin_changes_a_threshold_and_the_history_says_who_and_why(admin: Us
 
 def test_a_line_for_one_tool_of_one_agent_is_added_and_taken_out_again(admin: User) -> None:
     client = signed_in(admin)
-    names = {"level": "agent_tool", "agent": "refund-desk", "tool": "issue_refund", "risk": ""}
-    assert change(client, **names, value="0.95").status_code == 302
+    line = "agent=refund-desk&tool=issue_refund"
+    assert change(client, line=line, value="0.95").status_code == 302
     added = current().policy.thresholds.agent_tools
     assert added == {"refund-desk": {"issue_refund": Decimal("0.95")}}
-    query = "level=agent_tool&agent=refund-desk&tool=issue_refund"
-    assert 'value="0.95"' in text_of(client.get(f"{URL}?{query}"))
-    assert change(client, **names, value="0.95", remove="on").status_code == 302
+    assert 'value="0.95"' in text_of(client.get(URL, {"line": line}))
+    assert change(client, line=line, value="0.95", remove="on").status_code == 302
     assert current().policy.thresholds.agent_tools == {}
 
 
@@ -105,11 +104,11 @@ def test_a_line_for_one_tool_of_one_agent_is_added_and_taken_out_again(admin: Us
         ({"value": "-0.1"}, "greater than or equal to 0"),
         ({"value": "a lot"}, "Enter a number"),
         ({"value": "NaN"}, "Enter a number"),
-        ({"value": ""}, "Write a number between 0 and 1"),
+        ({"value": ""}, "This field is required"),
         ({"why": "  "}, "This field is required"),
-        ({"level": "tool", "tool": ""}, "Say which"),
-        ({"level": "tool", "tool": "no_such_tool"}, "is not one of the available choices"),
-        ({"level": "default", "remove": "on"}, "cannot be taken out"),
+        ({"line": ""}, "This field is required"),
+        ({"line": "tool=no_such_tool"}, "is not one of the available choices"),
+        ({"line": "default", "remove": "on"}, "cannot be taken out"),
         ({"value": "0.80"}, "This is what version 1 says already"),
         ({"base_version": "77"}, "There is no policy version 77"),
     ],
@@ -123,23 +122,48 @@ def test_what_cannot_be_published_is_said_and_changes_nothing(
     assert current().version == 1
 
 
-def test_who_began_from_an_older_version_is_told_what_was_published_meanwhile(
+def test_who_began_from_an_older_version_is_told_what_was_published_and_goes_on_from_there(
     admin: User, second_admin: User
 ) -> None:
     base = current().version
-    change(signed_in(second_admin), value="0.70", why="Reviewers are idle.")
-    answer = change(signed_in(admin), base_version=base)
+    change(signed_in(second_admin), line="risk=high", value="0.70", why="Reviewers are idle.")
+    client = signed_in(admin)
+    answer = change(client, base_version=base)
     assert answer.status_code == 409
-    assert second_admin.get_full_name() in text_of(answer)
-    assert "Too many slips." in text_of(answer)
+    page = text_of(answer)
+    for part in (
+        f"{second_admin.get_full_name()} published version 2",
+        "Reviewers are idle.",
+        "High risk: from 0.90 to 0.70.",
+        "Too many slips.",
+        'value="0.85"',
+    ):
+        assert part in page
     assert current().version == 2
+    again = answer.context["form"]["base_version"].value()
+    assert change(client, base_version=again).status_code == 302
+    risks = current().policy.thresholds.risks
+    assert (risks[Risk.HIGH], risks[Risk.LOW]) == (Decimal("0.70"), Decimal("0.85"))
+
+
+def test_a_form_without_its_version_publishes_nothing_and_says_so(admin: User) -> None:
+    answer = change(signed_in(admin), base_version="")
+    assert answer.status_code == 422
+    assert "The form was not whole" in text_of(answer)
+    assert current().version == 1
+
+
+def test_what_is_wrong_stands_at_its_field(admin: User) -> None:
+    page = change(signed_in(admin), value="0.80").content.decode()
+    assert 'id="id_value_error"' in page
+    assert 'aria-invalid="true"' in page
 
 
 def test_a_line_that_names_a_tool_that_is_gone_can_still_be_taken_out(admin: User) -> None:
     policy = current().policy.with_threshold("0.99", tool="gone_tool")
     publish(document=policy, base_version=1, caller=Actor.system("test"), why="For this test.")
     client = signed_in(admin)
-    answer = change(client, level="tool", tool="gone_tool", risk="", remove="on")
+    answer = change(client, line="tool=gone_tool", remove="on")
     assert answer.status_code == 302
     assert current().policy.thresholds.tools == {}
 
@@ -168,11 +192,11 @@ def test_rules_and_baseline_stand_in_plain_words(admin: User, finance: ReviewGro
     publish(document=policy, base_version=1, caller=Actor.system("test"), why="For this test.")
     page = text_of(signed_in(admin).get(URL))
     assert (
-        "When till calls issue_refund with args.amount &lt;= 50: runs by itself at a confidence "
-        "of 0.80 or more, also after reading text from outside." in page
+        "When till calls issue_refund with <code>args.amount &lt;= 50</code>: runs by itself at "
+        "a confidence of 0.80 or more, also after reading text from outside." in page
     )
     assert (
-        "When any agent calls any tool that touches money of high risk or above: waits for two "
+        "When any agent calls any tool that moves money of high risk or above: waits for two "
         "of Finance." in page
     )
     assert "When any agent calls erase: never runs." in page
