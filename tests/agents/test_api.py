@@ -18,6 +18,7 @@ from tests.agents.conftest import TEST, Counter
 from tests.model_server import call, calls, final, judged
 
 Api = Callable[..., Any]
+NO_RUN = "00000000-0000-7000-8000-000000000000"
 BALANCE = [calls(call("read_balance", judged({"account": "A1"}))), final(summary="100.00")]
 
 
@@ -146,11 +147,11 @@ def test_a_switched_off_agent_starts_nothing(
         ("post", "agents/teller/disable", {}),
         ("post", "agents/teller/enable", None),
         ("post", f"agents/teller/versions/sha256:{'0' * 64}/activate", None),
-        ("get", f"runs/{uuid4()}", None),
-        ("get", f"runs/{uuid4()}/steps", None),
-        ("post", f"runs/{uuid4()}/cancel", {}),
-        ("post", f"runs/{uuid4()}/pause", {}),
-        ("post", f"runs/{uuid4()}/resume", None),
+        ("get", f"runs/{NO_RUN}", None),
+        ("get", f"runs/{NO_RUN}/steps", None),
+        ("post", f"runs/{NO_RUN}/cancel", {}),
+        ("post", f"runs/{NO_RUN}/pause", {}),
+        ("post", f"runs/{NO_RUN}/resume", None),
     ],
 )
 def test_nobody_comes_in_without_a_token(
