@@ -50,13 +50,18 @@ class Demo:
     def until_said(self, words: str, times: int = 1, seconds: float = 90) -> None:
         end = time.monotonic() + seconds
         while self.said().count(words) < times:
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, self.last_words()
             time.sleep(0.1)
+
+    def last_words(self) -> str:
+        """The console, and the end of each process's log."""
+        logs = {path.name: path.read_text().splitlines()[-5:] for path in self.folder.glob("log/*")}
+        return "\n".join([self.said(), *(f"{name}: {end}" for name, end in logs.items())])
 
     def until_green(self) -> None:
         end = time.monotonic() + 60
         while self.status() != 200:
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, self.last_words()
             time.sleep(0.1)
 
     def status(self) -> int:
