@@ -83,6 +83,8 @@ REFUSED: Final[Mapping[str, str]] = {
     "cancelled": "Withdrawn",
     "run_ended": "Not done: the run ended",
     "tool_gone": "Not done: the tool is gone",
+    "tool_changed": "Not done: the tool changed",
+    "ended_too_early": "Not taken",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",

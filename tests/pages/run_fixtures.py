@@ -20,13 +20,8 @@ __all__ = ["PAY", "READ", "Counter", "Login", "desk", "host", "steady"]
 
 
 @pytest.fixture(autouse=True)
-def steady(model: ModelServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine changes nothing: leases last, and the model has time to answer.
-
-    The thread that renews leases has a connection of its own, which does not see the runs of a test
-    that commits nothing, and would take them for lost.
-    """
-    monkeypatch.setattr("agents.leases.renew", lambda _lease: True)
+def steady(model: ModelServer, settings: Settings) -> None:
+    """The model has time to answer, however busy the machine is."""
     settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"model_timeout_seconds": 60.0})
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures are imported, and taken by name
 """The pages of agents: who answers, what it may do, versions, and the kill switch."""
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST
 from tests.harness.people import person
 from tests.model_server import call, calls, final
-from tests.pages.run_fixtures import PAY, Counter, Login, desk, host, steady  # noqa: F401
+from tests.pages.run_fixtures import PAY, Counter, Login, host, steady  # noqa: F401
 from tests.pages.run_reading import text_of
 
 OFF = {"reason": "The bank is closed."}
