@@ -3,7 +3,7 @@
 const PREFIX = "draft";
 
 function who() {
-  return document.querySelector(".account .who")?.textContent ?? "";
+  return document.querySelector(".account .menu-note strong")?.textContent ?? "";
 }
 
 function keyOf(id) {

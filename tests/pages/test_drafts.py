@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from approvals.models import ApprovalRequest, Vote
+from approvals.models import ApprovalRequest, Viewing, Vote
 from approvals.schemas import Requirements
 from approvals.services.claim import claim
 from tests.approvals.conftest import opened, till  # noqa: F401
@@ -18,6 +18,7 @@ from tests.pages.live_desk import Desk, desk, posts, row, title, verdict  # noqa
 
 REASON = "The customer has been paid already."
 RENEWAL_SECONDS = 31
+DAY_SECONDS = 24 * 60 * 60
 
 
 def claim_ends(request: ApprovalRequest) -> Any:
@@ -93,9 +94,10 @@ def test_a_draft_is_never_replaced_and_the_verdict_is_armed_again_by_comparing(
     expect(page.locator("#arguments")).not_to_contain_text("35.00")
     expect(verdict(page, "send_back")).to_be_disabled()
     sent = posts(page)
-    page.locator("#id_reason").press("Control+Enter")
     verdict(page, "send_back").dispatch_event("click")
+    page.locator("#decide-form").evaluate("(form) => form.requestSubmit()")
     assert sent == []
+    assert not Viewing.objects.filter(request=request, user=reviewer, revision=2).exists()
     banner.get_by_text("Compare").click()
     expect(banner).to_be_hidden()
     expect(page.locator("#arguments ins")).to_contain_text("35.00")
@@ -231,3 +233,19 @@ def test_a_claim_is_renewed_while_it_is_held_and_not_taken_back(
     with page.expect_response("**/inbox/counts/"):
         page.clock.fast_forward(RENEWAL_SECONDS * 2 * 1000)
     assert holder(request) == second_reviewer.username
+
+
+def test_the_last_minute_before_the_deadline_is_said_aloud(desk: Desk, reviewer: User) -> None:
+    request = desk.request(needs=Requirements(review_hours=24))
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    page.clock.install()
+    page.goto(f"/requests/{request.pk}/?tab=team")
+    alert = page.locator("#live-alert")
+    expect(title(page)).to_be_visible()
+    page.clock.fast_forward((DAY_SECONDS - 300) * 1000)
+    expect(page.locator(".request-deadline [data-urgency=soon]")).to_be_visible()
+    expect(alert).to_be_empty()
+    page.clock.fast_forward(255 * 1000)
+    expect(alert).to_have_text("60 seconds left to decide.")
+    page.clock.fast_forward(28 * 1000)
+    expect(alert).to_have_text("20 seconds left to decide.")
