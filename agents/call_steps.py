@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from agents.definitions import Agent
 from agents.effects import Effects
 from agents.errors import AgentDisabled
@@ -15,10 +17,13 @@ from agents.gating import Subject, read_token
 from agents.journal import CALL_KINDS, Journal
 from agents.models import Run, Step
 from agents.openings import for_action, for_question
-from agents.services.claim import Lease, release
+from agents.proposals import describe_errors
+from agents.services.claim import Lease
 from agents.services.end import succeed
 from agents.services.park import Ask, park
 from agents.services.record_reply import needs_person
+from agents.services.rejudge import still_allowed
+from agents.services.release import release
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.states import Outcome, StepKind, StepState
 from agents.tools import Tool
@@ -32,6 +37,9 @@ TOLD = {
     "lapsed": "The approval was not used in time. The call did not run; you may propose it again.",
     "cancelled": "The request was withdrawn. The call did not run.",
 }
+
+
+TOO_EARLY = "Not every other call of this reply succeeded, so it cannot end the run. Read their results, then end."
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,6 @@ class CallSteps:
         now = database_now()
         effects = Effects(self.lease, self.run, self.agent, self.journal)
         for step in self.open:
-            if step.state == StepState.DISPATCHED and effects.unsettled(step):
-                return effects.recover(step)
-        for step in self.open:
             if (
                 step.state == StepState.PROPOSED
                 and step.kind == StepKind.TOOL
@@ -75,7 +80,11 @@ class CallSteps:
         for step in self.open:
             if step.state == StepState.WAITING and _is_ready(step, now):
                 return self._resolved(step, effects, now)
-        asks = [self._ask(step, now) for step in self.open if _asks(step)]
+        asking = [step for step in self.open if _asks(step)]
+        for step in asking:
+            if step.kind == StepKind.TOOL and self.agent.tool(step.name) is None:
+                return self._refuse_gone(step)
+        asks = [self._ask(step, now) for step in asking]
         if asks or any(
             step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open
         ):
@@ -86,19 +95,33 @@ class CallSteps:
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
         tool = self.agent.tool(step.name)
         if tool is None:
-            gone = "This tool is not installed any more."
-            settle_refused(self.lease, step, status="failed", code="tool_gone", message=gone)
+            return self._refuse_gone(step)
+        try:
+            arguments = tool.parse(step.arguments or {})
+        except ValidationError as error:
+            what = f"The tool takes other arguments by now. {describe_errors(error)}"
+            settle_refused(self.lease, step, status="failed", code="tool_changed", message=what)
+            return True
+        if step.approval_id is None and not still_allowed(self.lease, step):
             return True
         if tool.consequential or step.approval_id is not None:
             return self._carry_out(step, tool, effects)
         ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
-        settle_read(self.lease, step, tool, call_tool(tool, ctx, tool.parse(step.arguments or {})))
+        settle_read(self.lease, step, tool, call_tool(tool, ctx, arguments))
+        return True
+
+    def _refuse_gone(self, step: Step) -> bool:
+        gone = "This tool is not installed any more."
+        settle_refused(self.lease, step, status="failed", code="tool_gone", message=gone)
         return True
 
     def _carry_out(self, step: Step, tool: Tool, effects: Effects) -> bool:
         try:
             return effects.carry_out(step, tool)
         except Refusal as refusal:
+            if Step.objects.only("resolution").get(pk=step.pk).resolution != step.resolution:
+                # Taken back, or decided anew, since the journal was read.
+                return True
             if isinstance(refusal, AgentDisabled) or refusal.params.get("stopped"):
                 # A kill switch takes nothing away: the approval keeps while the run stands still.
                 release(self.lease)
@@ -139,6 +162,11 @@ class CallSteps:
 
     def _finish(self, step: Step) -> bool:
         """Only an ending is left: an abstention, or the final answer."""
+        if any(other.state != StepState.SUCCEEDED for other in self.journal.beside(step)):
+            settle_refused(
+                self.lease, step, status="not_taken", code="ended_too_early", message=TOO_EARLY
+            )
+            return True
         if step.kind == StepKind.ABSTAIN:
             succeed(self.lease, step, outcome=Outcome.ABSTAINED, output=step.arguments or {})
         else:

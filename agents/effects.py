@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import stamina
 from django.conf import settings
+from pydantic import ValidationError
 
 from agents.definitions import Agent
 from agents.errors import LostLease
@@ -25,6 +26,7 @@ from agents.services.settle import (
 from agents.services.settle_doubt import doubt
 from agents.states import EffectState
 from agents.tools import EffectClass, Tool, ToolContext
+from approvals.digests import action_digest
 from audit.clock import database_now
 
 MOST_SENDS = 3
@@ -42,10 +44,6 @@ class Effects:
     run: Run
     agent: Agent
     journal: Journal
-
-    def unsettled(self, step: Step) -> bool:
-        """Whether the call was dispatched and nothing is known of it, as after a crash."""
-        return EffectRecord.objects.filter(step=step, state=EffectState.DISPATCHED).exists()
 
     def carry_out(self, step: Step, tool: Tool) -> bool:
         """Do it now; True when the run goes on.
@@ -76,11 +74,8 @@ class Effects:
             return None
         return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
 
-    def recover(self, step: Step) -> bool:
+    def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """A worker died after the intent: what its effect class allows, and no more."""
-        effect = EffectRecord.objects.get(step=step, state=EffectState.DISPATCHED)
-        tool = self.agent.tool(step.name)
-        assert tool is not None, "drift is looked for before a run goes on"
         match EffectClass(effect.effect_class):
             case EffectClass.TRANSACTIONAL:
                 outcome = self._send(step, tool, effect)
@@ -135,10 +130,42 @@ class Effects:
 
     def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
         if isinstance(outcome, Unknown):
-            doubt(self.lease, self.agent, self.run, self.journal, step, tool, effect, outcome)
+            doubt(self.lease, self.agent, self.run, self.journal, step, effect, outcome)
             return False
         settle_effect(self.lease, step, tool, effect, outcome)
         return True
+
+
+def recover(
+    lease: Lease, run: Run, agent: Agent | None, journal: Journal, step: Step, *, stalled: bool
+) -> bool:
+    """Find out what became of a call whose worker died; True when the run goes on.
+
+    `stalled`: that was tried again and again, and the next worker would die of it too. Then, and where
+    the tool is not the one any more that sent it, a person finds out.
+    """
+    effect = EffectRecord.objects.get(step=step, state=EffectState.DISPATCHED)
+    tool = agent.tool(step.name) if agent else None
+    if stalled:
+        why = Unknown("crash_loop", "Workers die on it again and again.")
+    elif agent is None or tool is None or not _same(tool, step, effect):
+        why = Unknown("tool_changed", "The tool that sent it is not installed any more.")
+    else:
+        return Effects(lease, run, agent, journal).recover(step, tool, effect)
+    doubt(lease, agent, run, journal, step, effect, why)
+    return False
+
+
+def _same(tool: Tool, step: Step, effect: EffectRecord) -> bool:
+    """Whether what was sent may be sent or looked up by this tool."""
+    arguments = step.arguments or {}
+    if action_digest(tool.name, tool.version, arguments) != effect.digest:
+        return False
+    try:
+        tool.parse(arguments)
+    except ValidationError:
+        return False
+    return bool(tool.effect_class == effect.effect_class)
 
 
 def _in_light_of(doubtful: bool, outcome: CallOutcome) -> CallOutcome:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic import BaseModel
 
 from agents.storable import storable
 from agents.tools import Retryable, Terminal, Tool, ToolContext
@@ -70,7 +69,8 @@ def _validated(tool: Tool, value: Any) -> CallOutcome:
     try:
         valid = tool.result.validate_python(value)
         result = storable(tool.result.dump_python(valid, mode="json"))
-    except (ValidationError, PydanticSerializationError, RecursionError):
+    # Foreign types and serialisers; whatever they raise, the call has been made.
+    except Exception:
         message = f"{tool.name} returned something else than it declares."
         return (
             Unknown("result_invalid", message)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.models import Step
-from agents.states import SETTLED, StepKind, StepState
+from agents.models import EffectRecord, Step
+from agents.states import SETTLED, EffectState, StepKind, StepState
 
 CALL_KINDS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL})
 MALFORMED = frozenset(
@@ -35,6 +35,16 @@ class Journal:
     def unsettled(self) -> list[Step]:
         """Steps that are neither done nor refused, in order."""
         return [step for step in self.steps if step.state not in SETTLED]
+
+    @property
+    def sent(self) -> Step | None:
+        """The call that was sent and of which nothing is known, as after a crash."""
+        for step in self.unsettled:
+            if step.state == StepState.DISPATCHED:
+                effects = EffectRecord.objects.filter(step=step, state=EffectState.DISPATCHED)
+                if effects.exists():
+                    return step
+        return None
 
     @property
     def begun_model_call(self) -> Step | None:
@@ -67,6 +77,18 @@ class Journal:
             for step in self.steps
             if step.kind == StepKind.TOOL and step.state == StepState.SUCCEEDED
         )
+
+    def beside(self, ending: Step) -> list[Step]:
+        """The other calls of the reply that an ending stands in; other endings are left out."""
+        reply = max(
+            (s.seq for s in self.steps if s.kind == StepKind.MODEL and s.seq < ending.seq),
+            default=0,
+        )
+        return [
+            step
+            for step in self.steps
+            if step.seq > reply and step.kind in (StepKind.TOOL, StepKind.QUESTION)
+        ]
 
     def step(self, seq: int) -> Step:
         """The step with that seq; raises KeyError."""

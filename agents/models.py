@@ -155,6 +155,7 @@ class Run(models.Model):
     sleeps = models.PositiveIntegerField(default=0)
     deadline = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_request = models.JSONField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     stalled_claims = models.PositiveIntegerField(default=0)
     parent = models.ForeignKey(

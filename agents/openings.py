@@ -107,18 +107,26 @@ def for_attention(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
 
 
 def for_doubt(
-    agent: Agent,
+    agent: Agent | None,
     run: Run,
     step: Step,
     done: Step,
-    tool: Tool,
     effect: EffectRecord,
     earlier: Sequence[Step],
 ) -> Opening:
-    """An effect whose outcome nobody knows: did it happen?"""
-    preview = preview_of(
-        Subject(agent, run), tool, done.arguments or {}, effect.dispatched_at or run.created_at
-    )
+    """An effect whose outcome nobody knows: did it happen?
+
+    Of a tool that is gone only the name and the arguments are left to show, all of them as sensitive.
+    """
+    tool = agent.tool(done.name) if agent else None
+    arguments = done.arguments or {}
+    if agent is None or tool is None:
+        preview = Preview(title=done.name.replace("_", " ").capitalize())
+        sensitive = sorted(arguments)
+    else:
+        at = effect.dispatched_at or run.created_at
+        preview = preview_of(Subject(agent, run), tool, arguments, at)
+        sensitive = sorted(tool.sensitive)
     return Opening(
         kind=Kind.IN_DOUBT,
         **_about(run, step, earlier),
@@ -136,7 +144,7 @@ def for_doubt(
             ),
         ),
         question={"question": "Did it happen?", "arguments": done.arguments},
-        sensitive=tuple(sorted(tool.sensitive)),
+        sensitive=tuple(sensitive),
         effect_id=effect.pk,
     )
 

@@ -24,15 +24,12 @@ def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
     """Park on a reached cap."""
     request = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
     step = _new_step(lease, run, journal, StepKind.BUDGET, cap.name, request)
-    park(lease, [Ask(step, for_budget(run, step, journal.steps))])
+    park(lease, [Ask(step, for_budget(run, step, journal.steps))], held=True)
     return False
 
 
 def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> bool:
-    """Park for a person to look, once: while such a request is open the run only goes on waiting."""
-    if any(step.kind == StepKind.ATTENTION for step in journal.unsettled):
-        park(lease, [])
-        return False
+    """Park for a person to look."""
     request = {
         "code": trouble.code,
         "title": trouble.title,
@@ -40,7 +37,7 @@ def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> boo
         "facts": trouble.facts,
     }
     step = _new_step(lease, run, journal, StepKind.ATTENTION, trouble.code, request)
-    park(lease, [Ask(step, for_attention(run, step, journal.steps))])
+    park(lease, [Ask(step, for_attention(run, step, journal.steps))], held=True)
     return False
 
 

@@ -12,21 +12,20 @@ from agents.call_steps import CallSteps
 from agents.caps import reached_cap
 from agents.definitions import Agent
 from agents.drift import Trouble, describe_drift
+from agents.effects import recover
 from agents.errors import LostLease
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.model_steps import ModelSteps
 from agents.models import Run, Step
 from agents.people_steps import attention, budget, settle_people_step
-from agents.services.claim import Lease, claim, release
-from agents.services.end import end_stopped
+from agents.services.claim import Lease, claim
 from agents.services.park import park
-from agents.states import StepKind
-from audit.actors import Actor
+from agents.services.release import release
+from agents.states import HOLDING, StepKind
 
 log = structlog.get_logger(__name__)
 
-PEOPLE_STEPS = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT})
 MOST_REPAIRS = 2
 MOST_STALLED_CLAIMS = 5
 CRASH_LOOP = Trouble(
@@ -71,18 +70,27 @@ def advance_once(lease: Lease) -> bool:
     )
     if run.epoch != lease.epoch:
         raise LostLease
-    if run.cancel_requested_at is not None:
-        end_stopped(lease, Actor.system("cancel"), "Cancelled while at work.")
+    cancelling = run.cancel_requested_at is not None
+    if not cancelling and (run.paused_at is not None or run.agent.disabled_at is not None):
+        release(lease)
         return False
     journal = Journal(list(Step.objects.filter(run=run).in_order()))
+    agent = registry.find(run.agent.slug)
+    stalled = run.stalled_claims > MOST_STALLED_CLAIMS
+    sent = journal.sent
+    if sent is not None:
+        # Before anything else, whatever has changed since: it may have happened.
+        return recover(lease, run, agent, journal, sent, stalled=stalled)
     for step in journal.unsettled:
-        if step.kind in PEOPLE_STEPS and step.resolution is not None:
+        if step.resolution is not None and (
+            step.kind == StepKind.IN_DOUBT or (step.kind in HOLDING and not cancelling)
+        ):
             settle_people_step(lease, run, step, journal)
             return True
-    agent = registry.find(run.agent.slug)
-    trouble = describe_drift(agent, run, journal)
-    if run.stalled_claims > MOST_STALLED_CLAIMS:
-        trouble = CRASH_LOOP
+    if cancelling or any(step.kind in HOLDING for step in journal.unsettled):
+        park(lease, [], held=True)
+        return False
+    trouble = CRASH_LOOP if stalled else describe_drift(agent, run, journal)
     if trouble is not None:
         return attention(lease, run, journal, trouble)
     assert agent is not None, "an agent that is gone is trouble"
@@ -92,14 +100,10 @@ def advance_once(lease: Lease) -> bool:
 def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     calls = CallSteps(lease, run, agent, journal)
     cap = reached_cap(agent, run)
-    asked = any(step.kind in PEOPLE_STEPS for step in journal.unsettled)
-    if cap is not None and not asked and not calls.only_ending:
+    if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)
     if calls.any_open:
         return calls.advance()
-    if asked:
-        park(lease, [])
-        return False
     if journal.malformed_streak > MOST_REPAIRS:
         return attention(lease, run, journal, REPAIRS_EXHAUSTED)
     return ModelSteps(lease, run, agent, journal).advance()

@@ -101,6 +101,10 @@ EFFECT_TRANSITIONS: dict[EffectState, frozenset[EffectState]] = {
     E.FAILED: frozenset(),
 }
 
+PEOPLE = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT})
+"""Steps that only a person can settle."""
+HOLDING = frozenset({StepKind.BUDGET, StepKind.ATTENTION})
+"""Of these, the ones that hold the whole run: nothing else of it goes on until they are settled."""
 ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not following)
 OPEN = frozenset(RunState) - ENDED
 CLAIMABLE = frozenset({R.QUEUED, R.READY})

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from agents.events import announce, tell
 from agents.models import Run
 from agents.queues import RESUMES, RUNS, wake, wake_on_commit
+from agents.services.end import end_if_cancelled
 from agents.states import RunState
 from audit.actors import Actor
 from audit.clock import database_now
@@ -69,6 +70,8 @@ def _free(run_id: UUID) -> bool:
     run = _locked(run_id, Q(state=RunState.RUNNING, lease_expires_at__lt=database_now()))
     if run is None:
         return False
+    if end_if_cancelled(run):
+        return True
     Run.objects.move(
         run.pk,
         RunState.READY,

@@ -1,4 +1,4 @@
-"""Who owns a run now: claim it, renew the claim, write under it, give it back."""
+"""Who owns a run now: claim it, renew the claim, write under it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.errors import LostLease
 from agents.models import Run
-from agents.queues import RUNS, wake_on_commit
 from agents.states import RunState
 
 
@@ -87,16 +85,3 @@ def renew(lease: Lease) -> bool:
         )
         == 1
     )
-
-
-def release(lease: Lease) -> None:
-    """Give the run back at a safe point, for another worker to go on with."""
-    with fenced(lease) as run:
-        Run.objects.move(
-            run.pk,
-            RunState.READY,
-            lease_owner="",
-            lease_expires_at=None,
-            wake_seq=F("wake_seq") + 1,
-        )
-        wake_on_commit(run.pk, run.wake_seq + 1, RUNS)

@@ -12,8 +12,8 @@ from agents.errors import RunEnded, RunNotPaused, UnknownRun
 from agents.events import announce, tell
 from agents.models import Run
 from agents.queues import RESUMES, wake_on_commit
-from agents.services.end import close_cancelled
-from agents.states import CLAIMABLE, OPEN, RunState
+from agents.services.end import cancel
+from agents.states import CLAIMABLE, OPEN
 from audit.clock import database_now
 from audit.schemas import Disclose
 
@@ -39,13 +39,7 @@ def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
     """Cancel at once when parked, at the next safe point when at work. Raises RunEnded."""
     with transaction.atomic():
         run = _locked(run_id, caller)
-        if run.state == RunState.RUNNING:
-            Run.objects.filter(pk=run.pk).update(
-                cancel_requested_at=database_now(), version=F("version") + 1
-            )
-            announce(run, "cancelling")
-        else:
-            close_cancelled(run, caller.actor, reason or "Cancelled by an operator.")
+        cancel(run, caller.actor, reason or "Cancelled by an operator.")
     return Run.objects.get(pk=run_id)
 
 

@@ -20,6 +20,7 @@ from approvals.digests import action_digest
 from approvals.schemas import Preview
 from approvals.services.consume import consume
 from approvals.services.reopen import reopen_changed
+from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.errors import Conflict
@@ -49,7 +50,7 @@ class Lapsed:
 
 @dataclass(frozen=True)
 class Reopened:
-    """The call waits for people again."""
+    """Nothing went out: the call waits for people again, or the run was told to stand still or end."""
 
 
 def intend(
@@ -64,6 +65,8 @@ def intend(
     with fenced(lease) as run:
         if run.agent.disabled_at is not None:
             raise AgentDisabled(agent.slug)
+        if run.cancel_requested_at is not None or run.paused_at is not None:
+            return Reopened()
         approval, revision, digest = step.approval_id, None, step.input_digest
         if approval is not None:
             decided = step.resolution or {}
@@ -88,7 +91,7 @@ def intend(
         )
         if not Step.objects.move(step.pk, StepState.DISPATCHED, epoch=lease.epoch):
             raise StepMoved
-        tell_effect(run, "effect.dispatched", step, tool, effect)
+        tell_effect(run, "effect.dispatched", step, effect)
         Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
         announce(run, "dispatched")
         return effect
@@ -123,14 +126,13 @@ def send_again(lease: Lease, effect: EffectRecord) -> None:
         )
 
 
-def tell_effect(
-    run: Run, type: str, step: Step, tool: Tool, effect: EffectRecord, **facts: Any
-) -> None:
+def tell_effect(run: Run, type: str, step: Step, effect: EffectRecord, **facts: Any) -> None:
     """Record what happens to an effect, in the stream of its request where there is one."""
+    assert step.judgement is not None, "every call with an effect is judged"
     tell(
         run,
         type,
-        action=action_ref(step, tool.risk),
+        action=action_ref(step, Risk(step.judgement["action"]["risk"])),
         request=effect.approval_id,
         facts={"effect": effect.pk, "effect_class": effect.effect_class, "step": step.seq, **facts},
         disclosures=[args_disclosure(run, effect.digest)],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from django.db.models import F
+
 from agents.events import announce, tell
-from agents.models import Run, Step
+from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
-from agents.states import Outcome, RunState, StepState
+from agents.states import EffectState, Outcome, RunState, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
@@ -22,8 +25,46 @@ def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any
         _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
 
 
+def cancel(run: Run, actor: Actor, why: str) -> None:
+    """Cancel a run whose row the caller holds: at once where it stands still, else at its next safe point.
+
+    A run that does not know yet whether an effect happened finds that out first, or is told by a person.
+    """
+    if run.state != RunState.RUNNING and not is_uncertain(run):
+        close_cancelled(run, actor, why)
+        return
+    if run.cancel_requested_at is None:
+        Run.objects.filter(pk=run.pk).update(
+            cancel_requested_at=database_now(),
+            cancel_request={"actor": asdict(actor), "why": why},
+            version=F("version") + 1,
+            wake_seq=F("wake_seq") + 1,
+        )
+    announce(run, "cancelling")
+
+
+def end_if_cancelled(run: Run) -> bool:
+    """Carry out a cancellation that was asked for; False when there is none, or not yet.
+
+    The caller holds the run's row.
+    """
+    if run.cancel_requested_at is None or is_uncertain(run):
+        return False
+    asked = run.cancel_request or {}
+    actor = Actor(**asked["actor"]) if asked else Actor.system("cancel")
+    close_cancelled(run, actor, str(asked.get("why") or "Cancelled while at work."))
+    return True
+
+
+def is_uncertain(run: Run) -> bool:
+    """Whether a call of the run was sent and nobody knows yet what became of it."""
+    return EffectRecord.objects.filter(
+        run=run, state__in=[EffectState.DISPATCHED, EffectState.IN_DOUBT]
+    ).exists()
+
+
 def end_stopped(lease: Lease, actor: Actor, why: str) -> None:
-    """End a running run that a person asked to cancel, at a safe point."""
+    """End a running run that a person, or a deadline, stopped."""
     with fenced(lease) as run:
         close_cancelled(run, actor, why)
 

@@ -10,7 +10,8 @@ from agents.events import announce, tell
 from agents.models import Run, Step, StepQuerySet
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.claim import Lease, fenced
-from agents.states import RunState, StepState
+from agents.services.end import end_if_cancelled
+from agents.states import PEOPLE, RunState, StepState
 from approvals.schemas import Opening
 from approvals.services.open_request import open_request
 from audit.actors import Actor
@@ -26,19 +27,24 @@ class Ask:
     state_token: str = ""
 
 
-def park(lease: Lease, asks: Sequence[Ask]) -> None:
+def park(lease: Lease, asks: Sequence[Ask], *, held: bool = False) -> None:
     """Open the requests and let go of the run until one of them resolves.
 
     Where a decision landed since the claim, or an approval waits for the end of its undo time, the run
-    becomes ready instead of waiting.
+    becomes ready instead of waiting. `held`: only a person's word on the run itself lets it go on, so
+    that approvals of its calls wait with it.
     """
     with fenced(lease) as run:
+        if end_if_cancelled(run):
+            return
         actor = Actor.agent(run.agent.slug)
         for ask in asks:
             _open(run, ask, actor)
         now = database_now()
-        resolved = resolved_steps(run).exists()
-        woken = resolved or run.wake_seq != lease.wake_seq or run.cancel_requested_at is not None
+        resolved = resolved_steps(run)
+        if held:
+            resolved = resolved.filter(kind__in=PEOPLE)
+        woken = resolved.exists() or run.wake_seq != lease.wake_seq
         ready_at = earliest_ready_at(run, now) if woken else None
         state = RunState.READY if woken else RunState.WAITING
         Run.objects.move(

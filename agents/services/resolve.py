@@ -11,12 +11,13 @@ from django.db.models import F
 from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
-from agents.services.end import close_cancelled
+from agents.services.end import cancel
 from agents.services.park import earliest_ready_at, resolved_steps
 from agents.states import OPEN, SETTLED, RunState
 from audit.actors import Actor
 from audit.clock import database_now
 
+APPROVED = "approved"
 UNDONE = "undone"
 STOPPED = "stopped"
 
@@ -37,16 +38,17 @@ def hear_resolution(
 
     A request that belongs to no step here (an agent that runs elsewhere) is none of our business.
     """
-    step = Step.objects.filter(approval_id=request).exclude(state__in=SETTLED).first()
-    if step is None:
-        return
     # The decision path has locked this row already; the lock is taken again for callers that have not.
     run = (
         Run.objects.select_for_update(of=("self",))
         .select_related("agent", "agent_version")
-        .get(pk=step.run_id)
+        .filter(steps__approval_id=request, state__in=OPEN)
+        .first()
     )
-    if run.state not in OPEN:
+    if run is None:
+        return
+    step = Step.objects.filter(approval_id=request).exclude(state__in=SETTLED).first()
+    if step is None:
         return
     if kind == UNDONE:
         _take_back(run, step)
@@ -62,11 +64,11 @@ def hear_resolution(
             "data": data,
         }
     }
-    if step.judgement is not None and arguments:
+    if step.judgement is not None and kind == APPROVED:
         changes["arguments"] = arguments
     Step.objects.filter(pk=step.pk).update(**changes)
     if kind == STOPPED:
-        _stop(run, actor, str(data.get("reason") or "Stopped by a reviewer."))
+        cancel(run, actor, str(data.get("reason") or "Stopped by a reviewer."))
         return
     _wake(run)
 
@@ -96,13 +98,3 @@ def _take_back(run: Run, step: Step) -> None:
         else:
             Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
     announce(run, "woken")
-
-
-def _stop(run: Run, actor: Actor, why: str) -> None:
-    if run.state == RunState.RUNNING:
-        Run.objects.filter(pk=run.pk).update(
-            cancel_requested_at=database_now(), wake_seq=F("wake_seq") + 1
-        )
-        announce(run, "cancelling")
-        return
-    close_cancelled(run, actor, why)

@@ -62,7 +62,7 @@ def _close_effect(
     result = outcome.result if isinstance(outcome, Done) else None
     landed = EffectRecord.objects.move(effect.pk, state, result=result, finished_at=now)
     if landed:
-        tell_effect(run, f"effect.{state.value}", step, tool, effect)
+        tell_effect(run, f"effect.{state.value}", step, effect)
         _close_step(run, step, tool, outcome, now)
 
 

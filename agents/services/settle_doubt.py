@@ -13,7 +13,7 @@ from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
 from agents.services.park import Ask, park
 from agents.states import EffectState, StepKind, StepState
-from agents.tools import Tool, Trust
+from agents.tools import Trust
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Outcome
@@ -21,20 +21,22 @@ from audit.schemas import Outcome
 
 def doubt(
     lease: Lease,
-    agent: Agent,
+    agent: Agent | None,
     run: Run,
     journal: Journal,
     done: Step,
-    tool: Tool,
     effect: EffectRecord,
     outcome: Unknown,
 ) -> None:
-    """Mark the effect in doubt and park on a request that never expires."""
+    """Mark the effect in doubt and park on a request that never expires.
+
+    Works without the agent or its tool too: a deploy may have taken them away.
+    """
     step = Step(
         run_id=lease.run_id,
         seq=journal.next_seq,
         kind=StepKind.IN_DOUBT,
-        name=tool.name,
+        name=done.name,
         request={
             "of": done.seq,
             "effect": str(effect.pk),
@@ -45,10 +47,10 @@ def doubt(
         started_at=database_now(),
     )
     # Outside the transaction: a preview is foreign code and may fail.
-    opening = for_doubt(agent, run, step, done, tool, effect, journal.steps)
+    opening = for_doubt(agent, run, step, done, effect, journal.steps)
     with fenced(lease) as fresh:
         EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT)
-        tell_effect(fresh, "effect.in_doubt", done, tool, effect)
+        tell_effect(fresh, "effect.in_doubt", done, effect)
         # The mark and the request land together: an effect in doubt without one would be forgotten.
         park(lease, [Ask(step, opening)])
 

@@ -9,6 +9,7 @@ from django.db.models import F
 from agents.events import announce
 from agents.models import Run
 from agents.services.claim import Lease, fenced
+from agents.services.end import end_if_cancelled
 from agents.states import RunState
 from audit.clock import database_now
 
@@ -16,6 +17,8 @@ from audit.clock import database_now
 def sleep(lease: Lease, *, seconds: float) -> None:
     """Let go of the run until then; the scheduler makes it ready."""
     with fenced(lease) as run:
+        if end_if_cancelled(run):
+            return
         now = database_now()
         Run.objects.move(
             run.pk,

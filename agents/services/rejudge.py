@@ -1,0 +1,62 @@
+"""Look again at a call that the gate allowed, when a policy was published since: it may only get tighter."""
+
+from __future__ import annotations
+
+from agents.context import refusal_message
+from agents.events import action_ref, announce, tell
+from agents.models import Step
+from agents.services.claim import Lease, fenced
+from agents.services.record_reply import Judged
+from agents.states import StepState
+from approvals.gate import judge
+from approvals.reasons import sentence
+from approvals.services.policies import current
+from audit.clock import database_now
+from audit.schemas import Outcome, PolicyRef
+
+
+def still_allowed(lease: Lease, step: Step) -> bool:
+    """Whether the policy of now allows the call too, judged by the facts of then.
+
+    Where it does not, the step is refused, or waits for a person, and False comes back.
+    """
+    assert step.judgement is not None, "every call of a tool is judged"
+    published = current()
+    judged = Judged.load(step.judgement)
+    if judged.verdict.policy_version == published.version:
+        return True
+    verdict = judge(judged.action, judged.confidence, judged.context, published)
+    if verdict.allowed:
+        return True
+    changes = {
+        "judgement": Judged(judged.action, judged.confidence, judged.context, verdict).stored()
+    }
+    with fenced(lease) as run:
+        if not verdict.denied:
+            Step.objects.filter(pk=step.pk, state=StepState.PROPOSED).update(**changes)
+            return False
+        why = " ".join(sentence(reason) for reason in verdict.reasons)
+        Step.objects.move(
+            step.pk,
+            StepState.REFUSED,
+            problem="denied",
+            finished_at=database_now(),
+            output=refusal_message(
+                "denied", "denied_by_policy", why or "The policy denies this call."
+            ),
+            **changes,
+        )
+        tell(
+            run,
+            "action.denied",
+            action=action_ref(step, judged.action.risk),
+            facts={"step": step.seq},
+            policy=PolicyRef(
+                version=verdict.policy_version,
+                sha256=verdict.policy_sha256 or None,
+                rule=verdict.rule or None,
+            ),
+            outcome=Outcome(decision=verdict.outcome.value),
+        )
+        announce(run, "stepped")
+    return False
