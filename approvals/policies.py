@@ -252,13 +252,19 @@ class Policy(Shape):
         risk: Risk | None = None,
         agent: str | None = None,
         tool: str | None = None,
+        rule: str | None = None,
     ) -> Policy:
         """This policy with one threshold set, or taken out when `share` is None.
 
-        Neither risk nor agent nor tool means the default, which cannot be taken out. Raises
-        `BadPolicy`.
+        `rule` names an allow rule, whose own threshold counts instead of the table's. Nothing named
+        means the default, which cannot be taken out. Raises `BadPolicy`.
         """
         document = self.document()
+        if rule:
+            for each in document["rules"]:
+                if each["name"] == rule:
+                    each["threshold"] = str(share) if share is not None else None
+            return load(document)
         table = document["thresholds"]
         value = str(share) if share is not None else None
         if agent and tool:

@@ -41,6 +41,7 @@ class ThresholdLine:
     risk: str = ""
     agent: str = ""
     tool: str = ""
+    rule: str = ""
 
     @property
     def text(self) -> str:
@@ -55,7 +56,7 @@ class ThresholdLine:
     @property
     def names(self) -> dict[str, str]:
         """The names that it counts for, without those that it leaves open."""
-        named = {"risk": self.risk, "agent": self.agent, "tool": self.tool}
+        named = {"risk": self.risk, "agent": self.agent, "tool": self.tool, "rule": self.rule}
         return {key: value for key, value in named.items() if value}
 
 
@@ -65,7 +66,7 @@ def line_key(names: Mapping[str, str]) -> str:
 
 
 def names_of(key: str) -> dict[str, str]:
-    """What a line's key names: some of `risk`, `agent` and `tool`."""
+    """What a line's key names: some of `risk`, `agent`, `tool` and `rule`."""
     return {} if key == DEFAULT_LINE else dict(parse_qsl(key))
 
 
@@ -80,6 +81,8 @@ def line_title(names: Mapping[str, str]) -> str:
             return f"All tools of {agent}"
         case {"risk": risk}:
             return f"{risk.capitalize()} risk"
+        case {"rule": rule}:
+            return f"What the rule {rule} allows"
     return "Everything else"
 
 
@@ -92,6 +95,15 @@ def share_text(share: Decimal) -> str:
 def threshold_lines(thresholds: Thresholds) -> list[ThresholdLine]:
     """Every line, the most specific first: the first that fits an action is the one that counts."""
     return list(_threshold_lines(thresholds))
+
+
+def rule_lines(policy: Policy) -> list[ThresholdLine]:
+    """The allow rules with a threshold of their own, which counts instead of the table's."""
+    return [
+        ThresholdLine("rule", rule.title or rule.name, rule.threshold, rule=rule.name)
+        for rule in policy.rules
+        if rule.threshold is not None
+    ]
 
 
 def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
@@ -239,7 +251,17 @@ def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
         elif name not in new:
             yield f"Rule taken out: {said}."
         elif old[name] != new[name]:
-            yield f"Rule changed: {said}."
+            yield _rule_change(said, old[name], new[name])
+
+
+def _rule_change(said: str, old: Rule, new: Rule) -> str:
+    if old.model_copy(update={"threshold": new.threshold}) != new:
+        return f"Rule changed: {said}."
+    then, now = (
+        "the table's" if share is None else share_text(share)
+        for share in (old.threshold, new.threshold)
+    )
+    return f"{said}: threshold from {then} to {now}."
 
 
 def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:

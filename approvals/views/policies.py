@@ -34,6 +34,7 @@ from approvals.policy_words import (
     line_key,
     line_title,
     names_of,
+    rule_lines,
     rule_outcome,
     threshold_lines,
     when_sentence,
@@ -83,7 +84,8 @@ def policy_thresholds(request: HttpRequest) -> HttpResponse:
 
 
 def _line_of(policy: Policy, key: str) -> ThresholdLine | None:
-    return next((x for x in threshold_lines(policy.thresholds) if x.key == key), None)
+    lines = [*threshold_lines(policy.thresholds), *rule_lines(policy)]
+    return next((line for line in lines if line.key == key), None)
 
 
 def _publish(request: HttpRequest) -> HttpResponse:
@@ -128,7 +130,13 @@ def _meanwhile(request: HttpRequest, before: Policy, refusal: PublishedMeanwhile
 def _with(policy: Policy, key: str, value: Decimal | None) -> Policy:
     names = names_of(key)
     risk = Risk(names["risk"]) if "risk" in names else None
-    return policy.with_threshold(value, risk=risk, agent=names.get("agent"), tool=names.get("tool"))
+    return policy.with_threshold(
+        value,
+        risk=risk,
+        agent=names.get("agent"),
+        tool=names.get("tool"),
+        rule=names.get("rule"),
+    )
 
 
 def _form(policy: Policy, **given: Any) -> ThresholdForm:
@@ -144,6 +152,7 @@ def _form(policy: Policy, **given: Any) -> ThresholdForm:
         ("A tool, whichever agent", [{"tool": tool} for tool in tools]),
         ("All tools of an agent", [{"agent": agent} for agent in agents]),
         ("A risk", [{"risk": risk.value} for risk in reversed(Risk)]),
+        ("A rule that allows", [line.names for line in rule_lines(policy)]),
         ("Anything else", [{}]),
     ]
     offered = [
@@ -206,6 +215,7 @@ def _described(published: PublishedPolicy) -> dict[str, Any]:
                 "when": f"When {when_sentence(rule.when)}",
                 "condition": rule.when.condition or "",
                 "outcome": rule_outcome(rule, titles),
+                "line": line_key({"rule": rule.name}) if rule.threshold is not None else "",
             }
             for rule in policy.rules
         ],

@@ -227,3 +227,29 @@ def test_changes_name_every_part_that_differs() -> None:
         "Seconds to take an approval back: from 10 to 0.",
     ]
     assert changes(before, before) == []
+
+
+def test_an_admin_changes_the_threshold_of_a_rule_that_allows(admin: User) -> None:
+    published = current()
+    rule = Rule(
+        name="small-refunds",
+        title="Small refunds",
+        effect="allow",
+        threshold=Decimal("0.80"),
+        when=When(tools=("issue_refund",)),
+    )
+    policy = published.policy.model_copy(update={"rules": (rule,)})
+    publish(
+        document=policy, base_version=published.version, caller=Actor.system("test"), why="Begin."
+    )
+    client = signed_in(admin)
+    assert "Change its threshold" in text_of(client.get(URL))
+    assert "Small refunds" in text_of(client.get(f"{URL}?line=rule%3Dsmall-refunds"))
+    assert change(client, line="rule=small-refunds", value="0.95").status_code == 302
+    assert current().policy.rules[0].threshold == Decimal("0.95")
+    assert "Small refunds: threshold from 0.80 to 0.95." in text_of(client.get(URL))
+
+
+def test_a_reviewer_reads_rules_without_a_way_to_change_them(reviewer: User) -> None:
+    current()
+    assert "Change its threshold" not in text_of(signed_in(reviewer).get(URL))
