@@ -1,0 +1,97 @@
+# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
+"""Inbox, request and policies as they are laid out: in both themes, on a desk and on the narrowest phone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from approvals.schemas import Requirements
+from approvals.vocabulary import Friction
+from demo.seed import seed
+from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.till import one_of
+from tests.pages.live_desk import Desk, desk, title  # noqa: F401
+
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
+VIEWS = (("light", DESK), ("dark", DESK), ("light", PHONE))
+
+
+def troubles_of(page: Page) -> list[str]:
+    """What axe finds anywhere on the page, and whether it is wider than the screen."""
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    laid_out = page.evaluate("document.documentElement.scrollWidth")
+    found = [
+        f"{page.url}: {each['id']} {node['target']} {node['html'][:200]}"
+        for each in Axe().run(page).response["violations"]
+        for node in each["nodes"]
+    ]
+    return [*found, *([f"{page.url}: {laid_out} wide"] if laid_out > width else [])]
+
+
+def look(desk: Desk, user: User, paths: list[str]) -> list[str]:
+    """The troubles of these pages in both themes, and on a phone."""
+    found = []
+    for colours, size in VIEWS:
+        options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
+        page = desk.context_for(user, desk.site.url, **options).new_page()
+        for path in paths:
+            page.goto(path)
+            expect(page.locator("#live-pill")).to_be_visible()
+            if "mode=edit" in path:
+                page.get_by_label(re.compile("Amount")).fill("33.50")
+            found += troubles_of(page)
+        page.close()
+    return found
+
+
+@pytest.mark.timeout(400)
+def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    waits = desk.request(amount="20.00", rationale="Charged twice, says the ticket.")
+    typed = desk.request(amount="4200.00", needs=Requirements(friction=Friction.TYPED))
+    edited = desk.request(amount="35.00", needs=one_of("finance", "support"))
+    changed = {**edited.arguments, "amount": "36.00"}
+    desk.decide(edited, second_reviewer, "edit", arguments=changed)
+    decided = desk.request(amount="50.00", needs=Requirements(undo_seconds=60))
+    desk.decide(decided, second_reviewer)
+    paths = [
+        "/inbox/",
+        "/inbox/?tab=mine",
+        f"/requests/{waits.pk}/?tab=team&mode=edit",
+        f"/requests/{waits.pk}/?tab=team&mode=reject",
+        f"/requests/{typed.pk}/?tab=team",
+        f"/requests/{edited.pk}/?tab=team",
+        f"/requests/{decided.pk}/?tab=decided",
+    ]
+    assert look(desk, reviewer, paths) == []
+
+
+@pytest.mark.timeout(400)
+def test_policies_are_sound_in_both_themes_and_as_narrow_as_a_phone(
+    desk: Desk, admin: User
+) -> None:
+    seed()
+    admin.refresh_from_db()
+    paths = ["/policies/", "/policies/?line=new", "/policies/?line=risk%3Dhigh", "/policies/2/"]
+    assert look(desk, admin, paths) == []
+
+
+def test_on_a_phone_the_list_gives_way_to_the_request_and_comes_back(
+    desk: Desk, reviewer: User
+) -> None:
+    desk.request(amount="20.00")
+    page = desk.page(reviewer, viewport=PHONE, has_touch=True)
+    page.locator(".row").tap()
+    expect(title(page)).to_be_focused()
+    expect(page.locator("#rows")).to_be_hidden()
+    expect(page).to_have_url(re.compile("/requests/"))
+    page.locator(".request-back").tap()
+    expect(page.locator("#rows")).to_be_visible()
+    expect(title(page)).to_have_count(0)
