@@ -15,6 +15,7 @@ from agents.errors import AgentDisabled
 from agents.execution import call_tool
 from agents.gating import Subject, read_token
 from agents.journal import CALL_KINDS, Journal
+from agents.leases import renewer
 from agents.models import Run, Step
 from agents.openings import for_action, for_question
 from agents.proposals import describe_errors
@@ -107,7 +108,9 @@ class CallSteps:
         if tool.consequential or step.approval_id is not None:
             return self._carry_out(step, tool, effects)
         ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
-        settle_read(self.lease, step, tool, call_tool(tool, ctx, arguments))
+        with renewer.within(self.lease, tool.timeout_seconds):
+            outcome = call_tool(tool, ctx, arguments)
+        settle_read(self.lease, step, tool, outcome)
         return True
 
     def _refuse_gone(self, step: Step) -> bool:
@@ -157,8 +160,9 @@ class CallSteps:
         tool = self.agent.tool(step.name)
         assert tool is not None, "a judged call has a tool"
         # Before the preview is made: a change in between must show as one.
-        token = read_token(Subject(self.agent, self.run), tool, step.arguments or {}, now)
-        return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now), token)
+        with renewer.within(self.lease, tool.timeout_seconds):
+            token = read_token(Subject(self.agent, self.run), tool, step.arguments or {}, now)
+            return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now), token)
 
     def _finish(self, step: Step) -> bool:
         """Only an ending is left: an abstention, or the final answer."""

@@ -69,10 +69,11 @@ class Effects:
             return None
         subject, now = Subject(self.agent, self.run), database_now()
         proposed = step.judgement["action"]["arguments"]
-        token = read_token(subject, tool, proposed, now)
-        if token == step.state_token:
-            return None
-        return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
+        with renewer.within(self.lease, tool.timeout_seconds):
+            token = read_token(subject, tool, proposed, now)
+            if token == step.state_token:
+                return None
+            return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
 
     def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """A worker died after the intent: what its effect class allows, and no more."""
@@ -83,7 +84,9 @@ class Effects:
                 send_again(self.lease, effect)
                 outcome = self._send(step, tool, effect, doubtful=True)
             case EffectClass.QUERYABLE:
-                outcome = look_up(tool, self._context(effect), tool.parse(step.arguments or {}))
+                arguments = tool.parse(step.arguments or {})
+                with renewer.within(self.lease, tool.timeout_seconds):
+                    outcome = look_up(tool, self._context(effect), arguments)
             case EffectClass.OPAQUE:
                 outcome = Unknown(
                     "answer_lost", "The worker died after sending; the answer is lost."
@@ -120,7 +123,8 @@ class Effects:
                     # The last look before the world hears of it.
                     if renewer.is_lost(self.lease):
                         raise LostLease
-                    outcome = _in_light_of(doubtful, call_tool(tool, ctx, arguments))
+                    with renewer.within(self.lease, tool.timeout_seconds):
+                        outcome = _in_light_of(doubtful, call_tool(tool, ctx, arguments))
                     doubtful = doubtful or isinstance(outcome, Unknown)
                     if _may_repeat(tool, outcome):
                         raise _TryAgain

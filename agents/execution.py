@@ -71,6 +71,7 @@ def _validated(tool: Tool, value: Any) -> CallOutcome:
         result = storable(tool.result.dump_python(valid, mode="json"))
     # Foreign types and serialisers; whatever they raise, the call has been made.
     except Exception:
+        log.warning("result_invalid", tool=tool.name, exc_info=True)
         message = f"{tool.name} returned something else than it declares."
         return (
             Unknown("result_invalid", message)

@@ -15,6 +15,11 @@ LONGEST_WAIT_SECONDS = 8.0
 """A `Retry-After` beyond this puts the run to sleep instead of holding a worker."""
 
 
+def longest(endpoint: Endpoint) -> float:
+    """Seconds that asking takes at most, unless the server lets its reply trickle in."""
+    return settings.COUNTERSIGN.model_attempts * (endpoint.timeout_seconds + LONGEST_WAIT_SECONDS)
+
+
 def ask(
     endpoint: Endpoint,
     request: Mapping[str, Any],

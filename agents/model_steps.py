@@ -11,9 +11,10 @@ from agents.context import build_request
 from agents.definitions import Agent
 from agents.drift import Trouble
 from agents.journal import Journal
+from agents.leases import renewer
 from agents.llm import default_endpoint
 from agents.llm_types import ModelError, Reply
-from agents.model_calls import ask
+from agents.model_calls import ask, longest
 from agents.models import Run, Step
 from agents.people_steps import attention
 from agents.services.call_model import (
@@ -56,7 +57,8 @@ class ModelSteps:
         last: ModelError | None = None
         for endpoint in chain:
             try:
-                reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.model))
+                with renewer.within(self.lease, longest(endpoint)):
+                    reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.model))
             except ModelError as error:
                 last = error
                 continue

@@ -48,6 +48,7 @@ class AdvancingWorker(SimpleWorker):
         kwargs["serializer"] = JSONSerializer
         super().__init__(*args, **kwargs)
         self.life_id = uuid4().hex
+        self._advancing = False
 
     @property
     def dequeue_timeout(self) -> int:
@@ -111,6 +112,21 @@ class AdvancingWorker(SimpleWorker):
         stopping.asked = True
         super().request_stop(signum, frame)
 
+    def _shutdown(self) -> None:
+        """Let a run that is advanced without Redis come to a safe point: RQ takes such a worker for idle
+        and would raise in the middle of whatever it does."""
+        if self._advancing:
+            self._stop_requested = True
+            return
+        super()._shutdown()
+
+    def set_shutdown_requested_date(self) -> None:
+        """Note it where Redis answers; this runs in a signal's handler, in the middle of a call."""
+        try:
+            super().set_shutdown_requested_date()
+        except RedisError as error:
+            log.warning("redis_away", error=type(error).__name__)
+
     def _work_without_redis(self) -> None:
         """Advance ready runs straight from PostgreSQL until Redis answers again."""
         pause = threading.Event()
@@ -120,11 +136,18 @@ class AdvancingWorker(SimpleWorker):
                 return
             except RedisError:
                 close_old_connections()
-                if "background" not in self.queue_names():
-                    ready = next_ready_run()
-                    if ready is not None and advance(ready, owner=owner(), stopping=stopping):
-                        continue
+                if "background" not in self.queue_names() and self._advance_next():
+                    continue
             pause.wait(AWAY_SECONDS)
+
+    def _advance_next(self) -> bool:
+        """Advance the run that has been ready longest; False when there is none."""
+        self._advancing = True
+        try:
+            ready = next_ready_run()
+            return ready is not None and advance(ready, owner=owner(), stopping=stopping)
+        finally:
+            self._advancing = False
 
     def _keep_sign_of_life(self) -> None:
         thread = threading.Thread(target=self._show_life, name="sign-of-life", daemon=True)
