@@ -45,7 +45,9 @@ def edit(
     changed = changed_fields(request.arguments, validated.arguments)
     material = any(name not in validated.cosmetic for name in changed)
     requirements = _requirements(request, verdict)
-    alone = not material or not validated.action.is_consequential or requirements.editor_may_approve
+    # A cosmetic edit on top of one's own material edit would approve that one unseen by others.
+    unseen = material or request.barred_editor_id == ballot.caller.user.pk
+    alone = not unseen or not validated.action.is_consequential or requirements.editor_may_approve
     previous = request.revision
     void(request, ballot.now)
     _apply(request, validated, verdict, requirements)

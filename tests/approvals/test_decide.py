@@ -449,6 +449,19 @@ def test_cosmetic_edit_does_not_free_the_material_editor(
         take(request, reviewer)
 
 
+def test_cosmetic_edit_does_not_approve_the_editors_own_material_edit(
+    opened: Opener, reviewer: User, second_reviewer: User, told: list[Any]
+) -> None:
+    request = opened()
+    take(request, reviewer, "edit", arguments={**request.arguments, "amount": "15.00"})
+    request.refresh_from_db()
+    done = take(request, reviewer, "edit", arguments={**request.arguments, "note": "cracked"})
+    assert (done.state, done.revision, told) == ("pending", 3, [])
+    assert not Vote.objects.filter(counts=True).exists()
+    request.refresh_from_db()
+    assert take(request, second_reviewer).state == "approved"
+
+
 def test_edit_into_what_is_denied_is_refused(opened: Opener, reviewer: User) -> None:
     deny = {"name": "never", "effect": "deny", "when": {"condition": "args.amount > 100"}}
     document = policies.current().policy.document() | {"rules": [deny]}
