@@ -1,0 +1,148 @@
+"""Bounds and conditions that keep a run from being lost, doubled, or at work without end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from accounts.models import User
+from agents.models import EffectRecord, Run, Step
+from agents.services.claim import claim
+from agents.services.park import park
+from agents.sweep import sweep_once
+from approvals.models import ApprovalRequest
+from approvals.vocabulary import Verdict
+from audit.clock import database_now
+from tests.agents.bank import Bank
+from tests.agents.conftest import Counter
+from tests.agents.test_effects import PAY, approved
+from tests.model_server import ModelServer, call, calls, error, final
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_decision_that_lands_while_the_run_parks_makes_it_ready_instead(counter: Counter) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    lease = claim(run.pk, owner="test")
+    assert lease is not None
+    Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
+    park(lease, [])
+    run.refresh_from_db()
+    assert run.state == "ready"
+
+
+def test_only_one_worker_claims_a_run(counter: Counter) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    assert claim(run.pk, owner="one") is not None
+    assert claim(run.pk, owner="two") is None
+
+
+def test_a_run_is_not_claimed_before_the_undo_time_is_over(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    Run.objects.filter(pk=run.pk).update(ready_at=database_now() + HOUR)
+    assert counter.go_on(run).state == "ready"
+    assert bank.sent == []
+
+
+def test_an_approval_whose_undo_time_runs_is_not_used_even_when_the_run_is_at_work(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = counter.start([calls(call("pay", PAY), call("wire", PAY)), final(summary="ok")])
+    for request in ApprovalRequest.objects.filter(run_id=run.pk):
+        counter.decide(request, Verdict.APPROVE, reviewer)
+    wire = Step.objects.get(run=run, name="wire")
+    assert wire.resolution is not None
+    later = (database_now() + HOUR).isoformat()
+    Step.objects.filter(pk=wire.pk).update(resolution={**wire.resolution, "ready_at": later})
+    run = counter.go_on(run)
+    assert (run.state, len(bank.sent)) == ("ready", 1)
+    assert run.ready_at is not None
+    assert run.ready_at.isoformat() == later
+
+
+def test_arguments_other_than_the_approved_ones_are_never_sent(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    other = {"account": "A1", "amount": "43.00"}
+    Step.objects.filter(run=run, name="pay").update(arguments=other)
+    assert counter.go_on(run).state == "succeeded"
+    assert bank.sent == []
+    assert not EffectRecord.objects.filter(run=run).exists()
+
+
+def test_a_sleeping_run_wakes_in_time_and_not_before(counter: Counter) -> None:
+    run = counter.start([error(500)] * 3)
+    assert (run.state, run.sleeps) == ("sleeping", 1)
+    assert sweep_once()["sleepers_woken"] == 0
+    Run.objects.filter(pk=run.pk).update(wake_at=database_now())
+    assert sweep_once()["sleepers_woken"] == 1
+    counter.model.follow([final(summary="ok")])
+    run = counter.go_on(run)
+    assert (run.state, run.sleeps) == ("succeeded", 0)
+
+
+def test_a_run_sleeps_so_often_and_then_a_person_looks(counter: Counter) -> None:
+    run = counter.start(lambda _request: error(500))
+    Run.objects.filter(pk=run.pk).update(state="ready", wake_at=None, sleeps=5)
+    run = counter.go_on(run)
+    assert run.state == "waiting"
+    assert counter.request(run).kind == "attention"
+
+
+@pytest.mark.parametrize(("claims", "kind"), [(5, "action"), (6, "attention")])
+def test_a_run_that_gets_nowhere_is_looked_at_by_a_person(
+    counter: Counter, claims: int, kind: str
+) -> None:
+    run = counter.start([error(500)] * 3)
+    counter.model.follow([calls(call("pay", PAY))])
+    Run.objects.filter(pk=run.pk).update(state="ready", stalled_claims=claims - 1)
+    run = counter.go_on(run)
+    assert (run.state, run.stalled_claims) == ("waiting", 0)
+    assert counter.request(run).kind == kind
+
+
+def test_a_model_call_that_kills_its_workers_is_given_up(
+    counter: Counter, model: ModelServer
+) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    died = [{"code": "interrupted"}] * 5
+    Step.objects.filter(run=run, kind="tool").delete()
+    Step.objects.filter(run=run, kind="model").update(state="started", attempts=died)
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    run = counter.go_on(run)
+    assert (run.state, len(model.requests)) == ("waiting", 1)
+    assert ApprovalRequest.objects.get(run_id=run.pk, kind="attention").state == "pending"
+
+
+def test_a_journal_of_a_newer_release_is_not_read(counter: Counter, bank: Bank) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    Step.objects.filter(run=run, kind="model").update(schema=2)
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    counter.go_on(run)
+    assert ApprovalRequest.objects.filter(run_id=run.pk, kind="attention").exists()
+
+
+def test_one_poisonous_run_does_not_stop_the_sweep_for_the_others(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [counter.start([error(500)] * 3) for _ in range(2)]
+    for run, ago in zip(runs, (2, 1), strict=True):
+        Run.objects.filter(pk=run.pk).update(wake_at=database_now() - ago * HOUR)
+    move = type(Run.objects.all()).move
+
+    def poisoned(self: object, pk: object, *args: object, **more: object) -> bool:
+        if pk == runs[0].pk:
+            raise ValueError
+        return move(self, pk, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(Run.objects.all()), "move", poisoned)
+    monkeypatch.setattr(Run.objects, "move", lambda *a, **k: poisoned(Run.objects.all(), *a, **k))
+    assert sweep_once()["sleepers_woken"] == 1
+    assert [Run.objects.get(pk=run.pk).state for run in runs] == ["sleeping", "ready"]
