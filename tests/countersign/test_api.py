@@ -197,6 +197,44 @@ def test_what_was_sent_is_not_sent_back(small_api: Callable[..., Any]) -> None:
     assert b"hunter2" not in small_api('{"amount": "hunter2"}').content
 
 
+@pytest.mark.parametrize(
+    "body", ['{"amount": 5, "note": "a\\u0000b"}', '{"amount": 5, "no\\u0000te": "a"}']
+)
+def test_a_nul_that_no_table_could_hold_is_refused(
+    small_api: Callable[..., Any], body: str
+) -> None:
+    assert problem_of(small_api(body))["code"] == "malformed_json"
+
+
+def test_words_about_a_nul_are_no_nul(small_api: Callable[..., Any]) -> None:
+    assert small_api(r'{"amount": 5, "note": "a\\u0000b"}').status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/agents?after=%00", "/api/v1/runs?agent=a%00b", ME + "?%00"]
+)
+def test_a_nul_in_an_address_is_refused_before_the_database_sees_it(
+    client: Client, db: None, path: str
+) -> None:
+    assert problem_of(client.get(path))["code"] == "bad_request"
+
+
+@pytest.mark.parametrize("path", ["/inbox/?q=%00", "/people/?q=%00"])
+def test_a_nul_in_the_address_of_a_page_is_a_bad_request(
+    client: Client, db: None, path: str
+) -> None:
+    assert client.get(path).status_code == 400
+
+
+def test_a_nul_inside_a_path_is_nowhere(client: Client, db: None) -> None:
+    assert problem_of(client.get("/api/v1/agents/a%00b"))["code"] == "not_found"
+
+
+def test_a_number_beyond_64_bits_in_a_problem_is_written_all_the_same(rf: RequestFactory) -> None:
+    document = problem_of(api.on_exception(rf.get(ME), NotFound("None.", params={"n": 10**30})))
+    assert document["params"] == {"n": 10**30}
+
+
 def test_a_body_larger_than_the_limit_is_refused(
     small_api: Callable[..., Any], settings: Settings
 ) -> None:

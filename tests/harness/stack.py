@@ -24,7 +24,7 @@ from tests.harness.cluster import Cluster, product_environment, start_cluster
 from tests.harness.environment import TestProcess
 
 Found = TypeVar("Found")
-READY_SECONDS = 60.0
+READY_SECONDS = 150.0
 LOOK_SECONDS = 0.05
 STOP_SECONDS = 15.0
 ALIASES = {"default": "app", "owner": "owner", "sealer": "sealer"}

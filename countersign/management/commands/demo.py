@@ -26,7 +26,7 @@ from countersign.programs import programs
 from countersign.supervisor import LOOK_SECONDS, Supervisor
 from demo.seed import seed
 
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 PROBE_SECONDS = 3
 BACKLOG = 512
 
