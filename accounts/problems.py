@@ -1,9 +1,10 @@
 """Problem documents (RFC 9457): how a refusal looks to a program."""
 
+import json
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 from django.http import HttpResponse
 
 from accounts.errors import TokenRefused
@@ -69,7 +70,7 @@ def problem(
         **members,
     }
     response = HttpResponse(
-        orjson.dumps(document, default=str), status=status, content_type=CONTENT_TYPE
+        json.dumps(document, default=_plain), status=status, content_type=CONTENT_TYPE
     )
     response["Cache-Control"] = "no-store"
     # Said here, since some of these are made outside the middleware that would say it.
@@ -77,6 +78,11 @@ def problem(
     if status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="countersign"'
     return response
+
+
+def _plain(value: object) -> str:
+    """Params hold what a client sent, such as numbers beyond 64 bits; these keep their own form."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def refused(request: "HttpRequest", refusal: Refusal) -> HttpResponse:

@@ -21,7 +21,7 @@ from accounts.problems import problem, refused
 from agents.api import router as agents_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
-from audit.canonical import loads_strict
+from audit.canonical import MalformedJson, loads_strict
 from audit.errors import Refusal, TooLarge
 from countersign.api_docs import outline, with_problems
 
@@ -47,7 +47,21 @@ class StrictJson(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type != "application/json":
             raise UnsupportedMedia
-        return loads_strict(request.body)
+        # Escaped is the only way in: JSON refuses the bare character. A backslash that is itself
+        # escaped only costs the walk.
+        value = loads_strict(request.body)
+        if b"\\u0000" in request.body and _holds_nul(value):
+            raise MalformedJson("A text holds a NUL character.")
+        return value
+
+
+def _holds_nul(value: Any) -> bool:
+    """PostgreSQL stores no NUL, in no text."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_holds_nul(item) for item in value)
 
 
 class DocsPage(DocsBase):
