@@ -10,13 +10,14 @@ from django.db.models import F
 from accounts.models import User
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import claim
+from agents.services.operate_agent import disable_agent
 from agents.services.park import park
 from agents.sweep import sweep_once
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
 from audit.clock import database_now
 from tests.agents.bank import Bank
-from tests.agents.conftest import Counter
+from tests.agents.conftest import TEST, Counter
 from tests.agents.test_effects import PAY, approved
 from tests.model_server import ModelServer, call, calls, error, final
 
@@ -39,6 +40,17 @@ def test_only_one_worker_claims_a_run(counter: Counter) -> None:
     Run.objects.filter(pk=run.pk).update(state="ready")
     assert claim(run.pk, owner="one") is not None
     assert claim(run.pk, owner="two") is None
+
+
+@pytest.mark.parametrize("halt", ["paused", "disabled"])
+def test_a_run_that_stands_still_is_not_claimed(counter: Counter, halt: str) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    if halt == "paused":
+        Run.objects.filter(pk=run.pk).update(paused_at=F("created_at"))
+    else:
+        disable_agent(slug="teller", reason="Incident.", caller=TEST)
+    assert claim(run.pk, owner="test") is None
 
 
 def test_a_run_is_not_claimed_before_the_undo_time_is_over(

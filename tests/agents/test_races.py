@@ -77,6 +77,16 @@ def test_a_cancellation_just_before_dispatch_keeps_the_call_from_going_out(
     assert Event.objects.get(run=run.pk, type="run.cancelled").actor_id == str(operator.pk)
 
 
+def test_a_kill_switch_just_before_dispatch_holds_the_call(
+    counter: Counter, bank: Bank, reviewer: User, before_intent: Callable[..., None]
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    before_intent(lambda: disable_agent(slug="teller", reason="Incident.", caller=TEST))
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("ready", [])
+    assert ApprovalRequest.objects.get(run_id=run.pk).state == "approved"
+
+
 def test_a_pause_just_before_dispatch_holds_the_call(
     counter: Counter, bank: Bank, reviewer: User, operator: User, before_intent: Callable[..., None]
 ) -> None:
