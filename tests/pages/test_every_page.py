@@ -1,0 +1,196 @@
+"""Every page there is, in a real browser: axe finds nothing in either theme, and nothing is wider than a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.callers import Caller
+from accounts.models import User
+from agents.models import Run
+from agents.services.start_run import start_run
+from approvals.models import ApprovalRequest
+from approvals.services.comment import comment
+from approvals.services.decide import decide
+from audit.models import Event
+from demo.agents import refund_desk
+from tests.approvals.till import by, verdict_on
+from tests.harness.stack import Stack
+
+PHONE, DESK = 320, 1280
+NOT_PAGES = {
+    "metrics",
+    "theme",
+    "practice-completions",
+    "practice-models",
+    # The inbox again, under its short address.
+    "home",
+    # Fragments and data that pages fetch.
+    "inbox-rows",
+    "inbox-counts",
+    "run-steps",
+    "audit-export-download",
+    # What forms post to; a refusal comes back as the page that posted.
+    "token-create",
+    "token-revoke",
+    "audit-export-ask",
+    *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
+    *(f"run-{what}" for what in ("start", "cancel", "pause", "resume")),
+    *(f"agent-{what}" for what in ("disable", "enable", "activate")),
+}
+ELSEWHERE = {
+    # tests/pages/test_runs_browser.py
+    *("run-list", "run-detail", "run-step", "agent-list", "agent-detail"),
+    # Reached through a mail, or on the way to another page.
+    *("account_inactive", "account_set_password", "person-invite"),
+    *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+    # An export is ready only after a worker made it: tests/audit/test_views.py.
+    "audit-export",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One address and who looks at it; `name` is its name in the URL configuration."""
+
+    name: str
+    who: User | None
+    path: str
+
+
+def names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
+    """The names of all addresses but those of the API and of Django's admin."""
+    for pattern in patterns:
+        route = f"{prefix}{pattern.pattern}"
+        if isinstance(pattern, URLPattern):
+            yield str(pattern.name)
+        elif not route.startswith(("api/", "django-admin/")):
+            yield from names(pattern.url_patterns, route)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds in the whole document, a line each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['html'][:160]}"
+        for each in found
+        for node in each["nodes"]
+    ]
+
+
+def sticks_out(page: Page, width: int) -> list[str]:
+    """The page is laid out wider than the window: what sticks out."""
+    if page.evaluate("document.documentElement.scrollWidth") <= width:
+        return []
+    found: list[str] = page.evaluate(
+        """(width) => [...document.querySelectorAll("main *")]
+            .filter((element) => element.getBoundingClientRect().right > width + 1)
+            .slice(0, 3).map((element) => `wider than ${width}: ${element.outerHTML.slice(0, 160)}`)""",
+        width,
+    )
+    return found or [f"wider than {width}"]
+
+
+@pytest.fixture
+def looks(
+    site: Stack,
+    operator: User,
+    reviewer: User,
+    second_reviewer: User,
+    admin: User,
+    auditor: User,
+    outsider: User,
+) -> list[Look]:
+    """Every page, with something on it: requests of two kinds, open, decided, edited, refused."""
+    paused, asked, decided = (started(site, operator, number) for number in (0, 3, 0))
+    comment(request_id=paused.pk, body="The customer wrote twice.", caller=by(reviewer))
+    edited = {**decided.arguments, "amount": "400.00"}
+    decide(
+        request_id=decided.pk,
+        decision=verdict_on(decided, "edit", arguments=edited),
+        caller=by(second_reviewer),
+    )
+    decided.refresh_from_db()
+    decide(request_id=decided.pk, decision=verdict_on(decided, "approve"), caller=by(reviewer))
+    request = reverse("request-detail", kwargs={"pk": paused.pk})
+    event = Event.objects.filter(request=paused.pk).order_by("inserted_at").first()
+    assert event is not None
+    return [
+        *(Look("inbox", reviewer, f"/inbox/?tab={tab}") for tab in ("mine", "team", "decided")),
+        Look("inbox", outsider, "/inbox/"),
+        Look("request-detail", reviewer, request),
+        *(
+            Look("request-detail", reviewer, f"{request}?mode={mode}")
+            for mode in ("edit", "reject")
+        ),
+        Look("request-detail", operator, request),
+        Look("request-detail", reviewer, reverse("request-detail", kwargs={"pk": asked.pk})),
+        Look("request-detail", reviewer, reverse("request-detail", kwargs={"pk": decided.pk})),
+        Look("policy-thresholds", reviewer, "/policies/"),
+        Look("policy-thresholds", admin, "/policies/?line=risk%3Dhigh"),
+        Look("policy-thresholds", admin, "/policies/?line=new"),
+        Look("policy-version", admin, "/policies/2/"),
+        Look("people", admin, "/people/"),
+        Look("person-detail", admin, f"/people/{reviewer.pk}/"),
+        Look("person-add", admin, "/people/add/"),
+        Look("group-add", admin, "/people/groups/add/"),
+        Look("settings", reviewer, "/settings/"),
+        Look("account_change_password", reviewer, "/accounts/password/change/"),
+        Look("account_logout", reviewer, "/accounts/logout/"),
+        Look("audit-list", auditor, "/audit/"),
+        Look("audit-event", auditor, f"/audit/events/{event.pk}/"),
+        Look("audit-export-list", auditor, "/audit/exports/"),
+        Look("account_login", None, "/accounts/login/"),
+        Look("account_signup", None, "/accounts/signup/"),
+        Look("account_reset_password", None, "/accounts/password/reset/"),
+        Look("account_reset_password_done", None, "/accounts/password/reset/done/"),
+        Look("403", outsider, "/policies/"),
+        Look("404", reviewer, "/requests/00000000-0000-7000-8000-000000000000/"),
+    ]
+
+
+def started(site: Stack, operator: User, number: int) -> ApprovalRequest:
+    """What a run on one of the demo's examples asks for."""
+    text = refund_desk.examples[number].input
+    run, _ = start_run(agent="refund-desk", input=text, caller=Caller.of_session(operator))
+    site.wait_for(
+        lambda: Run.objects.filter(pk=run.pk, state="waiting").exists(), what="the run is waiting"
+    )
+    return ApprovalRequest.objects.get(run_id=run.pk)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", PHONE), ("light", DESK), ("dark", DESK)])
+def test_axe_finds_nothing_on_any_page_and_nothing_sticks_out(
+    site: Stack,
+    looks: list[Look],
+    context_for: Callable[..., BrowserContext],
+    troubles: Any,
+    scheme: str,
+    width: int,
+) -> None:
+    troubles.expect("status of 40[34]")
+    pages: dict[User | None, Page] = {}
+    found: list[str] = []
+    for look in looks:
+        if look.who not in pages:
+            window = {"width": width, "height": 800}
+            context = context_for(look.who, site.url, color_scheme=scheme, viewport=window)
+            pages[look.who] = context.new_page()
+        page = pages[look.who]
+        page.goto(look.path)
+        expect(page.locator("main")).to_be_visible()
+        said = violations(page) + sticks_out(page, width)
+        found += [f"{look.path}: {line}" for line in said]
+    assert not found, "\n".join(found)
+
+
+def test_every_page_is_looked_at(looks: list[Look]) -> None:
+    """A page that is added later is added to the list, or said to be none."""
+    known = {look.name for look in looks} | NOT_PAGES | ELSEWHERE
+    assert set(names(get_resolver().url_patterns)) - known == set()
