@@ -84,6 +84,11 @@ class Row:
     goes_on_at: datetime | None
 
     @property
+    def told_by_person(self) -> bool:
+        """Whether what the agent was told is a person's word, which stands in the request as well."""
+        return bool(self.told) and self.step.problem in ("rejected", "sent_back")
+
+    @property
     def waits(self) -> bool:
         """Whether a person is still to decide."""
         return self.step.state == StepState.WAITING and self.step.resolution is None
