@@ -106,7 +106,20 @@ def rows_context(
     found = list(rows[: MOST_ROWS + 1])
     more = rows.count() - MOST_ROWS if len(found) > MOST_ROWS else 0
     shown = [_row(item, caller, tab, current) for item in found[:MOST_ROWS]]
-    return {"rows": shown, "tab": tab, "search": search, "more": more}
+    return {
+        "rows": shown,
+        "tab": tab,
+        "search": search,
+        "more": more,
+        "others": 0 if shown else _waiting_for_others(caller),
+    }
+
+
+def _waiting_for_others(caller: Caller) -> int:
+    """How many that the person may see wait for somebody else: an empty list is no finished queue."""
+    found = ApprovalRequest.objects
+    waiting = found.visible_to(caller.user).pending()
+    return waiting.exclude(pk__in=found.team(caller.user).values("pk")).count()
 
 
 def listed(caller: Caller, tab: str) -> QuerySet[ApprovalRequest]:
@@ -162,6 +175,7 @@ def _rest(caller: Caller, waiting: dict[str, int]) -> dict[str, Any]:
     last = ApprovalRequest.objects.decided_for(caller.user).last_decided_first()
     return {
         "waiting": waiting["team"],
+        "others": _waiting_for_others(caller),
         "next_deadline": first.values_list("review_deadline", flat=True).first(),
         "last_decided_at": last.values_list("decided_at", flat=True).first(),
     }

@@ -262,3 +262,13 @@ def test_every_open_verdict_of_a_doubtful_effect_can_be_given(
     assert "It happened" in page(client, request).content.decode()
     assert decide(client, request, "happened", result="").status_code == 302
     assert counter.go_on(run).state == "succeeded"
+
+
+def test_an_empty_list_says_that_others_still_have_something_to_decide(
+    parked: ApprovalRequest, auditor: User, reviewer: User
+) -> None:
+    page_text = signed_in(auditor).get(reverse("inbox")).content.decode()
+    assert "Nothing waits for you" in page_text
+    assert "1 waits for others." in page_text
+    decide(signed_in(reviewer), parked, "approve")
+    assert "Nothing is waiting" in signed_in(auditor).get(reverse("inbox")).content.decode()
