@@ -7,7 +7,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 CENT = Decimal("0.01")
 NUMBER = re.compile(r"^(?:ORD)?[\s#-]*(\d{4,8})$", re.IGNORECASE)
@@ -45,6 +52,13 @@ class Ticket(Shape):
     @classmethod
     def _take_plain_text(cls, value: Any) -> Any:
         return {"ticket": value} if isinstance(value, str) else value
+
+    @field_validator("ticket")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("write what the customer asks for")
+        return text
 
 
 class WhichOrder(Shape):

@@ -86,7 +86,7 @@ def test_what_the_tools_declare_is_what_the_gate_needs() -> None:
 def test_the_input_is_a_plain_text_or_a_ticket() -> None:
     plain = refund_desk.input.model_validate("Refund €5")
     assert plain == refund_desk.input.model_validate({"ticket": "Refund €5"})
-    for wrong in ("", {"ticket": ""}, {"text": "x"}, 7, None):
+    for wrong in ("", " \n", {"ticket": ""}, {"ticket": "\t "}, {"text": "x"}, 7, None):
         with pytest.raises(ValidationError):
             refund_desk.input.model_validate(wrong)
 
