@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
 from pydantic import ValidationError
 
 from accounts.doors import signed_in
@@ -49,6 +50,8 @@ def found_or_404(view: View) -> View:
     return guarded
 
 
+# Page and fragment have one address: without Vary, going back would show the fragment as a page.
+@vary_on_headers("HX-Request")
 @login_required
 @require_safe
 @found_or_404

@@ -10,9 +10,9 @@ let renderedAt = performance.now();
 let changed = false;
 let sending = false;
 
-// Called whenever other content stands there to be decided on.
-export function rendered() {
-  renderedAt = performance.now();
+// Called whenever the page was brought up to date; `isOther` when something else stands there to be decided on.
+export function rendered(isOther) {
+  if (isOther) renderedAt = performance.now();
   changed = false;
   sending = false;
   arm();

@@ -49,20 +49,16 @@ export function keep(request, field) {
   write(request.dataset.id, draft);
 }
 
-// Puts the draft of the request that is shown into its fields; says which fields changed by that.
+// Puts the draft of the request that is shown into its fields.
 export function restore(request) {
   const draft = read(request.dataset.id);
-  const changed = [];
   for (const field of request.querySelectorAll("[data-draft]")) {
     const kept = draft.fields[field.dataset.draft];
     if (kept === undefined) continue;
     if (field.dataset.draft === "typed" && draft.revision !== request.dataset.revision) continue;
     if (isRadio(field)) field.checked = field.value === kept;
     else if (!same(field.value, kept)) field.value = kept;
-    else continue;
-    changed.push(field);
   }
-  return changed;
 }
 
 // Whether a field that stands on the page holds a draft.

@@ -95,7 +95,7 @@ function drawRest() {
 }
 
 // Every row in the order of now, those that were closed left out; focus stays on its row.
-export function takeIn() {
+function takeIn() {
   const focused = document.activeElement?.closest(".row") ?? null;
   const known = new Map(rowsShown().map((row) => [row.dataset.id, row]));
   const rows = latest.map((fresh) => {
@@ -104,7 +104,7 @@ export function takeIn() {
     markCurrent(row);
     return row;
   });
-  const first = rows.find((row) => row.classList.contains("arriving") && row.parentNode !== list);
+  const first = rows.find((row) => !known.has(row.dataset.id));
   const fromButton = document.activeElement === arrivals;
   list.replaceChildren(...rows);
   window.htmx.process(list);
@@ -115,7 +115,7 @@ export function takeIn() {
 }
 
 // The next move: what was closed leaves, but for `kept`.
-export function leave(kept = null) {
+function leave(kept = null) {
   if (tab === "decided") return;
   for (const row of list.querySelectorAll(":scope > .row.closed")) {
     if (row !== kept) row.remove();
@@ -170,12 +170,15 @@ async function follow() {
   again = true;
   if (looking) return;
   looking = true;
-  while (again) {
-    again = false;
-    await look();
-    await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
+  try {
+    while (again) {
+      again = false;
+      await look();
+      await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
+    }
+  } finally {
+    looking = false;
   }
-  looking = false;
 }
 
 function opened() {

@@ -86,6 +86,7 @@ function tell(request) {
 function shown() {
   const request = current();
   const now = { ...request?.dataset };
+  const isOther = ["id", "revision", "state", "mode"].some((name) => now[name] !== last[name]);
   if (request && now.id === last.id) {
     if (now.state !== last.state) tell(request);
     else if (now.revision !== last.revision) speak("This request changed. Read it again before you decide.");
@@ -93,8 +94,9 @@ function shown() {
   last = now;
   newest = Number(now.version ?? 0);
   if (!request) return;
-  for (const field of drafts.restore(request)) preview(field);
-  rendered();
+  drafts.restore(request);
+  for (const field of request.querySelectorAll("[data-before]")) preview(field);
+  rendered(isOther);
   document.dispatchEvent(new CustomEvent("request:shown", { detail: now }));
 }
 
@@ -119,6 +121,12 @@ function heard({ detail: hint }) {
   else if (request && request.dataset.state !== "pending" && request.querySelector(`a[href*="${CSS.escape(hint.id)}"]`)) lookAgain();
 }
 
+// Hints may have been missed; under a draft the list says whether anything happened.
+function caughtUp() {
+  const request = current();
+  if (request && !underWay && !isBeingEdited(request)) lookAgain();
+}
+
 function swapBegins() {
   underWay += 1;
 }
@@ -136,6 +144,7 @@ export function startRequest() {
   document.addEventListener("change", edited);
   document.addEventListener("click", compare);
   document.addEventListener("hint", heard);
+  document.addEventListener("resync", caughtUp);
   startArming();
   startClocks({ current, lookAgain });
   startSwaps({ detail, current, swapBegins, swapEnded });

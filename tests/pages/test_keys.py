@@ -150,15 +150,21 @@ def test_forms_are_opened_by_key_with_the_focus_in_them(desk: Desk, reviewer: Us
     expect(page.locator(".claim-form")).to_contain_text("Claim")
 
 
-def test_g_and_a_letter_go_places_and_approve_nothing(desk: Desk, reviewer: User) -> None:
-    request = desk.request()
-    page = desk.open(reviewer, request)
+def test_g_and_a_letter_go_places_approve_nothing_and_back_leads_to_the_whole_page(
+    desk: Desk, reviewer: User
+) -> None:
+    first = desk.request(amount="20.00")
+    desk.request(amount="30.00")
+    page = desk.open(reviewer, first)
     sent = posts(page)
+    page.keyboard.press("]")
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
     page.keyboard.press("g")
     page.keyboard.press("a")
     page.wait_for_url("**/agents/")
     page.go_back()
-    expect(title(page)).to_be_visible()
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+    expect(page.locator("#live-pill")).to_have_text("Live")
     page.keyboard.press("g")
     page.keyboard.press("r")
     page.wait_for_url("**/runs/")
