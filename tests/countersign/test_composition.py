@@ -46,7 +46,7 @@ def test_an_address_becomes_a_database_with_its_options() -> None:
 
 
 def test_only_web_processes_pool_their_connections() -> None:
-    command = databases(Config(database_url=URL))["default"]
+    command = databases(Config(database_url=URL, process="command"))["default"]
     web = databases(Config(database_url=URL, process="web", database_pool=7))["default"]
     assert "pool" not in command["OPTIONS"]
     assert web["OPTIONS"]["pool"]["max_size"] == 7
