@@ -183,7 +183,9 @@ def request_claim(request: HttpRequest, pk: UUID) -> HttpResponse:
     caller = signed_in(request)
     if request.POST.get("release"):
         return _act(request, pk, lambda: release(request_id=pk, caller=caller))
-    return _act(request, pk, lambda: claim(request_id=pk, caller=caller, take_over=True))
+    # An open page renews what it holds by itself; only a person takes over from another.
+    asked = "renew" not in request.POST
+    return _act(request, pk, lambda: claim(request_id=pk, caller=caller, take_over=asked))
 
 
 @login_required

@@ -235,6 +235,25 @@ def test_a_claim_is_renewed_while_it_is_held_and_not_taken_back(
     assert holder(request) == second_reviewer.username
 
 
+def test_a_page_that_missed_that_its_claim_was_taken_over_does_not_take_it_back(
+    desk: Desk, reviewer: User, second_reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("409")
+    request = desk.request()
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    cut_socket(page)
+    page.clock.install()
+    page.goto(f"/requests/{request.pk}/?tab=team")
+    page.locator(".claim-form button").click()
+    expect(page.locator("[data-claimed]")).to_be_visible()
+    claim(request_id=request.pk, caller=by(second_reviewer), take_over=True)
+    with page.expect_response("**/claim/") as answer:
+        page.clock.fast_forward(RENEWAL_SECONDS * 1000)
+    assert answer.value.status == 409
+    expect(page.locator(".claim")).to_have_text("second-reviewer is looking at it")
+    assert holder(request) == second_reviewer.username
+
+
 def test_the_last_minute_before_the_deadline_is_said_aloud(desk: Desk, reviewer: User) -> None:
     request = desk.request(needs=Requirements(review_hours=24))
     page = desk.context_for(reviewer, desk.site.url).new_page()
