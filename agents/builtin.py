@@ -17,7 +17,10 @@ JUDGEMENT: dict[str, Any] = {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
-        "description": "How sure you are that this call is right, from 0 to 1. Be honest; below a threshold a person looks.",
+        "description": (
+            "How sure you are that this call is right, from 0 to 1. Be honest; below a threshold a "
+            "person looks."
+        ),
     },
     "rationale": {
         "type": "string",
