@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,18 @@ class AlreadyDecided(Conflict):
         super().__init__(
             f"This request was already closed: {what} by {who}.",
             params={"who": who, "what": what, "when": when, "state": state},
+        )
+
+
+class DeadlinePassed(Conflict):
+    """The time to decide is over; the sweep closes the request."""
+
+    code = "deadline_passed"
+
+    def __init__(self, deadline: datetime) -> None:
+        super().__init__(
+            "The time to decide this was over before your verdict came. Nothing was carried out.",
+            params={"review_deadline": deadline.isoformat()},
         )
 
 

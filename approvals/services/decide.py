@@ -13,7 +13,13 @@ from django.db import transaction
 from accounts.callers import Caller
 from approvals import bodies, eligibility, events
 from approvals.closing import Approval, approve, close
-from approvals.errors import AlreadyVoted, BadBody, ContentChanged, NonceReused
+from approvals.errors import (
+    AlreadyVoted,
+    BadBody,
+    ContentChanged,
+    DeadlinePassed,
+    NonceReused,
+)
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.records import record_request, stream_of
@@ -21,7 +27,7 @@ from approvals.schemas import DecisionIn
 from approvals.services.edit import edit
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
-from approvals.vocabulary import Kind, Verdict
+from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
 from approvals.voting import Ballot
 from audit.clock import database_now
 from audit.errors import NotFound, Refusal
@@ -88,13 +94,14 @@ def _decide(
         return _replayed(request, earlier)
     if request.state != RequestState.PENDING:
         raise already_decided(request)
+    now = database_now()
+    _check_in_time(request, now)
     _check_seen(request, decision)
     if decision.verdict == Verdict.APPROVE and any(vote.counts for vote in own):
         raise AlreadyVoted
 
     consequence = bodies.consequence_of(Kind(request.kind), decision)
     given = bodies.checked(decision, consequence, request.question)
-    now = database_now()
     if decision.verdict in eligibility.APPROVING:
         errors = eligibility.require_friction(
             request,
@@ -113,6 +120,15 @@ def _decide(
         opened_at=eligibility.opened_at(request, caller),
     )
     return _take(request, groups, ballot, consequence, given)
+
+
+def _check_in_time(request: ApprovalRequest, now: datetime) -> None:
+    """Expiry is real: the deadline counts also while nobody sweeps. One that escalates stays open."""
+    deadline = request.review_deadline
+    if deadline is None or deadline > now or request.needs.on_expiry == Expiry.ESCALATE:
+        return
+    if Kind(request.kind) not in NEVER_EXPIRE:
+        raise DeadlinePassed(deadline)
 
 
 def _take(

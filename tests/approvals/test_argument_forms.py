@@ -73,6 +73,18 @@ def test_what_is_sent_unchanged_keeps_its_exact_value() -> None:
     assert not any(change.changed for change, _field in bound.rows)
 
 
+def test_line_ends_and_blank_lines_that_nobody_touched_stay_as_they_are() -> None:
+    values = VALUES | {"note": "first\r\nsecond", "tags": ["a", "", " b"]}
+    shown = {slot.name: written(slot) for slot in slots_of(SCHEMA, values)}
+    as_browsers_send_it = {name: text.replace("\r\n", "\n") for name, text in shown.items()}
+    as_browsers_send_it = {
+        name: text.replace("\n", "\r\n") for name, text in as_browsers_send_it.items()
+    }
+    bound = SchemaForm(schema=SCHEMA, values=values, data=as_browsers_send_it)
+    assert bound.is_valid()
+    assert bound.edited() == values
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

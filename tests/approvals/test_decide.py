@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from approvals.errors import (
     AlreadyVoted,
     BadBody,
     ContentChanged,
+    DeadlinePassed,
     EditDenied,
     NonceReused,
     NotInGroups,
@@ -593,3 +595,15 @@ def test_a_receiver_that_fails_undoes_the_decision(
     request.refresh_from_db()
     assert request.state == "pending"
     assert events_of(request) == ["request.opened"]
+
+
+def test_a_verdict_after_the_deadline_is_refused_also_before_the_sweep_has_come(
+    opened: Opener, reviewer: User
+) -> None:
+    request = opened()
+    late = database_now() - timedelta(seconds=1)
+    ApprovalRequest.objects.filter(pk=request.pk).update(review_deadline=late)
+    with pytest.raises(DeadlinePassed):
+        take(request, reviewer)
+    request.refresh_from_db()
+    assert request.state == "pending"
