@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from accounts.callers import Caller
+from accounts.vocabulary import Permission
 from approvals.errors import (
     NotInGroups,
     OwnEdit,
@@ -18,6 +19,12 @@ from approvals.models import ApprovalRequest, RequestGroup, Viewing
 from approvals.vocabulary import Friction, Kind, Verdict
 
 APPROVING = frozenset({Verdict.APPROVE, Verdict.EDIT})
+#: Who works with policies reads them: reviewers, admins, and those who may read everything.
+POLICY_READERS: tuple[Permission, ...] = (
+    "publish_policies",
+    "decide_requests",
+    "read_everything",
+)
 #: Kinds that their initiator may settle: being asked, and giving a run back.
 INITIATOR_MAY = frozenset({Kind.QUESTION, Kind.HAND_BACK})
 
@@ -100,3 +107,10 @@ def opened_at(request: ApprovalRequest, caller: Caller) -> datetime | None:
         .values_list("opened_at", flat=True)
         .first()
     )
+
+
+def require_policy_reader(caller: Caller) -> None:
+    """Raise the `Forbidden` for somebody who does not work with policies."""
+    caller.require(None, scope="read")
+    if not any(caller.holds(permission) for permission in POLICY_READERS):
+        caller.require("decide_requests", scope="read")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.doors import signed_in
 from approvals.answers import PolicyList, PolicyOut
+from approvals.eligibility import require_policy_reader
 from approvals.errors import BadBody, PolicyUnknown
 from approvals.models import PolicyVersion
 from approvals.policies import Policy
@@ -60,7 +61,7 @@ def list_policies(
 ) -> dict[str, Any]:
     """Published versions and drafts, newest first, without their documents."""
     caller = signed_in(request)
-    caller.require(None, scope="read")
+    require_policy_reader(caller)
     rows = PolicyVersion.objects.select_related("author", "published_by")
     if state is not None:
         rows = rows.filter(state=state)
@@ -80,7 +81,7 @@ def list_policies(
 def read_policy(request: HttpRequest, version: int) -> dict[str, Any]:
     """A published version with its whole document."""
     caller = signed_in(request)
-    caller.require(None, scope="read")
+    require_policy_reader(caller)
     row = (
         PolicyVersion.objects.published()
         .select_related("author", "published_by")

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.doors import signed_in
 from accounts.models import ReviewGroup
-from accounts.vocabulary import Permission
 from approvals import ports
+from approvals.eligibility import POLICY_READERS
 from approvals.errors import BadPolicy, NothingChanged, PolicyUnknown, PublishedMeanwhile
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
@@ -44,7 +44,6 @@ from approvals.services.publish import publish
 from approvals.vocabulary import Risk
 from audit.errors import Refusal
 
-READERS: tuple[Permission, ...] = ("publish_policies", "decide_requests", "read_everything")
 MOST_HISTORY = 20
 View = Callable[..., HttpResponse]
 
@@ -55,7 +54,7 @@ def for_readers(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, **names: Any) -> HttpResponse:
         caller = signed_in(request)
-        if not any(caller.holds(permission) for permission in READERS):
+        if not any(caller.holds(permission) for permission in POLICY_READERS):
             raise PermissionDenied("Policies are open to reviewers, admins and auditors.")
         return view(request, **names)
 

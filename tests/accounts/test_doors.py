@@ -39,8 +39,7 @@ DESCRIPTION: Final = {"api:openapi-json", "api:openapi-view", "api:api-root"}
 PRACTICE: Final = {"practice-completions", "practice-models"}
 # Sets a cookie of the visitor's own.
 THEME: Final = {"theme"}
-# The rules in force are for everybody who is signed in to read; drafts are not.
-READ_BY_ALL: Final = {"/api/v1/me", "/api/v1/policies"}
+READ_BY_ALL: Final = {"/api/v1/me"}
 OPEN: Final = SIGN_IN | PROBES | DESCRIPTION | PRACTICE | THEME
 
 
