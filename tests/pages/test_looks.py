@@ -40,6 +40,8 @@ def look(desk: Desk, user: User, paths: list[str]) -> list[str]:
     for colours, size in VIEWS:
         options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
         page = desk.context_for(user, desk.site.url, **options).new_page()
+        # Many pages one after the other, beside other tests.
+        page.set_default_navigation_timeout(60_000)
         for path in paths:
             page.goto(path)
             expect(page.locator("#live-pill")).to_be_visible()
