@@ -20,7 +20,8 @@ from approvals import eligibility
 from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
 from approvals.states import RequestState
-from approvals.views.request_view import KIND_WORDS, masked
+from approvals.views.request_view import masked
+from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Kind
 
 MOST_ROWS = 100

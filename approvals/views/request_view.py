@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,35 +23,11 @@ from approvals.reasons import points, sentence
 from approvals.showing import visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
+from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
 from approvals.vocabulary import Expiry, Kind, Verdict
 from approvals.voting import tally
 from audit.errors import Refusal
 
-KIND_WORDS = {
-    Kind.ACTION: "Action",
-    Kind.QUESTION: "Question",
-    Kind.BUDGET: "Limit reached",
-    Kind.IN_DOUBT: "In doubt",
-    Kind.RESULT: "Final answer",
-    Kind.ATTENTION: "Needs attention",
-    Kind.HAND_BACK: "Hand back",
-}
-ASKS = {
-    Kind.QUESTION: "Question",
-    Kind.BUDGET: "What happened",
-    Kind.IN_DOUBT: "What is not known",
-    Kind.RESULT: "What is claimed",
-    Kind.ATTENTION: "What happened",
-    Kind.HAND_BACK: "Hand back",
-}
-EFFECT_WORDS = {
-    "money": "Moves money",
-    "production": "Changes production",
-    "destructive": "Destroys data",
-    "external_communication": "Writes to people outside",
-    "personal_data": "Touches personal data",
-    "credentials": "Touches credentials",
-}
 MOST_NAMES = 6
 EXTEND_HOURS = (1, 4, 24)
 
@@ -286,7 +261,7 @@ class RequestView:
     def evidence(self) -> list[dict[str, Any]]:
         if self.hidden:
             return []
-        return [_evidence(entry) for entry in self.item.evidence]
+        return [evidence_of(entry) for entry in self.item.evidence]
 
     @property
     def tainted_by(self) -> list[str]:
@@ -348,32 +323,6 @@ class RequestView:
     @property
     def closed_sentence(self) -> str:
         return f"{_capitalised(standing_of(self.item).sentence)}."
-
-
-def _evidence(entry: dict[str, Any]) -> dict[str, Any]:
-    result = entry.get("result")
-    facts = []
-    if isinstance(result, dict) and all(
-        not isinstance(value, dict | list) for value in result.values()
-    ):
-        facts = [{"label": _words(key), "value": value} for key, value in result.items()]
-    text = "" if facts else _as_text(result)
-    return {
-        "title": f"{_words(str(entry.get('tool', '')))}, step {entry.get('step')}",
-        "untrusted": entry.get("trust") != "trusted",
-        "facts": facts,
-        "text": text,
-    }
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _capitalised(text: str) -> str:
