@@ -15,6 +15,7 @@ from approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
     ContentChanged,
+    DeadlinePassed,
     NotConsumable,
     NothingToUndo,
     PublishedMeanwhile,
@@ -140,20 +141,19 @@ def test_edit_and_approve_at_once_never_approve_what_was_not_seen(
             assert isinstance(results[1], ContentChanged)
 
 
-def test_decision_and_expiry_at_once_have_one_winner(opened: Opener, reviewer: User) -> None:
+def test_a_decision_at_once_with_its_expiry_comes_too_late(opened: Opener, reviewer: User) -> None:
     for _ in range(ROUNDS):
         request = opened()
         ApprovalRequest.objects.filter(pk=request.pk).update(review_deadline=database_now())
         decided, expired = at_once(
             deciding(request, reviewer), lambda pk=request.pk: expire.past_deadline(pk)
         )
+        assert isinstance(decided, AlreadyDecided | DeadlinePassed)
+        if not expired:
+            # The sweep passes over a row that a decision holds, and finds it the next time.
+            assert expire.past_deadline(request.pk)
         request.refresh_from_db()
-        if request.state == "approved":
-            assert not expired
-        else:
-            assert request.state == "expired"
-            assert isinstance(decided, AlreadyDecided)
-            assert decided.params["who"] == "the deadline"
+        assert request.state == "expired"
 
 
 def test_decision_and_cancelled_run_at_once_leave_nothing_to_run(
