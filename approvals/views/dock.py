@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -126,13 +126,25 @@ class Forms:
     errors: dict[str, str] = field(default_factory=dict)
 
 
-def dock_of(request: ApprovalRequest, url: str, tab: str, mode: str, typed_error: str) -> Dock:
-    """The dock in a mode: empty, or the verdict whose form is open."""
-    offers = tuple(_linked(choice, url, tab) for choice in _offered(request))
+def dock_of(
+    request: ApprovalRequest,
+    url: str,
+    tab: str,
+    mode: str,
+    typed_error: str,
+    *,
+    taken: Callable[[Verdict], bool],
+) -> Dock:
+    """The dock in a mode: empty, or the verdict whose form is open.
+
+    `taken` says of a verdict whether it would be taken from this person; others are not offered.
+    """
+    offered = [choice for choice in _offered(request) if taken(Verdict(choice.verdict))]
+    offers = tuple(_linked(choice, url, tab) for choice in offered)
     picked = next((choice for choice in offers if choice.opens and choice.verdict == mode), None)
     if picked is None and len(offers) == 1 and offers[0].opens:
         picked = offers[0]
-    if picked is None and request.kind == Kind.BUDGET:
+    if picked is None and offers and request.kind == Kind.BUDGET:
         picked = offers[0]
     approves = picked is None or picked.verdict == Verdict.EDIT
     return Dock(

@@ -17,6 +17,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
+from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
@@ -87,7 +88,7 @@ class RequestView:
         resolution = self.item.resolution or {}
         if resolution.get("kind") == "sent_back":
             return "Sent back"
-        return "Waiting for a decision" if self.is_pending else None
+        return "Waiting" if self.is_pending else None
 
     @property
     def effect_words(self) -> list[str]:
@@ -179,7 +180,18 @@ class RequestView:
         verdict = Verdict.APPROVE if self.item.kind == Kind.ACTION else Verdict.STOP
         return self._refusal(verdict)
 
+    def takes(self, verdict: Verdict) -> bool:
+        """Whether this verdict would be taken from this person."""
+        return not self._refusal(verdict)
+
+    @cached_property
+    def _has_approved(self) -> bool:
+        given = self.item.votes.filter(revision=self.item.revision, counts=True)
+        return given.filter(user=self.caller.user).exists()
+
     def _refusal(self, verdict: Verdict) -> str:
+        if verdict == Verdict.APPROVE and self._has_approved:
+            return AlreadyVoted().detail
         try:
             eligibility.require(self.item, self.groups, self.caller, verdict)
         except Refusal as refusal:

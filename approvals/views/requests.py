@@ -242,7 +242,7 @@ def _render(
     tab = tab_of(request)
     shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
     masked(item, shown.hidden)
-    dock = dock_of(item, shown.url, tab, mode, typed_error)
+    dock = dock_of(item, shown.url, tab, mode, typed_error, taken=shown.takes)
     forms = forms or Forms()
     if dock.open is not None:
         if forms.verdict is None:

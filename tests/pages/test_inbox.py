@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,11 @@ from django.urls import reverse
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
+from approvals.schemas import GroupNeed, Requirements
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
+from tests.approvals.conftest import Opener, opened, till  # noqa: F401
 from tests.model_server import call, calls, final, judged
 
 PAY = judged({"account": "Acme GmbH", "amount": "42.00"})
@@ -272,3 +275,40 @@ def test_an_empty_list_says_that_others_still_have_something_to_decide(
     assert "1 waits for others." in page_text
     decide(signed_in(reviewer), parked, "approve")
     assert "Nothing is waiting" in signed_in(auditor).get(reverse("inbox")).content.decode()
+
+
+def verdicts(client: Client, request: ApprovalRequest) -> list[str]:
+    """The verdicts that the dock offers, as buttons and as links to their forms."""
+    text = page(client, request).content.decode()
+    dock = text[text.index('id="dock"') :]
+    found = re.findall(r'name="verdict" value="(\w+)"|data-mode="(\w+)"', dock)
+    return [button or link for button, link in found]
+
+
+def test_who_changed_the_arguments_is_not_offered_to_approve_them(
+    parked: ApprovalRequest, reviewer: User, second_reviewer: User
+) -> None:
+    assert verdicts(signed_in(reviewer), parked)[0] == "approve"
+    fields = {"arguments.account": "Acme GmbH", "arguments.amount": "80.00"}
+    decide(signed_in(reviewer), parked, "edit", **fields)
+    parked.refresh_from_db()
+    text = page(signed_in(reviewer), parked).content.decode()
+    assert "You changed these arguments" in text
+    assert verdicts(signed_in(reviewer), parked) == ["edit", "send_back", "reject", "stop"]
+    assert verdicts(signed_in(second_reviewer), parked)[0] == "approve"
+
+
+def test_who_has_approved_is_not_offered_it_again_while_a_second_person_is_needed(
+    opened: Opener,  # noqa: F811
+    reviewer: User,
+    second_reviewer: User,
+) -> None:
+    request = opened(needs=Requirements(groups=(GroupNeed(group="support", count=2),)))
+    client = signed_in(reviewer)
+    page(client, request)
+    assert decide(client, request, "approve").status_code == 302
+    request.refresh_from_db()
+    assert request.state == "pending"
+    assert verdicts(client, request) == ["edit", "send_back", "reject", "stop"]
+    assert "it needs somebody else now" in page(client, request).content.decode()
+    assert verdicts(signed_in(second_reviewer), request)[0] == "approve"
