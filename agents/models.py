@@ -19,6 +19,7 @@ from agents.states import (
     ENDED,
     OPEN,
     EffectState,
+    MessageKind,
     Outcome,
     RunState,
     StepKind,
@@ -162,6 +163,9 @@ class Run(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )
     depth = models.PositiveSmallIntegerField(default=0)
+    undoes = models.ForeignKey(
+        "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undo_runs"
+    )
     tainted = models.BooleanField(default=False)
     tainted_by = models.JSONField(default=list)
     extra_caps = models.JSONField(default=dict)
@@ -256,6 +260,10 @@ class Step(models.Model):
     confidence_bp = models.PositiveSmallIntegerField(null=True, blank=True)
     rationale = models.TextField(blank=True)
     judgement = models.JSONField(null=True, blank=True)
+    locks = models.JSONField(default=list, blank=True)
+    undoes = models.ForeignKey(
+        "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
+    )
     coin = models.JSONField(null=True, blank=True)
     approval_id = models.UUIDField(null=True, blank=True)
     state_token = models.TextField(blank=True)
@@ -311,6 +319,7 @@ class EffectRecord(models.Model):
     digest = models.CharField(max_length=71)
     effect_class = models.CharField(max_length=16)
     idempotency_key = models.CharField(max_length=120, unique=True)
+    reference = models.CharField(max_length=200, blank=True)
     state = models.CharField(
         max_length=12, choices=_choices(EffectState), default=EffectState.READY.value
     )
@@ -339,7 +348,77 @@ class EffectRecord(models.Model):
                 condition=Q(state__in=_values(EffectState)), name="effect_state_known"
             ),
         ]
-        indexes = [models.Index(fields=["run"], name="effect_of_run")]
+        indexes = [
+            models.Index(fields=["run"], name="effect_of_run"),
+            models.Index(
+                fields=["reference"], condition=~Q(reference=""), name="effect_by_reference"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.idempotency_key} ({self.state})"
+
+
+class ResourceClaim(models.Model):
+    """A call's place in the line for a resource; `held` once it is its turn. Tickets grow with time."""
+
+    ticket = models.BigAutoField(primary_key=True)
+    resource = models.CharField(max_length=200)
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="resource_claims")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="resource_claims")
+    held = models.BooleanField(default=False)
+    since = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["step", "resource"], name="resource_claim_once_per_step"
+            ),
+            models.UniqueConstraint(
+                fields=["resource"], condition=Q(held=True), name="resource_held_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["resource", "ticket"], name="resource_line")]
+
+    def __str__(self) -> str:
+        return f"{self.resource} ({'held' if self.held else 'waiting'})"
+
+
+class ToolHealth(models.Model):
+    """What all workers know of a tool: how fast it may be called, and whether it fails again and again."""
+
+    tool = models.CharField(max_length=128, primary_key=True)
+    allowance = models.FloatField(default=0.0)
+    refilled_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+    open_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.tool
+
+
+class RunMessage(models.Model):
+    """What a person tells a run: a message, a new goal, or that they take over. Journalled by the
+    worker at the run's next safe point, in the order in which it was said."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(max_length=12, choices=_choices(MessageKind))
+    text = models.TextField(blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="run_messages"
+    )
+    sent_at = models.DateTimeField()
+    journalled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["run", "sent_at"],
+                condition=Q(journalled_at__isnull=True),
+                name="run_message_new",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.run_id}"

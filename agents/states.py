@@ -44,6 +44,20 @@ class StepKind(StrEnum):
     BUDGET = "budget"
     ATTENTION = "attention"
     IN_DOUBT = "in_doubt"
+    MESSAGE = "message"
+    """What a person told the run."""
+    GOAL = "goal"
+    """A person changed what the run is for."""
+    HAND_BACK = "hand_back"
+    """A person took over; the run stands still until they hand it back."""
+
+
+class MessageKind(StrEnum):
+    """What a person may tell a run."""
+
+    MESSAGE = "message"
+    GOAL = "goal"
+    TAKE_OVER = "take_over"
 
 
 class EffectState(StrEnum):
@@ -101,9 +115,9 @@ EFFECT_TRANSITIONS: dict[EffectState, frozenset[EffectState]] = {
     E.FAILED: frozenset(),
 }
 
-PEOPLE = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT})
+PEOPLE = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT, StepKind.HAND_BACK})
 """Steps that only a person can settle."""
-HOLDING = frozenset({StepKind.BUDGET, StepKind.ATTENTION})
+HOLDING = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.HAND_BACK})
 """Of these, the ones that hold the whole run: nothing else of it goes on until they are settled."""
 ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not following)
 OPEN = frozenset(RunState) - ENDED
