@@ -2,23 +2,21 @@
 
 import logging
 import os
+import threading
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
 import orjson
-from django.conf import settings
-from redis import BlockingConnectionPool, Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis import RedisError
+
+from audit.told import client
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 CHANNEL: Final = "countersign:hints"
 EVERYTHING: Final = "everything"
-
-# A listener is a convenience: the transaction that tells it has committed and must not wait long.
-TIMEOUT_SECONDS: Final = 0.5
-CONNECTIONS: Final = 8
+MOST_AT_ONCE: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -42,39 +40,61 @@ def to_run(run_id: object) -> str:
     return f"run:{run_id}"
 
 
-class _Publisher:
-    """One client per process and address, made at the first hint, never carried over a fork."""
+class _Outbox:
+    """Hints on their way: a thread of the process sends them, many at once where many wait.
+
+    Whoever has a hint to give has committed, and has better things to do than to wait for Redis; between
+    an approval and its effect above all. A process that dies takes its last hints along, as it may.
+    """
 
     def __init__(self) -> None:
-        self._made_for: tuple[int, str] | None = None
-        self._client: Redis | None = None
+        self._lock = threading.Lock()
+        self._waiting: SimpleQueue[bytes] = SimpleQueue()
+        self._sender: threading.Thread | None = None
+        self._made_in = 0
 
-    def client(self) -> Redis:
-        wanted = (os.getpid(), settings.COUNTERSIGN.redis_url)
-        if self._client is None or self._made_for != wanted:
-            pool = BlockingConnectionPool.from_url(
-                wanted[1],
-                max_connections=CONNECTIONS,
-                timeout=TIMEOUT_SECONDS,
-                socket_timeout=TIMEOUT_SECONDS,
-                socket_connect_timeout=TIMEOUT_SECONDS,
-                # One more try at once: after a restart of Redis the first use meets a dead socket.
-                retry=Retry(NoBackoff(), 1),
-            )
-            self._client = Redis(connection_pool=pool)
-            self._made_for = wanted
-        return self._client
+    def put(self, message: bytes) -> None:
+        if self._sender is None or self._made_in != os.getpid():
+            self._start()
+        self._waiting.put(message)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._sender is not None and self._made_in == os.getpid():
+                return
+            # A forked process has the parent's queue, but not its thread.
+            self._waiting = SimpleQueue()
+            self._made_in = os.getpid()
+            self._sender = threading.Thread(target=self._send_for_ever, name="hints", daemon=True)
+            self._sender.start()
+
+    def _send_for_ever(self) -> None:
+        waiting = self._waiting
+        while True:
+            messages = [waiting.get()]
+            while len(messages) < MOST_AT_ONCE:
+                try:
+                    messages.append(waiting.get_nowait())
+                except Empty:
+                    break
+            _send(messages)
 
 
-_publisher = _Publisher()
+def _send(messages: list[bytes]) -> None:
+    try:
+        with client().pipeline(transaction=False) as pipeline:
+            for message in messages:
+                pipeline.publish(CHANNEL, message)
+            pipeline.execute()
+    except (RedisError, OSError):
+        log.warning("hints lost: Redis did not take %s", len(messages), exc_info=True)
+
+
+_outbox = _Outbox()
 
 
 def publish(to: "Collection[str]", hint: Hint) -> None:
-    """Send a hint to the audiences, now. Call it on commit; it never raises for a deaf Redis."""
+    """Send a hint to the audiences, soon. Call it on commit; it neither waits nor raises."""
     if not to:
         return
-    message = orjson.dumps({"to": sorted(to), "hint": hint})
-    try:
-        _publisher.client().publish(CHANNEL, message)
-    except (RedisError, OSError):
-        log.warning("hint lost: Redis did not take it", exc_info=True)
+    _outbox.put(orjson.dumps({"to": sorted(to), "hint": hint}))

@@ -26,6 +26,7 @@ from agents.services.record_reply import needs_person
 from agents.services.rejudge import still_allowed
 from agents.services.release import release
 from agents.services.settle import settle_answered, settle_read, settle_refused
+from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
 from agents.tools import Tool
 from audit.clock import database_now
@@ -79,7 +80,7 @@ class CallSteps:
             ):
                 return self._execute(step, effects, now)
         for step in self.open:
-            if step.state == StepState.WAITING and _is_ready(step, now):
+            if step.state == StepState.WAITING and is_ready(step, now):
                 return self._resolved(step, effects, now)
         asking = [step for step in self.open if _asks(step)]
         for step in asking:
@@ -180,13 +181,6 @@ class CallSteps:
 
 def _asks(step: Step) -> bool:
     return step.state == StepState.PROPOSED and needs_person(step)
-
-
-def _is_ready(step: Step, now: datetime) -> bool:
-    if step.resolution is None:
-        return False
-    at = step.resolution.get("ready_at")
-    return at is None or datetime.fromisoformat(at) <= now
 
 
 def _answer(kind: str, data: dict[str, Any]) -> dict[str, Any]:

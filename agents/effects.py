@@ -24,6 +24,7 @@ from agents.services.settle import (
     settle_refused,
 )
 from agents.services.settle_doubt import doubt
+from agents.services.take_up import Intended
 from agents.states import EffectState
 from agents.tools import EffectClass, Tool, ToolContext
 from approvals.digests import action_digest
@@ -58,6 +59,10 @@ class Effects:
                 self.lease, step, status="lapsed", code="lapsed", message=effect.sentence
             )
             return True
+        return self.send(step, tool, effect)
+
+    def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
+        """Send what is intended, and journal what is known of it; True when the run goes on."""
         return self._settle(step, tool, effect, self._send(step, tool, effect))
 
     def _changed(self, step: Step, tool: Tool) -> Changed | None:
@@ -138,6 +143,12 @@ class Effects:
             return False
         settle_effect(self.lease, step, tool, effect, outcome)
         return True
+
+
+def send(lease: Lease, intended: Intended) -> bool:
+    """Send the call with which a run was taken up; True when the run goes on."""
+    effects = Effects(lease, intended.run, intended.agent, intended.journal)
+    return effects.send(intended.step, intended.tool, intended.effect)
 
 
 def recover(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.hints import EVERYTHING, publish, to_group, to_person, to_run
+from accounts.hints import EVERYTHING, Hint, publish, to_group, to_person, to_run
 from agents.models import Run, Step
 from approvals.vocabulary import Risk
 from audit.actors import Actor
@@ -77,9 +77,6 @@ def announce(run: Run, kind: str) -> None:
         to_group(run.agent.owner_group_id),
         EVERYTHING,
     ]
-    transaction.on_commit(partial(_announce, run.pk, kind, audiences), robust=True)
-
-
-def _announce(run_id: UUID, kind: str, audiences: list[str]) -> None:
-    version = Run.objects.filter(pk=run_id).values_list("version", flat=True).first() or 0
-    publish(audiences, {"topic": "run", "id": str(run_id), "version": version, "kind": kind})
+    # Under the run's lock: nobody else raises its version before this transaction ends.
+    hint: Hint = {"topic": "run", "id": str(run.pk), "version": run.version + 1, "kind": kind}
+    transaction.on_commit(partial(publish, audiences, hint), robust=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from agents.models import EffectRecord, Step
 from agents.states import SETTLED, EffectState, StepKind, StepState
+from audit.prepared import Prepared
 
 CALL_KINDS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL})
 MALFORMED = frozenset(
@@ -20,12 +22,19 @@ MALFORMED = frozenset(
     }
 )
 
+_steps_of = Prepared(lambda pk: Step.objects.filter(run_id=pk).in_order(), UUID(int=0))
+
 
 @dataclass(frozen=True)
 class Journal:
     """The steps of a run in order."""
 
     steps: Sequence[Step]
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Journal:
+        """The journal as it stands in the database."""
+        return cls(_steps_of(run_id))
 
     @property
     def next_seq(self) -> int:

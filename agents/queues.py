@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django_rq import get_queue
 from redis import RedisError
+
+from audit import told
 
 RESUMES = "resumes"
 RUNS = "runs"
 FAILURE_TTL_SECONDS = 3600
+# After which Redis forgets a wake-up's hash by itself; its place in the queue stays.
+WAKE_TTL_SECONDS = 3600
+
+_WAKE = re.compile(r"run-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+")
 
 log = structlog.get_logger(__name__)
+
+
+def wake_id(run_id: UUID, wake_seq: int) -> str:
+    """The id of the job that wakes the run; it says all that the job says."""
+    return f"run-{run_id}-{wake_seq}"
+
+
+def woken_by(job_id: str) -> UUID | None:
+    """The run that the job of that id wakes; None for any other job."""
+    matched = _WAKE.fullmatch(job_id)
+    return UUID(matched[1]) if matched else None
 
 
 def wake_on_commit(run_id: UUID, wake_seq: int, queue: str) -> None:
@@ -25,11 +42,12 @@ def wake_on_commit(run_id: UUID, wake_seq: int, queue: str) -> None:
 def wake(run_id: UUID, wake_seq: int, queue: str) -> None:
     """Put `advance(run_id)` on the queue, now. A lost wake-up is found by the sweep."""
     try:
-        get_queue(queue).enqueue(
+        told.queue(queue).enqueue(
             "agents.jobs.advance_run",
             str(run_id),
-            job_id=f"run-{run_id}-{wake_seq}",
+            job_id=wake_id(run_id, wake_seq),
             job_timeout=-1,
+            ttl=WAKE_TTL_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,
         )

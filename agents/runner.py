@@ -12,22 +12,22 @@ from agents.call_steps import CallSteps
 from agents.caps import reached_cap
 from agents.definitions import Agent
 from agents.drift import Trouble, describe_drift
-from agents.effects import recover
+from agents.effects import recover, send
 from agents.errors import LostLease
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.model_steps import ModelSteps
-from agents.models import Run, Step
+from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
-from agents.services.claim import Lease, claim
+from agents.services.claim import Lease, read_run
 from agents.services.park import park
 from agents.services.release import release
+from agents.services.take_up import MOST_STALLED_CLAIMS, take_up
 from agents.states import HOLDING, StepKind
 
 log = structlog.get_logger(__name__)
 
 MOST_REPAIRS = 2
-MOST_STALLED_CLAIMS = 5
 CRASH_LOOP = Trouble(
     "crash_loop",
     "workers die or fail on it again and again",
@@ -47,15 +47,18 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
 
     Returns whether it was ours to advance. A lost lease ends quietly: the new owner goes on.
     """
-    lease = claim(run_id, owner=owner)
-    if lease is None:
+    taken = take_up(run_id, owner=owner)
+    if taken is None:
         return False
+    lease = taken.lease
     with renewer.hold(lease):
         try:
-            while advance_once(lease):
+            more = send(lease, taken.intended) if taken.intended else advance_once(lease)
+            while more:
                 if stopping():
                     release(lease)
                     break
+                more = advance_once(lease)
         except LostLease:
             log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
     return True
@@ -65,16 +68,12 @@ def advance_once(lease: Lease) -> bool:
     """Do the next thing; True when there is more to do now."""
     if renewer.is_lost(lease):
         raise LostLease
-    run = Run.objects.select_related("agent__owner_group", "agent_version", "initiator").get(
-        pk=lease.run_id
-    )
-    if run.epoch != lease.epoch:
-        raise LostLease
+    run = read_run(lease)
     cancelling = run.cancel_requested_at is not None
     if not cancelling and (run.paused_at is not None or run.agent.disabled_at is not None):
         release(lease)
         return False
-    journal = Journal(list(Step.objects.filter(run=run).in_order()))
+    journal = Journal.of(run.pk)
     agent = registry.find(run.agent.slug)
     stalled = run.stalled_claims > MOST_STALLED_CLAIMS
     sent = journal.sent

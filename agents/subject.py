@@ -15,6 +15,7 @@ from agents.gating import preview_of_edit, propose
 from agents.models import EffectRecord, HostedAgent, Run
 from agents.states import EffectState
 from approvals.ports import Operation, Validated
+from audit.prepared import Prepared
 
 if TYPE_CHECKING:
     from approvals.models import ApprovalRequest
@@ -28,6 +29,11 @@ SENTENCES = {
     EffectState.FAILED: "Failed; it did not happen.",
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }
+
+_switched_off = Prepared(
+    lambda slug: HostedAgent.objects.filter(slug=slug, disabled_at__isnull=False).order_by("pk"),
+    "a-slug",
+)
 
 
 class HostedRuns:
@@ -90,7 +96,7 @@ class HostedRuns:
 
     def stopped(self, agent: str, tool: str) -> str | None:
         """A sentence while the agent is switched off."""
-        hosted = HostedAgent.objects.filter(slug=agent, disabled_at__isnull=False).first()
+        hosted = _switched_off.one(agent)
         return (
             f"{hosted.title} is switched off: {hosted.disabled_reason}".rstrip(": ")
             if hosted

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 
@@ -20,18 +22,35 @@ def announce(request: ApprovalRequest, kind: str, group_ids: Iterable[int] | Non
     """
     if group_ids is None:
         group_ids = request.request_groups.values_list("group_id", flat=True)
-    to = {to_group(group) for group in group_ids}
+    announce_to(
+        Concerned(request.run_id, request.owner_group_id, request.initiator_id, tuple(group_ids)),
+        {
+            "topic": "request",
+            "id": str(request.pk),
+            "version": request.version,
+            "kind": kind,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Whom a request concerns, by key: its run, its agent's owner group, its initiator, its groups."""
+
+    run: UUID | None
+    owner_group: int | None
+    initiator: int | None
+    groups: Sequence[int]
+
+
+def announce_to(concerned: Concerned, hint: Hint) -> None:
+    """Give the hint to them once this transaction commits."""
+    to = {to_group(group) for group in concerned.groups}
     to.add(EVERYTHING)
-    if request.owner_group_id:
-        to.add(to_group(request.owner_group_id))
-    if request.initiator_id:
-        to.add(to_person(request.initiator_id))
-    if request.run_id:
-        to.add(to_run(request.run_id))
-    hint: Hint = {
-        "topic": "request",
-        "id": str(request.pk),
-        "version": request.version,
-        "kind": kind,
-    }
+    if concerned.owner_group:
+        to.add(to_group(concerned.owner_group))
+    if concerned.initiator:
+        to.add(to_person(concerned.initiator))
+    if concerned.run:
+        to.add(to_run(concerned.run))
     transaction.on_commit(partial(publish, frozenset(to), hint), robust=True)

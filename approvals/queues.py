@@ -7,9 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-import django_rq
 from django.db import transaction
 from redis import RedisError
+
+from audit import told
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,7 +33,7 @@ def mail_about(request_id: UUID, occasion: str) -> None:
 
 def _enqueue(request_id: str, occasion: str) -> None:
     try:
-        django_rq.get_queue(QUEUE).enqueue(
+        told.queue(QUEUE).enqueue(
             "approvals.jobs.send_mail_about",
             request_id,
             occasion,

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django_rq import get_queue
 from redis import RedisError
+
+from audit import told
 
 BACKGROUND = "background"
 FAILURE_TTL_SECONDS = 3600
@@ -23,7 +24,7 @@ def write_export(export_id: UUID) -> None:
     """Put the export on the queue, now, unless it stands there. A lost one is found by the sweep."""
     job_id = f"export-{export_id}"
     try:
-        queue = get_queue(BACKGROUND)
+        queue = told.queue(BACKGROUND)
         if queue.get_job_position(job_id) is not None:
             return
         queue.enqueue(

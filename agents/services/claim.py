@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import DateTimeField, Func
 from django.db.models.functions import Now
 
 from agents.errors import LostLease
 from agents.models import Run
 from agents.states import RunState
+from audit.prepared import Prepared
+
+AROUND = ("agent__owner_group", "agent_version", "initiator")
+CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 @dataclass(frozen=True)
@@ -30,33 +35,63 @@ class Lease:
 # One statement, every condition on the row itself: under READ COMMITTED a condition inside a subquery
 # is not looked at again when two workers meet, and both would win.
 CLAIM = """
+WITH claimed AS (
 UPDATE agents_run AS run
    SET state = 'running', epoch = run.epoch + 1, version = run.version + 1,
-       lease_owner = %(owner)s,
-       lease_expires_at = clock_timestamp() + %(lease)s * interval '1 second',
+       lease_owner = %s,
+       lease_expires_at = clock_timestamp() + %s * interval '1 second',
        started_at = coalesce(run.started_at, clock_timestamp()),
        waited_seconds = run.waited_seconds
            + coalesce(extract(epoch FROM clock_timestamp() - run.parked_at), 0),
        parked_at = NULL, ready_at = NULL, wake_at = NULL, nudged_at = NULL,
        stalled_claims = run.stalled_claims + 1
   FROM agents_hostedagent AS agent
- WHERE run.id = %(run)s AND agent.id = run.agent_id
+ WHERE run.id = %s AND agent.id = run.agent_id
    AND run.state IN ('queued', 'ready')
    AND (run.ready_at IS NULL OR run.ready_at <= clock_timestamp())
    AND run.paused_at IS NULL AND agent.disabled_at IS NULL
-RETURNING run.epoch, run.wake_seq
+RETURNING run.*)
 """
 
 
-def claim(run_id: UUID, *, owner: str) -> Lease | None:
+def _claiming(sql: str) -> str:
+    """Read what the claim returns instead of the table, which still shows the row as it was."""
+    return CLAIM + sql.replace('FROM "agents_run"', 'FROM claimed AS "agents_run"', 1)
+
+
+_claimed = Prepared(
+    lambda: Run.objects.annotate(read_at=CLOCK).select_related(*AROUND).order_by(),
+    rewrite=_claiming,
+)
+_locked = Prepared(
+    lambda pk: Run.objects.select_for_update(of=("self",)).select_related(*AROUND).filter(pk=pk),
+    UUID(int=0),
+)
+
+
+_read = Prepared(
+    lambda pk: Run.objects.select_related(*AROUND).filter(pk=pk),
+    UUID(int=0),
+)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A run that was just claimed, as it stands now, and the database's moment of the claim."""
+
+    lease: Lease
+    run: Run
+    at: datetime
+
+
+def claim(run_id: UUID, *, owner: str) -> Claimed | None:
     """Take the run if it may go on now; None when somebody has it, or it waits, or it is paused."""
     seconds = settings.COUNTERSIGN.lease_seconds
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, {"run": run_id, "owner": owner, "lease": seconds})
-        row = cursor.fetchone()
-    if row is None:
+    run = _claimed.one(before=[owner, seconds, run_id])
+    if run is None:
         return None
-    return Lease(run_id=run_id, epoch=row[0], wake_seq=row[1], owner=owner)
+    lease = Lease(run_id=run_id, epoch=run.epoch, wake_seq=run.wake_seq, owner=owner)
+    return Claimed(lease, run, vars(run)["read_at"])
 
 
 @contextmanager
@@ -66,14 +101,18 @@ def fenced(lease: Lease) -> Iterator[Run]:
     Raises LostLease when another worker has claimed the run since, or it is no longer running.
     """
     with transaction.atomic():
-        run = (
-            Run.objects.select_for_update(of=("self",))
-            .select_related("agent__owner_group", "agent_version", "initiator")
-            .get(pk=lease.run_id)
-        )
-        if run.epoch != lease.epoch or run.state != RunState.RUNNING:
+        run = _locked.one(lease.run_id)
+        if run is None or run.epoch != lease.epoch or run.state != RunState.RUNNING:
             raise LostLease
         yield run
+
+
+def read_run(lease: Lease) -> Run:
+    """The run as it stands now, without a lock. Raises LostLease."""
+    run = _read.one(lease.run_id)
+    if run is None or run.epoch != lease.epoch:
+        raise LostLease
+    return run
 
 
 def renew(lease: Lease) -> bool:

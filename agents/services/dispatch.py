@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F
 
 from agents.definitions import Agent
@@ -14,7 +15,7 @@ from agents.events import action_ref, announce, args_disclosure, tell
 from agents.gating import effect_key
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
-from agents.states import EffectState, StepState
+from agents.states import EffectState, StepState, step_sources
 from agents.tools import Tool
 from approvals.digests import action_digest
 from approvals.schemas import Preview
@@ -22,7 +23,6 @@ from approvals.services.consume import consume
 from approvals.services.reopen import reopen_changed
 from approvals.vocabulary import Risk
 from audit.actors import Actor
-from audit.clock import database_now
 from audit.errors import Conflict
 
 
@@ -76,25 +76,65 @@ def intend(
                 return held_up
         if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
             raise StepMoved
-        effect = EffectRecord.objects.create(
-            run=run,
-            step=step,
-            approval_id=approval,
-            approval_revision=revision,
-            digest=digest,
-            effect_class=tool.effect_class.value,
-            idempotency_key=effect_key(approval, revision, step.pk),
-            state=EffectState.DISPATCHED,
-            epoch=lease.epoch,
-            sends=1,
-            dispatched_at=database_now(),
-        )
-        if not Step.objects.move(step.pk, StepState.DISPATCHED, epoch=lease.epoch):
-            raise StepMoved
-        tell_effect(run, "effect.dispatched", step, effect)
+        effect = note_intent(run, step, tool, revision, digest)
         Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
         announce(run, "dispatched")
         return effect
+
+
+# Step and effect in one statement: one of them alone would be a lie.
+_INTENT = """
+WITH moved AS (
+    UPDATE agents_step SET state = 'dispatched', epoch = %s
+     WHERE id = %s AND state = ANY(%s) RETURNING id, run_id, approval_id)
+INSERT INTO agents_effect (
+    id, run_id, step_id, approval_id, approval_revision, digest, effect_class, idempotency_key,
+    reference, state, epoch, sends, dispatched_at)
+SELECT %s, run_id, id, approval_id, %s, %s, %s, %s, '', 'dispatched', %s, 1, clock_timestamp()
+  FROM moved
+RETURNING dispatched_at
+"""
+_FROM = [state.value for state in step_sources(StepState.DISPATCHED)]
+
+
+def note_intent(
+    run: Run, step: Step, tool: Tool, revision: int | None, digest: str
+) -> EffectRecord:
+    """Note, under the run's lock, that the call is about to be sent. Raises StepMoved."""
+    effect = EffectRecord(
+        run=run,
+        step=step,
+        approval_id=step.approval_id,
+        approval_revision=revision,
+        digest=digest,
+        effect_class=tool.effect_class.value,
+        idempotency_key=effect_key(step.approval_id, revision, step.pk),
+        state=EffectState.DISPATCHED,
+        epoch=run.epoch,
+        sends=1,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INTENT,
+            [
+                run.epoch,
+                step.pk,
+                _FROM,
+                effect.pk,
+                revision,
+                digest,
+                effect.effect_class,
+                effect.idempotency_key,
+                run.epoch,
+            ],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise StepMoved
+    effect.dispatched_at = row[0]
+    effect._state.adding = False
+    tell_effect(run, "effect.dispatched", step, effect)
+    return effect
 
 
 def _spend(

@@ -78,6 +78,44 @@ def consume(*, request_id: UUID, revision: int, digest: str, actor: Actor) -> Co
     return Consumed("consumed", request, "The approval is spent.", now)
 
 
+# All that `consume` looks at, as conditions of one statement. Whatever does not hold, it says why.
+_SPEND = """
+UPDATE approvals_approvalrequest AS request
+   SET state = 'consumed', version = request.version + 1
+ WHERE request.id = %s AND request.state = 'approved'
+   AND request.revision = %s AND request.digest = %s
+   AND request.ready_at <= clock_timestamp()
+   AND (request.execute_by IS NULL OR request.execute_by > clock_timestamp())
+   AND request.policy_version = (
+       SELECT max(number) FROM approvals_policyversion WHERE state = 'published')
+RETURNING request.version, request.run_id, request.owner_group_id, request.initiator_id,
+    array(SELECT group_id FROM approvals_requestgroup WHERE request_id = request.id)
+"""
+
+
+def consume_plainly(*, request_id: UUID, revision: int, digest: str, agent: str, tool: str) -> bool:
+    """Spend the approval in one statement where nothing has changed since it was given; else False,
+    with nothing changed: `consume` then finds out what to do.
+
+    Like `consume`, inside the caller's transaction, which holds the run's lock and writes the intent.
+    """
+    if not connection.in_atomic_block:
+        raise NoTransaction
+    if ports.runs().stopped(agent, tool):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_SPEND, [request_id, revision, digest])
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    version, *concerned = row
+    events.announce_to(
+        events.Concerned(*concerned),
+        {"topic": "request", "id": str(request_id), "version": version, "kind": "consumed"},
+    )
+    return True
+
+
 def lapse(request: ApprovalRequest, *, actor: Actor, why: str, now: datetime) -> Consumed:
     """End a locked approval that may not be used any more; `why` is a code."""
     sentence = {

@@ -27,10 +27,10 @@ HOUR = timedelta(hours=1)
 def test_a_decision_that_lands_while_the_run_parks_makes_it_ready_instead(counter: Counter) -> None:
     run = counter.start([calls(call("pay", PAY))])
     Run.objects.filter(pk=run.pk).update(state="ready")
-    lease = claim(run.pk, owner="test")
-    assert lease is not None
+    claimed = claim(run.pk, owner="test")
+    assert claimed is not None
     Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
-    park(lease, [])
+    park(claimed.lease, [])
     run.refresh_from_db()
     assert run.state == "ready"
 

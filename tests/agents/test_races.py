@@ -47,6 +47,8 @@ def before_intent(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], obj
             return intend(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr("agents.effects.intend", raced)
+        # A run that is taken up together with its intent is locked all the while: nothing gets in between.
+        monkeypatch.setattr("agents.services.take_up._intended", lambda claimed: None)
 
     return arrange
 

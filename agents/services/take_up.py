@@ -1,0 +1,130 @@
+"""Take a run up: claim it and, where an approved call comes next, commit the intent to make it as well.
+
+This is what stands between an approval and its effect. Where anything is out of the ordinary the run is
+only claimed, and the ordinary way, which asks one thing after the other, finds out what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from pydantic import ValidationError
+
+from agents import registry
+from agents.caps import reached_cap
+from agents.definitions import Agent
+from agents.drift import describe_drift
+from agents.events import announce
+from agents.journal import CALL_KINDS, Journal
+from agents.models import EffectRecord, Run, Step
+from agents.services.claim import Claimed, Lease, claim
+from agents.services.dispatch import note_intent
+from agents.services.record_reply import needs_person
+from agents.states import StepKind, StepState
+from agents.tools import Tool
+from approvals.digests import action_digest
+from approvals.services.consume import consume_plainly
+
+MOST_STALLED_CLAIMS = 5
+
+
+@dataclass(frozen=True)
+class Intended:
+    """An approved call whose approval is spent and whose intent is committed: it is to be sent now."""
+
+    run: Run
+    agent: Agent
+    journal: Journal
+    step: Step
+    tool: Tool
+    effect: EffectRecord
+
+
+@dataclass(frozen=True)
+class TakenUp:
+    """A claimed run, and the call that it is to make now, if that is known already."""
+
+    lease: Lease
+    intended: Intended | None
+
+
+def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
+    """Claim the run; None when it is not to be had."""
+    with transaction.atomic():
+        claimed = claim(run_id, owner=owner)
+        if claimed is None:
+            return None
+        return TakenUp(claimed.lease, _intended(claimed))
+
+
+def _intended(claimed: Claimed) -> Intended | None:
+    run = claimed.run
+    agent = registry.find(run.agent.slug)
+    if agent is None or run.cancel_requested_at is not None:
+        return None
+    if run.stalled_claims > MOST_STALLED_CLAIMS or reached_cap(agent, run) is not None:
+        return None
+    journal = Journal.of(run.pk)
+    step = approved_next(journal, claimed.at)
+    tool = agent.tool(step.name) if step else None
+    if step is None or tool is None or describe_drift(agent, run, journal) is not None:
+        return None
+    revision, digest = (
+        int((step.resolution or {})["revision"]),
+        str((step.resolution or {})["digest"]),
+    )
+    if not _is_plain(step, tool, digest) or step.approval_id is None:
+        return None
+    if not consume_plainly(
+        request_id=step.approval_id,
+        revision=revision,
+        digest=digest,
+        agent=agent.slug,
+        tool=tool.name,
+    ):
+        return None
+    effect = note_intent(run, step, tool, revision, digest)
+    announce(run, "dispatched")
+    return Intended(run, agent, journal, step, tool, effect)
+
+
+def approved_next(journal: Journal, at: datetime) -> Step | None:
+    """The approved call that comes next, if nothing else comes before it."""
+    for step in journal.unsettled:
+        if step.kind not in CALL_KINDS or step.state == StepState.DISPATCHED:
+            return None
+        if (
+            step.state == StepState.PROPOSED
+            and step.kind == StepKind.TOOL
+            and not needs_person(step)
+        ):
+            return None
+    for step in journal.unsettled:
+        if step.state == StepState.WAITING and is_ready(step, at):
+            approved = step.kind == StepKind.TOOL and (step.resolution or {})["kind"] == "approved"
+            return step if approved else None
+    return None
+
+
+def is_ready(step: Step, now: datetime) -> bool:
+    """Whether the step's request resolved and its undo time is over."""
+    if step.resolution is None:
+        return False
+    at = step.resolution.get("ready_at")
+    return at is None or datetime.fromisoformat(at) <= now
+
+
+def _is_plain(step: Step, tool: Tool, digest: str) -> bool:
+    """Whether nothing outside has to be asked first, and the tool takes exactly what was approved."""
+    if step.state_token or tool.lock_namer is not None:
+        return False
+    if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
+        return False
+    try:
+        tool.parse(step.arguments or {})
+    except ValidationError:
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""Queries of Django's ORM that are made once and asked often.
+
+Between an approval and its effect stand few queries, and for each of them Django spends more time on making
+the SQL than PostgreSQL does on answering. What is asked there is made once for each process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.db.models.query import get_related_populators
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Prepared(Generic[Row]):
+    """A query that yields model instances, with `select_related` and annotations, on `default`.
+
+    `build` makes the queryset from one stand-in for each parameter; the stand-ins tell the parameters
+    apart, so each is another value. `rewrite` may change the SQL (its parameters keep their order).
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., QuerySet[Row]],
+        *stand_ins: Any,
+        rewrite: Callable[[str], str] = str,
+    ) -> None:
+        self._build = build
+        self._stand_ins = stand_ins
+        self._rewrite = rewrite
+
+    def __call__(self, *parameters: Any, before: Sequence[Any] = ()) -> list[Row]:
+        """All rows for these parameters; `before` are those of what `rewrite` put in front."""
+        plan = self._plan
+        with connection.cursor() as cursor:
+            cursor.execute(plan.sql, [*before, *plan.bound(parameters)])
+            return [plan.made(row) for row in cursor.fetchall()]
+
+    def one(self, *parameters: Any, before: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None."""
+        rows = self(*parameters, before=before)
+        return rows[0] if rows else None
+
+    @cached_property
+    def _plan(self) -> _Plan:
+        return _Plan(self._build(*self._stand_ins), self._stand_ins, self._rewrite)
+
+
+class _Plan:
+    """The SQL, which parameter goes where, and how a row becomes an instance."""
+
+    def __init__(
+        self,
+        queryset: QuerySet[Any],
+        stand_ins: Sequence[Any],
+        rewrite: Callable[[str], str],
+    ) -> None:
+        compiler = queryset.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        self.sql = rewrite(sql)
+        # By type too: True and 1 are equal.
+        places = {(type(value), value): place for place, value in enumerate(stand_ins)}
+        self._parameters = [(places.get((type(value), value)), value) for value in parameters]
+        columns = [column for column, _, _ in compiler.select]
+        self._converters = [
+            (place, converters, expression)
+            for place, (converters, expression) in compiler.get_converters(columns).items()
+        ]
+        described = compiler.klass_info
+        fields = described["select_fields"]
+        self._model = described["model"]
+        self._own = slice(fields[0], fields[-1] + 1)
+        self._names = [column.target.attname for column in columns[self._own]]
+        # The stubs describe a later Django.
+        self._related = get_related_populators(described, compiler.select, connection.alias)  # type: ignore[call-arg]
+        self._annotations = list((compiler.annotation_col_map or {}).items())
+
+    def bound(self, given: Sequence[Any]) -> list[Any]:
+        """The query's parameters with the given ones in place of the stand-ins."""
+        return [value if place is None else given[place] for place, value in self._parameters]
+
+    def made(self, row: Sequence[Any]) -> Any:
+        """The instance that a row describes."""
+        values = list(row)
+        for place, converters, expression in self._converters:
+            for convert in converters:
+                values[place] = convert(values[place], expression, connection)
+        instance = self._model.from_db(connection.alias, self._names, values[self._own])
+        for populator in self._related:
+            populator.populate(values, instance)
+        for name, place in self._annotations:
+            setattr(instance, name, values[place])
+        return instance
