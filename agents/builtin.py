@@ -72,15 +72,14 @@ def offered_tools(agent: Agent) -> list[dict[str, Any]]:
         _offer(
             FINAL_ANSWER,
             "Give the final answer and end the run. List the ids of the tool calls that it relies on.",
-            final_schema(agent.output),
+            final_schema(agent.output_schema),
             judged=False,
         ),
     ]
 
 
-def final_schema(output: type[BaseModel]) -> dict[str, Any]:
-    """The output model's schema with `relies_on`, the ids of the calls that the answer relies on."""
-    schema = output.model_json_schema()
+def final_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the answer with `relies_on`, the ids of the calls that the answer relies on."""
     properties = dict(schema.get("properties", {}))
     properties["relies_on"] = {
         "type": "array",

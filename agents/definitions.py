@@ -17,6 +17,8 @@ from audit.canonical import canonical_bytes, sha256_hex
 
 SLUG = re.compile(r"^[a-z][a-z0-9-]{1,62}$")
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
+DEFINITION_SCHEMA = 1
+"""How definitions are recorded; raised when what older releases make of one would be wrong."""
 BUILT_IN = frozenset({"ask_human", "abstain", "final_answer"})
 
 
@@ -116,10 +118,15 @@ class Agent:
         return next((tool for tool in self.tools if tool.name == name), None)
 
     @cached_property
+    def output_schema(self) -> dict[str, Any]:
+        """JSON Schema of the final answer."""
+        return self.output.model_json_schema()
+
+    @cached_property
     def definition(self) -> dict[str, Any]:
         """Everything that makes two versions differ; canonical JSON types only."""
         return {
-            "schema": 1,
+            "schema": DEFINITION_SCHEMA,
             "slug": self.slug,
             "title": self.title,
             "category": self.category.value,
@@ -129,7 +136,7 @@ class Agent:
             "models": list(self.models),
             "budget": self.budget.model_dump(mode="json"),
             "input": self.input.model_json_schema(),
-            "output": self.output.model_json_schema(),
+            "output": self.output_schema,
         }
 
     @cached_property

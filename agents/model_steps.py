@@ -20,6 +20,7 @@ from agents.people_steps import attention
 from agents.services.call_model import (
     begin_model_call,
     describe_failure,
+    digest_of,
     fail_model_call,
     record_attempt,
 )
@@ -42,14 +43,16 @@ class ModelSteps:
 
     def advance(self) -> bool:
         """Make the next model call; True when the run goes on."""
-        request = build_request(self.agent, self.run, self.journal.steps)
+        rebuilt = build_request(self.agent, self.run, self.journal.steps)
         chain = [default_endpoint(model) for model in self.agent.models] or [default_endpoint()]
         step = self.journal.begun_model_call
+        # A call that was interrupted is repeated as it was made, whatever was deployed since.
+        request = rebuilt if step is None else dict(step.request or {})
         if step is None:
             step = begin_model_call(
                 self.lease, seq=self.journal.next_seq, model=chain[0].model, request=request
             )
-        elif self._interrupted(step):
+        elif self._interrupted(step, digest_of(rebuilt)):
             error = ModelError(
                 "interrupted", "The process died during this call, again and again.", False
             )
@@ -66,13 +69,15 @@ class ModelSteps:
         assert last is not None
         return self._give_up(step, last)
 
-    def _interrupted(self, step: Step) -> bool:
-        """Journal that a process died during the call; True when that happened too often."""
-        record_attempt(
-            self.lease,
-            step,
-            {"code": "interrupted", "message": "The process died during the call."},
-        )
+    def _interrupted(self, step: Step, rebuilt_digest: str) -> bool:
+        """Journal that a process died during the call; True when that happened too often.
+
+        Where the request would be another one by now, its digest stands in the attempt.
+        """
+        attempt = {"code": "interrupted", "message": "The process died during the call."}
+        if rebuilt_digest != step.input_digest:
+            attempt["rebuilt_digest"] = rebuilt_digest
+        record_attempt(self.lease, step, attempt)
         count = sum(attempt["code"] == "interrupted" for attempt in step.attempts)
         return bool(count > MOST_INTERRUPTIONS)
 

@@ -94,15 +94,23 @@ def for_budget(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
 def for_attention(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
     """Something that the run cannot mend by itself: go on or stop."""
     told = step.request or {}
+    facts = [
+        *told.get("facts", {}).items(),
+        *(("Change", said) for said in told.get("changes", ())),
+    ]
+    question: dict[str, Any] = {"question": "Go on, or stop the run?", "code": told["code"]}
+    if told.get("choices"):
+        question["question"] = "How does the run go on? Or stop it."
+        question["choices"] = told["choices"]
     return Opening(
         kind=Kind.ATTENTION,
         **_about(run, step, earlier),
         preview=Preview(
             title=f"{run.agent.title}: {told['title']}",
             summary=str(told["summary"]),
-            facts=tuple(Fact(label=str(k), value=str(v)) for k, v in told.get("facts", {}).items()),
+            facts=tuple(Fact(label=str(label), value=str(value)) for label, value in facts),
         ),
-        question={"question": "Go on, or stop the run?", "code": told["code"]},
+        question=question,
     )
 
 

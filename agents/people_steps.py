@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from agents.caps import Cap
-from agents.drift import Trouble
+from agents.drift import TOOLS_CHANGED, Trouble
 from agents.journal import Journal
 from agents.models import Run, Step
 from agents.openings import for_attention, for_budget
+from agents.services.change_version import follow_choice
 from agents.services.claim import Lease
 from agents.services.end import end_stopped
 from agents.services.extend_caps import extend_caps
@@ -30,12 +32,18 @@ def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
 
 def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> bool:
     """Park for a person to look."""
-    request = {
+    request: dict[str, Any] = {
         "code": trouble.code,
         "title": trouble.title,
         "summary": trouble.summary,
         "facts": trouble.facts,
     }
+    if trouble.choices:
+        request |= {
+            "changes": list(trouble.changes),
+            "choices": [asdict(way) for way in trouble.choices],
+            "installed": trouble.installed,
+        }
     step = _new_step(lease, run, journal, StepKind.ATTENTION, trouble.code, request)
     park(lease, [Ask(step, for_attention(run, step, journal.steps))], held=True)
     return False
@@ -51,6 +59,8 @@ def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> 
         extend_caps(lease, step, data.get("caps") or {})
     elif step.kind == StepKind.IN_DOUBT:
         settle_doubt(lease, step, journal)
+    elif step.name == TOOLS_CHANGED and data.get("choice"):
+        follow_choice(lease, step, str(data["choice"]), str(data.get("reason") or ""))
     else:
         note = data.get("choice") or data.get("reason") or ""
         settle_answered(lease, step, {"status": "answered", "continue": True, "note": note})

@@ -8,10 +8,11 @@ from uuid import UUID
 import structlog
 
 from agents import registry
+from agents.bound import bind
 from agents.call_steps import CallSteps
 from agents.caps import reached_cap
 from agents.definitions import Agent
-from agents.drift import Trouble, describe_drift
+from agents.drift import Trouble, describe_drift, is_for_others, stale_calls
 from agents.effects import recover, send
 from agents.errors import LostLease
 from agents.journal import Journal
@@ -19,6 +20,7 @@ from agents.leases import renewer
 from agents.model_steps import ModelSteps
 from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
+from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
 from agents.services.park import park
 from agents.services.release import release
@@ -28,6 +30,7 @@ from agents.states import HOLDING, StepKind
 log = structlog.get_logger(__name__)
 
 MOST_REPAIRS = 2
+MOST_LEFT_CLAIMS = 3
 CRASH_LOOP = Trouble(
     "crash_loop",
     "workers die or fail on it again and again",
@@ -90,10 +93,22 @@ def advance_once(lease: Lease) -> bool:
         park(lease, [], held=True)
         return False
     trouble = CRASH_LOOP if stalled else describe_drift(agent, run, journal)
+    if (
+        trouble is not None
+        and is_for_others(trouble, run)
+        and run.stalled_claims <= MOST_LEFT_CLAIMS
+    ):
+        leave_to_others(lease)
+        return False
     if trouble is not None:
         return attention(lease, run, journal, trouble)
     assert agent is not None, "an agent that is gone is trouble"
-    return _advance(lease, run, agent, journal)
+    bound = bind(agent, run.agent_version)
+    stale = stale_calls(bound, agent, journal)
+    if stale:
+        withdraw_calls(lease, stale)
+        return True
+    return _advance(lease, run, bound, journal)
 
 
 def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:

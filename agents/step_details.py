@@ -116,6 +116,10 @@ def note_of(step: Step) -> str:
             return f"The answer: {wording.brief(output.get('answer'), 400)}"
         case StepKind.QUESTION if status == "no_answer":
             return "Nobody answered in time."
+        case StepKind.ATTENTION if output.get("refused"):
+            return str(output["refused"])
+        case StepKind.ATTENTION if output.get("choice"):
+            return wording.CHOSEN.get(str(output["choice"]), "")
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
             return f"A person let it go on: {told}" if told else "A person let it go on."

@@ -10,9 +10,11 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from agents import registry
+from agents.bound import bind
+from agents.definitions import Agent
 from agents.errors import EditRefused
 from agents.gating import preview_of_edit, propose
-from agents.models import EffectRecord, HostedAgent, Run
+from agents.models import AgentVersion, EffectRecord, HostedAgent, Run
 from agents.states import EffectState
 from approvals.ports import Operation, Validated
 from audit.prepared import Prepared
@@ -46,8 +48,9 @@ class HostedRuns:
     def validate_arguments(
         self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]
     ) -> Validated:
-        """Check edited arguments against the installed tool. Raises EditRefused with a line per field."""
-        definition = registry.find(agent)
+        """Check edited arguments against the tool as the run knows it. Raises EditRefused with a line
+        per field."""
+        definition = _as_known(agent, agent_version)
         declared = definition.tool(tool) if definition else None
         if definition is None or declared is None:
             raise EditRefused([{"field": "", "message": "The tool is not installed any more."}])
@@ -109,3 +112,12 @@ class HostedRuns:
             agent.slug: tuple(sorted(tool.name for tool in agent.tools))
             for agent in registry.all_agents()
         }
+
+
+def _as_known(slug: str, digest: str) -> Agent | None:
+    """The installed agent, bound to the version that a request was made under."""
+    installed = registry.find(slug)
+    if installed is None or installed.version == digest:
+        return installed
+    version = AgentVersion.objects.filter(slug=slug, digest=digest).first()
+    return bind(installed, version) if version else installed

@@ -110,6 +110,10 @@ FOUND: Final[Mapping[str, str]] = {
     "did_not": "A person found that it did not happen.",
     "compensate": "A person found that it happened, and makes up for it.",
 }
+CHOSEN: Final[Mapping[str, str]] = {
+    "finish_old": "A person let it finish on its old definition.",
+    "use_new": "A person let it go on with the new version of its agent.",
+}
 BRIEF_LENGTH: Final = 90
 
 

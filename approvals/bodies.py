@@ -11,7 +11,7 @@ from jsonschema.exceptions import SchemaError
 from approvals.errors import BadBody, VerdictNotOffered
 from approvals.schemas import DecisionIn
 from approvals.states import VERDICTS, Consequence
-from approvals.vocabulary import Kind
+from approvals.vocabulary import Kind, Verdict
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.errors import Invalid
 
@@ -36,14 +36,27 @@ def digest_of(decision: DecisionIn) -> str:
     return sha256_hex(canonical_bytes(body))
 
 
-def consequence_of(kind: Kind, decision: DecisionIn) -> Consequence:
-    """What this verdict does to a request of this kind; raises `VerdictNotOffered`."""
-    offered = VERDICTS[kind]
+def offered_verdicts(kind: Kind, question: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
+    """What may be said about such a request.
+
+    Where a request for attention names ways to go on, to go on without saying how is none of them.
+    """
+    offered = tuple(VERDICTS[kind])
+    if kind != Kind.ATTENTION or not _values((question or {}).get("choices")):
+        return offered
+    return tuple(verdict for verdict in offered if verdict != Verdict.CONTINUE)
+
+
+def consequence_of(
+    kind: Kind, decision: DecisionIn, question: Mapping[str, Any] | None
+) -> Consequence:
+    """What this verdict does to such a request; raises `VerdictNotOffered`."""
+    offered = offered_verdicts(kind, question)
     if decision.verdict not in offered:
         raise VerdictNotOffered(
             kind=kind.value, verdict=decision.verdict.value, offered=[v.value for v in offered]
         )
-    return offered[decision.verdict]
+    return VERDICTS[kind][decision.verdict]
 
 
 def checked(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
+from django.utils.html import format_html
 
 from approvals.policy_words import DEFAULT_LINE
 from audit.canonical import loads_strict
@@ -165,9 +166,16 @@ class ChoiceForm(VerdictForm):
         super().__init__(data)
         self.fields["choice"] = forms.ChoiceField(
             label="How to go on",
-            choices=[(str(o["value"]), str(o.get("label", o["value"]))) for o in options],
+            choices=[(str(option["value"]), _way(option)) for option in options],
             widget=forms.RadioSelect(attrs={"form": DECIDE_FORM, "data-draft": "choice"}),
         )
+
+
+def _way(option: Mapping[str, Any]) -> str:
+    """The label of one way to go on, with what it means."""
+    label = str(option.get("label", option["value"]))
+    means = str(option.get("means") or "")
+    return format_html('{} <span class="hint">{}</span>', label, means) if means else label
 
 
 class OutputForm(VerdictForm):

@@ -8,12 +8,13 @@ from typing import Any
 
 from accounts.callers import Caller
 from approvals import eligibility, ports
+from approvals.bodies import offered_verdicts
 from approvals.models import ApprovalRequest, PolicyVersion, RequestGroup, Vote
 from approvals.ports import Operation
 from approvals.reasons import sentence
 from approvals.showing import visible_reasons
 from approvals.standing import standing_of
-from approvals.states import VERDICTS, RequestState
+from approvals.states import RequestState
 from approvals.vocabulary import Kind
 from approvals.voting import tally
 
@@ -96,7 +97,9 @@ def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
             "sha256": request.policy_sha256,
             "rule": request.rule or None,
         },
-        "verdicts": [verdict.value for verdict in VERDICTS[Kind(request.kind)]],
+        "verdicts": [
+            verdict.value for verdict in offered_verdicts(Kind(request.kind), request.question)
+        ],
         "review_deadline": _moment(request.review_deadline),
         "execute_by": _moment(request.execute_by),
         "ready_at": _moment(request.ready_at),

@@ -45,6 +45,13 @@ class RunFacts(Facts):
     wake_at: Moment | None = None
 
 
+class RunVersionChanged(RunFacts):
+    """A run goes on with another version of its agent. Both are digests of definitions."""
+
+    from_version: Sha256
+    to_version: Sha256
+
+
 class RunEnded(RunFacts):
     """How a run ended and what it used."""
 

@@ -35,6 +35,7 @@ from audit.fact_schemas import (
     ReviewGroupFacts,
     RunEnded,
     RunFacts,
+    RunVersionChanged,
     SessionFacts,
     TokenFacts,
 )
@@ -47,6 +48,7 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "run.cancelled": RunEnded,
     "run.paused": RunFacts,
     "run.resumed": RunFacts,
+    "run.version_changed": RunVersionChanged,
     "model.called": ModelCalled,
     "action.proposed": ActionFacts,
     "action.allowed": ActionFacts,

@@ -11,6 +11,7 @@ SENTENCES: Final[dict[str, str]] = {
     "run.cancelled": "{actor} cancelled the run of {agent}",
     "run.paused": "{actor} paused the run of {agent}",
     "run.resumed": "{actor} let the run of {agent} go on",
+    "run.version_changed": "The run of {agent} went on with another version of its agent",
     "model.called": "{agent} asked its model",
     "action.proposed": "{agent} proposed {tool}",
     "action.allowed": "The gate allowed {tool}{policy}",

@@ -14,6 +14,11 @@ from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
 
 
+def digest_of(request: dict[str, Any]) -> str:
+    """The digest of a whole request."""
+    return sha256_hex(canonical_bytes(request))
+
+
 def begin_model_call(lease: Lease, *, seq: int, model: str, request: dict[str, Any]) -> Step:
     """Insert the step before the call, so that a crash in between is seen in the timeline."""
     with fenced(lease) as run:
@@ -24,7 +29,7 @@ def begin_model_call(lease: Lease, *, seq: int, model: str, request: dict[str, A
             name=model or "model",
             state=StepState.STARTED,
             request=request,
-            input_digest=sha256_hex(canonical_bytes(request)),
+            input_digest=digest_of(request),
             epoch=lease.epoch,
             started_at=database_now(),
         )

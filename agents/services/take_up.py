@@ -63,7 +63,9 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
 def _intended(claimed: Claimed) -> Intended | None:
     run = claimed.run
     agent = registry.find(run.agent.slug)
-    if agent is None or run.cancel_requested_at is not None:
+    if agent is None or agent.version != run.agent_version.digest:
+        return None
+    if run.cancel_requested_at is not None:
         return None
     if run.stalled_claims > MOST_STALLED_CLAIMS or reached_cap(agent, run) is not None:
         return None

@@ -100,7 +100,7 @@ def _decide(
     if decision.verdict == Verdict.APPROVE and any(vote.counts for vote in own):
         raise AlreadyVoted
 
-    consequence = bodies.consequence_of(Kind(request.kind), decision)
+    consequence = bodies.consequence_of(Kind(request.kind), decision, request.question)
     given = bodies.checked(decision, consequence, request.question)
     if decision.verdict in eligibility.APPROVING:
         errors = eligibility.require_friction(

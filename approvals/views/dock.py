@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django import forms
 
+from approvals.bodies import offered_verdicts
 from approvals.forms import (
     AnswerForm,
     CapsForm,
@@ -144,7 +145,7 @@ def dock_of(
     picked = next((choice for choice in offers if choice.opens and choice.verdict == mode), None)
     if picked is None and len(offers) == 1 and offers[0].opens:
         picked = offers[0]
-    if picked is None and offers and request.kind == Kind.BUDGET:
+    if picked is None and offers and offers[0].verdict in (Verdict.EXTEND, Verdict.CHANGE):
         picked = offers[0]
     approves = picked is None or picked.verdict == Verdict.EDIT
     return Dock(
@@ -159,7 +160,8 @@ def _offered(request: ApprovalRequest) -> tuple[Choice, ...]:
     offers = OFFERS[Kind(request.kind)]
     if request.kind == Kind.ATTENTION and not _options(request):
         return tuple(choice for choice in offers if choice.verdict != Verdict.CHANGE)
-    return offers
+    fit = offered_verdicts(Kind(request.kind), request.question)
+    return tuple(choice for choice in offers if choice.verdict in fit)
 
 
 def _linked(choice: Choice, url: str, tab: str) -> Choice:

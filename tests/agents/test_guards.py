@@ -135,8 +135,8 @@ def test_a_model_call_that_kills_its_workers_is_given_up(
 
 def test_a_journal_of_a_newer_release_is_not_read(counter: Counter, bank: Bank) -> None:
     run = counter.start([calls(call("pay", PAY))])
-    Step.objects.filter(run=run, kind="model").update(schema=2)
-    Run.objects.filter(pk=run.pk).update(state="ready")
+    Step.objects.filter(run=run, kind="model").update(schema=99)
+    Run.objects.filter(pk=run.pk).update(state="ready", stalled_claims=3)
     counter.go_on(run)
     assert ApprovalRequest.objects.filter(run_id=run.pk, kind="attention").exists()
 

@@ -177,7 +177,7 @@ def test_an_approval_while_the_run_waits_for_a_look_does_not_keep_a_worker_busy(
     counter.go_on(run)
     run = counter.go_on(run)
     assert (run.state, bank.sent) == ("waiting", [])
-    counter.decide(attention, Verdict.CONTINUE, reviewer)
+    counter.decide(attention, Verdict.CHANGE, reviewer, choice="use_new")
     assert counter.go_on(run).state == "succeeded"
     assert len(bank.sent) == 1
 

@@ -21,6 +21,7 @@ PROMISED = (
     "run.cancelled",
     "run.paused",
     "run.resumed",
+    "run.version_changed",
     "model.called",
     "action.proposed",
     "action.allowed",
