@@ -78,8 +78,8 @@ def _visible(caller: Caller, run_id: UUID) -> Run:
     return run
 
 
-def _shown(run: Run) -> dict[str, Any]:
-    return run_as_json(run, waiting_on([run]).get(run.pk, ()))
+def _shown(run: Run, caller: Caller) -> dict[str, Any]:
+    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()))
 
 
 @router.post(
@@ -96,7 +96,9 @@ def create_run(request: HttpRequest, body: StartIn) -> Status[dict[str, Any]]:
     )
     return Status(
         201 if new else 200,
-        _shown(Run.objects.select_related("agent", "agent_version", "initiator").get(pk=run.pk)),
+        _shown(
+            Run.objects.select_related("agent", "agent_version", "initiator").get(pk=run.pk), caller
+        ),
     )
 
 
@@ -117,7 +119,7 @@ def list_runs(
     if agent is not None:
         rows = rows.filter(agent__slug=agent)
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
-    waits = waiting_on(found.items)
+    waits = waiting_on(found.items, caller)
     return {
         "items": [run_as_json(run, waits.get(run.pk, ())) for run in found.items],
         "next_cursor": found.next_cursor,
@@ -137,7 +139,7 @@ async def read_run(
     while run.state == before and run.state not in ENDED and monotonic() < ends:
         await asyncio.sleep(min(LOOK_EVERY_SECONDS, max(0.0, ends - monotonic())))
         run = await sync_to_async(_visible)(caller, run_id)
-    return await sync_to_async(_shown)(run)
+    return await sync_to_async(_shown)(run, caller)
 
 
 @router.get("runs/{uuid:run_id}/steps", response=StepList, tags=["runs"], summary="Its journal")
@@ -161,16 +163,18 @@ def list_steps(
 def post_cancel(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None) -> dict[str, Any]:
     """At once when parked, at the next safe point when at work."""
     reason = body.reason if body else ""
-    cancel_run(run_id=run_id, reason=reason, caller=signed_in(request))
-    return _shown(_visible(signed_in(request), run_id))
+    caller = signed_in(request)
+    cancel_run(run_id=run_id, reason=reason, caller=caller)
+    return _shown(_visible(caller, run_id), caller)
 
 
 @router.post("runs/{uuid:run_id}/pause", response=dict[str, Any], tags=["runs"], summary="Pause it")
 def post_pause(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None) -> dict[str, Any]:
     """Decisions still land; no worker takes the run up."""
     reason = body.reason if body else ""
-    pause_run(run_id=run_id, reason=reason, caller=signed_in(request))
-    return _shown(_visible(signed_in(request), run_id))
+    caller = signed_in(request)
+    pause_run(run_id=run_id, reason=reason, caller=caller)
+    return _shown(_visible(caller, run_id), caller)
 
 
 @router.post(
@@ -178,8 +182,9 @@ def post_pause(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None)
 )
 def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     """Let workers take the run up again."""
-    resume_run(run_id=run_id, caller=signed_in(request))
-    return _shown(_visible(signed_in(request), run_id))
+    caller = signed_in(request)
+    resume_run(run_id=run_id, caller=caller)
+    return _shown(_visible(caller, run_id), caller)
 
 
 def _agent(caller: Caller, slug: str) -> HostedAgent:

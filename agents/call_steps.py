@@ -19,6 +19,7 @@ from agents.leases import renewer
 from agents.models import Run, Step
 from agents.openings import for_action, for_question
 from agents.proposals import describe_errors
+from agents.resources import LocksUnknown
 from agents.services.claim import Lease
 from agents.services.end import succeed
 from agents.services.park import Ask, park
@@ -29,6 +30,7 @@ from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
 from agents.tools import Tool
+from agents.turns import Turns
 from audit.clock import database_now
 from audit.errors import Refusal
 
@@ -57,6 +59,10 @@ class CallSteps:
     def open(self) -> list[Step]:
         return [step for step in self.journal.unsettled if step.kind in CALL_KINDS]
 
+    @cached_property
+    def turns(self) -> Turns:
+        return Turns(self.lease, self.agent)
+
     @property
     def any_open(self) -> bool:
         return bool(self.open)
@@ -70,6 +76,19 @@ class CallSteps:
 
     def advance(self) -> bool:
         """Do the next thing with these calls; True when the run goes on now."""
+        try:
+            return self._advance()
+        except LocksUnknown as problem:
+            settle_refused(
+                self.lease,
+                problem.step,
+                status="failed",
+                code="locks_unknown",
+                message=str(problem),
+            )
+            return True
+
+    def _advance(self) -> bool:
         now = database_now()
         effects = Effects(self.lease, self.run, self.agent, self.journal)
         for step in self.open:
@@ -77,22 +96,30 @@ class CallSteps:
                 step.state == StepState.PROPOSED
                 and step.kind == StepKind.TOOL
                 and not needs_person(step)
+                and self.turns.has_come(step)
             ):
                 return self._execute(step, effects, now)
         for step in self.open:
-            if step.state == StepState.WAITING and is_ready(step, now):
+            if step.state == StepState.WAITING and is_ready(step, now) and self._may_go_on(step):
                 return self._resolved(step, effects, now)
-        asking = [step for step in self.open if _asks(step)]
+        asking = [step for step in self.open if _asks(step) and self.turns.has_come(step)]
         for step in asking:
             if step.kind == StepKind.TOOL and self.agent.tool(step.name) is None:
                 return self._refuse_gone(step)
         asks = [self._ask(step, now) for step in asking]
-        if asks or any(
-            step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open
+        in_line = self.turns.in_line
+        if (
+            asks
+            or in_line
+            or any(step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open)
         ):
-            park(self.lease, asks)
+            park(self.lease, asks, in_line=in_line)
             return False
         return self._finish(self.open[0])
+
+    def _may_go_on(self, step: Step) -> bool:
+        """A call that a person refused needs nothing of the world; one that will run, holds it."""
+        return (step.resolution or {})["kind"] != "approved" or self.turns.has_come(step)
 
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
         tool = self.agent.tool(step.name)

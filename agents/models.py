@@ -378,7 +378,10 @@ class ResourceClaim(models.Model):
                 fields=["resource"], condition=Q(held=True), name="resource_held_once"
             ),
         ]
-        indexes = [models.Index(fields=["resource", "ticket"], name="resource_line")]
+        indexes = [
+            models.Index(fields=["resource", "ticket"], name="resource_line"),
+            models.Index(fields=["run"], condition=Q(held=False), name="resource_claim_waiting"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.resource} ({'held' if self.held else 'waiting'})"

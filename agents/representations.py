@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from accounts.callers import Caller
 from agents import registry
 from agents.models import HostedAgent, Run, Step
+from agents.queueing import in_line
 from agents.states import SETTLED, StepState
 
 HIDDEN = "hidden until decided"
@@ -48,8 +50,8 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
     }
 
 
-def waiting_on(runs: Sequence[Run]) -> dict[UUID, list[dict[str, Any]]]:
-    """What each run waits for, by run id, in one query."""
+def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str, Any]]]:
+    """What each run waits for, by run id: requests, then resources that other calls work on."""
     rows = Step.objects.filter(run__in=runs, state=StepState.WAITING, approval_id__isnull=False)
     grouped: dict[UUID, list[dict[str, Any]]] = {}
     for step in rows.order_by("seq"):
@@ -61,6 +63,8 @@ def waiting_on(runs: Sequence[Run]) -> dict[UUID, list[dict[str, Any]]]:
                 "step": step.seq,
             }
         )
+    for run_id, lines in in_line(runs, caller).items():
+        grouped.setdefault(run_id, []).extend(line.as_json() for line in lines)
     return grouped
 
 
@@ -87,6 +91,7 @@ def step_as_json(step: Step, *, hidden: frozenset[int] = frozenset()) -> dict[st
         "request": step.request,
         "response": HIDDEN if step.seq in hidden else step.response,
         "output": step.output,
+        "locks": step.locks,
         "attempts": step.attempts,
         "model": step.model or None,
         "tokens_in": step.tokens_in,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from agents import wording
 from agents.masking import Mask
 from agents.models import Step
-from agents.states import StepKind, StepState
+from agents.states import SETTLED, StepKind, StepState
 from approvals.reasons import points, sentences, without_score
 
 GATE_WORDS: Final[Mapping[str, str]] = {
@@ -123,12 +123,20 @@ def note_of(step: Step) -> str:
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
             return f"A person let it go on: {told}" if told else "A person let it go on."
+        case StepKind.TOOL if "in_line_since" in (step.request or {}):
+            return _turn_of(step)
         case StepKind.TOOL if (
             step.state == StepState.SUCCEEDED and "arguments_that_ran" not in output
         ):
             return str(output.get("note") or "")
         case _:
             return ""
+
+
+def _turn_of(step: Step) -> str:
+    if wording.is_in_line(step) and step.state not in SETTLED:
+        return "Another call works on what this one would touch; it waits for its turn."
+    return "It waited for its turn: another call worked on what it touches."
 
 
 def feedback_of(step: Step) -> str:

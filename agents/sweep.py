@@ -14,7 +14,9 @@ from django.db.models import F, Q
 from agents.events import announce, tell
 from agents.models import Run
 from agents.queues import RESUMES, RUNS, wake, wake_on_commit
+from agents.resources import runs_in_turn
 from agents.services.end import end_if_cancelled
+from agents.services.release_locks import give_turn
 from agents.states import RunState
 from audit.actors import Actor
 from audit.clock import database_now
@@ -25,11 +27,13 @@ NUDGE_AFTER_SWEEPS = 10
 
 
 def sweep_once() -> dict[str, int]:
-    """Free expired leases, wake sleepers, wake ready runs nobody took. Counts by what was done."""
+    """Free expired leases, wake sleepers, runs whose turn for a resource has come, and ready runs nobody
+    took. Counts by what was done."""
     now = database_now()
     return {
         "leases_expired": _each(_expired(now), _free),
         "sleepers_woken": _each(_sleepers(now), _rouse),
+        "turns_given": _each(runs_in_turn(most=BATCH), give_turn),
         "woken": _wake_forgotten(now),
     }
 

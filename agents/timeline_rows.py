@@ -217,12 +217,22 @@ class Rows:
         return start, max(start, end)
 
     def _waited(self, step: Step, request: Glance | None) -> list[Span]:
+        spans = [span] if (span := self._in_line(step)) else []
         if request is None:
-            return []
+            return spans
         until = request.ready_at or request.decided_at
         if until is None:
             until = step.finished_at if step.state in SETTLED else self._now
-        return merged([(request.opened_at, until or self._now)])
+        return merged([*spans, (request.opened_at, until or self._now)])
+
+    def _in_line(self, step: Step) -> Span | None:
+        """When the call waited for a resource that another call worked on."""
+        line = step.request or {}
+        if step.kind != StepKind.TOOL or "in_line_since" not in line:
+            return None
+        until = line.get("in_line_until")
+        end = datetime.fromisoformat(until) if until else step.finished_at or self._now
+        return datetime.fromisoformat(line["in_line_since"]), end
 
     def _bars(self, work: Span | None, waits: Sequence[Span]) -> list[Bar]:
         bars = [Bar(*self._scale.bar(span), wait=True) for span in waits]

@@ -9,20 +9,25 @@ from uuid import UUID
 from accounts.callers import Caller
 from agents import wording
 from agents.models import Run, Step
+from agents.queueing import InLine, in_line
 from agents.states import StepKind, StepState
 from approvals.glances import Glance, glances
 
 
 @dataclass(frozen=True)
 class Wait:
-    """One open request of a run: `words` name it, and `request` leads there where it may be opened."""
+    """One open request of a run: `words` name it, and `request` leads there where it may be opened.
+
+    Or a resource that another call works on: `words` name it, and `line` says which.
+    """
 
     words: str
     request: Glance | None
+    line: InLine | None = None
 
 
 def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
-    """What each run waits for, by run id, in the order of its steps. Three queries for all."""
+    """What each run waits for, by run id, requests first. Four queries for all."""
     steps = list(
         Step.objects.filter(
             run__in=runs,
@@ -39,6 +44,8 @@ def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
         request = asked.get(step.approval_id) if step.approval_id else None
         words = (request.title if request else "") or _words(step)
         grouped.setdefault(step.run_id, []).append(Wait(words, request))
+    for run_id, lines in in_line(runs, caller).items():
+        grouped.setdefault(run_id, []).extend(Wait(line.resource, None, line) for line in lines)
     return grouped
 
 

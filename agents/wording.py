@@ -84,6 +84,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "run_ended": "Not done: the run ended",
     "tool_gone": "Not done: the tool is gone",
     "tool_changed": "Not done: the tool changed",
+    "locks_unknown": "Not done: what it would touch is not known",
     "ended_too_early": "Not taken",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
@@ -168,7 +169,15 @@ def step_state(step: Step) -> str:
         return REFUSED.get(kind, plain(kind))
     if step.state == StepState.WAITING:
         return "Waiting for a person"
+    if step.state == StepState.PROPOSED and is_in_line(step):
+        return "Waiting for its turn"
     return STEP_STATES[StepState(step.state)]
+
+
+def is_in_line(step: Step) -> bool:
+    """Whether the call waits for a resource that another call works on."""
+    line = step.request or {}
+    return "in_line_since" in line and "in_line_until" not in line
 
 
 def step_tone(step: Step) -> str:
@@ -205,14 +214,19 @@ def model_trouble(step: Step) -> str:
     return str(last.get("message") or f"It failed: {plain(step.problem).lower()}.")
 
 
-def run_state(run: Run) -> str:
-    """The run's state in a word or two; flags of a person come first."""
+def run_state(run: Run, *, only_in_line: bool = False) -> str:
+    """The run's state in a word or two; flags of a person come first.
+
+    `only_in_line`: it waits for resources alone, and for no person.
+    """
     if run.cancel_requested_at is not None and not run.ended:
         return "Being cancelled"
     if run.paused_at is not None and not run.ended:
         return "Paused"
     if run.state == RunState.SUCCEEDED and run.outcome != Outcome.DONE:
         return OUTCOMES.get(run.outcome, RUN_STATES[RunState.SUCCEEDED])
+    if run.state == RunState.WAITING and only_in_line:
+        return "Waiting for its turn"
     return RUN_STATES[RunState(run.state)]
 
 

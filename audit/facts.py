@@ -53,6 +53,8 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "action.proposed": ActionFacts,
     "action.allowed": ActionFacts,
     "action.denied": ActionFacts,
+    "action.queued": ActionFacts,
+    "action.admitted": ActionFacts,
     "request.opened": RequestFacts,
     "request.shown": RequestFacts,
     "request.claimed": RequestClaimed,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 SENTENCES: Final[dict[str, str]] = {
     "run.started": "{actor} started a run of {agent}",
-    "run.parked": "The run of {agent} was parked to wait for a person",
+    "run.parked": "The run of {agent} was parked to wait for {parked_for}",
     "run.woken": "The run of {agent} was woken",
     "run.ended": "The run of {agent} ended{state}",
     "run.cancelled": "{actor} cancelled the run of {agent}",
@@ -16,6 +16,8 @@ SENTENCES: Final[dict[str, str]] = {
     "action.proposed": "{agent} proposed {tool}",
     "action.allowed": "The gate allowed {tool}{policy}",
     "action.denied": "The gate denied {tool}{policy}",
+    "action.queued": "{Tool} waits for something that another call works on",
+    "action.admitted": "{Tool} got its turn",
     "request.opened": "{Tool} was put before people{policy}",
     "request.shown": "{actor} looked at the request for {tool}",
     "request.claimed": "{actor} is looking at the request for {tool}",
@@ -120,6 +122,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "state": f": {_plain(state)}" if state else "",
         "reason": f": {_plain(reason)}" if reason else "",
         "policy": f" under policy {policy['version']}" if "version" in policy else "",
+        "parked_for": "its turn" if facts.get("why") == "resource" else "a person",
         "policy_version": str(policy.get("version", "")),
         "person": _person(str(facts.get("person", "")), names),
         "group": facts.get("group", "a review group"),

@@ -10,6 +10,7 @@ from django.db.models import F
 from agents.events import announce, tell
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
+from agents.services.release_locks import release_locks
 from agents.states import EffectState, Outcome, RunState, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
@@ -86,6 +87,9 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
     open_steps.filter(state=StepState.STARTED).update(
         state=StepState.FAILED, problem="run_ended", finished_at=now
     )
+    if state is not RunState.SUCCEEDED:
+        # A run that ends by itself has settled every call, and each gave up its own.
+        release_locks(run)
     landed = Run.objects.move(
         run.pk,
         state,

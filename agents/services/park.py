@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from agents.events import announce, tell
 from agents.models import Run, Step, StepQuerySet
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
+from agents.services.release_locks import check_turn_on_commit
 from agents.states import PEOPLE, RunState, StepState
 from approvals.schemas import Opening
 from approvals.services.open_request import open_request
@@ -27,12 +30,15 @@ class Ask:
     state_token: str = ""
 
 
-def park(lease: Lease, asks: Sequence[Ask], *, held: bool = False) -> None:
+def park(
+    lease: Lease, asks: Sequence[Ask], *, held: bool = False, in_line: Collection[UUID] = ()
+) -> None:
     """Open the requests and let go of the run until one of them resolves.
 
     Where a decision landed since the claim, or an approval waits for the end of its undo time, the run
     becomes ready instead of waiting. `held`: only a person's word on the run itself lets it go on, so
-    that approvals of its calls wait with it.
+    that approvals of its calls wait with it. `in_line`: calls that wait for a resource,
+    whatever was decided on them.
     """
     with fenced(lease) as run:
         if end_if_cancelled(run):
@@ -41,11 +47,11 @@ def park(lease: Lease, asks: Sequence[Ask], *, held: bool = False) -> None:
         for ask in asks:
             _open(run, ask, actor)
         now = database_now()
-        resolved = resolved_steps(run)
+        resolved = resolved_steps(run).exclude(pk__in=in_line)
         if held:
             resolved = resolved.filter(kind__in=PEOPLE)
         woken = resolved.exists() or run.wake_seq != lease.wake_seq
-        ready_at = earliest_ready_at(run, now) if woken else None
+        ready_at = earliest_ready_at(run, now, besides=in_line) if woken else None
         state = RunState.READY if woken else RunState.WAITING
         Run.objects.move(
             run.pk,
@@ -56,7 +62,11 @@ def park(lease: Lease, asks: Sequence[Ask], *, held: bool = False) -> None:
             stalled_claims=0,
             ready_at=ready_at,
         )
-        tell(run, "run.parked", facts={"requests": len(asks)})
+        facts: dict[str, Any] = {"requests": len(asks)}
+        if in_line:
+            facts["why"] = "resource"
+            check_turn_on_commit(run.pk)
+        tell(run, "run.parked", facts=facts)
         if ready_at is not None and ready_at <= now:
             wake_on_commit(run.pk, run.wake_seq, RESUMES)
         announce(run, "parked")
@@ -75,10 +85,11 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
         )
 
 
-def earliest_ready_at(run: Run, now: datetime) -> datetime:
-    """When the first resolved, unsettled step of the run may go on."""
+def earliest_ready_at(run: Run, now: datetime, *, besides: Collection[UUID] = ()) -> datetime:
+    """When the first resolved, unsettled step of the run may go on; now where there is none."""
     moments = []
-    for resolution in resolved_steps(run).values_list("resolution", flat=True):
+    resolved = resolved_steps(run).exclude(pk__in=besides)
+    for resolution in resolved.values_list("resolution", flat=True):
         at = (resolution or {}).get("ready_at")
         moments.append(datetime.fromisoformat(at) if at else now)
     return min(moments, default=now)

@@ -7,6 +7,7 @@ from agents.events import action_ref, announce, tell
 from agents.models import Step
 from agents.services.claim import Lease, fenced
 from agents.services.record_reply import Judged
+from agents.services.release_locks import release_locks
 from agents.states import StepState
 from approvals.gate import judge
 from approvals.reasons import sentence
@@ -46,6 +47,8 @@ def still_allowed(lease: Lease, step: Step) -> bool:
             ),
             **changes,
         )
+        if step.locks:
+            release_locks(run, step)
         tell(
             run,
             "action.denied",

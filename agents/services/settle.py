@@ -13,6 +13,7 @@ from agents.execution import CallOutcome, Done, Failed, call_tool
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
+from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
 from audit.clock import database_now
@@ -75,6 +76,8 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         output = refusal_message("failed", outcome.code, outcome.message)
         state, problem = StepState.FAILED, outcome.code
     Step.objects.move(step.pk, state, output=output, problem=problem, finished_at=now)
+    if step.locks:
+        release_locks(run, step)
     taint: dict[str, Any] = {}
     if (
         isinstance(outcome, Done)
@@ -112,6 +115,7 @@ def settle_refused(
         Step.objects.move(
             step.pk, StepState.REFUSED, output=output, problem=code, finished_at=database_now()
         )
+        release_locks(run, step)
         _count_step(run)
 
 

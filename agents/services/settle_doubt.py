@@ -12,6 +12,7 @@ from agents.openings import for_doubt
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
 from agents.services.park import Ask, park
+from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepKind, StepState
 from agents.tools import Trust
 from audit.actors import Actor
@@ -79,6 +80,8 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
                 done.pk, StepState.FAILED, output=output, problem=verdict, finished_at=now
             )
         Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": verdict}, finished_at=now)
+        if done.locks:
+            release_locks(run, done)
         effect = EffectRecord.objects.get(pk=asked["effect"])
         tell(
             run,

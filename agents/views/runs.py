@@ -47,9 +47,18 @@ def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
     """The runs as lists show them. Three queries."""
     waits = waits_of(runs, caller)
     return [
-        RunRow(run, wording.run_state(run), wording.run_tone(run), waits.get(run.pk, []))
+        RunRow(
+            run,
+            wording.run_state(run, only_in_line=_only_in_line(waits.get(run.pk, []))),
+            wording.run_tone(run),
+            waits.get(run.pk, []),
+        )
         for run in runs
     ]
+
+
+def _only_in_line(waits: list[Wait]) -> bool:
+    return bool(waits) and all(wait.line is not None for wait in waits)
 
 
 @require_GET
@@ -95,7 +104,9 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
             found = found.filter(agent__slug=given["agent"])
         try:
             shown = page(
-                found.select_related("agent", "initiator").defer("input", "output"),
+                found.select_related("agent", "agent_version", "initiator").defer(
+                    "input", "output"
+                ),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
             )
@@ -183,14 +194,15 @@ def _run_context(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         run, caller, now=now, before=int(before) if before.isdecimal() else None
     )
     last = timeline.last
+    waits = waits_of([run], caller).get(run.pk, [])
     return {
         "run": run,
         "timeline": timeline,
-        "state": wording.run_state(run),
+        "state": wording.run_state(run, only_in_line=_only_in_line(waits)),
         "tone": wording.run_tone(run),
         "stands": wording.why_it_stands(run, last.step if last else None, now),
         "ready_later": run.state == "ready" and run.ready_at is not None and run.ready_at > now,
-        "waits": waits_of([run], caller).get(run.pk, []),
+        "waits": waits,
         "active_seconds": _active_seconds(run, now),
         "waited_seconds": _waited_seconds(run, now),
         "task": _task(run),

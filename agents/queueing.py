@@ -1,0 +1,85 @@
+"""The lines in which a run's calls stand, as one reader may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from accounts.callers import Caller
+from agents.models import Run
+from agents.resources import lines_of
+
+A_RESOURCE = "something it may touch only alone"
+
+
+@dataclass(frozen=True)
+class Before:
+    """Whoever comes first: the run itself, a run that the reader may open, or `another run`."""
+
+    words: str
+    run: UUID | None
+
+
+@dataclass(frozen=True)
+class InLine:
+    """A call that waits for a resource. `held`: the other call has it; else that one is only earlier.
+
+    `resource` is its name, or says no more than that there is one: names are made from arguments, which
+    this reader may not see.
+    """
+
+    run: UUID
+    seq: int
+    tool: str
+    resource: str
+    held: bool
+    before: Before
+
+    def as_json(self) -> dict[str, Any]:
+        """As programs read it, among what a run waits for."""
+        return {
+            "approval": None,
+            "kind": "resource",
+            "name": self.tool,
+            "step": self.seq,
+            "resource": self.resource,
+            "held": self.held,
+            "run": str(self.before.run) if self.before.run else None,
+            "run_title": self.before.words,
+        }
+
+
+def in_line(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[InLine]]:
+    """What each run's calls stand in line for, by run id. One query, and one more where there is any.
+
+    The runs come with their versions.
+    """
+    lines = lines_of([run.pk for run in runs])
+    if not lines:
+        return {}
+    visible = Run.objects.visible_to(caller.user).filter(pk__in={line.before for line in lines})
+    titles = dict(visible.values_list("pk", "title"))
+    reads_all = caller.holds("read_sensitive")
+    guarded = {run.pk: _guarded(run) for run in runs}
+    grouped: dict[UUID, list[InLine]] = {}
+    for line in lines:
+        if line.before == line.run:
+            before = Before("another call of this run", None)
+        elif line.before in titles:
+            before = Before(titles[line.before], line.before)
+        else:
+            before = Before("another run", None)
+        tells = reads_all or line.tool not in guarded[line.run]
+        resource = line.resource if tells else A_RESOURCE
+        grouped.setdefault(line.run, []).append(
+            InLine(line.run, line.seq, line.tool, resource, line.held, before)
+        )
+    return grouped
+
+
+def _guarded(run: Run) -> frozenset[str]:
+    """Tools of the run with arguments that not everybody sees."""
+    tools = run.agent_version.definition.get("tools", ())
+    return frozenset(str(tool["name"]) for tool in tools if tool.get("sensitive"))

@@ -1,0 +1,153 @@
+"""Resources that only one call may touch at a time: their names, and who stands before whom in line.
+
+A call takes all its resources at once or none of them, so that a call that waits holds nothing and no
+two calls can wait for each other. Tickets of one call are drawn while the lines of all its resources
+are locked, so that any two calls stand in the same order in every line they share.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from agents.models import ResourceClaim, Run, Step
+from agents.states import HOLDING, SETTLED, RunState, StepState
+from agents.storable import storable
+from agents.tools import Tool
+
+log = structlog.get_logger(__name__)
+
+MOST_NAMES = 16
+LONGEST_NAME = 200
+
+
+class LocksUnknown(Exception):
+    """The resources of a call cannot be named, so it may not run; the text is for the model to read."""
+
+    def __init__(self, step: Step, message: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+def names_of(tool: Tool, step: Step) -> list[str]:
+    """The resources that the call touches, sorted, each once. Raises LocksUnknown."""
+    if tool.lock_namer is None:
+        return []
+    try:
+        given = tool.lock_namer(tool.parse(step.arguments or {}))
+        names = sorted({_checked(name) for name in _listed(given)})
+    # Foreign code; a call whose resources are not known could meet another one there.
+    except Exception as error:
+        log.warning("locks_failed", tool=tool.name, step=str(step.pk), exc_info=True)
+        raise LocksUnknown(
+            step,
+            f"What {tool.name} would touch could not be named ({type(error).__name__}). It did not run.",
+        ) from error
+    if len(names) > MOST_NAMES:
+        raise LocksUnknown(
+            step,
+            f"{tool.name} would touch {len(names)} resources at once, and at most {MOST_NAMES} are "
+            "possible. It did not run; propose smaller calls.",
+        )
+    return names
+
+
+def _listed(given: Any) -> Iterable[Any]:
+    if isinstance(given, str | bytes):
+        raise TypeError("locks gives a list of names, not one name")
+    return given  # type: ignore[no-any-return]
+
+
+def _checked(name: Any) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(f"a resource is named by a text of 1 to {LONGEST_NAME} characters")
+    return str(storable(name))
+
+
+def lock_lines(names: Iterable[str]) -> None:
+    """Keep everybody else out of these lines until the transaction ends. Takes them in one order."""
+    keys = sorted({_key(name) for name in names})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [keys])
+
+
+def _key(name: str) -> int:
+    digest = hashlib.sha256(f"countersign.resource:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _moves(run: str = "") -> Q:
+    """That a run goes on by itself; its calls that wait in line are passed over while it does not."""
+    flags = ("paused_at", "cancel_requested_at", "agent__disabled_at")
+    own = OuterRef(f"{run}pk")
+    held_by_person = Step.objects.filter(run=own, kind__in=HOLDING, state=StepState.WAITING)
+    return Q(**{f"{run}{flag}__isnull": True for flag in flags}) & Q(~Exists(held_by_person))
+
+
+def _before() -> QuerySet[ResourceClaim]:
+    """The claims that stand before the claim of the outer query. Those of a settled step do not count."""
+    earlier = Q(ticket__lt=OuterRef("ticket")) & _moves("run__")
+    return (
+        ResourceClaim.objects.filter(Q(held=True) | earlier, resource=OuterRef("resource"))
+        .exclude(step=OuterRef("step"))
+        .exclude(step__state__in=SETTLED)
+    )
+
+
+def is_held_up(step_id: UUID) -> bool:
+    """Whether another call holds one of the step's resources, or comes before it there."""
+    return ResourceClaim.objects.filter(Exists(_before()), step=step_id).exists()
+
+
+def runs_in_turn(
+    *, names: Sequence[str] | None = None, run: UUID | None = None, most: int = 200
+) -> list[UUID]:
+    """Parked runs with a call whose turn has come; of these lines alone, or of this run alone."""
+    held_up = ResourceClaim.objects.filter(Exists(_before()), step=OuterRef("step"))
+    waiting = ResourceClaim.objects.filter(~Exists(held_up), held=False)
+    if names is not None:
+        waiting = waiting.filter(resource__in=names)
+    parked = Q(state__in=[RunState.WAITING, RunState.SLEEPING])
+    undoable = Q(state=RunState.READY, ready_at__gt=Now())
+    found = Run.objects.filter(parked | undoable, _moves(), pk__in=waiting.values("run"))
+    if run is not None:
+        found = found.filter(pk=run)
+    return list(found.values_list("pk", flat=True)[:most])
+
+
+@dataclass(frozen=True)
+class Line:
+    """A call that waits for a resource, and the run that holds it, or comes before it there."""
+
+    run: UUID
+    seq: int
+    tool: str
+    resource: str
+    before: UUID
+    held: bool
+
+
+def lines_of(runs: Sequence[UUID]) -> list[Line]:
+    """The lines in which calls of these runs stand, by step and resource. One query."""
+    first = _before().order_by("-held", "ticket")
+    rows = (
+        ResourceClaim.objects.filter(run__in=runs, held=False)
+        .exclude(step__state__in=SETTLED)
+        .annotate(
+            before=Subquery(first.values("run")[:1]), taken=Subquery(first.values("held")[:1])
+        )
+        .filter(before__isnull=False)
+        .order_by("step__seq", "resource")
+    )
+    return [
+        Line(*row)
+        for row in rows.values_list("run", "step__seq", "step__name", "resource", "before", "taken")
+    ]
