@@ -107,6 +107,8 @@ class Agent:
                 raise DefinitionError(f"Tool {tool.name}: a {tool.risk} risk tool needs a preview.")
             if tool.effect_class == "queryable" and tool.looker is None:
                 raise DefinitionError(f"Tool {tool.name}: a queryable tool needs a lookup.")
+            if tool.verifier is not None and not tool.consequential:
+                raise DefinitionError(f"Tool {tool.name}: a read has nothing to read back.")
         for model, what in ((self.input, "input"), (self.output, "output")):
             if model.model_config.get("extra") != "forbid":
                 raise DefinitionError(

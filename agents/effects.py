@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agents.definitions import Agent
 from agents.errors import LostLease
-from agents.execution import CallOutcome, Failed, Unknown, call_tool, look_up
+from agents.execution import CallOutcome, Done, Failed, Unknown, call_tool, look_up
 from agents.gating import Subject, preview_of, read_token
 from agents.journal import Journal
 from agents.leases import renewer
@@ -27,6 +27,7 @@ from agents.services.settle_doubt import doubt
 from agents.services.take_up import Intended
 from agents.states import EffectState
 from agents.tools import EffectClass, Tool, ToolContext
+from agents.verification import read_back
 from approvals.digests import action_digest
 from audit.clock import database_now
 
@@ -138,6 +139,11 @@ class Effects:
         return outcome
 
     def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
+        # A transactional one was read back inside its transaction.
+        if isinstance(outcome, Done) and effect.effect_class != EffectClass.TRANSACTIONAL:
+            arguments = tool.parse(step.arguments or {})
+            with renewer.within(self.lease, tool.timeout_seconds):
+                outcome = read_back(tool, self._context(effect), arguments, outcome)
         if isinstance(outcome, Unknown):
             doubt(self.lease, self.agent, self.run, self.journal, step, effect, outcome)
             return False

@@ -16,9 +16,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Done:
-    """The call returned a valid result, in its JSON form."""
+    """The call returned a valid result: in its JSON form, and as the tool's own type.
+
+    `verified`: what it did was read back and found.
+    """
 
     result: Any
+    value: Any = None
+    verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,10 +37,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Whether the call did something is not known."""
+    """Whether the call did something is not known. `reported`: the result that it gave all the same."""
 
     code: str
     message: str
+    reported: Any = None
 
 
 CallOutcome = Done | Failed | Unknown
@@ -78,7 +84,7 @@ def _validated(tool: Tool, value: Any) -> CallOutcome:
             if tool.consequential
             else Failed("result_invalid", message)
         )
-    return Done(result)
+    return Done(result, valid)
 
 
 def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:

@@ -19,6 +19,14 @@ from approvals.vocabulary import Kind
 EVIDENCE_STEPS = 12
 EVIDENCE_TEXT = 2_000
 
+LOST = (
+    "The call was sent and its answer was lost. It is not sent again by itself. "
+    "Look at the other side, then say what you found."
+)
+NOT_FOUND = (
+    "The tool reported success, but reading it back did not find it. It is not sent again by itself. "
+    "Look at the other side, then say what you found."
+)
 ANSWER_SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1, "maxLength": 5_000},
     "number": {"type": "number"},
@@ -121,8 +129,10 @@ def for_doubt(
     done: Step,
     effect: EffectRecord,
     earlier: Sequence[Step],
+    *,
+    reported: Any = None,
 ) -> Opening:
-    """An effect whose outcome nobody knows: did it happen?
+    """An effect whose outcome nobody knows: did it happen? `reported`: the result its tool gave.
 
     Of a tool that is gone only the name and the arguments are left to show, all of them as sensitive.
     """
@@ -140,21 +150,30 @@ def for_doubt(
         **_about(run, step, earlier),
         preview=Preview(
             title=f"Did this happen? {preview.title}",
-            summary=(
-                "The call was sent and its answer was lost. It is not sent again by itself. "
-                "Look at the other side, then say what you found."
-            ),
+            summary=LOST if reported is None else NOT_FOUND,
             subject=preview.subject,
             facts=(
                 *preview.facts,
                 Fact(label="Key sent along", value=effect.idempotency_key),
                 Fact(label="Sent", value=f"{effect.dispatched_at:%Y-%m-%d %H:%M:%S} UTC"),
+                *_reported(reported),
             ),
         ),
-        question={"question": "Did it happen?", "arguments": done.arguments},
+        question={
+            "question": "Did it happen?",
+            "arguments": done.arguments,
+            **({} if reported is None else {"reported": reported}),
+        },
         sensitive=tuple(sensitive),
         effect_id=effect.pk,
     )
+
+
+def _reported(value: Any) -> tuple[Fact, ...]:
+    if value is None:
+        return ()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (Fact(label="Result reported", value=str(_bounded(text))),)
 
 
 def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:

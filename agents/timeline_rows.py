@@ -160,7 +160,7 @@ class Rows:
             note=note_of(step),
             feedback=feedback_of(step),
             effect=effect,
-            effect_words=wording.EFFECT_STATES.get(effect.state, "") if effect else "",
+            effect_words=wording.effect_words(effect, step),
             said="" if hides else said_of(step),
             result=result,
             untrusted=untrusted,

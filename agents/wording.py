@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agents.definitions import Category
-from agents.models import Run, Step
+from agents.models import EffectRecord, Run, Step
 from agents.states import EffectState, Outcome, RunState, StepKind, StepState
 from agents.tools import EffectClass
 
@@ -58,6 +58,7 @@ EFFECT_STATES: Final[Mapping[str, str]] = {
     EffectState.FAILED: "did not happen",
     EffectState.IN_DOUBT: "unknown; a person looks",
 }
+READ_BACK: Final = "happened; read back and found"
 OUTCOMES: Final[Mapping[str, str]] = {
     Outcome.DONE: "Done",
     Outcome.ABSTAINED: "Abstained",
@@ -178,6 +179,15 @@ def is_in_line(step: Step) -> bool:
     """Whether the call waits for a resource that another call works on."""
     line = step.request or {}
     return "in_line_since" in line and "in_line_until" not in line
+
+
+def effect_words(effect: EffectRecord | None, step: Step) -> str:
+    """How the step's effect stands; empty without one."""
+    if effect is None:
+        return ""
+    if effect.state == EffectState.SUCCEEDED and (step.output or {}).get("verified"):
+        return READ_BACK
+    return EFFECT_STATES.get(EffectState(effect.state), "")
 
 
 def step_tone(step: Step) -> str:

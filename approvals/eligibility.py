@@ -69,7 +69,9 @@ def hidden_arguments(request: ApprovalRequest, caller: Caller) -> list[str]:
     """Names of the arguments that this caller may not see."""
     if not request.sensitive or caller.holds("read_sensitive"):
         return []
-    return [name for name in request.sensitive if name in request.arguments]
+    # A request about a call that was made keeps the call's arguments in what it asks.
+    given = {**request.arguments, **((request.question or {}).get("arguments") or {})}
+    return [name for name in request.sensitive if name in given]
 
 
 def require_friction(

@@ -33,7 +33,7 @@ def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "hidden_arguments": hidden,
         "rationale": request.rationale if not hidden else "",
         "evidence": request.evidence if not hidden else [],
-        "question": request.question,
+        "question": request.question if not hidden else dict(HIDDEN),
         "needs": _needs(request, groups),
         "approvals": [
             _vote(vote)

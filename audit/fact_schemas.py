@@ -166,7 +166,7 @@ class RequestCommented(RequestFacts):
 
 
 class EffectFacts(RunFacts):
-    """One effect in the world: its id, idempotency key and class."""
+    """One effect in the world: its id, idempotency key and class; whether it was read back and found."""
 
     effect: Id | None = None
     effect_class: Code | None = None
@@ -175,6 +175,7 @@ class EffectFacts(RunFacts):
     attempt: Count | None = None
     state: Code | None = None
     error: Code | None = None
+    verified: bool | None = None
     latency_ms: Count | None = None
 
 

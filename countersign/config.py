@@ -86,6 +86,9 @@ class Config(BaseSettings):
     model_sleep_seconds: Seconds = 30
     model_sleeps: Annotated[int, Field(ge=0, le=100)] = 5
 
+    verify_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    verify_backoff_seconds: Annotated[float, Field(ge=0)] = 0.25
+
     coin_secret: str = Field("", repr=False)
     signing_key_path: str = ""
     audit_rate: Rate = 0.0

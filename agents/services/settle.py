@@ -16,6 +16,7 @@ from agents.services.dispatch import tell_effect
 from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
+from agents.verification import read_back
 from audit.clock import database_now
 
 
@@ -38,7 +39,11 @@ def run_transactional(
 ) -> CallOutcome:
     """Do the effect and journal it in one transaction: both land or neither does."""
     with fenced(lease) as run:
-        outcome = call_tool(tool, ctx, tool.parse(step.arguments or {}))
+        arguments = tool.parse(step.arguments or {})
+        outcome = call_tool(tool, ctx, arguments)
+        if isinstance(outcome, Done):
+            # Once: nobody else writes to what this transaction sees.
+            outcome = read_back(tool, ctx, arguments, outcome, attempts=1)
         if not isinstance(outcome, Done):
             # Nothing of a failed body may land; raising rolls it back before the failure is journalled.
             raise TransactionalFailure(outcome)
@@ -63,7 +68,8 @@ def _close_effect(
     result = outcome.result if isinstance(outcome, Done) else None
     landed = EffectRecord.objects.move(effect.pk, state, result=result, finished_at=now)
     if landed:
-        tell_effect(run, f"effect.{state.value}", step, effect)
+        read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
+        tell_effect(run, f"effect.{state.value}", step, effect, **read)
         _close_step(run, step, tool, outcome, now)
 
 
@@ -71,6 +77,8 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
     if isinstance(outcome, Done):
         output = result_message(outcome.result, trust=tool.trust, as_of=now.isoformat())
         output.update(_edited_note(step))
+        if outcome.verified:
+            output["verified"] = True
         state, problem = StepState.SUCCEEDED, ""
     else:
         output = refusal_message("failed", outcome.code, outcome.message)

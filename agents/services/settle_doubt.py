@@ -43,15 +43,16 @@ def doubt(
             "effect": str(effect.pk),
             "code": outcome.code,
             "why": outcome.message,
+            **({} if outcome.reported is None else {"trust": _trust_of(agent, done)}),
         },
         epoch=lease.epoch,
         started_at=database_now(),
     )
     # Outside the transaction: a preview is foreign code and may fail.
-    opening = for_doubt(agent, run, step, done, effect, journal.steps)
+    opening = for_doubt(agent, run, step, done, effect, journal.steps, reported=outcome.reported)
     with fenced(lease) as fresh:
-        EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT)
-        tell_effect(fresh, "effect.in_doubt", done, effect)
+        EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT, result=outcome.reported)
+        tell_effect(fresh, "effect.in_doubt", done, effect, error=outcome.code)
         # The mark and the request land together: an effect in doubt without one would be forgotten.
         park(lease, [Ask(step, opening)])
 
@@ -67,11 +68,18 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
         now = database_now()
         happened = verdict == "happened"
         state = EffectState.SUCCEEDED if happened else EffectState.FAILED
+        told, trust = data.get("result"), Trust.TRUSTED
+        if told is None:
+            # What the tool itself had reported, and no more to be trusted than any word of it.
+            told = EffectRecord.objects.values_list("result", flat=True).get(pk=asked["effect"])
+            trust = Trust(asked.get("trust") or Trust.UNTRUSTED) if told is not None else trust
         EffectRecord.objects.move(
-            asked["effect"], state, result=data.get("result"), finished_at=now
+            asked["effect"], state, result=told if happened else None, finished_at=now
         )
         if happened:
-            output = result_message(data.get("result"), trust=Trust.TRUSTED, as_of=now.isoformat())
+            output = result_message(told, trust=trust, as_of=now.isoformat())
+            if trust is Trust.UNTRUSTED:
+                _taint(run, done.name)
             output["note"] = "A person found that this happened."
             Step.objects.move(done.pk, StepState.SUCCEEDED, output=output, finished_at=now)
         else:
@@ -92,6 +100,17 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
             facts={"effect_class": effect.effect_class},
         )
         announce(run, "stepped")
+
+
+def _taint(run: Run, tool: str) -> None:
+    if tool not in run.tainted_by:
+        tainted_by = [*run.tainted_by, tool]
+        Run.objects.filter(pk=run.pk).update(tainted=True, tainted_by=tainted_by)
+
+
+def _trust_of(agent: Agent | None, done: Step) -> str:
+    tool = agent.tool(done.name) if agent else None
+    return (tool.trust if tool else Trust.UNTRUSTED).value
 
 
 FOUND = {

@@ -352,7 +352,7 @@ def _address(name: str, **kwargs: Any) -> str:
 def masked(item: ApprovalRequest, hidden: Sequence[str]) -> ApprovalRequest:
     """The request in memory without what the viewer may not see; it is never saved."""
     if hidden:
-        title = f"{item.agent_title}: {item.tool}"
+        title = f"{item.agent_title}: {item.tool or KIND_WORDS[Kind(item.kind)].lower()}"
         item.title = title
         item.preview = {"title": title, "summary": "", "subject": "", "facts": [], "warnings": []}
         item.rationale = ""
