@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict
 import orjson
 from redis import RedisError
 
+from audit.fault_points import reached
 from audit.told import client
 
 if TYPE_CHECKING:
@@ -97,4 +98,5 @@ def publish(to: "Collection[str]", hint: Hint) -> None:
     """Send a hint to the audiences, soon. Call it on commit; it neither waits nor raises."""
     if not to:
         return
+    reached("hint.unsent", hint["kind"])
     _outbox.put(orjson.dumps({"to": sorted(to), "hint": hint}))

@@ -30,6 +30,7 @@ from agents.tools import EffectClass, Tool, ToolContext
 from agents.verification import read_back
 from approvals.digests import action_digest
 from audit.clock import database_now
+from audit.fault_points import reached
 
 MOST_SENDS = 3
 
@@ -64,6 +65,7 @@ class Effects:
 
     def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """Send what is intended, and journal what is known of it; True when the run goes on."""
+        reached("intent.committed")
         return self._settle(step, tool, effect, self._send(step, tool, effect))
 
     def _changed(self, step: Step, tool: Tool) -> Changed | None:
@@ -148,6 +150,7 @@ class Effects:
             doubt(self.lease, self.agent, self.run, self.journal, step, effect, outcome)
             return False
         settle_effect(self.lease, step, tool, effect, outcome)
+        reached("result.committed")
         return True
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from agents.storable import storable
 from agents.tools import Retryable, Terminal, Tool, ToolContext
+from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome
     """
     try:
         value = tool.function(ctx, arguments)
+        reached("call.returned")
     except Retryable as error:
         return Failed("retryable", storable(str(error)), retryable=True)
     except Terminal as error:

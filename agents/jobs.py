@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from agents.worker_loop import advance_and_drain
+from audit.fault_points import reached
 
 
 def advance_run(run_id: str, **_later: Any) -> None:
     """Advance the run until it parks, sleeps or ends; then go on with others for a moment."""
     advance_and_drain(UUID(run_id))
+    reached("job.done")

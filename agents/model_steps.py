@@ -27,6 +27,7 @@ from agents.services.call_model import (
 from agents.services.claim import Lease
 from agents.services.record_reply import record_reply
 from agents.services.sleep import sleep
+from audit.fault_points import reached
 
 MOST_INTERRUPTIONS = 5
 LONGEST_SLEEP_SECONDS = 3600
@@ -89,6 +90,7 @@ class ModelSteps:
 
     def _take(self, step: Step, reply: Reply) -> bool:
         record_reply(self.lease, step, reply, self.agent, self.journal)
+        reached("reply.committed")
         return True
 
     def _give_up(self, step: Step, error: ModelError) -> bool:

@@ -11,6 +11,7 @@ from django.db import transaction
 from redis import RedisError
 
 from audit import told
+from audit.fault_points import reached
 
 RESUMES = "resumes"
 RUNS = "runs"
@@ -41,6 +42,7 @@ def wake_on_commit(run_id: UUID, wake_seq: int, queue: str) -> None:
 
 def wake(run_id: UUID, wake_seq: int, queue: str) -> None:
     """Put `advance(run_id)` on the queue, now. A lost wake-up is found by the sweep."""
+    reached("wake.unsent")
     try:
         told.queue(queue).enqueue(
             "agents.jobs.advance_run",
@@ -51,5 +53,6 @@ def wake(run_id: UUID, wake_seq: int, queue: str) -> None:
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,
         )
+        reached("wake.sent")
     except (RedisError, OSError) as error:
         log.warning("wake_lost", run=str(run_id), queue=queue, error=type(error).__name__)

@@ -26,6 +26,7 @@ from agents.services.park import park
 from agents.services.release import release
 from agents.services.take_up import MOST_STALLED_CLAIMS, take_up
 from agents.states import HOLDING, StepKind
+from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
     if taken is None:
         return False
     lease = taken.lease
+    if taken.intended is None:
+        reached("run.claimed")
     with renewer.hold(lease):
         try:
             more = send(lease, taken.intended) if taken.intended else advance_once(lease)

@@ -20,6 +20,7 @@ from agents.services.release_locks import give_turn
 from agents.states import RunState
 from audit.actors import Actor
 from audit.clock import database_now
+from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
 BATCH = 200
@@ -55,6 +56,7 @@ def _each(ids: list[UUID], act: Callable[[UUID], bool]) -> int:
         try:
             with transaction.atomic():
                 done += act(run_id)
+            reached("sweep.row_done", act.__name__)
         # Whatever is wrong with this row, the rows after it are somebody else's money.
         except Exception:
             log.exception("sweep_row_failed", run=str(run_id), act=act.__name__)
@@ -110,6 +112,7 @@ def _wake_forgotten(now: datetime) -> int:
     rows = Run.objects.claimable(now).filter(due, quiet).order_by("ready_at", "id")
     found = list(rows.values_list("pk", "wake_seq", "state")[:BATCH])
     Run.objects.filter(pk__in=[run_id for run_id, _, _ in found]).update(nudged_at=now)
+    reached("sweep.unsent")
     for run_id, wake_seq, state in found:
         wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES)
     return len(found)

@@ -21,9 +21,11 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker import SimpleWorker
 
+from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
-from agents.worker_loop import advance_and_drain, next_ready_run, owner, stopping
+from agents.worker_loop import next_ready_run, owner, stopping
+from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +134,7 @@ class AdvancingWorker(SimpleWorker):
 
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job in this process with database connections that are known to be alive."""
+        reached("job.popped")
         close_old_connections()
         try:
             if isinstance(job, WakeUp):
@@ -146,7 +149,7 @@ class AdvancingWorker(SimpleWorker):
         that runs out, and is taken up again then."""
         self._advancing = True
         try:
-            advance_and_drain(job.run_id)
+            advance_run(str(job.run_id))
         # Whatever is wrong with this run, the worker goes on with others.
         except Exception:
             log.exception("advance_failed", run=str(job.run_id))

@@ -11,3 +11,6 @@ class CountersignConfig(AppConfig):
     def ready(self) -> None:
         # Importing it registers the checks.
         from countersign import checks  # noqa: F401
+        from countersign.health import say_fault_points
+
+        say_fault_points()

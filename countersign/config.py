@@ -97,6 +97,7 @@ class Config(BaseSettings):
     threshold_high: Rate = 0.90
     max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
     demo_provider_url: str = ""
+    fault_points: Path | None = None
     demo_password: str = Field("", repr=False)
 
     @field_validator("allowed_hosts", "apps", mode="before")
@@ -136,6 +137,11 @@ class Config(BaseSettings):
         if not self.database_url and (self.database_owner_url or self.database_sealer_url):
             raise ValueError(
                 "DATABASE_OWNER_URL and DATABASE_SEALER_URL need DATABASE_URL beside them"
+            )
+        if self.fault_points and (self.base_url or not (self.demo or self.debug)):
+            raise ValueError(
+                "COUNTERSIGN_FAULT_POINTS lets processes kill themselves: it is for tests, and taken only "
+                "with COUNTERSIGN_DEMO or COUNTERSIGN_DEBUG and without COUNTERSIGN_BASE_URL"
             )
         return self
 

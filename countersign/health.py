@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+import structlog
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection, connections
@@ -20,6 +21,8 @@ from redis.exceptions import RedisError
 from audit.protection import missing_protection
 from countersign.liveness import queues_without_worker, scheduler_is_alive
 from countersign.redis import connect
+
+log = structlog.get_logger(__name__)
 
 LIVE: Final = "/health/live"
 READY: Final = "/health/ready"
@@ -74,7 +77,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         "ready": well,
         "missing": [finding.name for finding in findings if not finding.well],
         "checks": [asdict(finding) for finding in findings],
-        "notes": missing_protection() if well else [],
+        "notes": [*fault_points(), *(missing_protection() if well else [])],
     }
     response: HttpResponse
     if "text/html" in request.headers.get("Accept", ""):
@@ -141,3 +144,17 @@ def _scheduler() -> str:
         if scheduler_is_alive(client):
             return ""
     return "None seen lately. Run manage.py scheduler."
+
+
+def fault_points() -> list[str]:
+    """A sentence while processes may be made to kill themselves, for the readiness page and the logs."""
+    folder = settings.COUNTERSIGN.fault_points
+    if folder is None:
+        return []
+    return [f"Fault points are on: whoever writes to {folder} kills processes. This is for tests."]
+
+
+def say_fault_points() -> None:
+    """Warn at the start of every process while fault points are on."""
+    for sentence in fault_points():
+        log.warning("fault_points_on", warning=sentence)

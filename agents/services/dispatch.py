@@ -24,6 +24,7 @@ from approvals.services.reopen import reopen_changed
 from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.errors import Conflict
+from audit.fault_points import reached
 
 
 class StepMoved(Conflict):
@@ -79,6 +80,7 @@ def intend(
         effect = note_intent(run, step, tool, revision, digest)
         Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
         announce(run, "dispatched")
+        reached("intent.before_commit")
         return effect
 
 

@@ -19,6 +19,7 @@ from approvals.schemas import Opening
 from approvals.services.open_request import open_request
 from audit.actors import Actor
 from audit.clock import database_now
+from audit.fault_points import reached
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def park(
         actor = Actor.agent(run.agent.slug)
         for ask in asks:
             _open(run, ask, actor)
+        reached("park.requests_open")
         now = database_now()
         resolved = resolved_steps(run).exclude(pk__in=in_line)
         if held:

@@ -29,6 +29,7 @@ from approvals.services.policies import current
 from approvals.vocabulary import GateOutcome
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
+from audit.fault_points import reached
 from audit.schemas import Outcome, PolicyRef
 
 MOST_CALLS = 64
@@ -90,6 +91,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
             _fill(row, agent, run, call, offset, earlier, now)
             row.save(force_insert=True)
         announce(run, "stepped")
+        reached("reply.before_commit")
 
 
 def _fill(

@@ -18,6 +18,7 @@ from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
 from agents.verification import read_back
 from audit.clock import database_now
+from audit.fault_points import reached
 
 
 def settle_read(lease: Lease, step: Step, tool: Tool, outcome: CallOutcome) -> None:
@@ -71,6 +72,7 @@ def _close_effect(
         read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
         tell_effect(run, f"effect.{state.value}", step, effect, **read)
         _close_step(run, step, tool, outcome, now)
+        reached("result.before_commit")
 
 
 def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: datetime) -> None:

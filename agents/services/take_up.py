@@ -27,6 +27,7 @@ from agents.states import StepKind, StepState
 from agents.tools import Tool
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
+from audit.fault_points import reached
 
 MOST_STALLED_CLAIMS = 5
 
@@ -57,6 +58,7 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
         claimed = claim(run_id, owner=owner)
         if claimed is None:
             return None
+        reached("run.claiming")
         return TakenUp(claimed.lease, _intended(claimed))
 
 
@@ -90,6 +92,7 @@ def _intended(claimed: Claimed) -> Intended | None:
         return None
     effect = note_intent(run, step, tool, revision, digest)
     announce(run, "dispatched")
+    reached("intent.before_commit")
     return Intended(run, agent, journal, step, tool, effect)
 
 

@@ -31,6 +31,7 @@ from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
 from approvals.voting import Ballot
 from audit.clock import database_now
 from audit.errors import NotFound, Refusal
+from audit.fault_points import reached
 from audit.schemas import Outcome
 from audit.services.refusals import record_refusal
 
@@ -70,7 +71,9 @@ def decide(
     """
     try:
         with transaction.atomic():
-            return _decide(request_id, decision, caller, second_factor_at)
+            decided = _decide(request_id, decision, caller, second_factor_at)
+            reached("decision.before_commit")
+            return decided
     except NotFound:
         raise
     except Refusal as refusal:

@@ -16,6 +16,7 @@ from approvals.models import ApprovalRequest
 from approvals.services import expire
 from approvals.states import RequestState
 from audit.clock import database_now
+from audit.fault_points import reached
 
 BATCH = 200
 
@@ -53,6 +54,7 @@ def _each(candidates: Candidates, move: Callable[[UUID], bool]) -> int:
         for pk in ids:
             try:
                 moved += move(pk)
+                reached("sweep.row_done", move.__name__)
             except Exception:
                 # The next pass tries it again; the others must not wait for it.
                 log.exception("request %s could not be swept", pk)

@@ -35,6 +35,7 @@ def test_a_misspelt_setting_is_refused_with_the_right_name(
         ("COUNTERSIGN_LEASE_SECONDS", "5", "COUNTERSIGN_LEASE_RENEWAL_SECONDS must be shorter"),
         ("COUNTERSIGN_DEMO", "perhaps", "COUNTERSIGN_DEMO"),
         ("DATABASE_OWNER_URL", "postgresql://o@h/n", "need DATABASE_URL beside them"),
+        ("COUNTERSIGN_FAULT_POINTS", "/tmp/points", "lets processes kill themselves"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(
@@ -106,3 +107,15 @@ def test_https_is_demanded_unless_something_says_otherwise(
 
 def test_the_data_directory_does_not_move_with_the_working_directory(tmp_path: Path) -> None:
     assert Config(data_dir=Path("relative")).data_dir.is_absolute()
+
+
+@pytest.mark.parametrize("trial", ["COUNTERSIGN_DEMO", "COUNTERSIGN_DEBUG"])
+def test_fault_points_are_taken_in_a_trial_and_never_behind_a_public_address(
+    monkeypatch: pytest.MonkeyPatch, trial: str
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_FAULT_POINTS", "/tmp/points")
+    monkeypatch.setenv(trial, "1")
+    assert load().fault_points == Path("/tmp/points")
+    monkeypatch.setenv("COUNTERSIGN_BASE_URL", "https://countersign.example")
+    with pytest.raises(ConfigError, match="lets processes kill themselves"):
+        load()

@@ -1,5 +1,6 @@
 """Live and ready: what is missing is named."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +109,10 @@ def test_missing_protection_is_a_note_and_no_reason_to_be_down(
     answer = ask()
     assert answer.status_code == 200
     assert answer.json()["notes"] == ["One login for everything."]
+
+
+def test_fault_points_are_noted_for_as_long_as_they_are_on(everything: Redis) -> None:
+    on = settings.COUNTERSIGN.model_copy(update={"fault_points": Path("/tmp/points")})
+    with override_settings(COUNTERSIGN=on):
+        (note,) = ask().json()["notes"]
+    assert note.startswith("Fault points are on")

@@ -97,6 +97,10 @@ class Stack:
             }
         )
 
+    def environment_of(self, name: str) -> dict[str, str]:
+        """What one process reads, where it differs from the others."""
+        return self.environment()
+
     def run(self, *names: str) -> "Stack":
         """Start the named processes, or all of them and wait until the readiness page is green."""
         environment = self.environment()
@@ -126,7 +130,7 @@ class Stack:
             self.running[name] = subprocess.Popen(
                 self.programs[name].arguments,
                 cwd=PROJECT,
-                env=self.environment(),
+                env=self.environment_of(name),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

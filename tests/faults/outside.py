@@ -1,0 +1,102 @@
+"""What stands outside the product in the fault tests: a recorder of effects, and a model without memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.model_server import Answer, call, calls, final, judged
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that reached the recorder."""
+
+    tool: str
+    key: str
+    arguments: dict[str, Any]
+
+
+@dataclass
+class Recorder:
+    """Serves on a free loopback port and writes down every call, in order.
+
+    The answers to tickets in `deaf` are never sent. Those in `holds` wait for their event.
+    """
+
+    calls: list[Call] = field(default_factory=list)
+    deaf: set[str] = field(default_factory=set)
+    holds: dict[str, threading.Event] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def of(self, ticket: str) -> list[Call]:
+        """The calls for a ticket."""
+        return [made for made in list(self.calls) if made.arguments["ticket"] == ticket]
+
+    def close(self) -> None:
+        for event in self.holds.values():
+            event.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                made = Call(self.path.strip("/"), body["key"], body["arguments"])
+                outer.calls.append(made)
+                ticket = made.arguments["ticket"]
+                if ticket in outer.holds:
+                    outer.holds[ticket].wait(30)
+                if ticket not in outer.deaf:
+                    self._answer({"reference": made.key})
+
+            def do_GET(self) -> None:
+                (key,) = parse_qs(urlsplit(self.path).query)["key"]
+                known = any(made.key == key for made in list(outer.calls))
+                self._answer({"reference": key} if known else None)
+
+            def _answer(self, document: object) -> None:
+                body = json.dumps(document).encode()
+                try:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except OSError:
+                    # Whoever asked is dead, as the test wants it.
+                    self.close_connection = True
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing: `calls` is the log."""
+
+        return Handler
+
+
+def ticket_text(ticket: str, rounds: list[list[tuple[str, str]]]) -> str:
+    """The task whose ticket scripts the model: each round is one reply of (tool, amount) calls."""
+    return json.dumps({"ticket": ticket, "rounds": rounds})
+
+
+def reply(request: dict[str, Any]) -> Answer:
+    """The model: what comes next follows from the conversation alone, so that it may be asked twice."""
+    task = json.loads(request["messages"][1]["content"])
+    done = sum(message["role"] == "assistant" for message in request["messages"])
+    if done >= len(task["rounds"]):
+        return final(summary="Done.")
+    made = [
+        call(tool, judged({"ticket": task["ticket"], "amount": amount}))
+        for tool, amount in task["rounds"][done]
+    ]
+    return calls(*made)

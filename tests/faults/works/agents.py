@@ -1,0 +1,131 @@
+"""An agent with one tool for each effect class. All but the transactional one call the recorder over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from http.client import HTTPConnection
+from urllib.parse import quote, urlsplit
+
+from django.db import connection
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents.authoring import (
+    Agent,
+    Budget,
+    Category,
+    Effect,
+    EffectClass,
+    Preview,
+    Risk,
+    Tool,
+    ToolContext,
+    Trust,
+    tool,
+)
+from audit.fault_points import reached
+
+RECORDER = "WORKS_RECORDER_URL"
+TIMEOUT_SECONDS = 5
+
+
+class Job(BaseModel):
+    """What is to be done."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    ticket: str
+    amount: Decimal = Field(gt=0, max_digits=10, decimal_places=2)
+
+
+class Receipt(BaseModel):
+    """What the recorder answers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    reference: str
+
+
+def _door() -> HTTPConnection:
+    address = urlsplit(os.environ[RECORDER])
+    assert address.hostname is not None
+    return HTTPConnection(address.hostname, address.port, timeout=TIMEOUT_SECONDS)
+
+
+def _send(name: str, ctx: ToolContext, job: Job) -> Receipt:
+    door = _door()
+    body = {"key": ctx.idempotency_key, "arguments": job.model_dump(mode="json")}
+    try:
+        door.request("POST", f"/{name}", json.dumps(body))
+        reached("call.sent")
+        return Receipt.model_validate_json(door.getresponse().read())
+    finally:
+        door.close()
+
+
+def _shown(ctx: ToolContext, job: Job) -> Preview:
+    return Preview(title=f"Do a job of €{job.amount}", subject=job.ticket)
+
+
+def _outside(name: str, effect_class: EffectClass) -> Tool:
+    @tool(
+        name=name,
+        risk=Risk.HIGH,
+        effects={Effect.MONEY},
+        effect_class=effect_class,
+        trust=Trust.TRUSTED,
+        timeout_seconds=10,
+        identity={"ticket"},
+    )
+    def do(ctx: ToolContext, job: Job) -> Receipt:
+        """Do a job outside."""
+        return _send(name, ctx, job)
+
+    do.preview(_shown)
+
+    @do.lookup
+    def find(ctx: ToolContext, job: Job) -> Receipt | None:
+        door = _door()
+        try:
+            door.request("GET", f"/?key={quote(ctx.idempotency_key)}")
+            found = json.loads(door.getresponse().read())
+        finally:
+            door.close()
+        return Receipt.model_validate(found) if found else None
+
+    return do
+
+
+pay = _outside("pay", EffectClass.IDEMPOTENT)
+post = _outside("post", EffectClass.OPAQUE)
+order = _outside("order", EffectClass.QUERYABLE)
+
+
+@tool(
+    risk=Risk.HIGH,
+    effects={Effect.MONEY},
+    effect_class=EffectClass.TRANSACTIONAL,
+    trust=Trust.TRUSTED,
+    identity={"ticket"},
+)
+def book(ctx: ToolContext, job: Job) -> Receipt:
+    """Do a job in our own books."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO works_ledger (key, arguments) VALUES (%s, %s)",
+            [ctx.idempotency_key, json.dumps(job.model_dump(mode="json"))],
+        )
+    reached("call.sent")
+    return Receipt(reference=ctx.idempotency_key)
+
+
+book.preview(_shown)
+
+works = Agent(
+    slug="works",
+    title="Works",
+    category=Category.BOUNDED,
+    owner="finance",
+    instructions="Do what the ticket says.",
+    tools=(pay, post, order, book),
+    budget=Budget(),
+)
