@@ -47,7 +47,13 @@ SMALL = {
     "accepts_taint": True,
 }
 # Where the points of each process are armed.
-ROLES = {"resumes": "worker", "runs": "worker", "web": "web", "scheduler": "scheduler"}
+ROLES = {
+    "resumes": "worker",
+    "runs": "worker",
+    "web": "web",
+    "scheduler": "scheduler",
+    "second scheduler": "scheduler",
+}
 WORKERS = ("resumes", "runs", "scheduler")
 _tickets = count(1)
 
@@ -97,7 +103,19 @@ class Plant(Stack):
             document=load(document), base_version=published.version, caller=TEST, why="For tests."
         )
         self.run(*WORKERS)
+        self.programs["second scheduler"] = self.programs["scheduler"]
         return self
+
+    def restart_postgres(self) -> None:
+        """Kill the database server with everything it was doing, and start it again."""
+        server = self.own_postgres
+        assert server is not None
+        assert server.process is not None
+        server.process.send_signal(signal.SIGQUIT)
+        server.process.wait()
+        server.start()
+        # The test's own connection broke with it.
+        connection.close()
 
     def close(self) -> None:
         """End everything."""

@@ -93,4 +93,6 @@ def test_a_call_that_the_gate_allows_keeps_the_same_promise(plant: Plant, tool: 
 
 def test_every_process_says_aloud_that_fault_points_are_on(plant: Plant) -> None:
     for name in WORKERS:
-        assert "Fault points are on" in plant.log_of(name)
+        plant.wait_for(
+            lambda name=name: "Fault points are on" in plant.log_of(name), 20, f"{name} has said it"
+        )
