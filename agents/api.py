@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
+from agents.conversations import read_requests
 from agents.errors import UnknownAgent, UnknownRun
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
@@ -26,7 +27,7 @@ from agents.representations import (
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.services.start_run import start_run
-from agents.states import ENDED, RunState
+from agents.states import ENDED, RunState, StepKind
 from audit.paging import page
 
 router = Router()
@@ -150,9 +151,10 @@ def list_steps(
     run = _visible(signed_in(request), run_id)
     rows = Step.objects.filter(run=run)
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
-    hidden = hidden_replies(list(rows.in_order()))
+    hidden = hidden_replies(list(rows.defer("request").in_order()))
+    sent = read_requests(run, [step.seq for step in found.items if step.kind == StepKind.MODEL])
     return {
-        "items": [step_as_json(step, hidden=hidden) for step in found.items],
+        "items": [step_as_json(step, hidden=hidden, sent=sent) for step in found.items],
         "next_cursor": found.next_cursor,
     }
 

@@ -13,7 +13,6 @@ from agents.schema_compat import meaning, takes_all_of
 from agents.states import StepKind, StepState
 from agents.version_changes import changes_between
 
-NEWEST_SCHEMA = Step.SCHEMA
 TOOLS_CHANGED: Final = "tools_changed"
 FINISH_OLD: Final = "finish_old"
 USE_NEW: Final = "use_new"
@@ -69,7 +68,7 @@ def describe_drift(agent: Agent | None, run: Run, journal: Journal) -> Trouble |
     """
     definition = run.agent_version.definition
     if definition.get("schema", 1) > DEFINITION_SCHEMA or any(
-        step.schema > NEWEST_SCHEMA for step in journal.steps
+        step.schema > Step.SCHEMA for step in journal.steps
     ):
         return Trouble(
             "journal_too_new",

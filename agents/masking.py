@@ -6,7 +6,7 @@ proposed it, and in every conversation sent afterwards. A mask covers all of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,20 +56,20 @@ class Mask:
 
 
 def mask_for(
-    steps: Sequence[Step], definition: Mapping[str, Any], *, reads_sensitive: bool
+    steps: Sequence[Step], definitions: Iterable[Mapping[str, Any]], *, reads_sensitive: bool
 ) -> Mask:
     """The mask over these steps of a run, in order.
 
-    `definition` is that of the run's agent version: it says which arguments of which tool are
-    sensitive.
+    `definitions` are those of the agent versions that the run was made under: what one of them calls
+    sensitive is.
     """
     scored = hidden_replies(steps)
     if reads_sensitive:
         return Mask(scored)
-    sensitive = {
-        str(tool["name"]): frozenset(tool.get("sensitive") or ())
-        for tool in definition.get("tools", ())
-    }
+    sensitive: dict[str, frozenset[str]] = {}
+    for tool in (tool for definition in definitions for tool in definition.get("tools", ())):
+        name = str(tool["name"])
+        sensitive[name] = sensitive.get(name, frozenset()) | frozenset(tool.get("sensitive") or ())
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
     reply = 0

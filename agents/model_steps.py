@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from agents.context import build_request
+from agents.conversations import requests_of
 from agents.definitions import Agent
 from agents.drift import Trouble
 from agents.journal import Journal
@@ -48,10 +49,10 @@ class ModelSteps:
         chain = [default_endpoint(model) for model in self.agent.models] or [default_endpoint()]
         step = self.journal.begun_model_call
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
-        request = rebuilt if step is None else dict(step.request or {})
+        request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
         if step is None:
             step = begin_model_call(
-                self.lease, seq=self.journal.next_seq, model=chain[0].model, request=request
+                self.lease, earlier=self.journal, model=chain[0].model, request=request
             )
         elif self._interrupted(step, digest_of(rebuilt)):
             error = ModelError(

@@ -56,6 +56,16 @@ class AgentVersion(models.Model):
         return f"{self.slug} {self.digest[7:19]}"
 
 
+class OfferedTools(models.Model):
+    """The tools that model calls were made with, whole; immutable, named by its digest. Journals refer to it."""
+
+    digest = models.CharField(max_length=71, primary_key=True)
+    tools = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.digest
+
+
 class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
     def visible_to(self, user: User) -> Self:
         """Everyone who may start runs, decide, or read everything sees that an agent exists."""
@@ -241,9 +251,10 @@ class StepQuerySet(models.QuerySet["Step"]):
 
 
 class Step(models.Model):
-    """One journalled unit of a run. Holds data, never pickles."""
+    """One journalled unit of a run. Holds data, never pickles; `agents.journal_schemas` says what
+    `schema` means."""
 
-    SCHEMA = 1
+    SCHEMA = 2
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -72,8 +72,13 @@ def _asks_for(step: Step) -> str:
     return "action" if step.kind == "tool" else step.kind
 
 
-def step_as_json(step: Step, *, hidden: frozenset[int] = frozenset()) -> dict[str, Any]:
-    """A step with its raw request and response; a score that must stay secret yet is left out."""
+def step_as_json(
+    step: Step, *, hidden: frozenset[int] = frozenset(), sent: Mapping[int, Any] | None = None
+) -> dict[str, Any]:
+    """A step with its raw request and response; a score that must stay secret yet is left out.
+
+    `sent` are the whole requests to models by seq; a journal holds only what is new in each.
+    """
     secret = _score_hidden(step)
     judgement = step.judgement or {}
     return {
@@ -88,7 +93,7 @@ def step_as_json(step: Step, *, hidden: frozenset[int] = frozenset()) -> dict[st
         "rationale": step.rationale or None,
         "verdict": None if secret else (judgement.get("verdict") or None),
         "approval": str(step.approval_id) if step.approval_id else None,
-        "request": step.request,
+        "request": (sent or {}).get(step.seq, step.request),
         "response": HIDDEN if step.seq in hidden else step.response,
         "output": step.output,
         "locks": step.locks,

@@ -11,8 +11,9 @@ from django.db.models import Case, F, JSONField, Q, Value, When
 
 from accounts.callers import Caller
 from agents import wording
+from agents.conversations import read_requests
 from agents.masking import NOT_SHOWN, Mask, mask_for
-from agents.models import EffectRecord, Run, Step
+from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.states import StepKind, StepState
 from agents.timeline_rows import Row, Rows
 from approvals.glances import glances
@@ -92,8 +93,7 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
     row = _rows(run, steps, caller, now).row(step)
     if step.kind == StepKind.MODEL:
         hides = mask.hides_request(seq)
-        sent = Step.objects.filter(pk=step.pk).values_list("request", flat=True).get()
-        request = None if hides else _messages_first(sent)
+        request = None if hides else _messages_first(read_requests(run, [seq])[seq])
         return WholeStep(row, request, row.response, hides, row.hides)
     asked = {
         "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
@@ -132,7 +132,19 @@ def _rows(run: Run, steps: Sequence[Step], caller: Caller, now: datetime) -> Row
 
 def _mask(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
     reads = caller.holds("read_sensitive")
-    return mask_for(steps, run.agent_version.definition, reads_sensitive=reads)
+    return mask_for(steps, _definitions(run, steps), reads_sensitive=reads)
+
+
+def _definitions(run: Run, steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """Of the run's version and, where it changed under way, of those that these steps were made under."""
+    digests = {
+        str(judged["agent_version"])
+        for step in steps
+        if (judged := (step.judgement or {}).get("action"))
+    } | {str(step.output["was"]) for step in steps if step.output and "was" in step.output}
+    earlier = digests - {run.agent_version.digest}
+    found = AgentVersion.objects.filter(digest__in=earlier) if earlier else ()
+    return [run.agent_version.definition, *(version.definition for version in found)]
 
 
 def _without_conversations(run: Run, before: int | None) -> list[Step]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.db.models import F
 
+from agents.journal import Journal
+from agents.journal_schemas import shortened
 from agents.llm_types import ModelError, Reply
-from agents.models import Run, Step
+from agents.models import OfferedTools, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.canonical import canonical_bytes, sha256_hex
@@ -19,16 +21,24 @@ def digest_of(request: dict[str, Any]) -> str:
     return sha256_hex(canonical_bytes(request))
 
 
-def begin_model_call(lease: Lease, *, seq: int, model: str, request: dict[str, Any]) -> Step:
-    """Insert the step before the call, so that a crash in between is seen in the timeline."""
+def begin_model_call(
+    lease: Lease, *, earlier: Journal, model: str, request: dict[str, Any]
+) -> Step:
+    """Insert the step before the call, so that a crash in between is seen in the timeline.
+
+    Of the request only what the earlier steps do not hold is stored; the digest is that of all of it.
+    """
+    kept = shortened(request, earlier.steps)
     with fenced(lease) as run:
+        if kept.offer is not None:
+            OfferedTools.objects.bulk_create([OfferedTools(**kept.offer)], ignore_conflicts=True)
         return Step.objects.create(
             run=run,
-            seq=seq,
+            seq=earlier.next_seq,
             kind=StepKind.MODEL,
             name=model or "model",
             state=StepState.STARTED,
-            request=request,
+            request=kept.request,
             input_digest=digest_of(request),
             epoch=lease.epoch,
             started_at=database_now(),

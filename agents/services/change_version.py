@@ -41,7 +41,8 @@ def follow_choice(lease: Lease, step: Step, choice: str, note: str) -> None:
         else:
             output["installed"] = installed
         if choice == USE_NEW and active is not None and active.digest == installed:
-            facts = {"from_version": run.agent_version.digest, "to_version": installed}
+            output["was"] = run.agent_version.digest
+            facts = {"from_version": output["was"], "to_version": installed}
             run.agent_version = active
             Run.objects.filter(pk=run.pk).update(agent_version=active)
             tell(run, "run.version_changed", actor=Actor.system("decision"), facts=facts)

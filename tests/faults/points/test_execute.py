@@ -7,7 +7,7 @@ import pytest
 from tests.faults.plant import WORKERS, Plant
 
 TOOLS = ("book", "pay", "order", "post")
-BEFORE_INTENT = ("job.popped", "run.claimed", "intent.before_commit")
+BEFORE_INTENT = ("job.popped", "run.claiming", "intent.before_commit")
 AFTER_SENDING = ("call.sent", "call.returned", "result.before_commit")
 
 
