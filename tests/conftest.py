@@ -7,6 +7,7 @@ from tests.harness.environment import TestProcess, set_up
 
 PROCESS: TestProcess = set_up()
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
 from django.db import connections  # noqa: E402
@@ -32,6 +33,12 @@ from tests.harness.people import (  # noqa: E402, F401
     support,
 )
 from tests.harness.stack import SHORT, Stack  # noqa: E402
+
+# A loaded machine is no fault of what is tested: examples may take as long as they take.
+hypothesis.settings.register_profile(
+    "countersign", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("countersign")
 
 
 def pytest_configure(config: pytest.Config) -> None:

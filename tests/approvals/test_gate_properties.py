@@ -84,7 +84,7 @@ def published(rule_list: list[dict[str, Any]]) -> PublishedPolicy:
     return PublishedPolicy(3, policy.digest(), policy)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(rule_lists, rules(), actions, confidences, contexts)
 def test_another_rule_never_turns_review_into_allow_unless_it_allows(
     before: list[dict[str, Any]],
@@ -104,7 +104,7 @@ def test_another_rule_never_turns_review_into_allow_unless_it_allows(
         assert now.denied
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rule_lists, actions, confidences, contexts, st.sampled_from(UNANSWERED))
 def test_a_condition_without_an_answer_never_allows(
     others: list[dict[str, Any]],
@@ -122,7 +122,7 @@ def test_a_condition_without_an_answer_never_allows(
     assert judge(action, confidence, where, published([*others, deny])).denied
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rule_lists, actions, confidences, contexts)
 def test_a_deny_always_denies(
     others: list[dict[str, Any]],
@@ -134,7 +134,7 @@ def test_a_deny_always_denies(
     assert judge(action, confidence, where, published([deny, *others])).denied
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(rule_lists, st.randoms(use_true_random=False), actions, confidences, contexts)
 def test_the_verdict_does_not_depend_on_the_order_of_rules(
     rule_list: list[dict[str, Any]],
@@ -152,7 +152,7 @@ def test_the_verdict_does_not_depend_on_the_order_of_rules(
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rule_lists, actions, confidences, contexts)
 def test_every_verdict_gives_a_reason_and_every_review_names_people(
     rule_list: list[dict[str, Any]],
@@ -166,7 +166,7 @@ def test_every_verdict_gives_a_reason_and_every_review_names_people(
     assert "gate_error" not in {reason.code for reason in verdict.reasons}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rule_lists, actions, confidences, contexts)
 def test_a_snapshot_of_the_policy_judges_the_same(
     rule_list: list[dict[str, Any]],

@@ -27,7 +27,7 @@ def most_places_taken(places: list[int], voters: dict[int, set[int]], stand_ins:
     return best
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(needs_lists, voter_maps, st.sets(st.integers(1, 4), max_size=1))
 def test_matching_agrees_with_trying_everything(
     needs: list[tuple[int, int]], voters: dict[int, set[int]], stand_ins: set[int]

@@ -181,7 +181,7 @@ def test_a_clear_ticket_goes_from_look_up_to_answer(client: openai.OpenAI) -> No
     assert answer["relies_on"] == engine.ids[:3]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     number=st.integers(10_000, 99_999),
     cents=st.integers(1, 99_999),
