@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,7 +53,18 @@ class Abstention(BaseModel):
     )
 
 
+_offers: WeakKeyDictionary[Agent, list[dict[str, Any]]] = WeakKeyDictionary()
+
+
 def offered_tools(agent: Agent) -> list[dict[str, Any]]:
+    """The `tools` list of a chat-completions request; made once for each agent, not to be changed."""
+    offer = _offers.get(agent)
+    if offer is None:
+        offer = _offers[agent] = _made_offer(agent)
+    return offer
+
+
+def _made_offer(agent: Agent) -> list[dict[str, Any]]:
     """The `tools` list of a chat-completions request: the agent's own and the built-in ones."""
     own = [_offer(tool.name, tool.description, tool.schema(), judged=True) for tool in agent.tools]
     return [

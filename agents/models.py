@@ -28,6 +28,7 @@ from agents.states import (
     run_sources,
     step_sources,
 )
+from audit.writes import update
 
 
 def new_id() -> UUID:
@@ -38,6 +39,11 @@ def new_id() -> UUID:
 def _values(members: Iterable[str]) -> list[str]:
     """Plain values in a fixed order: a set of enum members would write a new migration each time."""
     return sorted(str(member.value if isinstance(member, Enum) else member) for member in members)
+
+
+_RUN_SOURCES = {target: _values(run_sources(target)) for target in RunState}
+_STEP_SOURCES = {target: _values(step_sources(target)) for target in StepState}
+_EFFECT_SOURCES = {target: _values(effect_sources(target)) for target in EffectState}
 
 
 def _choices(members: Any) -> list[tuple[str, str]]:
@@ -128,12 +134,15 @@ class RunQuerySet(models.QuerySet["Run"]):
             agent__disabled_at__isnull=True,
         )
 
+    def change(self, pk: UUID, **changes: Any) -> None:
+        """Change one run, whose row the caller holds, without moving it: values, or a field plus a number."""
+        update(Run, {"pk": pk}, changes)
+
     def move(self, pk: UUID, target: RunState, **changes: Any) -> bool:
         """Move one run by conditional update; False when it no longer stands where it could."""
-        landed = self.filter(pk=pk, state__in=run_sources(target)).update(
-            state=target, version=F("version") + 1, **changes
-        )
-        return landed == 1
+        where = {"pk": pk, "state__in": _RUN_SOURCES[target]}
+        moved = {"state": target.value, "version": F("version") + 1, **changes}
+        return update(Run, where, moved) == 1
 
 
 class Run(models.Model):
@@ -245,9 +254,8 @@ class StepQuerySet(models.QuerySet["Step"]):
 
     def move(self, pk: UUID, target: StepState, **changes: Any) -> bool:
         """Move one step by conditional update; False when it is settled or elsewhere."""
-        return (
-            self.filter(pk=pk, state__in=step_sources(target)).update(state=target, **changes) == 1
-        )
+        where = {"pk": pk, "state__in": _STEP_SOURCES[target]}
+        return update(Step, where, {"state": target.value, **changes}) == 1
 
 
 class Step(models.Model):
@@ -313,10 +321,8 @@ class Step(models.Model):
 class EffectQuerySet(models.QuerySet["EffectRecord"]):
     def move(self, pk: UUID, target: EffectState, **changes: Any) -> bool:
         """Move one effect by conditional update; False when it stands elsewhere."""
-        return (
-            self.filter(pk=pk, state__in=effect_sources(target)).update(state=target, **changes)
-            == 1
-        )
+        where = {"pk": pk, "state__in": _EFFECT_SOURCES[target]}
+        return update(EffectRecord, where, {"state": target.value, **changes}) == 1
 
 
 class EffectRecord(models.Model):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -144,7 +145,11 @@ class Tool:
         return self.arguments.model_validate_json(json.dumps(arguments))
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the arguments, as people edit them."""
+        """JSON Schema of the arguments, as people edit them; not to be changed."""
+        return self._schema
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
         return self.arguments.model_json_schema()
 
     def describe(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
+from audit.writes import insert
 
 
 def digest_of(request: dict[str, Any]) -> str:
@@ -32,7 +33,7 @@ def begin_model_call(
     with fenced(lease) as run:
         if kept.offer is not None:
             OfferedTools.objects.bulk_create([OfferedTools(**kept.offer)], ignore_conflicts=True)
-        return Step.objects.create(
+        step = Step(
             run=run,
             seq=earlier.next_seq,
             kind=StepKind.MODEL,
@@ -43,6 +44,8 @@ def begin_model_call(
             epoch=lease.epoch,
             started_at=database_now(),
         )
+        insert(step)
+        return step
 
 
 def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
@@ -89,12 +92,13 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
 
 
 def _count(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:
-    Run.objects.filter(pk=run.pk).update(
+    Run.objects.change(
+        run.pk,
         step_count=F("step_count") + 1,
         model_calls=F("model_calls") + model_calls,
         tokens_in=F("tokens_in") + tokens_in,
         tokens_out=F("tokens_out") + tokens_out,
         version=F("version") + 1,
         stalled_claims=0,
-        sleeps=0 if model_calls else F("sleeps"),
+        **({"sleeps": 0} if model_calls else {}),
     )

@@ -20,6 +20,7 @@ from approvals.services.open_request import open_request
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
+from audit.writes import insert
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
     if step._state.adding:
         step.state = StepState.WAITING
         step.approval_id = request.pk
-        step.save(force_insert=True)
+        insert(step)
     else:
         Step.objects.move(
             step.pk, StepState.WAITING, approval_id=request.pk, state_token=ask.state_token

@@ -31,6 +31,7 @@ from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
 from audit.fault_points import reached
 from audit.schemas import Outcome, PolicyRef
+from audit.writes import insert
 
 MOST_CALLS = 64
 
@@ -89,7 +90,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
                 started_at=now,
             )
             _fill(row, agent, run, call, offset, earlier, now)
-            row.save(force_insert=True)
+            insert(row)
         announce(run, "stepped")
         reached("reply.before_commit")
 

@@ -77,12 +77,12 @@ def _wake(run: Run) -> None:
     """Raise the wake number; a parked run becomes ready, one at work learns of it when it parks."""
     now = database_now()
     ready_at = earliest_ready_at(run, now)
-    Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
+    Run.objects.change(run.pk, wake_seq=F("wake_seq") + 1)
     if run.state in (RunState.WAITING, RunState.SLEEPING):
         Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None)
         tell(run, "run.woken", actor=Actor.system("decision"))
     elif run.state == RunState.READY:
-        Run.objects.filter(pk=run.pk).update(ready_at=ready_at)
+        Run.objects.change(run.pk, ready_at=ready_at)
     if ready_at <= now:
         wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
     announce(run, "woken")
@@ -91,10 +91,10 @@ def _wake(run: Run) -> None:
 def _take_back(run: Run, step: Step) -> None:
     """An approval was taken back before dispatch: the step waits again, and so may the run."""
     Step.objects.filter(pk=step.pk).update(resolution=None)
-    Run.objects.filter(pk=run.pk).update(wake_seq=F("wake_seq") + 1)
+    Run.objects.change(run.pk, wake_seq=F("wake_seq") + 1)
     if run.state == RunState.READY:
         if resolved_steps(run).exists():
-            Run.objects.filter(pk=run.pk).update(ready_at=earliest_ready_at(run, database_now()))
+            Run.objects.change(run.pk, ready_at=earliest_ready_at(run, database_now()))
         else:
             Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
     announce(run, "woken")

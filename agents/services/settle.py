@@ -95,7 +95,8 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         and tool.name not in run.tainted_by
     ):
         taint = {"tainted": True, "tainted_by": [*run.tainted_by, tool.name]}
-    Run.objects.filter(pk=run.pk).update(
+    Run.objects.change(
+        run.pk,
         step_count=F("step_count") + 1,
         tool_calls=F("tool_calls") + 1,
         version=F("version") + 1,
@@ -137,5 +138,5 @@ def settle_answered(lease: Lease, step: Step, output: dict[str, Any]) -> None:
 
 
 def _count_step(run: Run) -> None:
-    Run.objects.filter(pk=run.pk).update(step_count=F("step_count") + 1, version=F("version") + 1)
+    Run.objects.change(run.pk, step_count=F("step_count") + 1, version=F("version") + 1)
     announce(run, "stepped")

@@ -34,6 +34,7 @@ from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
 from audit.schemas import Outcome
 from audit.services.refusals import record_refusal
+from audit.writes import insert
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _take(
         remaining=remaining,
     )
     vote.answer = _stored(decided)
-    vote.save(force_insert=True)
+    insert(vote)
     return decided
 
 

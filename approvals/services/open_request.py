@@ -20,6 +20,7 @@ from approvals.vocabulary import GateOutcome, Kind, Risk
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import NoTransaction
+from audit.writes import insert
 
 
 class NotReviewable(ValueError):
@@ -44,7 +45,7 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
 
     request = _build(opening, requirements, groups)
     request.shown, request.shown_sha256 = show(request)
-    request.save(force_insert=True)
+    insert(request)
     RequestGroup.objects.bulk_create(
         RequestGroup(request=request, group=groups[need.group], needed=need.count)
         for need in requirements.groups

@@ -26,6 +26,11 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=25,
 )
+ANY_JSON = st.recursive(
+    PLAIN | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=8)
 
 
@@ -116,6 +121,14 @@ def test_arguments_of_any_shape_have_canonical_bytes() -> None:
     assert canonical_bytes(value) == (
         '{"\\r":"CR","1":"One","numbers":[333333333.3333333,1e+30,4.5,0.002],"€":"Euro"}'.encode()
     )
+
+
+@given(ANY_JSON)
+@example({"\U0001f600": 1, "\uffff": 2})
+@example({"b": 1e21, "a": -0.0})
+@example([2**53 - 1, '\u2028\x7f\x1f"\\'])
+def test_any_json_has_the_bytes_of_rfc_8785(value: Any) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, "\ud800", {1: 2}, object()])
