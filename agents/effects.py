@@ -172,7 +172,7 @@ def recover(
     tool = agent.tool(step.name) if agent else None
     if stalled:
         why = Unknown("crash_loop", "Workers die on it again and again.")
-    elif agent is None or tool is None or not _same(tool, step, effect):
+    elif agent is None or tool is None or not is_same_call(tool, step, effect):
         why = Unknown("tool_changed", "The tool that sent it is not installed any more.")
     else:
         return Effects(lease, run, agent, journal).recover(step, tool, effect)
@@ -180,7 +180,7 @@ def recover(
     return False
 
 
-def _same(tool: Tool, step: Step, effect: EffectRecord) -> bool:
+def is_same_call(tool: Tool, step: Step, effect: EffectRecord) -> bool:
     """Whether what was sent may be sent or looked up by this tool."""
     arguments = step.arguments or {}
     if action_digest(tool.name, tool.version, arguments) != effect.digest:
