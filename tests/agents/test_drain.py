@@ -154,13 +154,13 @@ def test_waiting_ends_as_soon_as_nobody_is_at_work(
 ) -> None:
     run = parked(counter)
     Run.objects.filter(pk=run.pk).update(state="ready")
-    lease = claim(run.pk, owner="worker-7")
-    assert lease is not None
+    claimed = claim(run.pk, owner="worker-7")
+    assert claimed is not None
     looks: list[float] = []
 
     def let_go(seconds: float) -> None:
         looks.append(seconds)
-        release(lease)
+        release(claimed.lease)
 
     monkeypatch.setattr("agents.management.commands.drain.sleep", let_go)
     assert "No worker holds a run." in said("--wait", "600")

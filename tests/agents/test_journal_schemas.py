@@ -122,8 +122,8 @@ def test_a_run_that_schema_1_parked_goes_on_and_acts_once(
     client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
     items = client.get(f"/api/v1/runs/{run.pk}/steps").json()["items"]
     sent = {each["seq"]: each["request"] for each in items if each["kind"] == "model"}
-    schemas = dict(Step.objects.filter(run=run, kind="model").values_list("seq", "schema"))
-    assert list(schemas.values()) == [1, 1, 2]
+    asks = Step.objects.filter(run=run, kind="model").in_order()
+    assert list(asks.values_list("schema", flat=True)) == [1, 1, 2]
     assert len(sent) == 3
     for each in items:
         if each["kind"] == "model":
