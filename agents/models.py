@@ -178,6 +178,7 @@ class Run(models.Model):
     cancel_request = models.JSONField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     stalled_claims = models.PositiveIntegerField(default=0)
+    left = models.JSONField(null=True, blank=True)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )

@@ -31,7 +31,6 @@ from audit.fault_points import reached
 log = structlog.get_logger(__name__)
 
 MOST_REPAIRS = 2
-MOST_LEFT_CLAIMS = 3
 CRASH_LOOP = Trouble(
     "crash_loop",
     "workers die or fail on it again and again",
@@ -96,12 +95,7 @@ def advance_once(lease: Lease) -> bool:
         park(lease, [], held=True)
         return False
     trouble = CRASH_LOOP if stalled else describe_drift(agent, run, journal)
-    if (
-        trouble is not None
-        and is_for_others(trouble, run)
-        and run.stalled_claims <= MOST_LEFT_CLAIMS
-    ):
-        leave_to_others(lease)
+    if trouble is not None and is_for_others(trouble, run) and leave_to_others(lease):
         return False
     if trouble is not None:
         return attention(lease, run, journal, trouble)

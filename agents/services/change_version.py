@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from agents.context import refusal_message
 from agents.drift import USE_NEW
@@ -24,7 +25,8 @@ TOOL_CHANGED = (
     "The tool changed while this call waited. It did not run. Look at the tools you have now; propose "
     "it again if it is still right."
 )
-LEFT_SECONDS = 1.0
+LOOK_AGAIN = timedelta(seconds=1)
+LEFT_FOR = timedelta(seconds=60)
 
 
 def follow_choice(lease: Lease, step: Step, choice: str, note: str) -> None:
@@ -71,19 +73,39 @@ def withdraw_calls(lease: Lease, steps: Sequence[Step]) -> None:
         _count(run, len(steps))
 
 
-def leave_to_others(lease: Lease) -> None:
-    """Let go of a run that a process of another release can advance; soon it may be taken up again."""
+def leave_to_others(lease: Lease) -> bool:
+    """Let go of a run that a process of another release can advance; soon it may be taken up again.
+
+    False, with nothing changed, when it was left again and again for so long that there seems to be
+    no such process.
+    """
     with fenced(lease) as run:
         if end_if_cancelled(run):
-            return
+            return True
+        now = database_now()
+        since = _left_since(run, now)
+        if now - since > LEFT_FOR:
+            return False
         Run.objects.move(
             run.pk,
             RunState.READY,
             lease_owner="",
             lease_expires_at=None,
             wake_seq=F("wake_seq") + 1,
-            ready_at=database_now() + timedelta(seconds=LEFT_SECONDS),
+            ready_at=now + LOOK_AGAIN,
+            # It was no failure to get further.
+            stalled_claims=Greatest(F("stalled_claims") - 1, 0),
+            left={"since": since.isoformat(), "last": now.isoformat()},
         )
+        return True
+
+
+def _left_since(run: Run, now: datetime) -> datetime:
+    """Since when the run has been left without a break worth speaking of."""
+    left = run.left or {}
+    if not left or now - datetime.fromisoformat(left["last"]) > LEFT_FOR:
+        return now
+    return datetime.fromisoformat(left["since"])
 
 
 def _count(run: Run, steps: int) -> None:

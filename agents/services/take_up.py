@@ -14,9 +14,10 @@ from django.db import transaction
 from pydantic import ValidationError
 
 from agents import registry
+from agents.bound import bind
 from agents.caps import reached_cap
 from agents.definitions import Agent
-from agents.drift import describe_drift
+from agents.drift import describe_drift, stale_calls
 from agents.events import announce
 from agents.journal import CALL_KINDS, Journal
 from agents.models import EffectRecord, Run, Step
@@ -64,17 +65,15 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
 
 def _intended(claimed: Claimed) -> Intended | None:
     run = claimed.run
-    agent = registry.find(run.agent.slug)
-    if agent is None or agent.version != run.agent_version.digest:
-        return None
-    if run.cancel_requested_at is not None:
-        return None
-    if run.stalled_claims > MOST_STALLED_CLAIMS or reached_cap(agent, run) is not None:
+    if run.stalled_claims > MOST_STALLED_CLAIMS or run.cancel_requested_at is not None:
         return None
     journal = Journal.of(run.pk)
+    agent = agent_of(run, journal)
+    if agent is None or reached_cap(agent, run) is not None:
+        return None
     step = approved_next(journal, claimed.at)
     tool = agent.tool(step.name) if step else None
-    if step is None or tool is None or describe_drift(agent, run, journal) is not None:
+    if step is None or tool is None:
         return None
     revision, digest = (
         int((step.resolution or {})["revision"]),
@@ -94,6 +93,15 @@ def _intended(claimed: Claimed) -> Intended | None:
     announce(run, "dispatched")
     reached("intent.before_commit")
     return Intended(run, agent, journal, step, tool, effect)
+
+
+def agent_of(run: Run, journal: Journal) -> Agent | None:
+    """The agent that the run can be advanced with as it stands; None where something comes before that."""
+    installed = registry.find(run.agent.slug)
+    if installed is None or describe_drift(installed, run, journal) is not None:
+        return None
+    agent = bind(installed, run.agent_version)
+    return None if stale_calls(agent, installed, journal) else agent
 
 
 def approved_next(journal: Journal, at: datetime) -> Step | None:

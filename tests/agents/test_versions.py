@@ -21,6 +21,7 @@ from audit.models import Event
 from tests.agents.bank import Bank, Payment, Receipt, teller, tools_of
 from tests.agents.conftest import Counter, host
 from tests.agents.test_effects import PAY, approved
+from tests.agents.test_guards import left_long
 from tests.model_server import ModelServer, call, calls, final, judged
 
 NEW_WORDS = "You are polite beyond measure."
@@ -78,6 +79,11 @@ def attention_of(counter: Counter, run: Run) -> ApprovalRequest:
     Run.objects.filter(pk=run.pk).update(state="ready", ready_at=None)
     assert counter.go_on(run).state == "waiting"
     return ApprovalRequest.objects.get(run_id=run.pk, kind="attention", state="pending")
+
+
+def kinds_of(run: Run) -> list[str]:
+    rows = ApprovalRequest.objects.filter(run_id=run.pk).order_by("created_at")
+    return [str(kind) for kind in rows.values_list("kind", flat=True)]
 
 
 def choose(counter: Counter, run: Run, person: User, choice: str) -> Run:
@@ -320,7 +326,7 @@ def test_a_version_that_is_not_activated_moves_no_run(
     run.agent.__class__.objects.filter(pk=run.agent_id).update(active_version=old)
     counter.decide(request, Verdict.CHANGE, reviewer, choice="use_new")
     assert counter.go_on(run).agent_version_id == old
-    Run.objects.filter(pk=run.pk).update(ready_at=None, stalled_claims=4)
+    Run.objects.filter(pk=run.pk).update(ready_at=None, left=left_long())
     run = counter.go_on(run)
     assert (run.state, run.agent_version_id, bank.sent) == ("waiting", old, [])
     again = ApprovalRequest.objects.get(run_id=run.pk, kind="attention", state="pending")
@@ -335,10 +341,25 @@ def test_a_process_of_another_release_leaves_runs_of_the_active_version_to_other
     deploy(bank, pay(bank, version="2"))
     run.agent.__class__.objects.filter(pk=run.agent_id).update(active_version=active)
     Run.objects.filter(pk=run.pk).update(state="ready")
-    run = counter.go_on(run)
-    assert run.state == "ready"
-    assert run.ready_at is not None
+    for _ in range(9):
+        Run.objects.filter(pk=run.pk).update(ready_at=None)
+        run = counter.go_on(run)
+        assert (run.state, run.stalled_claims) == ("ready", 0)
+        assert run.ready_at is not None
     assert not ApprovalRequest.objects.filter(run_id=run.pk, kind="attention").exists()
+    Run.objects.filter(pk=run.pk).update(ready_at=None, left=left_long())
+    run = counter.go_on(run)
+    assert (run.state, kinds_of(run)) == ("waiting", ["action", "attention"])
+
+
+def test_a_run_that_was_left_long_ago_is_left_again(counter: Counter, bank: Bank) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    active = run.agent.active_version_id
+    deploy(bank, pay(bank, version="2"))
+    run.agent.__class__.objects.filter(pk=run.agent_id).update(active_version=active)
+    ago = dict.fromkeys(("since", "last"), "2026-01-01T00:00:00+00:00")
+    Run.objects.filter(pk=run.pk).update(state="ready", left=ago)
+    assert counter.go_on(run).state == "ready"
 
 
 def test_the_page_says_what_changed_and_what_each_choice_means_and_takes_one(

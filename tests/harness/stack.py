@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -49,12 +50,16 @@ class Stack:
     """Web, worker pools, scheduler, payment provider, over this test process's database and Redis.
 
     The ORM of the test sees the same database. Names of processes: `web`, `resumes`, `runs`,
-    `background`, `scheduler`, `payment provider`. `settings` are names of `Config` fields.
+    `background`, `scheduler`, `payment provider`. `settings` are names of `Config` fields; `project` is
+    the checkout whose code the processes run.
     """
 
-    def __init__(self, process: TestProcess, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, process: TestProcess, folder: Path, *, project: Path = PROJECT, **settings: object
+    ) -> None:
         self.process = process
         self.folder = folder
+        self.project = project
         self.redis = process.redis
         self.cluster: Cluster = process.cluster
         self.port = free_port()
@@ -128,8 +133,8 @@ class Stack:
             raise RuntimeError(f"{name} runs already")
         with self._log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
-                self.programs[name].arguments,
-                cwd=PROJECT,
+                self._in_project(self.programs[name].arguments),
+                cwd=self.project,
                 env=self.environment_of(name),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -137,6 +142,26 @@ class Stack:
                 start_new_session=True,
                 preexec_fn=ends_with_parent(signal.SIGKILL),
             )
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of the project's `manage.py` prints; it has to succeed."""
+        done = subprocess.run(
+            (sys.executable, str(self.project / "manage.py"), *arguments),
+            cwd=self.project,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+        )
+        if done.returncode:
+            raise AssertionError(f"{arguments} gave {done.returncode}.\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def _in_project(self, arguments: tuple[str, ...]) -> list[str]:
+        """A command line of this checkout as one of the stack's."""
+        script = str(PROJECT / "manage.py")
+        return [str(self.project / "manage.py") if each == script else each for each in arguments]
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to a process and its children; for an ending one, wait until it is gone."""
