@@ -155,19 +155,23 @@ def stale_calls(agent: Agent, installed: Agent, journal: Journal) -> list[Step]:
         if step.kind == StepKind.TOOL
         and step.state in (StepState.PROPOSED, StepState.WAITING)
         and step.judgement is not None
+        # Whoever refused it is heard.
+        and (step.resolution or {}).get("kind", "approved") == "approved"
         and step.judgement["action"]["agent_version"] != installed.version
-        and not _judged_as_is(agent, step.name, step.judgement["action"])
+        and not _judged_as_is(agent, step.name, step.judgement)
     ]
 
 
-def _judged_as_is(agent: Agent, name: str, action: Mapping[str, Any]) -> bool:
-    tool = agent.tool(name)
+def _judged_as_is(agent: Agent, name: str, judgement: Mapping[str, Any]) -> bool:
+    tool, action = agent.tool(name), judgement["action"]
     return (
         tool is not None
         and action["tool_version"] == tool.version
         and action["risk"] == tool.risk.value
         and set(action["effects"]) == {effect.value for effect in tool.effects}
         and action["reversible"] == tool.reversible
+        # Releases before journal schema 2 did not record it.
+        and judgement.get("effect_class") in (None, tool.effect_class.value)
         and meaning(action["argument_schema"]) == meaning(tool.schema())
     )
 

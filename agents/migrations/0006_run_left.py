@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('agents', '0005_offered_tools'),
+        ("agents", "0005_offered_tools"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='left',
+            model_name="run",
+            name="left",
             field=models.JSONField(blank=True, null=True),
         ),
     ]

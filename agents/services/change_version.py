@@ -15,6 +15,7 @@ from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
+from agents.services.release_locks import release_locks
 from agents.states import RunState, StepState
 from approvals.services.withdraw import withdraw_requests
 from audit.actors import Actor
@@ -63,6 +64,8 @@ def withdraw_calls(lease: Lease, steps: Sequence[Step]) -> None:
         )
         output = refusal_message("withdrawn", "tool_changed", TOOL_CHANGED)
         for step in steps:
+            if step.locks:
+                release_locks(run, step)
             Step.objects.move(
                 step.pk,
                 StepState.REFUSED,

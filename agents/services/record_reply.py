@@ -153,7 +153,8 @@ def _judge(
     )
     verdict = sampled(verdict, coin, action, published.policy)
     row.input_digest = action.digest
-    row.judgement = Judged(action, confidence, context, verdict).stored()
+    judged = Judged(action, confidence, context, verdict)
+    row.judgement = {**judged.stored(), "effect_class": tool.effect_class.value}
     row.coin = coin.model_dump(mode="json")
     kind = "action.proposed"
     if verdict.denied:

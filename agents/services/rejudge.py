@@ -29,9 +29,8 @@ def still_allowed(lease: Lease, step: Step) -> bool:
     verdict = judge(judged.action, judged.confidence, judged.context, published)
     if verdict.allowed:
         return True
-    changes = {
-        "judgement": Judged(judged.action, judged.confidence, judged.context, verdict).stored()
-    }
+    anew = Judged(judged.action, judged.confidence, judged.context, verdict)
+    changes = {"judgement": {**step.judgement, **anew.stored()}}
     with fenced(lease) as run:
         if not verdict.denied:
             Step.objects.filter(pk=step.pk, state=StepState.PROPOSED).update(**changes)

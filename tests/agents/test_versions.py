@@ -253,6 +253,32 @@ def test_a_call_of_another_tool_version_is_withdrawn_and_never_runs_unreviewed(
     assert len(bank.sent) == 1
 
 
+@pytest.mark.parametrize("change", CHANGES[:4], ids=lambda change: "-".join(map(str, change)))
+def test_a_worker_that_died_after_the_choice_leaves_no_old_approval_to_be_used(
+    counter: Counter, bank: Bank, reviewer: User, change: dict[str, Any]
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    deploy(bank, pay(bank, **change))
+    active = run.agent.__class__.objects.get(pk=run.agent_id).active_version
+    # The choice is committed; what follows from it is not.
+    Run.objects.filter(pk=run.pk).update(agent_version=active)
+    counter.model.follow([final(summary="ok")])
+    assert counter.go_on(run).state == "succeeded"
+    assert bank.sent == []
+    assert ApprovalRequest.objects.get(run_id=run.pk, kind="action").state == "lapsed"
+
+
+def test_what_a_person_said_about_a_call_is_heard_although_its_tool_changed_since(
+    counter: Counter, bank: Bank, model: ModelServer, reviewer: User
+) -> None:
+    run = counter.start([calls(call("pay", PAY)), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.REJECT, reviewer, reason="Never to A1.")
+    deploy(bank, pay(bank, version="2"))
+    assert choose(counter, run, reviewer, "use_new").state == "succeeded"
+    told = json.loads(model.requests[-1]["messages"][-1]["content"])
+    assert (told["status"], told["feedback"]) == ("rejected", "Never to A1.")
+
+
 def test_going_on_with_the_new_version_says_so_in_the_log_and_to_the_model(
     counter: Counter, bank: Bank, model: ModelServer, reviewer: User
 ) -> None:
