@@ -73,6 +73,7 @@ class Config(BaseSettings):
     lease_seconds: Seconds = 30
     lease_renewal_seconds: Seconds = 10
     sweep_seconds: Seconds = 1
+    other_release_seconds: Seconds = 60
     claim_seconds: Seconds = 90
     sealing_seconds: Seconds = 0.5
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10

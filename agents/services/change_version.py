@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Greatest
 
@@ -26,8 +27,6 @@ TOOL_CHANGED = (
     "The tool changed while this call waited. It did not run. Look at the tools you have now; propose "
     "it again if it is still right."
 )
-LOOK_AGAIN = timedelta(seconds=1)
-LEFT_FOR = timedelta(seconds=60)
 
 
 def follow_choice(lease: Lease, step: Step, choice: str, note: str) -> None:
@@ -86,8 +85,9 @@ def leave_to_others(lease: Lease) -> bool:
         if end_if_cancelled(run):
             return True
         now = database_now()
-        since = _left_since(run, now)
-        if now - since > LEFT_FOR:
+        longest = timedelta(seconds=settings.COUNTERSIGN.other_release_seconds)
+        since = _left_since(run, now, longest)
+        if now - since > longest:
             return False
         Run.objects.move(
             run.pk,
@@ -95,7 +95,7 @@ def leave_to_others(lease: Lease) -> bool:
             lease_owner="",
             lease_expires_at=None,
             wake_seq=F("wake_seq") + 1,
-            ready_at=now + LOOK_AGAIN,
+            ready_at=now + timedelta(seconds=settings.COUNTERSIGN.sweep_seconds),
             # It was no failure to get further.
             stalled_claims=Greatest(F("stalled_claims") - 1, 0),
             left={"since": since.isoformat(), "last": now.isoformat()},
@@ -103,10 +103,10 @@ def leave_to_others(lease: Lease) -> bool:
         return True
 
 
-def _left_since(run: Run, now: datetime) -> datetime:
-    """Since when the run has been left without a break worth speaking of."""
+def _left_since(run: Run, now: datetime, longest: timedelta) -> datetime:
+    """Since when the run has been left again and again; what is longer ago was another deploy."""
     left = run.left or {}
-    if not left or now - datetime.fromisoformat(left["last"]) > LEFT_FOR:
+    if not left or now - datetime.fromisoformat(left["last"]) > longest:
         return now
     return datetime.fromisoformat(left["since"])
 

@@ -423,3 +423,18 @@ def test_the_page_says_what_changed_and_what_each_choice_means_and_takes_one(
     assert counter.go_on(run).state == "succeeded"
     shown = client.get(reverse("run-detail", args=[run.pk])).content.decode()
     assert "A person let it finish on its old definition." in shown
+
+
+def test_what_was_sensitive_in_the_version_of_then_stays_hidden_after_the_change(
+    counter: Counter, bank: Bank, operator: User, reviewer: User, client: Client
+) -> None:
+    deploy(bank, pay(bank, sensitive={"account"}))
+    secret = judged({"account": "ACCT-77", "amount": "42.00"})
+    run = counter.start([calls(call("pay", secret)), final(summary="ok")])
+    deploy(bank, pay(bank, version="2"))
+    assert choose(counter, run, reviewer, "use_new").state == "succeeded"
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    pages = [reverse("run-detail", args=[run.pk])]
+    pages += [reverse("run-step", args=[run.pk, step.seq]) for step in Step.objects.filter(run=run)]
+    for page in pages:
+        assert "ACCT-77" not in client.get(page).content.decode(), page
