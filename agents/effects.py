@@ -92,9 +92,7 @@ class Effects:
                 send_again(self.lease, effect)
                 outcome = self._send(step, tool, effect, doubtful=True)
             case EffectClass.QUERYABLE:
-                arguments = tool.parse(step.arguments or {})
-                with renewer.within(self.lease, tool.timeout_seconds):
-                    outcome = look_up(tool, self._context(effect), arguments)
+                outcome = self._look_up(step, tool, effect)
             case EffectClass.OPAQUE:
                 outcome = Unknown(
                     "answer_lost", "The worker died after sending; the answer is lost."
@@ -111,7 +109,8 @@ class Effects:
         ctx = self._context(effect)
         if effect.effect_class == EffectClass.TRANSACTIONAL:
             try:
-                return run_transactional(self.lease, step, tool, effect, ctx)
+                with renewer.within(self.lease, tool.timeout_seconds):
+                    return run_transactional(self.lease, step, tool, effect, ctx)
             except TransactionalFailure as failure:
                 return failure.outcome
         arguments = tool.parse(step.arguments or {})
@@ -138,7 +137,15 @@ class Effects:
                         raise _TryAgain
         except _TryAgain:
             return outcome
+        if isinstance(outcome, Unknown) and tool.effect_class is EffectClass.QUERYABLE:
+            found = self._look_up(step, tool, effect)
+            return found if isinstance(found, Done) else outcome
         return outcome
+
+    def _look_up(self, step: Step, tool: Tool, effect: EffectRecord) -> CallOutcome:
+        arguments = tool.parse(step.arguments or {})
+        with renewer.within(self.lease, tool.timeout_seconds):
+            return look_up(tool, self._context(effect), arguments)
 
     def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
         # A transactional one was read back inside its transaction.

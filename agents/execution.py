@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
 from pydantic import BaseModel
 
 from agents.storable import storable
+from agents.tool_threads import TimedOut, bounded
 from agents.tools import Retryable, Terminal, Tool, ToolContext
 from audit.fault_points import reached
 
@@ -48,19 +50,27 @@ class Unknown:
 CallOutcome = Done | Failed | Unknown
 
 
-def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
+def call_tool(
+    tool: Tool, ctx: ToolContext, arguments: BaseModel, *, here: bool = False
+) -> CallOutcome:
     """Call the function once and classify what happened.
 
     `Retryable` and `Terminal` are the tool's word that nothing happened. Any other exception of a
-    consequential tool leaves the outcome unknown; a read that raises has merely failed.
+    consequential tool leaves the outcome unknown, and so does the end of its time; a read has merely
+    failed. `here`: on this thread, in its transaction, which then bounds the time.
     """
     try:
-        value = tool.function(ctx, arguments)
+        # Bound to this thread a call may join the transaction that is open on it.
+        call = tool.function if here else partial(bounded, tool, tool.function)
+        value = call(ctx, arguments)
         reached("call.returned")
     except Retryable as error:
         return Failed("retryable", storable(str(error)), retryable=True)
     except Terminal as error:
         return Failed("refused_by_tool", storable(str(error)))
+    except TimedOut as error:
+        message = f"{tool.name} took longer than {error.seconds:g} seconds."
+        return Unknown("timed_out", message) if tool.consequential else Failed("timed_out", message)
     # Any exception of foreign code: what it means is decided by the tool's class, never swallowed.
     except Exception as error:
         log.warning("tool_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
@@ -93,7 +103,7 @@ def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
     """Ask a queryable tool whether the call with this key happened. Only a positive answer settles."""
     assert tool.looker is not None
     try:
-        value = tool.looker(ctx, arguments)
+        value = bounded(tool, tool.looker, ctx, arguments)
     # A lookup that fails has told us nothing.
     except Exception as error:
         log.warning("lookup_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)

@@ -14,6 +14,7 @@ from agents.definitions import Agent
 from agents.models import Run
 from agents.proposals import Proposal
 from agents.storable import storable
+from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext, plain_preview
 from approvals.digests import action_digest
 from approvals.schemas import Confidence, GateContext, Preview, ProposedAction
@@ -128,7 +129,7 @@ def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> P
 def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -> Preview:
     """The tool's preview; one that fails is said in the request instead of hiding the call."""
     try:
-        shown = tool.show(context, tool.parse(arguments))
+        shown = bounded(tool, tool.show, context, tool.parse(arguments))
         return Preview.model_validate(storable(shown.model_dump(mode="json")))
     # Foreign code; whatever it raises, the reviewer still gets the exact arguments.
     except Exception as error:
@@ -147,7 +148,8 @@ def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: 
         return ""
     try:
         context = subject.context_for("state-token", now)
-        return str(storable(str(tool.token_reader(context, tool.parse(arguments)))))
+        token = bounded(tool, tool.token_reader, context, tool.parse(arguments))
+        return str(storable(str(token)))
     # Foreign code; an approval must not slip through because its world could not be read.
     except Exception as error:
         log.warning("state_token_failed", tool=tool.name, exc_info=True)

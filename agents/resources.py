@@ -8,8 +8,9 @@ are locked, so that any two calls stand in the same order in every line they sha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,12 @@ import structlog
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
+from pydantic import BaseModel
 
 from agents.models import ResourceClaim, Run, Step
 from agents.states import HOLDING, SETTLED, RunState, StepState
 from agents.storable import storable
+from agents.tool_threads import bounded
 from agents.tools import Tool
 
 log = structlog.get_logger(__name__)
@@ -42,8 +45,8 @@ def names_of(tool: Tool, step: Step) -> list[str]:
     if tool.lock_namer is None:
         return []
     try:
-        given = tool.lock_namer(tool.parse(step.arguments or {}))
-        names = sorted({_checked(name) for name in _listed(given)})
+        given = bounded(tool, _listed, tool.lock_namer, tool.parse(step.arguments or {}))
+        names = sorted({_checked(name) for name in given})
     # Foreign code; a call whose resources are not known could meet another one there.
     except Exception as error:
         log.warning("locks_failed", tool=tool.name, step=str(step.pk), exc_info=True)
@@ -54,16 +57,17 @@ def names_of(tool: Tool, step: Step) -> list[str]:
     if len(names) > MOST_NAMES:
         raise LocksUnknown(
             step,
-            f"{tool.name} would touch {len(names)} resources at once, and at most {MOST_NAMES} are "
-            "possible. It did not run; propose smaller calls.",
+            f"{tool.name} would touch more than {MOST_NAMES} resources at once. It did not run; "
+            "propose smaller calls.",
         )
     return names
 
 
-def _listed(given: Any) -> Iterable[Any]:
+def _listed(namer: Callable[..., Any], arguments: BaseModel) -> list[Any]:
+    given = namer(arguments)
     if isinstance(given, str | bytes):
         raise TypeError("locks gives a list of names, not one name")
-    return given  # type: ignore[no-any-return]
+    return list(islice(given, MOST_NAMES + 1))
 
 
 def _checked(name: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import stamina
 import structlog
@@ -10,6 +11,7 @@ from django.conf import settings
 from pydantic import BaseModel
 
 from agents.execution import Done, Unknown
+from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext
 
 log = structlog.get_logger(__name__)
@@ -22,11 +24,18 @@ class _NotThere(Exception):
 
 
 def read_back(
-    tool: Tool, ctx: ToolContext, arguments: BaseModel, done: Done, *, attempts: int | None = None
+    tool: Tool,
+    ctx: ToolContext,
+    arguments: BaseModel,
+    done: Done,
+    *,
+    attempts: int | None = None,
+    here: bool = False,
 ) -> Done | Unknown:
     """Look for the effect a few times, within the tool's time-out; what is not found is in doubt.
 
-    `attempts`: as many as the settings say, unless given. A tool without a read-back is believed.
+    `attempts`: as many as the settings say, unless given. `here`: on this thread, in the
+    transaction that is open on it. A tool without a read-back is believed.
     """
     if tool.verifier is None:
         return done
@@ -41,7 +50,7 @@ def read_back(
     try:
         for look in looks:
             with look:
-                if not _found(tool, ctx, arguments, done):
+                if not _found(tool, ctx, arguments, done, here):
                     raise _NotThere
     except _NotThere:
         message = f"{tool.name} reported success, but reading it back did not find it."
@@ -49,10 +58,11 @@ def read_back(
     return replace(done, verified=True)
 
 
-def _found(tool: Tool, ctx: ToolContext, arguments: BaseModel, done: Done) -> bool:
+def _found(tool: Tool, ctx: ToolContext, arguments: BaseModel, done: Done, here: bool) -> bool:
     assert tool.verifier is not None
     try:
-        return tool.verifier(ctx, arguments, done.value) is True
+        look = tool.verifier if here else partial(bounded, tool, tool.verifier)
+        return look(ctx, arguments, done.value) is True
     # Foreign code; a look that fails has found nothing.
     except Exception:
         log.warning("verify_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)

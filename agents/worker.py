@@ -24,7 +24,7 @@ from rq.worker import SimpleWorker
 from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
-from agents.worker_loop import next_ready_run, owner, stopping
+from agents.worker_loop import next_ready_run, owner, stopping, worn_out
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -71,12 +71,15 @@ class AdvancingWorker(SimpleWorker):
         return POP_SECONDS
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        """Work until asked to stop; RQ's own loop ends whenever Redis goes away, ours goes on."""
+        """Work until asked to stop; RQ's own loop ends whenever Redis goes away, ours goes on.
+
+        A process with a tool's hung call in it ends too, and its pool starts another one.
+        """
         end_with_parent()
         kwargs["with_scheduler"] = False
         self._keep_sign_of_life()
         worked = False
-        while not stopping():
+        while not stopping() and not worn_out():
             try:
                 worked = super().work(*args, **kwargs) or worked
             except RedisError as error:
@@ -93,7 +96,7 @@ class AdvancingWorker(SimpleWorker):
 
         RQ's own loop only backs off then, longer each time, with decided runs left standing.
         """
-        while not stopping():
+        while not stopping() and not worn_out():
             try:
                 self.heartbeat()
                 found = self._pop(timeout)
@@ -193,7 +196,7 @@ class AdvancingWorker(SimpleWorker):
     def _work_without_redis(self) -> None:
         """Advance ready runs straight from PostgreSQL until Redis answers again."""
         pause = threading.Event()
-        while not stopping():
+        while not stopping() and not worn_out():
             try:
                 self.connection.ping()
                 return

@@ -12,6 +12,7 @@ from django.db.models import F
 
 from agents.models import Run
 from agents.runner import advance
+from agents.tool_threads import threads
 from audit.clock import database_now
 
 OWNER = socket.gethostname()
@@ -29,6 +30,12 @@ class Stopping:
 stopping = Stopping()
 
 
+def worn_out() -> bool:
+    """Whether a call that never came back is left behind here. Such a process ends after the run at
+    hand; its pool starts a new one."""
+    return threads.left_behind > 0
+
+
 def owner() -> str:
     """This process, as leases name it."""
     return f"{OWNER}:{os.getpid()}"
@@ -38,7 +45,7 @@ def advance_and_drain(run_id: UUID) -> None:
     """Advance the run; then go on with runs that a decision made ready, for a bounded moment."""
     ends = monotonic() + settings.COUNTERSIGN.wake_drain_seconds
     advance(run_id, owner=owner(), stopping=stopping)
-    while monotonic() < ends and not stopping():
+    while monotonic() < ends and not stopping() and not worn_out():
         following = next_ready_run()
         if following is None or not advance(following, owner=owner(), stopping=stopping):
             return

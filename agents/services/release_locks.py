@@ -85,7 +85,7 @@ def give_turn(run_id: UUID) -> bool:
         return False
     changes = {"ready_at": now, "wake_at": None, "wake_seq": F("wake_seq") + 1}
     if run.state == RunState.READY:
-        Run.objects.filter(pk=run.pk).update(**changes)
+        Run.objects.filter(pk=run.pk).update(version=F("version") + 1, **changes)
     else:
         Run.objects.move(run.pk, RunState.READY, **changes)
         tell(run, "run.woken", actor=Actor.system("resources"), facts={"why": "resource"})

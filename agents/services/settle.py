@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
+from django.db import DatabaseError, connection
 from django.db.models import F
 
 from agents.context import refusal_message, result_message
@@ -38,18 +40,50 @@ def settle_effect(
 def run_transactional(
     lease: Lease, step: Step, tool: Tool, effect: EffectRecord, ctx: ToolContext
 ) -> CallOutcome:
-    """Do the effect and journal it in one transaction: both land or neither does."""
+    """Do the effect and journal it in one transaction: both land or neither does.
+
+    Raises TransactionalFailure, with nothing done, also where the transaction took longer than the tool
+    may: PostgreSQL ends it then, so that the run's row is free again.
+    """
     with fenced(lease) as run:
-        arguments = tool.parse(step.arguments or {})
-        outcome = call_tool(tool, ctx, arguments)
-        if isinstance(outcome, Done):
-            # Once: nobody else writes to what this transaction sees.
-            outcome = read_back(tool, ctx, arguments, outcome, attempts=1)
-        if not isinstance(outcome, Done):
-            # Nothing of a failed body may land; raising rolls it back before the failure is journalled.
-            raise TransactionalFailure(outcome)
-        _close_effect(run, step, tool, effect, outcome)
-        return outcome
+        began = bound_transaction(tool.timeout_seconds)
+        try:
+            arguments = tool.parse(step.arguments or {})
+            outcome = call_tool(tool, ctx, arguments, here=True)
+            if isinstance(outcome, Done):
+                # Once: nobody else writes to what this transaction sees.
+                outcome = read_back(tool, ctx, arguments, outcome, attempts=1, here=True)
+            if isinstance(outcome, Done):
+                _close_effect(run, step, tool, effect, outcome)
+                return outcome
+        except DatabaseError as error:
+            if monotonic() - began < tool.timeout_seconds:
+                raise
+            raise TransactionalFailure(_too_late(tool)) from error
+        if monotonic() - began >= tool.timeout_seconds:
+            outcome = _too_late(tool)
+        # Nothing of a failed body may land; raising rolls it back before the failure is journalled.
+        raise TransactionalFailure(outcome)
+
+
+def bound_transaction(seconds: float) -> float:
+    """Have PostgreSQL end this transaction when a statement, or the time between two of them, takes
+    longer. Returns the moment, on the monotonic clock."""
+    limit = f"{max(1, round(seconds * 1000))}ms"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, true),"
+            " set_config('idle_in_transaction_session_timeout', %s, true)",
+            [limit, limit],
+        )
+    return monotonic()
+
+
+def _too_late(tool: Tool) -> Failed:
+    return Failed(
+        "timed_out",
+        f"{tool.name} took longer than {tool.timeout_seconds:g} seconds. It did nothing.",
+    )
 
 
 class TransactionalFailure(Exception):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict
 from redis import Redis
@@ -10,6 +13,7 @@ from agents.authoring import Agent, Category, Risk, ToolContext, Trust, tool
 
 OPENED = "vault:opened"
 CLASHED = "vault:clashed"
+TURNED = "vault:turned"
 
 
 class Drawers(BaseModel):
@@ -39,11 +43,28 @@ def drawers_of(drawers: Drawers) -> list[str]:
     return [f"drawer:{name}" for name in drawers.names]
 
 
+class Key(BaseModel):
+    """Which key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    stuck: bool
+
+
+@tool(risk=Risk.LOW, trust=Trust.TRUSTED, timeout_seconds=0.5)
+def turn_key(ctx: ToolContext, key: Key) -> str:
+    """Turn a key; a stuck one never comes round."""
+    with Redis.from_url(settings.COUNTERSIGN.redis_url) as vault:
+        vault.rpush(TURNED, os.getpid())
+    if key.stuck:
+        threading.Event().wait()
+    return "turned"
+
+
 keeper = Agent(
     slug="keeper",
     title="Keeper",
     category=Category.BOUNDED,
     owner="finance",
     instructions="Open the drawers that you are told.",
-    tools=(open_drawers,),
+    tools=(open_drawers, turn_key),
 )
