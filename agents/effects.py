@@ -66,7 +66,11 @@ class Effects:
     def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """Send what is intended, and journal what is known of it; True when the run goes on."""
         reached("intent.committed")
-        return self._settle(step, tool, effect, self._send(step, tool, effect))
+        outcome = self._send(step, tool, effect)
+        if isinstance(outcome, Unknown) and tool.effect_class is EffectClass.QUERYABLE:
+            found = self._look_up(step, tool, effect)
+            outcome = found if isinstance(found, Done) else outcome
+        return self._settle(step, tool, effect, outcome)
 
     def _changed(self, step: Step, tool: Tool) -> Changed | None:
         """Whether the world changed since the request was opened.
@@ -98,6 +102,11 @@ class Effects:
                     "answer_lost", "The worker died after sending; the answer is lost."
                 )
         return self._settle(step, tool, effect, outcome)
+
+    def _look_up(self, step: Step, tool: Tool, effect: EffectRecord) -> CallOutcome:
+        arguments = tool.parse(step.arguments or {})
+        with renewer.within(self.lease, tool.timeout_seconds):
+            return look_up(tool, self._context(effect), arguments)
 
     def _context(self, effect: EffectRecord) -> ToolContext:
         return Subject(self.agent, self.run).context_for(effect.idempotency_key, database_now())

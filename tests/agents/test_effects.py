@@ -117,6 +117,24 @@ def test_a_queryable_call_that_the_provider_does_not_know_yet_is_in_doubt(
     assert counter.request(run).kind == "in_doubt"
 
 
+@pytest.mark.parametrize(
+    ("known", "state", "effect"), [(True, "succeeded", "succeeded"), (False, "waiting", "in_doubt")]
+)
+def test_a_queryable_call_whose_answer_was_lost_is_looked_up_before_a_person_is_asked(
+    counter: Counter, bank: Bank, reviewer: User, known: bool, state: str, effect: str
+) -> None:
+    def lost() -> None:
+        if known:
+            bank.known[bank.sent[0][0]] = Receipt(reference="R1")
+        raise TimeoutError
+
+    run = approved(counter, reviewer, "order")
+    bank.trouble = lost
+    run = counter.go_on(run)
+    assert (run.state, len(bank.sent)) == (state, 1)
+    assert EffectRecord.objects.get(run=run).state == effect
+
+
 def test_a_call_that_failed_before_it_did_anything_is_sent_again(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:

@@ -76,6 +76,14 @@ def test_a_call_whose_answer_was_lost_is_in_doubt_until_a_person_has_found_out(
     assert (len(plant.done(ticket)), plant.effect_of(run).state) == (1, effect)
 
 
+def test_a_queryable_call_whose_answer_was_lost_is_looked_up_and_settled(plant: Plant) -> None:
+    ticket, run = plant.parked([("order", "20.00")])
+    plant.recorder.deaf.add(ticket)
+    plant.approve(run)
+    plant.wait_until(run, "succeeded")
+    assert (len(plant.done(ticket)), plant.effect_of(run).state) == (1, "succeeded")
+
+
 def test_an_idempotent_call_whose_answers_are_lost_is_repeated_with_one_key_and_then_asked_about(
     plant: Plant,
 ) -> None:
