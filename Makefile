@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 PYTEST_ARGS ?=
+RUNS ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check bench format
+.PHONY: help demo demo-reset test chaos check bench format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ demo-reset: $(READY)  ## Forget the demo's data
 test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 	@deploy/find_chromium.sh $(VENV)
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
+	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
 
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)

@@ -114,7 +114,12 @@ class ModelServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    # Whoever asked died while asking.
+                    self.close_connection = True
+                    return
                 request = json.loads(body)
                 outer.requests.append(request)
                 answer = outer._next(request)

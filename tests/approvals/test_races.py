@@ -245,3 +245,19 @@ def test_two_processes_meeting_a_fresh_database_publish_one_policy() -> None:
     first, second = at_once(policies.current, policies.current)
     assert first == second
     assert first.version == 1
+
+
+def test_approving_and_sending_back_at_once_have_one_winner(
+    opened: Opener, reviewer: User, second_reviewer: User
+) -> None:
+    for _ in range(ROUNDS):
+        request = opened()
+        results = at_once(
+            deciding(request, reviewer),
+            deciding(request, second_reviewer, "send_back", reason="Use another account."),
+        )
+        assert sum(isinstance(result, AlreadyDecided) for result in results) == 1
+        request.refresh_from_db()
+        assert request.state == (
+            "superseded" if isinstance(results[0], AlreadyDecided) else "approved"
+        )

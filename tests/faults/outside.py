@@ -53,7 +53,12 @@ class Recorder:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                sent = self.rfile.read(length)
+                if len(sent) < length:
+                    # Whoever called died while calling: this is no call.
+                    return
+                body = json.loads(sent)
                 made = Call(self.path.strip("/"), body["key"], body["arguments"])
                 outer.calls.append(made)
                 ticket = made.arguments["ticket"]
