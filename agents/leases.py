@@ -37,10 +37,13 @@ class Renewer:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def hold(self, lease: Lease) -> Iterator[None]:
-        """Keep the lease alive while the block runs."""
+    def hold(self, lease: Lease, *, since: float) -> Iterator[None]:
+        """Keep the lease alive while the block runs.
+
+        `since` is a moment before it was claimed: a process may stand still right after the claim.
+        """
         with self._lock:
-            self._held[lease] = Held(_certain_until(monotonic()))
+            self._held[lease] = Held(_certain_until(since))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._renew_for_ever, name="leases", daemon=True

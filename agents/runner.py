@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from uuid import UUID
 
 import structlog
@@ -50,13 +51,13 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
 
     Returns whether it was ours to advance. A lost lease ends quietly: the new owner goes on.
     """
+    since = monotonic()
     taken = take_up(run_id, owner=owner)
     if taken is None:
         return False
     lease = taken.lease
-    if taken.intended is None:
-        reached("run.claimed")
-    with renewer.hold(lease):
+    reached("run.claimed")
+    with renewer.hold(lease, since=since):
         try:
             more = send(lease, taken.intended) if taken.intended else advance_once(lease)
             while more:

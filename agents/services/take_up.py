@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+import structlog
+from django.db import DatabaseError, transaction
 from pydantic import ValidationError
 
 from agents import registry
@@ -29,6 +30,8 @@ from agents.tools import Tool
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
 from audit.fault_points import reached
+
+log = structlog.get_logger(__name__)
 
 MOST_STALLED_CLAIMS = 5
 
@@ -55,12 +58,21 @@ class TakenUp:
 
 def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
     """Claim the run; None when it is not to be had."""
-    with transaction.atomic():
-        claimed = claim(run_id, owner=owner)
-        if claimed is None:
-            return None
-        reached("run.claiming")
-        return TakenUp(claimed.lease, _intended(claimed))
+    try:
+        with transaction.atomic():
+            claimed = claim(run_id, owner=owner)
+            if claimed is None:
+                return None
+            reached("run.claiming")
+            return TakenUp(claimed.lease, _intended(claimed))
+    except DatabaseError:
+        raise
+    # Foreign code may fail here, such as what checks a tool's arguments. The claim must stand all the same:
+    # only claims are counted, and a run that gets nowhere is shown to a person by their number.
+    except Exception:
+        log.exception("take_up_failed", run=str(run_id))
+    claimed = claim(run_id, owner=owner)
+    return TakenUp(claimed.lease, None) if claimed else None
 
 
 def _intended(claimed: Claimed) -> Intended | None:

@@ -126,6 +126,27 @@ def test_a_run_that_gets_nowhere_is_looked_at_by_a_person(
     assert counter.request(run).kind == kind
 
 
+def test_a_run_whose_approved_call_cannot_be_read_is_claimed_and_counted_and_shown_to_a_person(
+    counter: Counter, bank: Bank, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = approved(counter, reviewer, "wire")
+
+    def broken(self: object, arguments: object) -> object:
+        raise RuntimeError("a validator of the tool's own")
+
+    monkeypatch.setattr("agents.tools.Tool.parse", broken)
+    for claims in range(1, 6):
+        with pytest.raises(RuntimeError):
+            counter.go_on(run)
+        run.refresh_from_db()
+        assert (run.state, run.stalled_claims) == ("running", claims)
+        Run.objects.filter(pk=run.pk).update(lease_expires_at=F("created_at") - HOUR)
+        sweep_once()
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("waiting", [])
+    assert counter.request(run).kind == "attention"
+
+
 def test_a_model_call_that_kills_its_workers_is_given_up(
     counter: Counter, model: ModelServer
 ) -> None:

@@ -52,7 +52,7 @@ def test_a_lease_is_renewed_while_its_step_has_time_and_not_after(
     clock: list[float], renewed: list[Lease]
 ) -> None:
     renewer = Renewer()
-    with renewer.hold(LEASE):
+    with renewer.hold(LEASE, since=clock[0]):
         renewer.renew_due()
         with renewer.within(LEASE, 30):
             clock[0] += 30
@@ -70,7 +70,7 @@ def test_after_time_without_a_renewal_the_database_is_asked_who_owns_the_run(
     clock: list[float], renewed: list[Lease], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renewer = Renewer()
-    with renewer.hold(LEASE):
+    with renewer.hold(LEASE, since=clock[0]):
         assert not renewer.is_lost(LEASE)
         assert renewed == []
         clock[0] += 3_600
@@ -83,6 +83,15 @@ def test_after_time_without_a_renewal_the_database_is_asked_who_owns_the_run(
         assert renewer.is_lost(LEASE)
 
 
+def test_time_that_went_by_between_the_claim_and_the_work_counts(
+    clock: list[float], renewed: list[Lease], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewer = Renewer()
+    monkeypatch.setattr("agents.leases.renew", lambda lease: False)
+    with renewer.hold(LEASE, since=clock[0] - 3_600):
+        assert renewer.is_lost(LEASE)
+
+
 def test_a_connection_that_broke_does_not_end_the_renewing(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +101,7 @@ def test_a_connection_that_broke_does_not_end_the_renewing(
     monkeypatch.setattr("agents.leases.renew", broken)
     monkeypatch.setattr("agents.leases.connection", type("Closed", (), {"close": lambda self: 0})())
     renewer = Renewer()
-    with renewer.hold(LEASE):
+    with renewer.hold(LEASE, since=clock[0]):
         renewer.renew_due()
 
 

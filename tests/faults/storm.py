@@ -35,7 +35,7 @@ SETTLE_SECONDS = 90
 LEFT_UNDECIDED = 0.03
 CANCELLED = 0.03
 POINTS = (
-    *("job.popped", "run.claimed", "reply.before_commit", "reply.committed"),
+    *("job.popped", "run.claiming", "run.claimed", "reply.before_commit", "reply.committed"),
     *("park.requests_open", "hint.unsent.opened", "hint.unsent.parked", "intent.before_commit"),
     *("intent.committed", "call.sent", "call.returned", "result.before_commit"),
     *("result.committed", "job.done", "wake.unsent", "wake.sent"),

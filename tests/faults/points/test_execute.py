@@ -8,6 +8,7 @@ from tests.faults.plant import WORKERS, Plant
 
 TOOLS = ("book", "pay", "order", "post")
 BEFORE_INTENT = ("job.popped", "run.claiming", "intent.before_commit")
+AFTER_INTENT = ("run.claimed", "intent.committed")
 AFTER_SENDING = ("call.sent", "call.returned", "result.before_commit")
 
 
@@ -36,14 +37,15 @@ def test_a_worker_killed_before_the_intent_commits_has_done_nothing_and_the_next
     assert len(plant.done(ticket)) == 1
 
 
+@pytest.mark.parametrize("point", AFTER_INTENT)
 @pytest.mark.parametrize(
     ("tool", "end", "times"),
     [("book", DONE, 1), ("pay", DONE, 1), ("order", IN_DOUBT, 0), ("post", IN_DOUBT, 0)],
 )
 def test_a_worker_killed_between_intent_and_call_leaves_no_more_than_its_class_allows(
-    plant: Plant, tool: str, end: object, times: int
+    plant: Plant, tool: str, end: object, times: int, point: str
 ) -> None:
-    ticket, ended = approved_and_struck(plant, tool, "intent.committed")
+    ticket, ended = approved_and_struck(plant, tool, point)
     assert ended == end
     assert len(plant.done(ticket)) == times
 

@@ -13,7 +13,10 @@ from django.db import connection
 from approvals.models import ApprovalRequest
 from tests.faults.plant import Plant
 
-POINTS = ("reply.before_commit", "reply.committed", "park.requests_open", "hint.unsent.opened")
+POINTS = (
+    *("job.popped", "run.claimed", "reply.before_commit", "reply.committed"),
+    *("park.requests_open", "hint.unsent.opened"),
+)
 
 
 @pytest.mark.parametrize("point", POINTS)

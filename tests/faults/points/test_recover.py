@@ -32,6 +32,7 @@ def lost(plant: Plant, run: Run) -> bool:
     return any("lease_lost" in line and str(run.pk) in line for line in said)
 
 
+@pytest.mark.parametrize("point", ["run.claimed", "intent.committed"])
 @pytest.mark.parametrize(
     ("tool", "times", "effect"),
     [
@@ -42,9 +43,9 @@ def lost(plant: Plant, run: Run) -> bool:
     ],
 )
 def test_a_worker_that_stood_still_before_the_call_finds_itself_overtaken_and_does_not_call(
-    plant: Plant, tool: str, times: int, effect: str
+    plant: Plant, tool: str, times: int, effect: str, point: str
 ) -> None:
-    ticket, run, _ = overtaken(plant, tool, "intent.committed")
+    ticket, run, _ = overtaken(plant, tool, point)
     assert len(plant.done(ticket)) == times
     assert plant.effect_of(run).state == effect
 
