@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 PYTEST_ARGS ?=
 RUNS ?= 3000
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset test chaos check bench format
@@ -31,8 +32,8 @@ chaos: $(READY)  ## Kill processes under thousands of runs and count what was lo
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)
 
-bench: $(READY)  ## Measure; results as JSON in benchmarks/results
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100 …"); see docs/benchmarks.md
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 format: $(READY)  ## Bring code and templates into shape
 	@$(BIN)/ruff format .

@@ -1,10 +1,9 @@
 """An agent whose one action does nothing but note when it was executed."""
 
-from time import monotonic_ns
+from functools import lru_cache
 
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict
-from redis import Redis
 
 from agents.authoring import (
     Agent,
@@ -17,8 +16,12 @@ from agents.authoring import (
     Trust,
     tool,
 )
+from benchmarks.recorder import Recorder
 
-EXECUTED = "benchmarks:executed"
+
+@lru_cache(maxsize=1)
+def _recorder() -> Recorder:
+    return Recorder(settings.COUNTERSIGN.redis_url)
 
 
 class Mark(BaseModel):
@@ -37,10 +40,7 @@ class Mark(BaseModel):
 )
 def mark(ctx: ToolContext, arguments: Mark) -> bool:
     """Note the moment of execution."""
-    # The clock is read first: what is measured ends when the action begins to act.
-    executed = monotonic_ns()
-    with Redis.from_url(settings.COUNTERSIGN.redis_url) as client:
-        client.rpush(EXECUTED, f"{arguments.cycle}:{executed}")
+    _recorder().act(arguments.cycle)
     return True
 
 

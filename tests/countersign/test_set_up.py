@@ -107,6 +107,24 @@ def test_the_lock_is_in_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ]
 
 
+def test_the_lock_of_a_peer_in_the_benchmarks_is_in_step_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(PROJECT / name, tmp_path)
+    peer = tmp_path / "benchmarks" / "peers" / "floor"
+    shutil.copytree(PROJECT / "benchmarks" / "peers" / "floor", peer)
+    monkeypatch.setattr(check_lock, "PROJECT", tmp_path)
+    assert check_lock.complaints() == []
+    (peer / "requirements.in").write_text("psycopg[binary]==3.3.8\nabsent==1.0\n")
+    lock = "benchmarks/peers/floor/requirements.lock"
+    source = "benchmarks/peers/floor/requirements.in"
+    assert check_lock.complaints() == [
+        f"psycopg: {source} says ==3.3.8, {lock} says ==3.3.9.",
+        f"absent is in {source} and not in {lock}.",
+    ]
+
+
 def test_a_vendored_file_that_changed_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

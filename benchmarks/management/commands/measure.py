@@ -1,16 +1,14 @@
-"""`manage.py measure`: the measurements of one run, as JSON on standard output."""
+"""`manage.py measure`: the measurements of the running product, as JSON on standard output."""
 
 import json
 import os
-import platform
-import statistics
 from argparse import ArgumentParser
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from benchmarks import cycle, floor, hints
+from benchmarks import burst, crash, cycle, hints, parked
+from benchmarks.figures import summary
 from benchmarks.people import people
 
 WARM_UP = 10
@@ -18,45 +16,32 @@ REQUESTS = 20
 
 
 class Command(BaseCommand):
-    help = "Measures the running product beside the bare floor; `make bench` starts both."
+    help = "Measures the running product; `make bench` starts it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--cycles", type=int, default=200)
-        parser.add_argument("--sockets", type=int, default=50)
+        for name in ("cycles", "sockets", "burst", "parked", "parked-seconds"):
+            parser.add_argument(f"--{name}", type=int, required=True)
+        parser.add_argument("--pids", type=json.loads, required=True, help="process ids by name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cycles, sockets = options["cycles"], options["sockets"]
         starter, decider = people()
+        pids = {**options["pids"], "client": os.getpid()}
         cycle.measure(WARM_UP, starter, decider)
-        bare = floor.measure(cycles)
-        ours = cycle.measure(cycles, starter, decider)
+        ours = cycle.measure(options["cycles"], starter, decider)
         url = f"http://127.0.0.1:{os.environ['PORT']}"
-        heard = hints.measure(url, decider, sockets=sockets, requests=REQUESTS)
-        figures = {
-            "floor": summary(bare),
-            "decision_to_executed": summary(ours["executed"]),
+        results: dict[str, Any] = {
             "start_to_parked": summary(ours["parked"]),
-            f"request_to_hint_{sockets}_sockets": summary(heard),
+            "decision_to_executed": summary(ours["executed"]),
+            "decision_call_to_executed": summary(ours["called_to_executed"]),
+            "decision_call_to_finished": summary(ours["called_to_finished"]),
         }
-        ratio = figures["decision_to_executed"]["p50_ms"] / figures["floor"]["p50_ms"]
-        results = {
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": f"python -m benchmarks --cycles {cycles} --sockets {sockets}",
-            "python": platform.python_version(),
-            "cores": os.cpu_count(),
-            "cycles": cycles,
-            "figures": figures,
-            "ratios": {"decision_to_executed_over_floor_p50": round(ratio, 2)},
-        }
+        if options["sockets"]:
+            heard = hints.measure(url, decider, sockets=options["sockets"], requests=REQUESTS)
+            results["request_to_hint"] = {"sockets": options["sockets"], **summary(heard)}
+        if options["burst"]:
+            results["burst"] = burst.measure(options["burst"], starter, decider, pids)
+        if options["parked"]:
+            count, seconds = options["parked"], options["parked_seconds"]
+            results["parked"] = parked.measure(count, seconds, starter, decider, pids)
+        results["killed_after_action"] = crash.measure(starter, decider)
         self.stdout.write(json.dumps(results))
-
-
-def summary(milliseconds: list[float]) -> dict[str, float]:
-    """Median, 95th and 99th percentile of the measurements."""
-    cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")
-    return {
-        "p50_ms": round(cuts[49], 3),
-        "p95_ms": round(cuts[94], 3),
-        "p99_ms": round(cuts[98], 3),
-        "n": len(milliseconds),
-    }
