@@ -44,6 +44,8 @@ def build_request(agent: Agent, run: Run, steps: Sequence[Step]) -> dict[str, An
             note = step.output.get("note")
             if note:
                 messages.append({"role": "user", "content": f"A person says: {note}"})
+        elif step.kind == StepKind.MESSAGE and (step.request or {}).get("bounced"):
+            messages.append({"role": "user", "content": str((step.output or {})["told"])})
     return {"messages": messages, "tools": offered_tools(agent)}
 
 
