@@ -19,15 +19,18 @@ from agents.errors import UnknownAgent, UnknownRun
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
+    effect_as_json,
     hidden_replies,
     run_as_json,
     step_as_json,
     waiting_on,
 )
+from agents.services.ask_undo import ask_undo
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.services.start_run import start_run
 from agents.states import ENDED, RunState, StepKind
+from agents.timeline import effects_of
 from audit.paging import page
 
 router = Router()
@@ -152,9 +155,16 @@ def list_steps(
     rows = Step.objects.filter(run=run)
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
     hidden = hidden_replies(list(rows.defer("request").in_order()))
+    effects = {effect.step_id: effect for effect in effects_of(run)}
     sent = read_requests(run, [step.seq for step in found.items if step.kind == StepKind.MODEL])
     return {
-        "items": [step_as_json(step, hidden=hidden, sent=sent) for step in found.items],
+        "items": [
+            {
+                **step_as_json(step, hidden=hidden, sent=sent),
+                "effect": effect_as_json(effects.get(step.pk)),
+            }
+            for step in found.items
+        ],
         "next_cursor": found.next_cursor,
     }
 
@@ -187,6 +197,22 @@ def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     caller = signed_in(request)
     resume_run(run_id=run_id, caller=caller)
     return _shown(_visible(caller, run_id), caller)
+
+
+@router.post(
+    "runs/{uuid:run_id}/effects/{uuid:effect_id}/undo",
+    response={200: dict[str, Any], 201: dict[str, Any]},
+    tags=["runs"],
+    summary="Have an effect undone",
+)
+def post_undo(
+    request: HttpRequest, run_id: UUID, effect_id: UUID, body: ReasonIn | None = None
+) -> Status[dict[str, Any]]:
+    """200 with its run, which proposes the undo at its next safe point; 201 with a new one if it ended."""
+    caller = signed_in(request)
+    reason = body.reason if body else ""
+    run = ask_undo(run_id=run_id, effect_id=effect_id, reason=reason, caller=caller)
+    return Status(200 if run.pk == run_id else 201, _shown(_visible(caller, run.pk), caller))
 
 
 def _agent(caller: Caller, slug: str) -> HostedAgent:

@@ -44,8 +44,10 @@ def build_request(agent: Agent, run: Run, steps: Sequence[Step]) -> dict[str, An
             note = step.output.get("note")
             if note:
                 messages.append({"role": "user", "content": f"A person says: {note}"})
+        elif step.undoes_id is not None and step.output:
+            messages.append({"role": "user", "content": undo_message(step)})
         elif step.kind == StepKind.MESSAGE and (step.request or {}).get("bounced"):
-            messages.append({"role": "user", "content": str((step.output or {})["told"])})
+            messages.append({"role": "user", "content": str((step.request or {})["text"])})
     return {"messages": messages, "tools": offered_tools(agent)}
 
 
@@ -94,6 +96,15 @@ def _results(steps: Sequence[Step]) -> dict[int, list[dict[str, Any]]]:
                 {"role": "tool", "tool_call_id": step.call_id, "content": content}
             )
     return grouped
+
+
+def undo_message(step: Step) -> str:
+    """What the agent is told of an undo that a person asked for, once it is settled."""
+    asked, output = (step.request or {})["undo"], step.output or {}
+    what = f"what you did in call {asked['call_id']} ({asked['tool']})"
+    if step.state == StepState.SUCCEEDED:
+        return f"A person asked to undo {what}. It was undone; do not repeat it."
+    return f"A person asked to undo {what}. It was not undone: {output.get('message', '')}"
 
 
 def result_message(result: Any, *, trust: Trust, as_of: str) -> dict[str, Any]:

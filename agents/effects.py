@@ -109,7 +109,9 @@ class Effects:
             return look_up(tool, self._context(effect), arguments)
 
     def _context(self, effect: EffectRecord) -> ToolContext:
-        return Subject(self.agent, self.run).context_for(effect.idempotency_key, database_now())
+        return Subject(self.agent, self.run).context_for(
+            effect.idempotency_key, database_now(), effect.step.undoes
+        )
 
     def _send(
         self, step: Step, tool: Tool, effect: EffectRecord, *, doubtful: bool = False

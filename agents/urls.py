@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/cancel/", controls.run_cancel, name="run-cancel"),
     path("runs/<uuid:pk>/pause/", controls.run_pause, name="run-pause"),
     path("runs/<uuid:pk>/resume/", controls.run_resume, name="run-resume"),
+    path("runs/<uuid:pk>/effects/<uuid:effect>/undo/", controls.effect_undo, name="effect-undo"),
     path("agents/", agents.agent_list, name="agent-list"),
     path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),

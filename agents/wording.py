@@ -58,6 +58,10 @@ EFFECT_STATES: Final[Mapping[str, str]] = {
     EffectState.FAILED: "did not happen",
     EffectState.IN_DOUBT: "unknown; a person looks",
 }
+UNDOS: Final[Mapping[str, str]] = {
+    "undone": "It was undone since.",
+    "asked": "A person asked to undo it.",
+}
 READ_BACK: Final = "happened; read back and found"
 OUTCOMES: Final[Mapping[str, str]] = {
     Outcome.DONE: "Done",
@@ -158,6 +162,8 @@ def step_title(step: Step) -> str:
             return f"Nobody knows whether it happened: {plain(step.name).lower()}"
         case StepKind.MESSAGE if asked.get("bounced"):
             return f"Was told that it bounced: {plain(step.name).lower()}"
+        case StepKind.TOOL if asked.get("undo"):
+            return f"Undo: {plain(asked['undo']['tool']).lower()}"
         case _:
             return plain(step.name)
 
@@ -191,6 +197,11 @@ def effect_words(effect: EffectRecord | None, step: Step) -> str:
     if effect.state == EffectState.SUCCEEDED and (step.output or {}).get("verified"):
         return READ_BACK
     return EFFECT_STATES.get(EffectState(effect.state), "")
+
+
+def undo_words(effect: EffectRecord | None) -> str:
+    """Whether the effect is undone, or is to be; empty otherwise."""
+    return UNDOS.get(str(vars(effect).get("undo") or ""), "") if effect is not None else ""
 
 
 def bounced_words(effect: EffectRecord | None) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from accounts.doors import signed_in
 from agents.forms import ReasonForm
 from agents.models import Run
+from agents.services.ask_undo import ask_undo
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.states import ENDED
 from agents.views.refusals import say
@@ -58,6 +59,21 @@ def run_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
         return "The run goes on."
 
     return _do(request, pk, resume)
+
+
+@require_POST
+@login_required
+def effect_undo(request: HttpRequest, pk: UUID, effect: UUID) -> HttpResponse:
+    """Ask for something that the run did to be undone."""
+
+    def undo(reason: str) -> str:
+        caller = signed_in(request)
+        run = ask_undo(run_id=pk, effect_id=effect, reason=reason, caller=caller)
+        if run.pk == pk:
+            return "It is proposed to be undone at the run's next safe point."
+        return "The run has ended, so a run of its own was started to undo it."
+
+    return _do(request, pk, undo)
 
 
 def _do(request: HttpRequest, pk: UUID, act: Callable[[str], str]) -> HttpResponse:

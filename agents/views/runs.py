@@ -208,6 +208,7 @@ def _run_context(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "task": _task(run),
         "answer": _facts(run.output),
         "may_control": may_control(run, caller) and not run.ended,
+        "may_undo": may_control(run, caller),
         "may_read_audit": caller.holds("read_audit"),
         "hinted": _is_hinted(run, caller),
         "reason_form": ReasonForm(auto_id="cancel-%s"),
