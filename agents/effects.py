@@ -153,11 +153,6 @@ class Effects:
             return found if isinstance(found, Done) else outcome
         return outcome
 
-    def _look_up(self, step: Step, tool: Tool, effect: EffectRecord) -> CallOutcome:
-        arguments = tool.parse(step.arguments or {})
-        with renewer.within(self.lease, tool.timeout_seconds):
-            return look_up(tool, self._context(effect), arguments)
-
     def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
         # A transactional one was read back inside its transaction.
         if isinstance(outcome, Done) and effect.effect_class != EffectClass.TRANSACTIONAL:
