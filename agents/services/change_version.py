@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import F
-from django.db.models.functions import Greatest
 
 from agents.context import refusal_message
 from agents.drift import USE_NEW
@@ -97,7 +96,7 @@ def leave_to_others(lease: Lease) -> bool:
             wake_seq=F("wake_seq") + 1,
             ready_at=now + timedelta(seconds=settings.COUNTERSIGN.sweep_seconds),
             # It was no failure to get further.
-            stalled_claims=Greatest(F("stalled_claims") - 1, 0),
+            stalled_claims=max(run.stalled_claims - 1, 0),
             left={"since": since.isoformat(), "last": now.isoformat()},
         )
         return True

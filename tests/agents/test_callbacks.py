@@ -26,6 +26,7 @@ from agents.authoring import (
 )
 from agents.jobs import mail_about_bounce
 from agents.models import EffectRecord, Run, Step
+from agents.services.settle import settle_effect
 from agents.sweep import MAIL_OVERDUE, sweep_once
 from agents.timeline import read_timeline
 from agents.webhooks import sign
@@ -258,15 +259,21 @@ def test_a_name_that_two_effects_share_settles_neither(
 
 @pytest.mark.parametrize("name", ["reference", "idempotency_key"])
 def test_a_callback_before_our_own_commit_is_asked_to_come_again(
-    counter: Counter, postbox: Bank, reviewer: User, tell: Tell, name: str
+    counter: Counter,
+    postbox: Bank,
+    reviewer: User,
+    tell: Tell,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers: list[Any] = []
 
-    def faster() -> None:
+    def settled_late(*args: Any) -> None:
         names = {"reference": "letter A1", "idempotency_key": postbox.sent[0][0]}
         answers.append(tell(state="confirmed", **{name: names[name]}))
+        settle_effect(*args)
 
-    postbox.trouble = faster
+    monkeypatch.setattr("agents.effects.settle_effect", settled_late)
     run = posted(counter, reviewer)
     (answer,) = answers
     assert (answer.status_code, answer.json()["code"]) == (503, "not_settled_yet")
