@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.models import User
 from agents.authoring import Budget, Effect, EffectClass, Preview, Risk, Tool, ToolContext, tool
+from agents.conversations import read_requests
 from agents.models import EffectRecord, Run, Step
+from agents.services.call_model import digest_of
 from approvals.errors import BadBody, VerdictNotOffered
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
@@ -151,18 +153,21 @@ def test_an_interrupted_model_call_is_repeated_as_it_was_made(
     Step.objects.filter(run=run, kind="model").update(state="started", response=None)
     host(teller(bank, instructions=NEW_WORDS))
     begun = Step.objects.get(run=run, kind="model")
+    whole = read_requests(run, [begun.seq])[begun.seq]
     # As a release would have written it that gives the model other words around the same definition.
     sent = {
         **begun.request,
         "messages": [*begun.request["messages"], {"role": "user", "content": "!"}],
     }
-    Step.objects.filter(pk=begun.pk).update(request=sent)
+    rebuilt, made = begun.input_digest, digest_of(whole | {"messages": sent["messages"]})
+    Step.objects.filter(pk=begun.pk).update(request=sent, input_digest=made)
     counter.model.follow([final(summary="ok")])
     Run.objects.filter(pk=run.pk).update(state="ready")
     assert counter.go_on(run).state == "succeeded"
     assert model.requests[-1]["messages"] == sent["messages"]
     begun.refresh_from_db()
-    assert begun.attempts[0]["code"] == "interrupted"
+    (attempt,) = begun.attempts
+    assert (attempt["code"], attempt["rebuilt_digest"]) == ("interrupted", rebuilt)
 
 
 CHANGES: list[dict[str, Any]] = [
