@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from agents.drift import NEW, OLD
 from approvals.schemas import Requirements
-from approvals.vocabulary import Friction
+from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
 from tests.approvals.conftest import opened, till  # noqa: F401
 from tests.approvals.till import one_of
@@ -61,6 +63,10 @@ def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
     edited = desk.request(amount="35.00", needs=one_of("finance", "support"))
     changed = {**edited.arguments, "amount": "36.00"}
     desk.decide(edited, second_reviewer, "edit", arguments=changed)
+    ways = [asdict(way) for way in (OLD, NEW)]
+    choosing = desk.request(
+        kind=Kind.ATTENTION, question={"question": "How does it go on?", "choices": ways}
+    )
     decided = desk.request(amount="50.00", needs=Requirements(undo_seconds=60))
     desk.decide(decided, second_reviewer)
     paths = [
@@ -70,6 +76,7 @@ def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
         f"/requests/{waits.pk}/?tab=team&mode=reject",
         f"/requests/{typed.pk}/?tab=team",
         f"/requests/{edited.pk}/?tab=team",
+        f"/requests/{choosing.pk}/?tab=team",
         f"/requests/{decided.pk}/?tab=decided",
     ]
     assert look(desk, reviewer, paths) == []
