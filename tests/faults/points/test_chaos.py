@@ -8,7 +8,7 @@ from tests.faults.balance import violations
 from tests.faults.plant import Plant
 from tests.faults.storm import Storm, table
 
-RUNS = 150
+RUNS = 200
 SEED = 7
 
 
