@@ -95,6 +95,17 @@ def test_arguments_other_than_the_approved_ones_are_never_sent(
     assert not EffectRecord.objects.filter(run=run).exists()
 
 
+def test_an_approval_that_lapsed_is_never_used(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    ApprovalRequest.objects.filter(run_id=run.pk).update(execute_by=database_now())
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("succeeded", [])
+    assert ApprovalRequest.objects.get(run_id=run.pk).state == "lapsed"
+    assert "not used in time" in counter.model.requests[-1]["messages"][-1]["content"]
+
+
 def test_a_sleeping_run_wakes_in_time_and_not_before(counter: Counter) -> None:
     run = counter.start([error(500)] * 3)
     assert (run.state, run.sleeps) == ("sleeping", 1)

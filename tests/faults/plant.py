@@ -55,6 +55,9 @@ ROLES = {
     "second scheduler": "scheduler",
 }
 WORKERS = ("resumes", "runs", "scheduler")
+NO_UNDO = {"undo_seconds": 0.0}
+# What takes a second takes many on a machine that does much else.
+PATIENCE = 120.0
 _tickets = count(1)
 
 
@@ -147,7 +150,7 @@ class Plant(Stack):
 
     def struck(self, role: str, point: str) -> int:
         """Wait until the point has struck a process, and give its id."""
-        return self.wait_for(lambda: self.used(role, point), 40, f"{point} has struck") or 0
+        return self.wait_for(lambda: self.used(role, point), PATIENCE, f"{point} has struck") or 0
 
     def disarm(self) -> None:
         """Take every armed point back, and wake what stands still."""
@@ -189,7 +192,7 @@ class Plant(Stack):
             state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
             return state if state in states else ""
 
-        return self.wait_for(look, 40, f"the run is {' or '.join(states)}")
+        return self.wait_for(look, PATIENCE, f"the run is {' or '.join(states)}")
 
     def pending(self, run: Run) -> list[ApprovalRequest]:
         """The requests that the run waits for, in the order of its steps."""
@@ -223,6 +226,3 @@ class Plant(Stack):
             cursor.execute("SELECT key FROM works_ledger WHERE arguments->>'ticket' = %s", [ticket])
             booked = [key for (key,) in cursor.fetchall()]
         return [made.key for made in self.recorder.of(ticket)] + booked
-
-
-NO_UNDO = {"undo_seconds": 0.0}
