@@ -31,6 +31,7 @@ from agents.services.operate_agent import activate_version, disable_agent, enabl
 from agents.services.start_run import start_run
 from agents.states import ENDED, RunState, StepKind
 from agents.timeline import effects_of
+from audit.clock import database_now
 from audit.paging import page
 
 router = Router()
@@ -234,13 +235,14 @@ def list_agents(request: HttpRequest) -> dict[str, Any]:
     rows = HostedAgent.objects.visible_to(caller.user).select_related(
         "owner_group", "active_version"
     )
-    return {"items": [agent_as_json(hosted) for hosted in rows.order_by("slug")]}
+    now = database_now()
+    return {"items": [agent_as_json(hosted, now) for hosted in rows.order_by("slug")]}
 
 
 @router.get("agents/{slug}", response=dict[str, Any], tags=["agents"], summary="One agent")
 def read_agent(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Tools with risk and effects, versions, and examples to start a run with."""
-    return agent_as_json(_agent(signed_in(request), slug))
+    return agent_as_json(_agent(signed_in(request), slug), database_now())
 
 
 @router.post(
@@ -250,7 +252,7 @@ def post_disable(request: HttpRequest, slug: str, body: ReasonIn | None = None) 
     """Nothing new starts, nothing dispatches; parked requests stay decidable."""
     caller = signed_in(request)
     disable_agent(slug=slug, reason=body.reason if body else "", caller=caller)
-    return agent_as_json(_agent(caller, slug))
+    return agent_as_json(_agent(caller, slug), database_now())
 
 
 @router.post(
@@ -260,7 +262,7 @@ def post_enable(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Ready runs go on with the next sweep."""
     caller = signed_in(request)
     enable_agent(slug=slug, caller=caller)
-    return agent_as_json(_agent(caller, slug))
+    return agent_as_json(_agent(caller, slug), database_now())
 
 
 @router.post(
@@ -273,4 +275,4 @@ def post_activate(request: HttpRequest, slug: str, digest: str) -> dict[str, Any
     """New runs use it; its owner group or an admin may say so."""
     caller = signed_in(request)
     activate_version(slug=slug, digest=digest, caller=caller)
-    return agent_as_json(_agent(caller, slug))
+    return agent_as_json(_agent(caller, slug), database_now())

@@ -5,6 +5,7 @@ Declare agents in `agents.py` of any installed Django app; they are found by aut
 """
 
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
+from agents.rates import Rate
 from agents.tools import (
     Accepted,
     DefinitionError,
@@ -31,6 +32,7 @@ __all__ = [
     "Example",
     "Fact",
     "Preview",
+    "Rate",
     "Retryable",
     "Risk",
     "Terminal",

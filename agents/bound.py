@@ -99,7 +99,7 @@ def _bound_tool(tool: Tool, described: Mapping[str, Any]) -> Tool:
 
 
 def _fields_of(made: Any) -> dict[str, Any]:
-    return {each.name: getattr(made, each.name) for each in fields(made)}
+    return {each.name: getattr(made, each.name) for each in fields(made) if each.init}
 
 
 def _budget(recorded: Mapping[str, Any], installed: Budget) -> Budget:

@@ -20,6 +20,7 @@ from agents.models import Run, Step
 from agents.openings import for_action, for_question
 from agents.proposals import describe_errors
 from agents.resources import LocksUnknown
+from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.end import succeed
 from agents.services.park import Ask, park
@@ -61,7 +62,7 @@ class CallSteps:
 
     @cached_property
     def turns(self) -> Turns:
-        return Turns(self.lease, self.agent)
+        return Turns(self.lease, self.run, self.agent)
 
     @property
     def any_open(self) -> bool:
@@ -96,7 +97,7 @@ class CallSteps:
                 step.state == StepState.PROPOSED
                 and step.kind == StepKind.TOOL
                 and not needs_person(step)
-                and self.turns.has_come(step)
+                and self.turns.may_run(step)
             ):
                 return self._execute(step, effects, now)
         for step in self.open:
@@ -107,19 +108,20 @@ class CallSteps:
             if step.kind == StepKind.TOOL and self.agent.tool(step.name) is None:
                 return self._refuse_gone(step)
         asks = [self._ask(step, now) for step in asking]
-        in_line = self.turns.in_line
+        in_line, held_back = self.turns.in_line, self.turns.held_back
         if (
             asks
             or in_line
+            or held_back
             or any(step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open)
         ):
-            park(self.lease, asks, in_line=in_line)
+            park(self.lease, asks, in_line=in_line, held_back=held_back)
             return False
         return self._finish(self.open[0])
 
     def _may_go_on(self, step: Step) -> bool:
-        """A call that a person refused needs nothing of the world; one that will run, holds it."""
-        return (step.resolution or {})["kind"] != "approved" or self.turns.has_come(step)
+        """Only a call that will run has to wait for its turn."""
+        return (step.resolution or {})["kind"] != "approved" or self.turns.may_run(step)
 
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
         tool = self.agent.tool(step.name)
@@ -138,6 +140,7 @@ class CallSteps:
         ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
         with renewer.within(self.lease, tool.timeout_seconds):
             outcome = call_tool(tool, ctx, arguments)
+        note_outcome(self.run, step, tool, outcome)
         settle_read(self.lease, step, tool, outcome)
         return True
 

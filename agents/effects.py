@@ -15,6 +15,7 @@ from agents.gating import Subject, preview_of, read_token
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.models import EffectRecord, Run, Step
+from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.dispatch import Changed, Lapsed, Reopened, intend, send_again
 from agents.services.settle import (
@@ -24,6 +25,7 @@ from agents.services.settle import (
     settle_refused,
 )
 from agents.services.settle_doubt import doubt
+from agents.services.spend_allowance import spend_allowance
 from agents.services.take_up import Intended
 from agents.states import EffectState
 from agents.tools import EffectClass, Tool, ToolContext
@@ -94,6 +96,7 @@ class Effects:
                 outcome = self._send(step, tool, effect)
             case EffectClass.IDEMPOTENT:
                 send_again(self.lease, effect)
+                spend_allowance(tool, owed=True)
                 outcome = self._send(step, tool, effect, doubtful=True)
             case EffectClass.QUERYABLE:
                 outcome = self._look_up(step, tool, effect)
@@ -121,9 +124,11 @@ class Effects:
         if effect.effect_class == EffectClass.TRANSACTIONAL:
             try:
                 with renewer.within(self.lease, tool.timeout_seconds):
-                    return run_transactional(self.lease, step, tool, effect, ctx)
+                    done = run_transactional(self.lease, step, tool, effect, ctx)
             except TransactionalFailure as failure:
-                return failure.outcome
+                done = failure.outcome
+            note_outcome(self.run, step, tool, done)
+            return done
         arguments = tool.parse(step.arguments or {})
         outcome: CallOutcome = Unknown("not_sent", "")
         attempts = stamina.retry_context(
@@ -138,11 +143,14 @@ class Effects:
                 with attempt:
                     if attempt.num > 1:
                         send_again(self.lease, effect)
+                        spend_allowance(tool, owed=True)
                     # The last look before the world hears of it.
                     if renewer.is_lost(self.lease):
                         raise LostLease
                     with renewer.within(self.lease, tool.timeout_seconds):
-                        outcome = _in_light_of(doubtful, call_tool(tool, ctx, arguments))
+                        heard = call_tool(tool, ctx, arguments)
+                    note_outcome(self.run, step, tool, heard)
+                    outcome = _in_light_of(doubtful, heard)
                     doubtful = doubtful or isinstance(outcome, Unknown)
                     if _may_repeat(tool, outcome):
                         raise _TryAgain

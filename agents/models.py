@@ -425,13 +425,17 @@ class ResourceClaim(models.Model):
 
 
 class ToolHealth(models.Model):
-    """What all workers know of a tool: how fast it may be called, and whether it fails again and again."""
+    """What all workers know of a tool: how fast it may be called, and whether it fails again and again.
+
+    It is not called before `open_until`; then one step, `probe`, finds out, and has until then.
+    """
 
     tool = models.CharField(max_length=128, primary_key=True)
     allowance = models.FloatField(default=0.0)
     refilled_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
     open_until = models.DateTimeField(null=True, blank=True)
+    probe = models.UUIDField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.tool

@@ -12,6 +12,7 @@ from agents import registry
 from agents.models import EffectRecord, HostedAgent, Run, Step
 from agents.queueing import in_line
 from agents.states import SETTLED, StepState
+from agents.tool_health import health_of
 
 HIDDEN = "hidden until decided"
 
@@ -139,10 +140,14 @@ def _score_hidden(step: Step) -> bool:
     return step.state not in SETTLED and not (step.coin or {}).get("score_visible", True)
 
 
-def agent_as_json(hosted: HostedAgent) -> dict[str, Any]:
-    """An agent with its tools, and inputs that a newcomer can start a run with."""
+def agent_as_json(hosted: HostedAgent, now: datetime) -> dict[str, Any]:
+    """An agent with its tools and how they are, and inputs that a newcomer can start a run with."""
     declared = registry.find(hosted.slug)
-    tools = declared.definition["tools"] if declared else []
+    health = health_of(declared.tools, now) if declared else {}
+    tools = [
+        {**tool, "health": health[tool["name"]].as_json()}
+        for tool in (declared.definition["tools"] if declared else [])
+    ]
     return {
         "slug": hosted.slug,
         "title": hosted.title,

@@ -123,6 +123,8 @@ def note_of(step: Step) -> str:
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
             return f"A person let it go on: {told}" if told else "A person let it go on."
+        case StepKind.TOOL if held_back := wording.held_back_words(step):
+            return held_back
         case StepKind.TOOL if "in_line_since" in (step.request or {}):
             return _turn_of(step)
         case StepKind.TOOL if (

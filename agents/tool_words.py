@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from agents import wording
+from agents.rates import Rate
+from agents.tool_health import Health
 from approvals.vocabulary import Effect, Risk, is_consequential
 
 TYPES: Final[Mapping[str, str]] = {
@@ -45,11 +48,16 @@ class ToolWords:
     reversible: bool
     effect_class: str
     trust: str
+    rate: Rate | None
+    breaker: str
+    open_until: datetime | None
     fields: list[FieldWords]
 
 
-def tool_words(tool: Mapping[str, Any]) -> ToolWords:
-    """The tool of a recorded definition."""
+def tool_words(
+    tool: Mapping[str, Any], health: Health | None = None, rate: Rate | None = None
+) -> ToolWords:
+    """The tool of a recorded definition; `health` and `rate` are those of the installed one."""
     schema = tool.get("schema") or {}
     required = set(schema.get("required") or ())
     effects = frozenset(Effect(effect) for effect in tool["effects"])
@@ -64,6 +72,9 @@ def tool_words(tool: Mapping[str, Any]) -> ToolWords:
         reversible=bool(tool["reversible"]),
         effect_class=wording.EFFECT_CLASSES.get(tool["effect_class"], "") if consequential else "",
         trust=tool["trust"],
+        rate=rate,
+        breaker=wording.BREAKERS[health.state] if health else "",
+        open_until=health.open_until if health and health.state == "open" else None,
         fields=[
             FieldWords(
                 name=name,

@@ -29,10 +29,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
+from agents.rates import Rate
 from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk, is_consequential
 
 Result = TypeVar("Result")
+KEY_LENGTH = 128
 
 
 class EffectClass(StrEnum):
@@ -147,6 +149,7 @@ class Tool:
     cosmetic: frozenset[str]
     secrets: frozenset[str]
     callback: str = ""
+    rate: Rate | None = None
     previewer: Function | None = None
     token_reader: Function | None = None
     lock_namer: Function | None = None
@@ -155,6 +158,11 @@ class Tool:
     compensation: Function | None = None
     undo_declared: UndoDeclared | None = None
     undoing: Tool | None = None
+    key: str = field(init=False)
+    """The tool among all that are installed: agents that share it share what is known of it."""
+
+    def __post_init__(self) -> None:
+        self.key = f"{self.function.__module__}.{self.name}"[-KEY_LENGTH:]
 
     def preview(self, function: Function) -> Function:
         """Register `(ctx, arguments) -> Preview | str`: what will happen. It may not change anything."""
@@ -291,13 +299,14 @@ def tool(
     cosmetic: Iterable[str] = (),
     secrets: Iterable[str] = (),
     callback: str = "",
+    rate: Rate | None = None,
 ) -> Callable[[Function], Tool]:
     """Declare a function `(ctx: ToolContext, arguments: SomeModel) -> Result` as a tool.
 
     The docstring is what the model reads. `identity` names the arguments that say what is acted on;
     `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
-    material edit; `callback` the provider whose signed callbacks confirm what it has accepted.
-    Raises DefinitionError with what to change.
+    material edit; `callback` the provider whose signed callbacks confirm what it has accepted; `rate` how
+    often all workers together may call it. Raises DefinitionError with what to change.
     """
 
     def declare(function: Function) -> Tool:
@@ -321,6 +330,7 @@ def tool(
             cosmetic=frozenset(cosmetic),
             secrets=frozenset(secrets),
             callback=callback,
+            rate=rate,
         )
         _check_fields(declared)
         return declared

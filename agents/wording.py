@@ -112,6 +112,15 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.IN_DOUBT: "alert",
     StepKind.MESSAGE: "comment",
 }
+BREAKERS: Final[Mapping[str, str]] = {
+    "closed": "",
+    "open": "It failed again and again, so it is left alone",
+    "probing": "It failed again and again; the next call finds out whether it answers again",
+}
+HELD_BACK: Final[Mapping[str, str]] = {
+    "rate": "{tool} may be called only so often; this call waits until it may.",
+    "failures": "{tool} failed again and again, so it is left alone for a while; this call waits.",
+}
 FOUND: Final[Mapping[str, str]] = {
     "happened": "A person found that it happened.",
     "did_not": "A person found that it did not happen.",
@@ -182,6 +191,14 @@ def step_state(step: Step) -> str:
     if step.state == StepState.PROPOSED and is_in_line(step):
         return "Waiting for its turn"
     return STEP_STATES[StepState(step.state)]
+
+
+def held_back_words(step: Step) -> str:
+    """Why a call that is still to be made has to wait for its tool; empty where it does not."""
+    if step.state not in (StepState.PROPOSED, StepState.WAITING):
+        return ""
+    why = str((step.request or {}).get("held_back") or "")
+    return HELD_BACK.get(why, "").format(tool=plain(step.name))
 
 
 def is_in_line(step: Step) -> bool:
@@ -285,6 +302,8 @@ def why_it_stands(run: Run, last: Step | None, now: datetime) -> str:
         case RunState.QUEUED:
             return "A worker takes it up in a moment."
         case RunState.SLEEPING:
+            if last is not None and last.kind == StepKind.TOOL:
+                return held_back_words(last) or "A tool may not be called yet."
             return (model_trouble(last) if last else "") or "The model could not be used."
         case RunState.READY if run.ready_at is not None and run.ready_at > now:
             return "Approved. The approval can be taken back for a moment, then it goes on."

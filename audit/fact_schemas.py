@@ -209,6 +209,13 @@ class AgentFacts(Facts):
     scope: Code | None = None
 
 
+class BreakerFacts(Facts):
+    """A tool that failed so many times in a row, and until when it is left alone."""
+
+    failures: Count | None = None
+    open_until: Moment | None = None
+
+
 class SessionFacts(Facts):
     """How somebody came in or went."""
 

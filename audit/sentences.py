@@ -50,6 +50,8 @@ SENTENCES: Final[dict[str, str]] = {
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.disabled": "{actor} disabled {agent}",
     "agent.enabled": "{actor} enabled {agent}",
+    "breaker.opened": "{Tool} failed again and again and is left alone for a while",
+    "breaker.closed": "{Tool} answers again",
     "signin.succeeded": "{actor} signed in",
     "signin.failed": "A sign-in failed",
     "signout": "{actor} signed out",

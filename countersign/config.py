@@ -107,6 +107,9 @@ class Config(BaseSettings):
     verify_backoff_seconds: Annotated[float, Field(ge=0)] = 0.25
 
     callback_secrets: CallbackSecrets = Field({}, repr=False)
+    breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    breaker_seconds: Seconds = 60
+    breaker_longest_seconds: Seconds = 3600
 
     coin_secret: str = Field("", repr=False)
     signing_key_path: str = ""

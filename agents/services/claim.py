@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from agents.errors import LostLease
 from agents.models import Run
 from agents.states import RunState
+from agents.tool_health import TROUBLED
 from audit.prepared import Prepared
 
 AROUND = ("agent__owner_group", "agent_version", "initiator")
@@ -60,7 +61,9 @@ def _claiming(sql: str) -> str:
 
 
 _claimed = Prepared(
-    lambda: Run.objects.annotate(read_at=CLOCK).select_related(*AROUND).order_by(),
+    lambda: (
+        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED).select_related(*AROUND).order_by()
+    ),
     rewrite=_claiming,
 )
 _locked = Prepared(
@@ -70,7 +73,7 @@ _locked = Prepared(
 
 
 _read = Prepared(
-    lambda pk: Run.objects.select_related(*AROUND).filter(pk=pk),
+    lambda pk: Run.objects.annotate(troubled=TROUBLED).select_related(*AROUND).filter(pk=pk),
     UUID(int=0),
 )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,14 +33,20 @@ class Ask:
 
 
 def park(
-    lease: Lease, asks: Sequence[Ask], *, held: bool = False, in_line: Collection[UUID] = ()
+    lease: Lease,
+    asks: Sequence[Ask],
+    *,
+    held: bool = False,
+    in_line: Collection[UUID] = (),
+    held_back: Mapping[UUID, float] | None = None,
 ) -> None:
     """Open the requests and let go of the run until one of them resolves.
 
     Where a decision landed since the claim, or an approval waits for the end of its undo time, the run
     becomes ready instead of waiting. `held`: only a person's word on the run itself lets it go on, so
-    that approvals of its calls wait with it. `in_line`: calls that wait for a resource,
-    whatever was decided on them.
+    that approvals of its calls wait with it. `in_line`: calls that wait for a resource;
+    `held_back`: calls whose tool may not be called yet, with the seconds until it may, for which the run
+    sleeps. Both whatever was decided on them.
     """
     with fenced(lease) as run:
         if end_if_cancelled(run):
@@ -50,26 +56,32 @@ def park(
             _open(run, ask, actor)
         reached("park.requests_open")
         now = database_now()
-        resolved = resolved_steps(run).exclude(pk__in=in_line)
+        besides = {*in_line, *(held_back or ())}
+        resolved = resolved_steps(run).exclude(pk__in=besides)
         if held:
             resolved = resolved.filter(kind__in=PEOPLE)
         woken = resolved.exists() or run.wake_seq != lease.wake_seq
-        ready_at = earliest_ready_at(run, now, besides=in_line) if woken else None
-        state = RunState.READY if woken else RunState.WAITING
+        ready_at = earliest_ready_at(run, now, besides=besides) if woken else None
+        sleeps = not woken and held_back
+        wake_at = now + timedelta(seconds=min(held_back.values())) if held_back else None
+        state = RunState.READY if woken else RunState.SLEEPING if sleeps else RunState.WAITING
         Run.objects.move(
             run.pk,
             state,
             lease_owner="",
             lease_expires_at=None,
-            parked_at=now,
+            # Asleep it waits for no person, or not for them alone.
+            parked_at=None if sleeps else now,
             stalled_claims=0,
             ready_at=ready_at,
+            wake_at=wake_at if sleeps else None,
         )
         facts: dict[str, Any] = {"requests": len(asks)}
         if in_line:
             facts["why"] = "resource"
             check_turn_on_commit(run.pk)
-        tell(run, "run.parked", facts=facts)
+        if asks or not sleeps:
+            tell(run, "run.parked", facts=facts)
         if ready_at is not None and ready_at <= now:
             wake_on_commit(run.pk, run.wake_seq, RESUMES)
         announce(run, "parked")

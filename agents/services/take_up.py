@@ -26,6 +26,7 @@ from agents.services.claim import Claimed, Lease, claim
 from agents.services.dispatch import note_intent
 from agents.services.record_reply import needs_person
 from agents.states import StepKind, StepState
+from agents.tool_health import is_troubled
 from agents.tools import Tool
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
@@ -91,7 +92,7 @@ def _intended(claimed: Claimed) -> Intended | None:
         int((step.resolution or {})["revision"]),
         str((step.resolution or {})["digest"]),
     )
-    if not _is_plain(step, tool, digest) or step.approval_id is None:
+    if is_troubled(run, tool) or not _is_plain(step, tool, digest) or step.approval_id is None:
         return None
     if not consume_plainly(
         request_id=step.approval_id,
@@ -144,7 +145,7 @@ def is_ready(step: Step, now: datetime) -> bool:
 
 def _is_plain(step: Step, tool: Tool, digest: str) -> bool:
     """Whether nothing outside has to be asked first, and the tool takes exactly what was approved."""
-    if step.state_token or tool.lock_namer is not None:
+    if step.state_token or tool.lock_namer is not None or tool.rate is not None:
         return False
     if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
         return False

@@ -22,11 +22,13 @@ from agents.forms import SwitchOffForm
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.states import ENDED, RunState
-from agents.tool_words import tool_words
+from agents.tool_health import health_of
+from agents.tool_words import ToolWords, tool_words
 from agents.version_changes import changes_between
 from agents.views.refusals import say
 from agents.views.runs import rows_of
 from agents.views.starting import offers, startable
+from audit.clock import database_now
 from audit.errors import Refusal
 
 RECENT_RUNS: Final = 8
@@ -134,7 +136,7 @@ def _detail_page(
         "definition": definition,
         "installed": declared.version if declared else "",
         "changes": _changes(hosted, declared),
-        "tools": [tool_words(tool) for tool in definition.get("tools", ())],
+        "tools": _tools(definition, declared),
         "budget": [
             {"label": wording.plain(name), "value": f"{limits[name]:,}"}
             for name in Budget.model_fields
@@ -204,6 +206,19 @@ def _outcomes(runs: Any) -> list[dict[str, Any]]:
     return [
         {"label": label, "number": number, "share": number / total}
         for label, number in counted.most_common()
+    ]
+
+
+def _tools(definition: dict[str, Any], declared: Agent | None) -> list[ToolWords]:
+    installed = {tool.name: tool for tool in declared.tools} if declared else {}
+    health = health_of(installed.values(), database_now())
+    return [
+        tool_words(
+            tool,
+            health.get(tool["name"]),
+            installed[tool["name"]].rate if tool["name"] in installed else None,
+        )
+        for tool in definition.get("tools", ())
     ]
 
 

@@ -245,6 +245,7 @@ def test_an_effect_in_doubt_keeps_its_resource_until_a_person_found_out(
     assert (turns_given(), len(waits(second))) == (0, 1)
     counter.decide(counter.request(first), Verdict.HAPPENED, second_reviewer)
     counter.go_on(first)
+    assert not ResourceClaim.objects.filter(run=first).exists()
     assert turns_given() == 1
 
 
@@ -294,18 +295,24 @@ def test_a_paused_run_has_its_turn_once_it_is_resumed(
 
 
 def test_a_call_whose_arguments_a_person_changed_holds_what_it_touches_now(
-    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User
+    counter: Counter,
+    bank: Bank,
+    reviewer: User,
+    second_reviewer: User,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     locked(bank)
-    holder, run = counter.start(paying("A2")), counter.start(paying("A1"))
+    holder, run, behind = (counter.start(paying(account)) for account in ("A2", "A1", "A1"))
     changed = {"account": "A2", "amount": "42.00"}
     counter.decide(counter.request(run), Verdict.EDIT, reviewer, arguments=changed)
     counter.decide(counter.request(run), Verdict.APPROVE, second_reviewer)
-    run = counter.go_on(run)
+    with django_capture_on_commit_callbacks(execute=True):
+        run = counter.go_on(run)
     assert (run.state, bank.sent) == ("waiting", [])
     assert waits(run) == [("account:A2", "waiting")]
-    # What it held before is free for others while it waits.
-    assert counter.request(counter.start(paying("A1"))).kind == "action"
+    # What it held before is free for others, and whoever waits for it is told.
+    assert Run.objects.get(pk=behind.pk).state == "ready"
+    assert counter.request(counter.go_on(behind)).kind == "action"
     counter.decide(counter.request(holder), Verdict.REJECT, reviewer, reason="No.")
     counter.go_on(holder)
     assert turns_given() == 1

@@ -19,7 +19,7 @@ from agents.tool_threads import TimedOut, ToolThreads, threads
 from agents.worker_loop import worn_out
 from tests.agents.bank import Bank, Receipt
 from tests.agents.conftest import Counter
-from tests.agents.test_effects import PAY, approved
+from tests.agents.test_effects import PAY, approved, killed_while_sending
 from tests.model_server import call, calls, final, judged
 
 SHORT = 0.2
@@ -120,6 +120,26 @@ def test_an_opaque_call_that_takes_too_long_is_in_doubt_and_its_late_answer_chan
     assert (run.state, counter.request(run).kind) == ("waiting", "in_doubt")
     assert "longer than" in Step.objects.get(run=run, kind="in_doubt").request["why"]  # type: ignore[index]
     assert EffectRecord.objects.get(run=run).state == "in_doubt"
+
+
+def test_a_lookup_that_takes_too_long_has_told_nothing(
+    counter: Counter, bank: Bank, reviewer: User, hang: Callable[[], None]
+) -> None:
+    run = killed_while_sending(counter, bank, reviewer, "order")
+    tool = hurried("order")
+    tool.looker = lambda ctx, payment: hang()
+    assert counter.request(counter.go_on(run)).kind == "in_doubt"
+    assert worn_out()
+
+
+def test_a_read_back_that_takes_too_long_has_found_nothing(
+    counter: Counter, bank: Bank, reviewer: User, hang: Callable[[], None]
+) -> None:
+    tool = hurried("pay")
+    tool.verifier = lambda ctx, payment, receipt: hang()
+    run = counter.go_on(approved(counter, reviewer, "pay"))
+    assert counter.request(run).kind == "in_doubt"
+    assert worn_out()
 
 
 def test_a_preview_that_takes_too_long_is_said_in_the_request(
