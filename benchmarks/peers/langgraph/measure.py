@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from benchmarks.peers.driver import Moments, Recorded, main, now
 from benchmarks.peers.shared import conclude, outside, propose
 
-THREADS = int(os.environ.get("LG_THREADS", "2"))
+THREADS = 2
 Durability = Literal["sync", "async", "exit"]
 
 
