@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,17 @@ def main() -> int:
     options = _options()
     os.environ["COUNTERSIGN_RESUME_WORKERS"] = str(options.workers)
     os.environ["COUNTERSIGN_RUN_WORKERS"] = str(options.workers)
+    for peer in options.peers:
+        peers.ready(peer)
     results = _circumstances(options)
-    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as folder:
-        results["systems"] = _systems(Path(folder), options)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(results, indent=2) + "\n")
+    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as folder:
+        for name, figures in _systems(Path(folder), options):
+            results["systems"][name] = figures
+            # After each, so that what was measured is kept where a later one fails.
+            path.write_text(json.dumps(results, indent=2) + "\n")
+            print(f"Measured {name}.", file=sys.stderr)
     print("\n".join(report.lines(results)))
     if results["busy_before"] > BUSY:
         print(f"\nThis machine was not idle: {results['busy_before']:.0%} busy before the start.")
@@ -59,22 +65,19 @@ def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         # Of the two seconds before anything was started: what others do on this machine.
         "busy_before": psutil.cpu_percent(interval=2) / 100,
+        "systems": {},
     }
 
 
-def _systems(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _systems(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Figures by system, measured one system after the other on the same servers."""
     with product.model() as model, product.services(folder) as config:
-        of_peers = {
-            f"{peer}, {mode}" if mode != peers.PLAIN else peer: peers.measure(
-                config, peer, mode, options
-            )
-            for peer in options.peers
-            for mode in peers.MODES[peer]
-        }
+        for peer in options.peers:
+            for mode in peers.MODES[peer]:
+                name = peer if mode == peers.PLAIN else f"{peer}, {mode}"
+                yield name, peers.measure(config, peer, mode, options)
         with product.running(config) as pids:
-            ours = product.measure({**pids, "model": model.pid}, options)
-        return {**of_peers, "countersign": ours}
+            yield "countersign", product.measure({**pids, "model": model.pid}, options)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from countersign.config import Config, load
 from countersign.embedded import Layout, release_services
 from countersign.programs import PROJECT, programs
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 LOOK_SECONDS = 0.2
-STOP_SECONDS = 15
+STOP_SECONDS = 60
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 
 
@@ -84,10 +84,20 @@ def running(config: Config) -> Iterator[dict[str, int]]:
         _wait_until_ready(f"{config.address}/health/ready")
         yield {name: process.pid for name, process in started.items()} | _servers(config)
     finally:
-        for process in started.values():
-            process.terminate()
-        for process in started.values():
+        _end(started)
+
+
+def _end(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """End the processes; one that does not end in time is killed, and said so."""
+    for process in started.values():
+        process.terminate()
+    for name, process in started.items():
+        try:
             process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"{name} did not end in {STOP_SECONDS} s and was killed.", file=sys.stderr)
+            process.kill()
+            process.wait()
 
 
 def measure(pids: dict[str, int], options: argparse.Namespace) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 Found = TypeVar("Found")
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def until(
