@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -52,17 +52,14 @@ class InLine:
 
 
 def in_line(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[InLine]]:
-    """What each run's calls stand in line for, by run id. One query, and one more where there is any.
-
-    The runs come with their versions.
-    """
+    """What each run's calls stand in line for, by run id. One query, and two more where there is any."""
     lines = lines_of([run.pk for run in runs])
     if not lines:
         return {}
     visible = Run.objects.visible_to(caller.user).filter(pk__in={line.before for line in lines})
     titles = dict(visible.values_list("pk", "title"))
     reads_all = caller.holds("read_sensitive")
-    guarded = {run.pk: _guarded(run) for run in runs}
+    guarded = {} if reads_all else _guarded({line.run for line in lines})
     grouped: dict[UUID, list[InLine]] = {}
     for line in lines:
         if line.before == line.run:
@@ -79,7 +76,12 @@ def in_line(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[InLine]]:
     return grouped
 
 
-def _guarded(run: Run) -> frozenset[str]:
-    """Tools of the run with arguments that not everybody sees."""
-    tools = run.agent_version.definition.get("tools", ())
-    return frozenset(str(tool["name"]) for tool in tools if tool.get("sensitive"))
+def _guarded(runs: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """By run, its tools with arguments that not everybody sees."""
+    found = Run.objects.filter(pk__in=runs).values_list("pk", "agent_version__definition")
+    return {
+        run: frozenset(
+            str(tool["name"]) for tool in definition.get("tools", ()) if tool.get("sensitive")
+        )
+        for run, definition in found
+    }

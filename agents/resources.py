@@ -20,7 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from pydantic import BaseModel
 
-from agents.models import ResourceClaim, Run, Step
+from agents.models import ResourceClaim, Step
 from agents.states import HOLDING, SETTLED, RunState, StepState
 from agents.storable import storable
 from agents.tool_threads import bounded
@@ -96,35 +96,44 @@ def _moves(run: str = "") -> Q:
     return Q(**{f"{run}{flag}__isnull": True for flag in flags}) & Q(~Exists(held_by_person))
 
 
-def _before() -> QuerySet[ResourceClaim]:
-    """The claims that stand before the claim of the outer query. Those of a settled step do not count."""
-    earlier = Q(ticket__lt=OuterRef("ticket")) & _moves("run__")
+def _others() -> QuerySet[ResourceClaim]:
+    """Other calls' claims on the resource of the outer query's. Those of a settled step do not count."""
     return (
-        ResourceClaim.objects.filter(Q(held=True) | earlier, resource=OuterRef("resource"))
+        ResourceClaim.objects.filter(resource=OuterRef("resource"))
         .exclude(step=OuterRef("step"))
         .exclude(step__state__in=SETTLED)
     )
 
 
+_EARLIER = Q(ticket__lt=OuterRef("ticket")) & _moves("run__")
+
+
+def _has_before() -> Q:
+    """That a claim stands before this one. Two questions, since each has an index that answers it."""
+    return Q(Exists(_others().filter(held=True))) | Q(Exists(_others().filter(_EARLIER)))
+
+
 def is_held_up(step_id: UUID) -> bool:
     """Whether another call holds one of the step's resources, or comes before it there."""
-    return ResourceClaim.objects.filter(Exists(_before()), step=step_id).exists()
+    return ResourceClaim.objects.filter(_has_before(), step=step_id).exists()
 
 
 def runs_in_turn(
     *, names: Sequence[str] | None = None, run: UUID | None = None, most: int = 200
 ) -> list[UUID]:
     """Parked runs with a call whose turn has come; of these lines alone, or of this run alone."""
-    held_up = ResourceClaim.objects.filter(Exists(_before()), step=OuterRef("step"))
-    waiting = ResourceClaim.objects.filter(~Exists(held_up), held=False)
+    held_up = ResourceClaim.objects.filter(_has_before(), step=OuterRef("step"))
+    parked = Q(run__state__in=[RunState.WAITING, RunState.SLEEPING])
+    undoable = Q(run__state=RunState.READY, run__ready_at__gt=Now())
+    # From the claims, of which few wait; of the runs very many may be parked.
+    waiting = ResourceClaim.objects.filter(
+        parked | undoable, _moves("run__"), ~Exists(held_up), held=False
+    )
     if names is not None:
         waiting = waiting.filter(resource__in=names)
-    parked = Q(state__in=[RunState.WAITING, RunState.SLEEPING])
-    undoable = Q(state=RunState.READY, ready_at__gt=Now())
-    found = Run.objects.filter(parked | undoable, _moves(), pk__in=waiting.values("run"))
     if run is not None:
-        found = found.filter(pk=run)
-    return list(found.values_list("pk", flat=True)[:most])
+        waiting = waiting.filter(run=run)
+    return list(waiting.order_by().values_list("run", flat=True).distinct()[:most])
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,7 @@ class Line:
 
 def lines_of(runs: Sequence[UUID]) -> list[Line]:
     """The lines in which calls of these runs stand, by step and resource. One query."""
-    first = _before().order_by("-held", "ticket")
+    first = _others().filter(Q(held=True) | _EARLIER).order_by("-held", "ticket")
     rows = (
         ResourceClaim.objects.filter(run__in=runs, held=False)
         .exclude(step__state__in=SETTLED)

@@ -20,7 +20,7 @@ def databases(config: Config) -> dict[str, dict[str, Any]]:
     default = _database("DATABASE_URL", config.database_url, prepared=True)
     if config.process == "web":
         # Under ASGI each request has a thread, and so a connection, of its own: without a pool each
-        # would open one. In the other processes one thread asks the database, over one connection.
+        # would open one. In the other processes few threads ask the database, each over one connection.
         default["CONN_MAX_AGE"] = 0
         default["OPTIONS"]["pool"] = {
             "min_size": 1,

@@ -104,9 +104,7 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
             found = found.filter(agent__slug=given["agent"])
         try:
             shown = page(
-                found.select_related("agent", "agent_version", "initiator").defer(
-                    "input", "output"
-                ),
+                found.select_related("agent", "initiator").defer("input", "output"),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
             )

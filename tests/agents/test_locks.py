@@ -60,11 +60,6 @@ def paying(account: str, amount: str = "42.00", *, tool: str = "pay") -> Script:
     return once(call(tool, judged({"account": account, "amount": amount})))
 
 
-def with_names(run: Run) -> Run:
-    """The run as pages read it."""
-    return Run.objects.select_related("agent_version").get(pk=run.pk)
-
-
 def turns_given() -> int:
     return sweep_once()["turns_given"]
 
@@ -418,7 +413,7 @@ def test_a_run_in_line_says_for_what_it_waits_and_who_holds_it(
 ) -> None:
     locked(bank)
     first, second = counter.start(paying("A1")), counter.start(paying("A1"))
-    (wait,) = in_line([with_names(second)], Caller.of_session(operator))[second.pk]
+    (wait,) = in_line([second], Caller.of_session(operator))[second.pk]
     assert wait.as_json() == {
         "approval": None,
         "kind": "resource",
@@ -429,7 +424,7 @@ def test_a_run_in_line_says_for_what_it_waits_and_who_holds_it(
         "run": str(first.pk),
         "run_title": first.title,
     }
-    (wait,) = in_line([with_names(second)], Caller.of_session(outsider))[second.pk]
+    (wait,) = in_line([second], Caller.of_session(outsider))[second.pk]
     assert (wait.before.words, wait.before.run) == ("another run", None)
 
 
@@ -443,7 +438,7 @@ def test_a_resource_named_after_sensitive_arguments_is_not_told_to_everybody(
     host(teller(bank, tools=agent.tools))
     locked(bank)
     counter.start(paying("A1"))
-    second = with_names(counter.start(paying("A1")))
+    second = counter.start(paying("A1"))
     (wait,) = in_line([second], Caller.of_session(operator))[second.pk]
     assert "A1" not in wait.resource
 
