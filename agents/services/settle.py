@@ -71,7 +71,8 @@ def run_transactional(
 
 def bound_transaction(seconds: float) -> float:
     """Have PostgreSQL end this transaction when a statement, or the time between two of them, takes
-    longer. Returns the moment, on the monotonic clock."""
+    longer. Returns the moment before that, on the monotonic clock: no later than PostgreSQL counts from."""
+    began = monotonic()
     limit = f"{max(1, round(seconds * 1000))}ms"
     with connection.cursor() as cursor:
         cursor.execute(
@@ -79,7 +80,7 @@ def bound_transaction(seconds: float) -> float:
             " set_config('idle_in_transaction_session_timeout', %s, true)",
             [limit, limit],
         )
-    return monotonic()
+    return began
 
 
 def _too_late(tool: Tool) -> Failed:

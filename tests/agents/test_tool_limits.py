@@ -162,6 +162,8 @@ def test_after_failures_in_a_row_runs_that_want_the_tool_sleep(
     assert opened.stream == "agent:teller"
     other = counter.start([calls(READ), final(summary="ok")])
     assert (other.state, other.model_calls) == ("sleeping", 1)
+    assert other.wake_at is not None
+    assert (other.wake_at - other.created_at).total_seconds() > 50
 
 
 def test_a_refusal_of_the_tool_is_no_failure(counter: Counter) -> None:
