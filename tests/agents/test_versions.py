@@ -364,6 +364,20 @@ def test_a_version_that_is_not_activated_moves_no_run(
     assert "not activated" in again.preview["summary"]
 
 
+def test_a_choice_about_one_release_does_not_move_the_run_to_the_next(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    before = run.agent_version_id
+    deploy(bank, pay(bank, version="2"))
+    request = attention_of(counter, run)
+    deploy(bank, pay(bank, version="3"))
+    counter.decide(request, Verdict.CHANGE, reviewer, choice="use_new")
+    run = counter.go_on(run)
+    assert (run.state, run.agent_version_id, bank.sent) == ("waiting", before, [])
+    assert kinds_of(run) == ["action", "attention", "attention"]
+
+
 def test_a_process_of_another_release_leaves_runs_of_the_active_version_to_others(
     counter: Counter, bank: Bank
 ) -> None:
