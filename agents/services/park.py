@@ -48,6 +48,7 @@ def park(
     `held_back`: calls whose tool may not be called yet, with the seconds until it may, for which the run
     sleeps. Both whatever was decided on them.
     """
+    reached("park.begun")
     with fenced(lease) as run:
         if end_if_cancelled(run):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -34,7 +35,7 @@ from tests.faults.outside import Recorder, reply, ticket_text
 from tests.faults.works.agents import RECORDER, works
 from tests.harness.environment import TestProcess
 from tests.harness.people import person
-from tests.harness.stack import Stack
+from tests.harness.stack import Found, Stack
 from tests.model_server import ModelServer
 
 TEST = Actor.system("test")
@@ -133,6 +134,15 @@ class Plant(Stack):
         more = {"COUNTERSIGN_FAULT_POINTS": str(points), RECORDER: self.recorder.url}
         return {**self.environment(), **more}
 
+    def wait_for(
+        self,
+        condition: Callable[[], Found],
+        deadline: float = PATIENCE,
+        what: str = "the condition",
+    ) -> Found:
+        """Ask until the answer is true, with patience."""
+        return super().wait_for(condition, deadline, what)
+
     # -- faults
 
     def arm(self, role: str, point: str, what: str = "kill") -> None:
@@ -150,7 +160,7 @@ class Plant(Stack):
 
     def struck(self, role: str, point: str) -> int:
         """Wait until the point has struck a process, and give its id."""
-        return self.wait_for(lambda: self.used(role, point), PATIENCE, f"{point} has struck") or 0
+        return self.wait_for(lambda: self.used(role, point), what=f"{point} has struck") or 0
 
     def disarm(self) -> None:
         """Take every armed point back, and wake what stands still."""
@@ -192,7 +202,7 @@ class Plant(Stack):
             state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
             return state if state in states else ""
 
-        return self.wait_for(look, PATIENCE, f"the run is {' or '.join(states)}")
+        return self.wait_for(look, what=f"the run is {' or '.join(states)}")
 
     def pending(self, run: Run) -> list[ApprovalRequest]:
         """The requests that the run waits for, in the order of its steps."""

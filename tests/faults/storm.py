@@ -122,7 +122,7 @@ class Storm:
                 self.undecided.add(run.pk)
             self.started.append(run)
             if draw.random() < CANCELLED:
-                cancelled = draw.choice(self.started)
+                cancelled = draw.choice(self.started[-5:])
                 self._try(self._cancel, cancelled)
 
     def _cancel(self, run: Run) -> None:

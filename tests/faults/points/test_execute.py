@@ -96,5 +96,6 @@ def test_a_call_that_the_gate_allows_keeps_the_same_promise(plant: Plant, tool: 
 def test_every_process_says_aloud_that_fault_points_are_on(plant: Plant) -> None:
     for name in WORKERS:
         plant.wait_for(
-            lambda name=name: "Fault points are on" in plant.log_of(name), 60, f"{name} has said it"
+            lambda name=name: "Fault points are on" in plant.log_of(name),
+            what=f"{name} has said it",
         )

@@ -50,10 +50,10 @@ def test_a_reply_is_asked_for_again_only_where_it_was_not_journalled(
 def test_a_decision_that_races_the_park_is_carried_out(plant: Plant) -> None:
     ticket, run = plant.parked([("pay", "20.00"), ("post", "30.00")])
     first, second = plant.pending(run)
-    plant.arm("worker", "result.committed", "stop")
+    plant.arm("worker", "park.begun", "stop")
     plant.decide(first, "approve")
-    worker = plant.struck("worker", "result.committed")
-    # The first call is done and the run is about to park again for the second.
+    worker = plant.struck("worker", "park.begun")
+    # The first call is done, and the worker has seen that the second is not decided.
     plant.decide(second, "approve")
     os.kill(worker, signal.SIGCONT)
     plant.wait_until(run, "succeeded")

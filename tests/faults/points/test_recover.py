@@ -21,7 +21,7 @@ def overtaken(plant: Plant, tool: str, point: str) -> tuple[str, Run, str]:
     frozen = plant.struck("worker", point)
     state = plant.wait_until(run, "succeeded", "waiting")
     os.kill(frozen, signal.SIGCONT)
-    plant.wait_for(lambda: lost(plant, run), 120, "the late worker has seen that it is late")
+    plant.wait_for(lambda: lost(plant, run), what="the late worker has seen that it is late")
     assert plant.wait_until(run, "succeeded", "waiting") == state
     return ticket, run, state
 
@@ -70,7 +70,7 @@ def test_a_call_whose_answer_was_lost_is_in_doubt_until_a_person_has_found_out(
     ticket, run = plant.parked([(tool, "20.00")])
     plant.recorder.deaf.add(ticket)
     plant.approve(run)
-    plant.wait_for(lambda: [each.kind for each in plant.pending(run)] == ["in_doubt"], 120)
+    plant.wait_for(lambda: [each.kind for each in plant.pending(run)] == ["in_doubt"])
     (doubt,) = plant.pending(run)
     plant.decide(doubt, verdict)
     plant.wait_until(run, "succeeded")
@@ -91,7 +91,7 @@ def test_an_idempotent_call_whose_answers_are_lost_is_repeated_with_one_key_and_
     ticket, run = plant.parked([("pay", "20.00")])
     plant.recorder.deaf.add(ticket)
     plant.approve(run)
-    plant.wait_for(lambda: [each.kind for each in plant.pending(run)] == ["in_doubt"], 120)
+    plant.wait_for(lambda: [each.kind for each in plant.pending(run)] == ["in_doubt"])
     keys = plant.done(ticket)
     assert (len(keys), len(set(keys))) == (3, 1)
 
