@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 from uuid6 import uuid7
 
 from accounts.models import User
@@ -28,6 +28,7 @@ from agents.states import (
     run_sources,
     step_sources,
 )
+from approvals.visibility import asks_visibly
 
 
 def new_id() -> UUID:
@@ -103,12 +104,14 @@ class HostedAgent(models.Model):
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> Self:
-        """Own runs, runs of the agents one's groups own, and everything for those who may read it."""
+        """Own runs, runs of the agents one's groups own, runs that ask for something one may see, and
+        everything for those who may read it."""
         if not user.is_active:
             return self.none()
         if user.has_perm("accounts.read_everything"):
             return self.all()
         seen = Q(initiator=user) | Q(agent__owner_group__in=user.review_groups.all())
+        seen |= Q(asks_visibly(user, run=OuterRef("pk")))
         if user.has_perm("accounts.start_runs"):
             seen |= Q(agent__isnull=False)
         return self.filter(seen)
@@ -137,7 +140,11 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One execution of one agent version on one input."""
+    """One execution of one agent version on one input.
+
+    `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
+    `goal`: the task as a person changed it last, empty while it is the input.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     agent = models.ForeignKey(HostedAgent, on_delete=models.PROTECT, related_name="runs")
@@ -168,6 +175,12 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_request = models.JSONField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    unheard = models.BooleanField(default=False)
+    goal = models.TextField(blank=True)
+    taken_over_at = models.DateTimeField(null=True, blank=True)
+    taken_over_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     stalled_claims = models.PositiveIntegerField(default=0)
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
@@ -211,6 +224,11 @@ class Run(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="running") | Q(lease_expires_at__isnull=False),
                 name="run_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_over_at__isnull=True, taken_over_by__isnull=True)
+                | Q(taken_over_at__isnull=False, taken_over_by__isnull=False),
+                name="run_taken_over_by_somebody",
             ),
         ]
         indexes = [

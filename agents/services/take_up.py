@@ -67,7 +67,7 @@ def _intended(claimed: Claimed) -> Intended | None:
     agent = registry.find(run.agent.slug)
     if agent is None or agent.version != run.agent_version.digest:
         return None
-    if run.cancel_requested_at is not None:
+    if run.cancel_requested_at is not None or run.unheard:
         return None
     if run.stalled_claims > MOST_STALLED_CLAIMS or reached_cap(agent, run) is not None:
         return None
