@@ -17,6 +17,7 @@ from audit.errors import (
     Refusal,
     TooLarge,
     Unavailable,
+    Unsigned,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ CONTENT_TYPE: Final = "application/problem+json"
 # The first class that fits, most specific first.
 STATUSES: Final[tuple[tuple[type[Refusal], HTTPStatus], ...]] = (
     (TokenRefused, HTTPStatus.UNAUTHORIZED),
+    (Unsigned, HTTPStatus.UNAUTHORIZED),
     (MalformedJson, HTTPStatus.BAD_REQUEST),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Forbidden, HTTPStatus.FORBIDDEN),
@@ -94,5 +96,7 @@ def refused(request: "HttpRequest", refusal: Refusal) -> HttpResponse:
         detail=refusal.detail,
         params=refusal.params,
     )
+    if "retry_after_seconds" in refusal.params:
+        response["Retry-After"] = str(refusal.params["retry_after_seconds"])
     response.refusal = refusal  # type: ignore[attr-defined]
     return response

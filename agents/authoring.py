@@ -6,6 +6,7 @@ Declare agents in `agents.py` of any installed Django app; they are found by aut
 
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
 from agents.tools import (
+    Accepted,
     DefinitionError,
     EffectClass,
     Retryable,
@@ -19,6 +20,7 @@ from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk
 
 __all__ = [
+    "Accepted",
     "Agent",
     "Answer",
     "Budget",

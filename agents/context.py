@@ -58,7 +58,7 @@ def _said_by_people(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def _said_at(step: Step) -> datetime:
-    if step.kind in (StepKind.MESSAGE, StepKind.GOAL):
+    if "sent_at" in (step.request or {}):
         return datetime.fromisoformat((step.request or {})["sent_at"])
     return step.finished_at or step.started_at
 
@@ -67,6 +67,8 @@ def _words_of_a_person(step: Step) -> str:
     """What a person said to the run in this step, which is an instruction; empty for other steps."""
     said, answer = step.request or {}, step.output or {}
     match step.kind:
+        case StepKind.MESSAGE if said.get("bounced"):
+            return str(answer["told"])
         case StepKind.MESSAGE:
             return f"A person says: {said['text']}"
         case StepKind.GOAL:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from audit.errors import Conflict, Invalid, NotFound
+from audit.errors import Conflict, Invalid, NotFound, Unavailable, Unsigned
+
+RETRY_SECONDS = 5
 
 
 class UnknownAgent(NotFound):
@@ -142,4 +144,45 @@ class EditRefused(Invalid):
         lines = "; ".join(f"{line['field'] or 'arguments'}: {line['message']}" for line in errors)
         super().__init__(
             f"The edited arguments do not fit the tool: {lines}", params={"errors": errors}
+        )
+
+
+class CallbackRefused(Unsigned):
+    """Says the same of a provider that nobody knows and of a signature that does not fit."""
+
+    def __init__(self) -> None:
+        super().__init__("The signature does not fit.")
+
+
+class CallbackInvalid(Invalid):
+    code = "callback_invalid"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"The callback does not fit: {message}")
+
+
+class UnknownEffect(NotFound):
+    code = "unknown_effect"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing of yours goes by that name, or more than one thing does.")
+
+
+class CallbackTooEarly(Unavailable):
+    code = "not_settled_yet"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The call itself is not settled here yet. Send this again in a moment.",
+            params={"retry_after_seconds": RETRY_SECONDS},
+        )
+
+
+class CallbackContradicts(Conflict):
+    code = "callback_contradicts"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"It is {state} here, and that is final; people were left a note.",
+            params={"state": state},
         )

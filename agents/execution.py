@@ -9,22 +9,26 @@ import structlog
 from pydantic import BaseModel
 
 from agents.storable import storable
-from agents.tools import Retryable, Terminal, Tool, ToolContext
+from agents.tools import Accepted, Retryable, Terminal, Tool, ToolContext
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
+
+LONGEST_REFERENCE = 200
 
 
 @dataclass(frozen=True)
 class Done:
     """The call returned a valid result: in its JSON form, and as the tool's own type.
 
-    `verified`: what it did was read back and found.
+    `verified`: what it did was read back and found. `reference`: its provider has only accepted it,
+    under that name.
     """
 
     result: Any
     value: Any = None
     verified: bool = False
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def call_tool(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome
 
 
 def _validated(tool: Tool, value: Any) -> CallOutcome:
+    reference = ""
     try:
+        if isinstance(value, Accepted):
+            value, reference = value.result, _reference(tool, value)
         valid = tool.result.validate_python(value)
         result = storable(tool.result.dump_python(valid, mode="json"))
     # Foreign types and serialisers; whatever they raise, the call has been made.
@@ -86,7 +93,15 @@ def _validated(tool: Tool, value: Any) -> CallOutcome:
             if tool.consequential
             else Failed("result_invalid", message)
         )
-    return Done(result, valid)
+    return Done(result, valid, reference=reference)
+
+
+def _reference(tool: Tool, accepted: Accepted[Any]) -> str:
+    """The provider's name for what it accepted; ValueError when nobody could ever confirm it."""
+    reference = str(storable(str(accepted.reference)))
+    if not tool.callback or not 1 <= len(reference) <= LONGEST_REFERENCE:
+        raise ValueError("accepted, and no callback could name it")
+    return reference
 
 
 def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from agents.services.mail_bounce import mail_bounce
 from agents.worker_loop import advance_and_drain
 from audit.fault_points import reached
 
@@ -13,3 +14,8 @@ def advance_run(run_id: str, **_later: Any) -> None:
     """Advance the run until it parks, sleeps or ends; then go on with others for a moment."""
     advance_and_drain(UUID(run_id))
     reached("job.done")
+
+
+def mail_about_bounce(effect_id: str, **_later: Any) -> int:
+    """Mail those who answer for the agent; returns how many mails were sent."""
+    return mail_bounce(effect_id=UUID(effect_id))

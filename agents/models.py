@@ -348,7 +348,10 @@ class EffectRecord(models.Model):
     digest = models.CharField(max_length=71)
     effect_class = models.CharField(max_length=16)
     idempotency_key = models.CharField(max_length=120, unique=True)
+    provider = models.CharField(max_length=63, blank=True)
     reference = models.CharField(max_length=200, blank=True)
+    callbacks = models.JSONField(default=list, blank=True)
+    mail_due_at = models.DateTimeField(null=True, blank=True)
     state = models.CharField(
         max_length=12, choices=_choices(EffectState), default=EffectState.READY.value
     )
@@ -381,6 +384,16 @@ class EffectRecord(models.Model):
             models.Index(fields=["run"], name="effect_of_run"),
             models.Index(
                 fields=["reference"], condition=~Q(reference=""), name="effect_by_reference"
+            ),
+            models.Index(
+                fields=["provider"],
+                condition=Q(state__in=["ready", "dispatched", "in_doubt"]) & ~Q(provider=""),
+                name="effect_of_provider_unsettled",
+            ),
+            models.Index(
+                fields=["mail_due_at"],
+                condition=Q(mail_due_at__isnull=False),
+                name="effect_mail_due",
             ),
         ]
 

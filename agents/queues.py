@@ -1,4 +1,4 @@
-"""The only place that names jobs: waking a run."""
+"""The only place that names jobs: waking a run, mailing about a bounce."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from audit.fault_points import reached
 
 RESUMES = "resumes"
 RUNS = "runs"
+BACKGROUND = "background"
+MAIL_SECONDS = 120
 FAILURE_TTL_SECONDS = 3600
 # After which Redis forgets a wake-up's hash by itself; its place in the queue stays.
 WAKE_TTL_SECONDS = 3600
@@ -56,3 +58,22 @@ def wake(run_id: UUID, wake_seq: int, queue: str) -> None:
         reached("wake.sent")
     except (RedisError, OSError) as error:
         log.warning("wake_lost", run=str(run_id), queue=queue, error=type(error).__name__)
+
+
+def mail_bounce_on_commit(effect_id: UUID) -> None:
+    """Once the transaction has committed, have the owners of the agent mailed."""
+    transaction.on_commit(partial(mail_bounce, effect_id), robust=True)
+
+
+def mail_bounce(effect_id: UUID) -> None:
+    """Put the mail on the queue, now. A lost one is found by the sweep."""
+    try:
+        told.queue(BACKGROUND).enqueue(
+            "agents.jobs.mail_about_bounce",
+            str(effect_id),
+            job_timeout=MAIL_SECONDS,
+            result_ttl=0,
+            failure_ttl=FAILURE_TTL_SECONDS,
+        )
+    except (RedisError, OSError) as error:
+        log.warning("mail_lost", effect=str(effect_id), error=type(error).__name__)

@@ -26,6 +26,7 @@ from agents.services.hear import hear
 from agents.services.park import park
 from agents.services.release import release
 from agents.services.take_up import MOST_STALLED_CLAIMS, take_up
+from agents.services.tell_bounces import tell_bounces
 from agents.states import HOLDING, StepKind
 from audit.fault_points import reached
 
@@ -126,4 +127,6 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
         return calls.advance()
     if journal.malformed_streak > MOST_REPAIRS:
         return attention(lease, run, journal, REPAIRS_EXHAUSTED)
+    if tell_bounces(lease, run, journal):
+        return True
     return ModelSteps(lease, run, agent, journal).advance()

@@ -28,7 +28,7 @@ SENTENCES = {
     EffectState.SUCCEEDED: "Succeeded.",
     EffectState.ACCEPTED: "Accepted by the provider; not confirmed yet.",
     EffectState.CONFIRMED: "Confirmed.",
-    EffectState.BOUNCED: "Bounced.",
+    EffectState.BOUNCED: "Bounced: the other side accepted it, and it did not arrive.",
     EffectState.FAILED: "Failed; it did not happen.",
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }

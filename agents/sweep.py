@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from agents.events import announce, tell
-from agents.models import Run
-from agents.queues import RESUMES, RUNS, wake, wake_on_commit
+from agents.models import EffectRecord, Run
+from agents.queues import RESUMES, RUNS, mail_bounce, wake, wake_on_commit
 from agents.resources import runs_in_turn
 from agents.services.end import end_if_cancelled
 from agents.services.release_locks import give_turn
@@ -25,6 +25,7 @@ from audit.fault_points import reached
 log = structlog.get_logger(__name__)
 BATCH = 200
 NUDGE_AFTER_SWEEPS = 10
+MAIL_OVERDUE = timedelta(minutes=2)
 
 
 def sweep_once() -> dict[str, int]:
@@ -36,6 +37,7 @@ def sweep_once() -> dict[str, int]:
         "sleepers_woken": _each(_sleepers(now), _rouse),
         "turns_given": _each(runs_in_turn(most=BATCH), give_turn),
         "woken": _wake_forgotten(now),
+        "bounces_mailed": _mail_overdue(now),
     }
 
 
@@ -115,4 +117,14 @@ def _wake_forgotten(now: datetime) -> int:
     reached("sweep.unsent")
     for run_id, wake_seq, state in found:
         wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES)
+    return len(found)
+
+
+def _mail_overdue(now: datetime) -> int:
+    """Have people told of bounces whose mail was lost with its hint, each again after a while."""
+    rows = EffectRecord.objects.filter(mail_due_at__lte=now - MAIL_OVERDUE).order_by("mail_due_at")
+    found = list(rows.values_list("pk", flat=True)[:BATCH])
+    EffectRecord.objects.filter(pk__in=found).update(mail_due_at=now)
+    for effect_id in found:
+        mail_bounce(effect_id)
     return len(found)

@@ -167,7 +167,7 @@ class Rows:
             attempts=attempts_of(step),
             trouble=wording.model_trouble(step),
             told=wording.said_to_agent(step),
-            note=note_of(step),
+            note=note_of(step) or ("" if covered else wording.bounced_words(effect)),
             feedback=feedback_of(step),
             effect=effect,
             effect_words=wording.effect_words(effect, step),

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
 from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk, is_consequential
+
+Result = TypeVar("Result")
 
 
 class EffectClass(StrEnum):
@@ -54,6 +58,18 @@ class DefinitionError(Exception):
 
 
 @dataclass(frozen=True)
+class Accepted(Generic[Result]):
+    """The result of an effect that its provider only accepts now and confirms later.
+
+    `reference` is the provider's own name for it, 1 to 200 characters, by which its callback tells
+    what became of it. Annotate the tool with `-> Accepted[YourResult]`.
+    """
+
+    result: Result
+    reference: str
+
+
+@dataclass(frozen=True)
 class ToolContext:
     """What a tool is told about the call it serves.
 
@@ -70,6 +86,7 @@ class ToolContext:
 
 
 Function = Callable[..., Any]
+PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 @dataclass(eq=False)
@@ -92,6 +109,7 @@ class Tool:
     sensitive: frozenset[str]
     cosmetic: frozenset[str]
     secrets: frozenset[str]
+    callback: str = ""
     previewer: Function | None = None
     token_reader: Function | None = None
     lock_namer: Function | None = None
@@ -162,6 +180,7 @@ class Tool:
             "sensitive": sorted(self.sensitive),
             "cosmetic": sorted(self.cosmetic),
             "identity": sorted(self.identity),
+            **({"callback": self.callback} if self.callback else {}),
         }
 
     def show(self, ctx: ToolContext, arguments: BaseModel) -> Preview:
@@ -195,12 +214,14 @@ def tool(
     sensitive: Iterable[str] = (),
     cosmetic: Iterable[str] = (),
     secrets: Iterable[str] = (),
+    callback: str = "",
 ) -> Callable[[Function], Tool]:
     """Declare a function `(ctx: ToolContext, arguments: SomeModel) -> Result` as a tool.
 
     The docstring is what the model reads. `identity` names the arguments that say what is acted on;
     `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
-    material edit. Raises DefinitionError with what to change.
+    material edit; `callback` the provider whose signed callbacks confirm what it has accepted.
+    Raises DefinitionError with what to change.
     """
 
     def declare(function: Function) -> Tool:
@@ -223,6 +244,7 @@ def tool(
             sensitive=frozenset(sensitive),
             cosmetic=frozenset(cosmetic),
             secrets=frozenset(secrets),
+            callback=callback,
         )
         _check_fields(declared)
         return declared
@@ -250,7 +272,16 @@ def _signature(function: Function, label: str) -> tuple[type[BaseModel], Any]:
         )
     if not function.__doc__:
         raise DefinitionError(f"Tool {label}: write a docstring; it is what the model reads.")
-    return arguments, hints["return"]
+    return arguments, _without_accepted(hints["return"])
+
+
+def _without_accepted(hint: Any) -> Any:
+    """`Accepted[X]` as `X`, in a union too: what it returns is validated, accepted or done."""
+    if get_origin(hint) is Accepted:
+        return get_args(hint)[0]
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(_without_accepted(member) for member in get_args(hint))]  # noqa: UP007
+    return hint
 
 
 def _check_fields(declared: Tool) -> None:
@@ -266,6 +297,10 @@ def _check_fields(declared: Tool) -> None:
             raise DefinitionError(
                 f"Tool {declared.name}: {group} names {', '.join(sorted(unknown))}, not in the arguments."
             )
+    if declared.callback and not PROVIDER.fullmatch(declared.callback):
+        raise DefinitionError(
+            f"Tool {declared.name}: name the provider in lower-case letters, digits and hyphens."
+        )
     if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:
         # A read can be sent again without harm; saying so keeps it out of the in-doubt inbox.
         declared.effect_class = EffectClass.IDEMPOTENT

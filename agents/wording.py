@@ -160,6 +160,8 @@ def step_title(step: Step) -> str:
             return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
         case StepKind.IN_DOUBT:
             return f"Nobody knows whether it happened: {plain(step.name).lower()}"
+        case StepKind.MESSAGE if asked.get("bounced"):
+            return f"Was told that it bounced: {plain(step.name).lower()}"
         case StepKind.MESSAGE:
             return f"{_who(step)} says"
         case StepKind.GOAL:
@@ -206,6 +208,14 @@ def effect_words(effect: EffectRecord | None, step: Step) -> str:
     if effect.state == EffectState.SUCCEEDED and (step.output or {}).get("verified"):
         return READ_BACK
     return EFFECT_STATES.get(EffectState(effect.state), "")
+
+
+def bounced_words(effect: EffectRecord | None) -> str:
+    """That what was accepted has bounced, in the other side's words; empty where it has not."""
+    if effect is None or effect.state != EffectState.BOUNCED:
+        return ""
+    detail = str(effect.callbacks[-1].get("detail") or "") if effect.callbacks else ""
+    return f"It bounced: {detail}" if detail else "It bounced."
 
 
 def step_tone(step: Step) -> str:

@@ -59,6 +59,12 @@ class TooLarge(Refusal):
     code = "too_large"
 
 
+class Unsigned(Refusal):
+    """Who sent this is not known: it is not signed, or not by whom it says."""
+
+    code = "signature_refused"
+
+
 class Unavailable(Refusal):
     """It cannot be done now; the same request may succeed later."""
 

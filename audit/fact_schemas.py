@@ -177,6 +177,8 @@ class EffectFacts(RunFacts):
     state: Code | None = None
     error: Code | None = None
     verified: bool | None = None
+    provider: Code | None = None
+    callback: Code | None = None
     latency_ms: Count | None = None
 
 

@@ -19,6 +19,7 @@ from accounts.api import router as accounts_router
 from accounts.doors import BearerToken, BrowserSession
 from accounts.problems import problem, refused
 from agents.api import router as agents_router
+from agents.callback_api import router as callbacks_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
 from audit.canonical import MalformedJson, loads_strict
@@ -116,7 +117,7 @@ api = Api(
     parser=StrictJson(),
     docs=DocsPage(),
 )
-for router in (accounts_router, agents_router, approvals_router, audit_router):
+for router in (accounts_router, agents_router, callbacks_router, approvals_router, audit_router):
     api.add_router("", router)
 
 

@@ -11,10 +11,26 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.webhooks import decoded
+from audit.canonical import MalformedJson, loads_strict
+
 PREFIX = "COUNTERSIGN_"
+NAMED_SECRETS = TypeAdapter(dict[str, str | list[str]])
+CALLBACK_SECRETS = (
+    'is a JSON object of provider names and their secrets, such as {"mail": "whsec_…"}, or a list of '
+    "secrets while one takes the place of another"
+)
+CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -89,6 +105,8 @@ class Config(BaseSettings):
     verify_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     verify_backoff_seconds: Annotated[float, Field(ge=0)] = 0.25
 
+    callback_secrets: CallbackSecrets = Field({}, repr=False)
+
     coin_secret: str = Field("", repr=False)
     signing_key_path: str = ""
     audit_rate: Rate = 0.0
@@ -106,6 +124,17 @@ class Config(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("callback_secrets", mode="before")
+    @classmethod
+    def _read_callback_secrets(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            named = NAMED_SECRETS.validate_python(loads_strict(value.encode()))
+        except (MalformedJson, ValidationError):
+            raise ValueError(CALLBACK_SECRETS) from None
+        return {name: _several(name, given) for name, given in named.items()}
 
     @field_validator("database_url", "database_owner_url", "database_sealer_url")
     @classmethod
@@ -172,6 +201,19 @@ class Config(BaseSettings):
         """Host names that requests may carry: those given, the public one, this machine's."""
         public = urlsplit(self.address).hostname or ""
         return list(dict.fromkeys([*self.allowed_hosts, public, "localhost", "127.0.0.1", "[::1]"]))
+
+
+def _several(provider: str, given: str | list[str]) -> tuple[str, ...]:
+    """The secrets of one provider; complaints name the provider and never a secret."""
+    found = [given] if isinstance(given, str) else given
+    if not found:
+        raise ValueError(f"{provider!r} has no secret")
+    for secret in found:
+        try:
+            decoded(secret)
+        except ValueError as error:
+            raise ValueError(f"a secret of {provider!r} {error}") from None
+    return tuple(found)
 
 
 def known_names() -> frozenset[str]:

@@ -91,8 +91,8 @@ WITH moved AS (
      WHERE id = %s AND state = ANY(%s) RETURNING id, run_id, approval_id)
 INSERT INTO agents_effect (
     id, run_id, step_id, approval_id, approval_revision, digest, effect_class, idempotency_key,
-    reference, state, epoch, sends, dispatched_at)
-SELECT %s, run_id, id, approval_id, %s, %s, %s, %s, '', 'dispatched', %s, 1, clock_timestamp()
+    provider, reference, callbacks, state, epoch, sends, dispatched_at)
+SELECT %s, run_id, id, approval_id, %s, %s, %s, %s, %s, '', '[]', 'dispatched', %s, 1, clock_timestamp()
   FROM moved
 RETURNING dispatched_at
 """
@@ -111,6 +111,7 @@ def note_intent(
         digest=digest,
         effect_class=tool.effect_class.value,
         idempotency_key=effect_key(step.approval_id, revision, step.pk),
+        provider=tool.callback,
         state=EffectState.DISPATCHED,
         epoch=run.epoch,
         sends=1,
@@ -127,6 +128,7 @@ def note_intent(
                 digest,
                 effect.effect_class,
                 effect.idempotency_key,
+                effect.provider,
                 run.epoch,
             ],
         )

@@ -20,6 +20,8 @@ from agents.verification import read_back
 from audit.clock import database_now
 from audit.fault_points import reached
 
+ACCEPTED = {"status": "accepted", "confirmation": "Accepted, not confirmed yet."}
+
 
 def settle_read(lease: Lease, step: Step, tool: Tool, outcome: CallOutcome) -> None:
     """Journal the result of a call without consequences."""
@@ -65,9 +67,11 @@ def _close_effect(
     run: Run, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
 ) -> None:
     now = database_now()
-    state = EffectState.SUCCEEDED if isinstance(outcome, Done) else EffectState.FAILED
-    result = outcome.result if isinstance(outcome, Done) else None
-    landed = EffectRecord.objects.move(effect.pk, state, result=result, finished_at=now)
+    state, changes = EffectState.FAILED, {}
+    if isinstance(outcome, Done):
+        state = EffectState.ACCEPTED if outcome.reference else EffectState.SUCCEEDED
+        changes = {"result": outcome.result, "reference": outcome.reference}
+    landed = EffectRecord.objects.move(effect.pk, state, finished_at=now, **changes)
     if landed:
         read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
         tell_effect(run, f"effect.{state.value}", step, effect, **read)
@@ -81,6 +85,8 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         output.update(_edited_note(step))
         if outcome.verified:
             output["verified"] = True
+        if outcome.reference:
+            output |= ACCEPTED
         state, problem = StepState.SUCCEEDED, ""
     else:
         output = refusal_message("failed", outcome.code, outcome.message)

@@ -65,13 +65,18 @@ ADDRESSES: Final = sorted(set(addresses(get_resolver().url_patterns)))
 PAGES: Final = [
     (path, name) for path, name in ADDRESSES if name not in OPEN and not path.startswith("/api/")
 ]
-OPERATIONS: Final = sorted(
+# A provider has no account: its message is signed (tests/agents/test_callbacks.py).
+SIGNED: Final = {("POST", "/api/v1/callbacks/x")}
+EVERY_OPERATION: Final = sorted(
     (method, sample(f"/api/v1/{path}".replace("//", "/").replace("{", "<").replace("}", ">")))
     for router in api._get_bound_routers()
     for path, view in router.path_operations.items()
     for operation in view.operations
     for method in operation.methods
 )
+
+
+OPERATIONS: Final = [operation for operation in EVERY_OPERATION if operation not in SIGNED]
 
 
 def ask(client: Client, operation: tuple[str, str], **headers: str) -> Any:
@@ -88,6 +93,15 @@ def test_there_is_something_to_walk() -> None:
 
 def test_what_is_open_on_purpose_exists() -> None:
     assert not OPEN - {name for _, name in ADDRESSES}
+
+
+@pytest.mark.parametrize("operation", sorted(SIGNED))
+def test_what_is_signed_takes_no_account_for_a_signature(
+    bearer: Bearer, admin: User, operation: tuple[str, str]
+) -> None:
+    assert operation in EVERY_OPERATION
+    answer = ask(bearer(admin), operation)
+    assert (answer.status_code, answer.json()["code"]) == (401, "signature_refused")
 
 
 @pytest.mark.parametrize(("path", "name"), PAGES)
