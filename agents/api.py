@@ -19,11 +19,13 @@ from agents.errors import UnknownAgent, UnknownRun
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
+    effect_as_json,
     message_as_json,
     run_as_json,
     step_as_json,
     waiting_on,
 )
+from agents.services.ask_undo import ask_undo
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.message_run import message_run
@@ -32,7 +34,7 @@ from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from agents.states import ENDED, RunState, StepKind
-from agents.timeline import mask_of
+from agents.timeline import effects_of, mask_of
 from audit.paging import page
 
 router = Router()
@@ -171,9 +173,16 @@ def list_steps(
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
     # Whatever page is asked for, the whole journal says what has to be hidden in it.
     mask = mask_of(run, list(rows.defer("request", "output", "attempts").in_order()), caller)
+    effects = {effect.step_id: effect for effect in effects_of(run)}
     sent = read_requests(run, [step.seq for step in found.items if step.kind == StepKind.MODEL])
     return {
-        "items": [step_as_json(step, mask, sent=sent) for step in found.items],
+        "items": [
+            {
+                **step_as_json(step, mask, sent=sent),
+                "effect": effect_as_json(effects.get(step.pk)),
+            }
+            for step in found.items
+        ],
         "next_cursor": found.next_cursor,
     }
 
@@ -240,6 +249,22 @@ def post_take_over(
     caller = signed_in(request)
     take_over(run_id=run_id, reason=body.reason if body else "", caller=caller)
     return _shown(_visible(caller, run_id), caller)
+
+
+@router.post(
+    "runs/{uuid:run_id}/effects/{uuid:effect_id}/undo",
+    response={200: dict[str, Any], 201: dict[str, Any]},
+    tags=["runs"],
+    summary="Have an effect undone",
+)
+def post_undo(
+    request: HttpRequest, run_id: UUID, effect_id: UUID, body: ReasonIn | None = None
+) -> Status[dict[str, Any]]:
+    """200 with its run, which proposes the undo at its next safe point; 201 with a new one if it ended."""
+    caller = signed_in(request)
+    reason = body.reason if body else ""
+    run = ask_undo(run_id=run_id, effect_id=effect_id, reason=reason, caller=caller)
+    return Status(200 if run.pk == run_id else 201, _shown(_visible(caller, run.pk), caller))
 
 
 def _agent(caller: Caller, slug: str) -> HostedAgent:

@@ -67,8 +67,10 @@ def _words_of_a_person(step: Step) -> str:
     """What a person said to the run in this step, which is an instruction; empty for other steps."""
     said, answer = step.request or {}, step.output or {}
     match step.kind:
+        case StepKind.TOOL if step.undoes_id is not None and answer:
+            return undo_message(step)
         case StepKind.MESSAGE if said.get("bounced"):
-            return str(answer["told"])
+            return str(said["text"])
         case StepKind.MESSAGE:
             return f"A person says: {said['text']}"
         case StepKind.GOAL:
@@ -126,6 +128,15 @@ def _results(steps: Sequence[Step]) -> dict[int, list[dict[str, Any]]]:
                 {"role": "tool", "tool_call_id": step.call_id, "content": content}
             )
     return grouped
+
+
+def undo_message(step: Step) -> str:
+    """What the agent is told of an undo that a person asked for, once it is settled."""
+    asked, output = (step.request or {})["undo"], step.output or {}
+    what = f"what you did in call {asked['call_id']} ({asked['tool']})"
+    if step.state == StepState.SUCCEEDED:
+        return f"A person asked to undo {what}. It was undone; do not repeat it."
+    return f"A person asked to undo {what}. It was not undone: {output.get('message', '')}"
 
 
 def result_message(result: Any, *, trust: Trust, as_of: str) -> dict[str, Any]:

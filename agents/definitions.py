@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.tools import DefinitionError, Tool
+from agents.undoing import undo_of
 from approvals.vocabulary import Risk
 from audit.canonical import canonical_bytes, sha256_hex
 
@@ -109,6 +110,13 @@ class Agent:
                 raise DefinitionError(f"Tool {tool.name}: a queryable tool needs a lookup.")
             if tool.verifier is not None and not tool.consequential:
                 raise DefinitionError(f"Tool {tool.name}: a read has nothing to read back.")
+        for name in self.undos.keys() & set(names):
+            raise DefinitionError(
+                f"Agent {self.slug}: {name} is the undo of another tool; rename yours."
+            )
+        self._check_models()
+
+    def _check_models(self) -> None:
         for model, what in ((self.input, "input"), (self.output, "output")):
             if model.model_config.get("extra") != "forbid":
                 raise DefinitionError(
@@ -116,8 +124,15 @@ class Agent:
                 )
 
     def tool(self, name: str) -> Tool | None:
-        """The tool of that name, or None for one that was invented."""
-        return next((tool for tool in self.tools if tool.name == name), None)
+        """The tool of that name, or the undo of one; None for one that was invented."""
+        found = next((tool for tool in self.tools if tool.name == name), None)
+        return found or self.undos.get(name)
+
+    @cached_property
+    def undos(self) -> dict[str, Tool]:
+        """The undos of its tools, by name. No model is offered them."""
+        made = [undo_of(tool) for tool in self.tools]
+        return {undo.name: undo for undo in made if undo is not None}
 
     @cached_property
     def output_schema(self) -> dict[str, Any]:

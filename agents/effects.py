@@ -102,7 +102,9 @@ class Effects:
         return self._settle(step, tool, effect, outcome)
 
     def _context(self, effect: EffectRecord) -> ToolContext:
-        return Subject(self.agent, self.run).context_for(effect.idempotency_key, database_now())
+        return Subject(self.agent, self.run).context_for(
+            effect.idempotency_key, database_now(), effect.step.undoes
+        )
 
     def _send(
         self, step: Step, tool: Tool, effect: EffectRecord, *, doubtful: bool = False

@@ -186,3 +186,28 @@ class CallbackContradicts(Conflict):
             f"It is {state} here, and that is final; people were left a note.",
             params={"state": state},
         )
+
+
+class UnknownEffectOfRun(NotFound):
+    code = "unknown_effect"
+
+    def __init__(self) -> None:
+        super().__init__("The run has no such effect.")
+
+
+class NotUndoable(Conflict):
+    """`why`: is_undo, no_undo, did_not_happen, undone, under_way."""
+
+    code = "not_undoable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(NOT_UNDOABLE[why], params={"why": why})
+
+
+NOT_UNDOABLE = {
+    "is_undo": "An undo is not undone itself; have the action done again instead.",
+    "no_undo": "The tool that did this cannot undo it.",
+    "did_not_happen": "Only what happened can be undone.",
+    "undone": "It is undone already.",
+    "under_way": "Undoing it is under way already.",
+}

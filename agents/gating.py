@@ -10,11 +10,11 @@ from uuid import UUID
 import structlog
 
 from agents.definitions import Agent
-from agents.models import Run, Step
+from agents.models import EffectRecord, Run, Step
 from agents.proposals import Proposal
 from agents.states import StepKind, StepState
 from agents.storable import storable
-from agents.tools import Tool, ToolContext, plain_preview
+from agents.tools import Tool, ToolContext, Undone, plain_preview
 from approvals.digests import action_digest
 from approvals.schemas import Confidence, GateContext, Preview, ProposedAction
 from audit.clock import database_now
@@ -29,14 +29,17 @@ class Subject:
     agent: Agent
     run: Run
 
-    def context_for(self, key: str, now: datetime) -> ToolContext:
-        """What a tool's preview, state token or body is told."""
+    def context_for(
+        self, key: str, now: datetime, undoes: EffectRecord | None = None
+    ) -> ToolContext:
+        """What a tool's preview, state token or body is told; `undoes`: what the call takes back."""
         return ToolContext(
             run_id=self.run.pk,
             agent=self.agent.slug,
             initiator=self.run.initiator.username,
             idempotency_key=key,
             now=now,
+            undoes=Undone(undoes.result, undoes.idempotency_key) if undoes else None,
         )
 
 
@@ -96,10 +99,14 @@ def gate_context(
 
 
 def preview_of(
-    subject: Subject, tool: Tool, arguments: dict[str, object], now: datetime
+    subject: Subject,
+    tool: Tool,
+    arguments: dict[str, object],
+    now: datetime,
+    undoes: EffectRecord | None = None,
 ) -> Preview:
-    """The preview of a call of a run."""
-    return preview_in(subject.context_for("preview", now), tool, arguments)
+    """The preview of a call of a run; `undoes`: what it takes back."""
+    return preview_in(subject.context_for("preview", now, undoes), tool, arguments)
 
 
 def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> Preview:

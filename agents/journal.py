@@ -104,7 +104,9 @@ class Journal:
         return [
             step
             for step in self.steps
-            if step.seq > reply and step.kind in (StepKind.TOOL, StepKind.QUESTION)
+            if step.seq > reply
+            and step.kind in (StepKind.TOOL, StepKind.QUESTION)
+            and step.undoes_id is None
         ]
 
     def told_since(self, ending: Step) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.models import Step
 from agents.states import SETTLED, StepKind
+from agents.undoing import PREFIX
 
 HIDDEN = "hidden until decided"
 SENSITIVE = "hidden: this argument is sensitive"
@@ -70,6 +71,7 @@ def mask_for(
     for tool in (tool for definition in definitions for tool in definition.get("tools", ())):
         name = str(tool["name"])
         sensitive[name] = sensitive.get(name, frozenset()) | frozenset(tool.get("sensitive") or ())
+    sensitive |= {f"{PREFIX}{name}": fields for name, fields in sensitive.items()}
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
     reply = 0

@@ -318,6 +318,11 @@ class Step(models.Model):
                 condition=Q(approval_id__isnull=False),
                 name="step_of_approval_once",
             ),
+            models.UniqueConstraint(
+                fields=["undoes"],
+                condition=Q(undoes__isnull=False) & ~Q(state__in=["failed", "refused"]),
+                name="step_undoes_once",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=_values(StepState)), name="step_state_known"
             ),
@@ -352,6 +357,7 @@ class EffectRecord(models.Model):
     reference = models.CharField(max_length=200, blank=True)
     callbacks = models.JSONField(default=list, blank=True)
     mail_due_at = models.DateTimeField(null=True, blank=True)
+    undo_asked = models.JSONField(null=True, blank=True)
     state = models.CharField(
         max_length=12, choices=_choices(EffectState), default=EffectState.READY.value
     )

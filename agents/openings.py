@@ -28,6 +28,8 @@ NOT_FOUND = (
     "The tool reported success, but reading it back did not find it. It is not sent again by itself. "
     "Look at the other side, then say what you found."
 )
+UNDO = "“Compensate” has its undo proposed, as an action that is decided on its own."
+BY_HAND = "“Compensate” says that you make up for it by hand: the tool cannot undo it."
 ANSWER_SCHEMAS: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1, "maxLength": 5_000},
     "number": {"type": "number"},
@@ -41,10 +43,17 @@ def for_action(
     """A proposed call that a person decides."""
     assert step.judgement is not None
     judged = Judged.load(step.judgement)
-    preview = preview_of(Subject(agent, run), tool, step.arguments or {}, now)
+    preview = preview_of(Subject(agent, run), tool, step.arguments or {}, now, step.undoes)
+    about, asked = _about(run, step, earlier), (step.request or {}).get("undo")
+    if asked:
+        # Whoever asked for the undo is its initiator, and does not decide on it.
+        about["initiator"] = asked["by"]
+        why = (Fact(label="Why", value=asked["reason"]),) if asked["reason"] else ()
+        whose = Fact(label="Asked for by", value=asked["name"])
+        preview = preview.model_copy(update={"facts": (*preview.facts, whose, *why)})
     return Opening(
         kind=Kind.ACTION,
-        **_about(run, step, earlier),
+        **about,
         action=judged.action.model_copy(update={"preview": preview}),
         confidence=judged.confidence,
         context=judged.context,
@@ -138,6 +147,7 @@ def for_doubt(
     Of a tool that is gone only the name and the arguments are left to show, all of them as sensitive.
     """
     tool = agent.tool(done.name) if agent else None
+    undo = tool is not None and tool.compensation is not None
     arguments = done.arguments or {}
     if agent is None or tool is None:
         preview = Preview(title=done.name.replace("_", " ").capitalize())
@@ -151,7 +161,7 @@ def for_doubt(
         **_about(run, step, earlier),
         preview=Preview(
             title=f"Did this happen? {preview.title}",
-            summary=LOST if reported is None else NOT_FOUND,
+            summary=f"{LOST if reported is None else NOT_FOUND} {UNDO if undo else BY_HAND}",
             subject=preview.subject,
             facts=(
                 *preview.facts,
@@ -163,6 +173,7 @@ def for_doubt(
         question={
             "question": "Did it happen?",
             "arguments": done.arguments,
+            "compensate": "undo" if undo else "by_hand",
             **({} if reported is None else {"reported": reported}),
         },
         sensitive=tuple(sensitive),

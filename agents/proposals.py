@@ -47,6 +47,9 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
     """Parse, check and normalise one call of a reply."""
     kind = KINDS.get(call.name, StepKind.TOOL)
     tool = agent.tool(call.name)
+    if tool is not None and tool.undoing is not None:
+        # Only people have something undone.
+        tool = None
     if tool is None and kind is StepKind.TOOL:
         names = ", ".join([*(known.name for known in agent.tools), *KINDS])
         return Malformed(

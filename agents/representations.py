@@ -10,7 +10,7 @@ from uuid import UUID
 from accounts.callers import Caller
 from agents import registry
 from agents.masking import NOT_SHOWN, Mask, score_hidden
-from agents.models import HostedAgent, Run, RunMessage, Step
+from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
 from agents.states import StepKind, StepState
 
@@ -44,6 +44,8 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
         },
         "output": run.output,
         "initiator": run.initiator.username,
+        "parent": str(run.parent_id) if run.parent_id else None,
+        "undoes": str(run.undoes_id) if run.undoes_id else None,
         "version": run.version,
         "created_at": _moment(run.created_at),
         "started_at": _moment(run.started_at),
@@ -122,6 +124,19 @@ def step_as_json(
         "input_digest": None if covered else (step.input_digest or None),
         "started_at": _moment(step.started_at),
         "finished_at": _moment(step.finished_at),
+    }
+
+
+def effect_as_json(effect: EffectRecord | None) -> dict[str, Any] | None:
+    """What a step did in the world; `undo` is `asked`, `undone` or null."""
+    if effect is None:
+        return None
+    return {
+        "id": str(effect.pk),
+        "state": effect.state,
+        "idempotency_key": effect.idempotency_key,
+        "reference": effect.reference or None,
+        "undo": vars(effect).get("undo") or None,
     }
 
 

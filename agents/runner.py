@@ -22,8 +22,10 @@ from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
 from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
+from agents.services.end import end_undo
 from agents.services.hear import hear
 from agents.services.park import park
+from agents.services.propose_undo import propose_undos
 from agents.services.release import release
 from agents.services.take_up import MOST_STALLED_CLAIMS, take_up
 from agents.services.tell_bounces import tell_bounces
@@ -119,12 +121,17 @@ def advance_once(lease: Lease) -> bool:
 
 
 def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
+    if propose_undos(lease, run, agent, journal):
+        return True
     calls = CallSteps(lease, run, agent, journal)
     cap = reached_cap(agent, run)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)
     if calls.any_open:
         return calls.advance()
+    if run.undoes_id is not None:
+        end_undo(lease, next((step for step in journal.steps if step.undoes_id), None))
+        return False
     if journal.malformed_streak > MOST_REPAIRS:
         return attention(lease, run, journal, REPAIRS_EXHAUSTED)
     if tell_bounces(lease, run, journal):

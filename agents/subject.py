@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from pydantic import ValidationError
 
 from agents import registry
@@ -14,8 +15,8 @@ from agents.bound import bind
 from agents.definitions import Agent
 from agents.errors import EditRefused
 from agents.gating import preview_of_edit, propose
-from agents.models import AgentVersion, EffectRecord, HostedAgent, Run
-from agents.states import EffectState
+from agents.models import AgentVersion, EffectRecord, HostedAgent, Run, Step
+from agents.states import EffectState, StepState
 from approvals.ports import Operation, Validated
 from audit.prepared import Prepared
 
@@ -53,6 +54,11 @@ class HostedRuns:
         per field."""
         definition = _as_known(agent, agent_version)
         declared = definition.tool(tool) if definition else None
+        if declared is not None and declared.undoing is not None:
+            what = (
+                "An undo takes the arguments of what it undoes. Approve it as it is, or reject it."
+            )
+            raise EditRefused([{"field": "", "message": what}])
         if definition is None or declared is None:
             raise EditRefused([{"field": "", "message": "The tool is not installed any more."}])
         try:
@@ -79,11 +85,15 @@ class HostedRuns:
 
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Where the approved calls of these requests stand, in one query."""
-        effects = EffectRecord.objects.filter(approval_id__in=[request.pk for request in requests])
+        undone = Step.objects.filter(undoes=OuterRef("pk"), state=StepState.SUCCEEDED)
+        effects = EffectRecord.objects.filter(
+            approval_id__in=[request.pk for request in requests]
+        ).annotate(is_undone=Exists(undone))
         return {
             effect.approval_id: Operation(
                 state=effect.state,
-                sentence=SENTENCES.get(EffectState(effect.state), "Queued."),
+                sentence=SENTENCES.get(EffectState(effect.state), "Queued.")
+                + (" It was undone since." if vars(effect)["is_undone"] else ""),
                 at=effect.finished_at or effect.dispatched_at,
             )
             for effect in effects
@@ -114,7 +124,7 @@ class HostedRuns:
     def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
         """What is declared in the installed apps."""
         return {
-            agent.slug: tuple(sorted(tool.name for tool in agent.tools))
+            agent.slug: tuple(sorted([*(tool.name for tool in agent.tools), *agent.undos]))
             for agent in registry.all_agents()
         }
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, F, JSONField, Q, Value, When
+from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, When
 
 from accounts.callers import Caller
-from agents import wording
+from agents import registry, wording
 from agents.conversations import read_requests
 from agents.masking import NOT_SHOWN, Mask, mask_for
 from agents.models import AgentVersion, EffectRecord, Run, Step
-from agents.states import StepKind, StepState
+from agents.states import SETTLED, StepKind, StepState
 from agents.timeline_rows import Row, Rows
 from approvals.glances import glances
 
@@ -125,12 +125,27 @@ def _rows(
     return Rows(
         run,
         steps,
-        effects={effect.step_id: effect for effect in EffectRecord.objects.filter(run=run)},
+        effects={effect.step_id: effect for effect in effects_of(run)},
+        undos=frozenset(agent.undos if (agent := registry.find(run.agent.slug)) else ()),
         asked=glances([step.approval_id for step in steps if step.approval_id], caller),
         mask=mask_of(run, steps, caller),
         now=now,
         more_after=more_after,
     )
+
+
+def effects_of(run: Run) -> list[EffectRecord]:
+    """The effects of a run, each with how its undo stands: `undo`, a word of `wording.UNDOS`."""
+    undos = Step.objects.filter(undoes=OuterRef("pk"))
+    found = EffectRecord.objects.filter(run=run).annotate(
+        undo=Case(
+            When(Exists(undos.filter(state=StepState.SUCCEEDED)), then=Value("undone")),
+            When(undo_asked__isnull=False, then=Value("asked")),
+            When(Exists(undos.exclude(state__in=SETTLED)), then=Value("asked")),
+            default=Value(""),
+        )
+    )
+    return list(found)
 
 
 def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:

@@ -27,6 +27,7 @@ from agents.step_details import (
     result_of,
     said_of,
 )
+from agents.undoing import PREFIX, UNDOABLE
 from approvals.glances import Glance
 
 INDENTED: Final = frozenset(
@@ -76,6 +77,8 @@ class Row:
     feedback: str
     effect: EffectRecord | None
     effect_words: str
+    undo_words: str
+    may_be_undone: bool
     said: str
     result: Any
     untrusted: bool
@@ -106,6 +109,7 @@ class Rows:
         steps: Sequence[Step],
         *,
         effects: Mapping[UUID, EffectRecord],
+        undos: frozenset[str],
         asked: Mapping[UUID, Glance],
         mask: Mask,
         now: datetime,
@@ -113,6 +117,7 @@ class Rows:
     ) -> None:
         self._more_after = more_after
         self._run, self._steps = run, steps
+        self._undos = undos
         self._effects, self._asked, self._mask, self._now = effects, asked, mask, now
         self._doubts = {
             int(step.request["of"]): step.started_at
@@ -171,6 +176,8 @@ class Rows:
             feedback=feedback_of(step),
             effect=effect,
             effect_words=wording.effect_words(effect, step),
+            undo_words=wording.undo_words(effect),
+            may_be_undone=self._may_be_undone(step, effect),
             said="" if hides else said_of(step),
             result=result,
             untrusted=untrusted,
@@ -186,6 +193,14 @@ class Rows:
         if self._more_after or step.seq < self._last_asked:
             return "Read", "done"
         return ("Not read", "ended") if self._run.ended else ("Not read yet", "waiting")
+
+    def _may_be_undone(self, step: Step, effect: EffectRecord | None) -> bool:
+        return (
+            effect is not None
+            and effect.state in UNDOABLE
+            and not wording.undo_words(effect)
+            and f"{PREFIX}{step.name}" in self._undos
+        )
 
     def _about(self, step: Step, request: Glance | None) -> str:
         asked, given = step.request or {}, step.arguments or {}

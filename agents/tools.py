@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Generic,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -83,6 +92,33 @@ class ToolContext:
     idempotency_key: str
     now: datetime
     secrets: Mapping[str, str] = field(default_factory=dict)
+    undoes: Undone | None = None
+
+
+@dataclass(frozen=True)
+class Undone:
+    """The effect that a call takes back: its result as JSON, where known, and its idempotency key."""
+
+    result: Any
+    idempotency_key: str
+
+
+@dataclass(frozen=True)
+class UndoDeclared:
+    """How the undo of a tool differs from the tool; None is as the tool has it."""
+
+    effect_class: EffectClass
+    risk: Risk | None
+    reversible: bool | None
+    timeout_seconds: float | None
+
+    def describe(self) -> dict[str, Any]:
+        """What an agent version records of it."""
+        return {
+            "effect_class": self.effect_class.value,
+            "risk": self.risk.value if self.risk else None,
+            "reversible": self.reversible,
+        }
 
 
 Function = Callable[..., Any]
@@ -116,6 +152,8 @@ class Tool:
     looker: Function | None = None
     verifier: Function | None = None
     compensation: Function | None = None
+    undo_declared: UndoDeclared | None = None
+    undoing: Tool | None = None
 
     def preview(self, function: Function) -> Function:
         """Register `(ctx, arguments) -> Preview | str`: what will happen. It may not change anything."""
@@ -142,10 +180,42 @@ class Tool:
         self.verifier = self._once("verify", self.verifier, function)
         return function
 
-    def undo(self, function: Function) -> Function:
-        """Register `(ctx, arguments, result) -> None`: the compensation of this effect."""
-        self.compensation = self._once("undo", self.compensation, function)
-        return function
+    @overload
+    def undo(self, function: Function) -> Function: ...
+
+    @overload
+    def undo(
+        self,
+        *,
+        effect_class: EffectClass = EffectClass.IDEMPOTENT,
+        risk: Risk | None = None,
+        reversible: bool | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Callable[[Function], Function]: ...
+
+    def undo(
+        self,
+        function: Function | None = None,
+        *,
+        effect_class: EffectClass = EffectClass.IDEMPOTENT,
+        risk: Risk | None = None,
+        reversible: bool | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Any:
+        """Register `(ctx, arguments, result) -> result | None`: takes this effect back.
+
+        It is an action of its own, `undo_` and this tool's name: judged by the gate like any other,
+        never offered to a model. `result` is None where nobody knows it; `ctx.undoes` holds the key of
+        the effect. Risk and reversibility are this tool's unless given.
+        """
+        declared = UndoDeclared(effect_class, risk, reversible, timeout_seconds)
+
+        def register(given: Function) -> Function:
+            self.compensation = self._once("undo", self.compensation, given)
+            self.undo_declared = declared
+            return given
+
+        return register if function is None else register(function)
 
     def _once(self, what: str, present: Function | None, function: Function) -> Function:
         if present is not None:
@@ -181,6 +251,7 @@ class Tool:
             "cosmetic": sorted(self.cosmetic),
             "identity": sorted(self.identity),
             **({"callback": self.callback} if self.callback else {}),
+            **({"undo": self.undo_declared.describe()} if self.undo_declared else {}),
         }
 
     def show(self, ctx: ToolContext, arguments: BaseModel) -> Preview:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/message/", controls.run_message, name="run-message"),
     path("runs/<uuid:pk>/goal/", controls.run_goal, name="run-goal"),
     path("runs/<uuid:pk>/take-over/", controls.run_take_over, name="run-take-over"),
+    path("runs/<uuid:pk>/effects/<uuid:effect>/undo/", controls.effect_undo, name="effect-undo"),
     path("agents/", agents.agent_list, name="agent-list"),
     path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),

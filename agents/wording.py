@@ -58,6 +58,10 @@ EFFECT_STATES: Final[Mapping[str, str]] = {
     EffectState.FAILED: "did not happen",
     EffectState.IN_DOUBT: "unknown; a person looks",
 }
+UNDOS: Final[Mapping[str, str]] = {
+    "undone": "It was undone since.",
+    "asked": "A person asked to undo it.",
+}
 READ_BACK: Final = "happened; read back and found"
 OUTCOMES: Final[Mapping[str, str]] = {
     Outcome.DONE: "Done",
@@ -160,16 +164,16 @@ def step_title(step: Step) -> str:
             return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
         case StepKind.IN_DOUBT:
             return f"Nobody knows whether it happened: {plain(step.name).lower()}"
-        case StepKind.MESSAGE if asked.get("bounced"):
-            return f"Was told that it bounced: {plain(step.name).lower()}"
         case StepKind.MESSAGE:
-            return f"{_who(step)} says"
+            bounced = f"Was told that it bounced: {plain(step.name).lower()}"
+            return bounced if asked.get("bounced") else f"{_who(step)} says"
         case StepKind.GOAL:
             return f"{_who(step)} changed the task"
         case StepKind.HAND_BACK:
             return f"{_who(step)} took over"
         case _:
-            return plain(step.name)
+            undone = (asked.get("undo") or {}).get("tool")
+            return f"Undo: {plain(undone).lower()}" if undone else plain(step.name)
 
 
 def _who(step: Step) -> str:
@@ -208,6 +212,11 @@ def effect_words(effect: EffectRecord | None, step: Step) -> str:
     if effect.state == EffectState.SUCCEEDED and (step.output or {}).get("verified"):
         return READ_BACK
     return EFFECT_STATES.get(EffectState(effect.state), "")
+
+
+def undo_words(effect: EffectRecord | None) -> str:
+    """Whether the effect is undone, or is to be; empty otherwise."""
+    return UNDOS.get(str(vars(effect).get("undo") or ""), "") if effect is not None else ""
 
 
 def bounced_words(effect: EffectRecord | None) -> str:

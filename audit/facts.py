@@ -78,6 +78,8 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "effect.confirmed": EffectFacts,
     "effect.bounced": EffectFacts,
     "effect.contradicted": EffectFacts,
+    "effect.undo_asked": EffectFacts,
+    "effect.compensated": EffectFacts,
     "effect.failed": EffectFacts,
     "effect.in_doubt": EffectFacts,
     "effect.resolved": EffectFacts,

@@ -41,6 +41,8 @@ SENTENCES: Final[dict[str, str]] = {
     "effect.confirmed": "The other side confirmed {tool}",
     "effect.bounced": "{Tool} bounced",
     "effect.contradicted": "The other side contradicted what stands of {tool}{state}",
+    "effect.undo_asked": "{actor} asked to undo {tool}",
+    "effect.compensated": "{Tool} was undone",
     "effect.failed": "{Tool} failed",
     "effect.in_doubt": "Whether {tool} happened is not known",
     "effect.resolved": "{actor} settled whether {tool} happened{decision}",

@@ -11,6 +11,7 @@ from agents.events import announce, tell
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.release_locks import release_locks
+from agents.services.start_undo_run import hand_over_undos
 from agents.states import OPEN, EffectState, Outcome, RunState, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
@@ -30,6 +31,19 @@ def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any
         Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": "done"}, finished_at=now)
         _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
     return True
+
+
+def end_undo(lease: Lease, undo: Step | None) -> None:
+    """End a run that holds nothing but an undo, as that turned out. None: it was never proposed."""
+    with fenced(lease) as run:
+        actor = Actor.agent(run.agent.slug)
+        if undo is not None and undo.state == StepState.SUCCEEDED:
+            _close(run, RunState.SUCCEEDED, Outcome.DONE, actor, output={"outcome": "undone"})
+        else:
+            message = str(((undo.output if undo else None) or {}).get("message") or "")
+            code = undo.problem if undo else "not_proposed"
+            failure = {"code": code, "message": f"It was not undone. {message}".strip()}
+            _close(run, RunState.FAILED, Outcome.FAILED, actor, failure=failure)
 
 
 def cancel(run: Run, actor: Actor, why: str) -> None:
@@ -128,5 +142,6 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
     )
     assert landed, f"run {run.pk} could not become {state} from {run.state}"
     kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
+    hand_over_undos(run)
     tell(run, kind, actor=actor, outcome=OutcomeRef(decision=state.value, meaning=outcome.value))
     announce(run, "ended")

@@ -27,6 +27,7 @@ from approvals.reasons import sentence
 from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
 from approvals.services.policies import current
 from approvals.vocabulary import GateOutcome
+from audit.actors import Actor
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
 from audit.fault_points import reached
@@ -129,18 +130,31 @@ def _fill(
     if read.tool is None:
         row.input_digest = sha256_hex(canonical_bytes(read.normalised))
         return
-    _judge(row, agent, run, read, earlier, now)
+    judge_call(row, agent, run, read, earlier, now)
 
 
-def _judge(
-    row: Step, agent: Agent, run: Run, proposal: Proposal, earlier: Sequence[str], now: datetime
+def judge_call(
+    row: Step,
+    agent: Agent,
+    run: Run,
+    proposal: Proposal,
+    earlier: Sequence[str],
+    now: datetime,
+    *,
+    actor: Actor | None = None,
 ) -> None:
+    """Fill in the gate's word on a proposed call and record it.
+
+    `actor`: the person who proposes it, where it is not the agent; who then counts as its initiator.
+    """
     tool = proposal.tool
     assert tool is not None
     published = current()
     action = propose(agent, run.agent_version.digest, tool, proposal.normalised)
     confidence = confidence_of(proposal)
     context = gate_context(run, agent, tool, earlier, now)
+    if actor is not None and actor.kind == "person":
+        context = context.model_copy(update={"initiator": int(actor.id)})
     verdict = judge(action, confidence, context, published)
     coin = toss(
         settings.COUNTERSIGN.coin_secret,
@@ -169,6 +183,7 @@ def _judge(
     tell(
         run,
         kind,
+        actor=actor,
         action=action_ref(row, tool.risk),
         facts={
             "step": row.seq,

@@ -60,6 +60,7 @@ def hear_resolution(
             "revision": revision,
             "digest": digest,
             "by": decided_by,
+            "by_id": actor.id if actor.kind == "person" else None,
             "edited": bool(data.get("edited")),
             "data": data,
         }

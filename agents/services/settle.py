@@ -13,6 +13,7 @@ from agents.execution import CallOutcome, Done, Failed, call_tool
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
+from agents.services.record_undone import record_undone
 from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
@@ -77,6 +78,8 @@ def _close_effect(
         tell_effect(run, f"effect.{state.value}", step, effect, **read)
         _close_step(run, step, tool, outcome, now)
         reached("result.before_commit")
+        if step.undoes_id is not None and isinstance(outcome, Done):
+            record_undone(run, step)
 
 
 def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: datetime) -> None:

@@ -12,7 +12,9 @@ from agents.openings import for_doubt
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
 from agents.services.park import Ask, park
+from agents.services.record_undone import record_undone
 from agents.services.release_locks import release_locks
+from agents.services.wish_undo import has_undo, wish_undo
 from agents.states import EffectState, StepKind, StepState
 from agents.tools import Trust
 from audit.actors import Actor
@@ -66,7 +68,8 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
     verdict = str(resolution["kind"])
     with fenced(lease) as run:
         now = database_now()
-        happened = verdict == "happened"
+        undone = verdict == "compensate" and has_undo(run, done)
+        happened = verdict == "happened" or undone
         state = EffectState.SUCCEEDED if happened else EffectState.FAILED
         told, trust = data.get("result"), Trust.TRUSTED
         if told is None:
@@ -80,7 +83,7 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
             output = result_message(told, trust=trust, as_of=now.isoformat())
             if trust is Trust.UNTRUSTED:
                 _taint(run, done.name)
-            output["note"] = "A person found that this happened."
+            output["note"] = FOUND["undo" if undone else "happened"]
             Step.objects.move(done.pk, StepState.SUCCEEDED, output=output, finished_at=now)
         else:
             output = refusal_message("failed", verdict, FOUND[verdict])
@@ -99,6 +102,10 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
             outcome=Outcome(decision=verdict),
             facts={"effect_class": effect.effect_class},
         )
+        if undone:
+            wish_undo(effect, by=int(resolution["by_id"]), reason=str(data.get("reason") or ""))
+        if happened and done.undoes_id is not None:
+            record_undone(run, done)
         announce(run, "stepped")
 
 
@@ -114,6 +121,8 @@ def _trust_of(agent: Agent | None, done: Step) -> str:
 
 
 FOUND = {
+    "happened": "A person found that this happened.",
+    "undo": "A person found that this happened and wants it undone. Do not repeat it.",
     "did_not": "A person found that this did not happen. Propose it again only if it is still wanted.",
     "compensate": "A person found that this happened and compensates for it. Do not repeat it.",
 }

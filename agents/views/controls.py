@@ -18,6 +18,7 @@ from accounts.doors import signed_in
 from agents.errors import RunCancelling, RunEnded
 from agents.forms import GoalForm, MessageForm, ReasonForm
 from agents.models import Run
+from agents.services.ask_undo import ask_undo
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.message_run import message_run
@@ -68,6 +69,20 @@ def run_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
         return "The run goes on."
 
     return _do(request, pk, resume, ReasonForm(request.POST))
+
+
+@require_POST
+@login_required
+def effect_undo(request: HttpRequest, pk: UUID, effect: UUID) -> HttpResponse:
+    """Ask for something that the run did to be undone."""
+
+    def undo(caller: Caller, given: dict[str, Any]) -> str:
+        run = ask_undo(run_id=pk, effect_id=effect, reason=given["reason"], caller=caller)
+        if run.pk == pk:
+            return "It is proposed to be undone at the run's next safe point."
+        return "The run has ended, so a run of its own was started to undo it."
+
+    return _do(request, pk, undo, ReasonForm(request.POST))
 
 
 @require_POST

@@ -212,6 +212,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "task": _task(run),
         "answer": _facts(run.output),
         "may_control": may_control(run, caller) and not run.ended,
+        "may_undo": may_control(run, caller),
         "may_read_audit": caller.holds("read_audit"),
         "unread": list(
             RunMessage.objects.filter(run=run, journalled_at__isnull=True)

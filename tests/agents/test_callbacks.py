@@ -14,7 +14,16 @@ from pytest_django import Settings
 
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
-from agents.authoring import Accepted, DefinitionError, Effect, EffectClass, Risk, ToolContext, tool
+from agents.authoring import (
+    Accepted,
+    DefinitionError,
+    Effect,
+    EffectClass,
+    Risk,
+    ToolContext,
+    Trust,
+    tool,
+)
 from agents.jobs import mail_about_bounce
 from agents.models import EffectRecord, Run, Step
 from agents.sweep import MAIL_OVERDUE, sweep_once
@@ -51,6 +60,7 @@ def postbox(bank: Bank, counter: Counter) -> Bank:
         risk=Risk.HIGH,
         effects={Effect.EXTERNAL_COMMUNICATION},
         effect_class=EffectClass.IDEMPOTENT,
+        trust=Trust.TRUSTED,
         callback="postbox",
     )
     def post(ctx: ToolContext, payment: Payment) -> Accepted[Receipt]:
@@ -279,7 +289,7 @@ def test_a_bounce_is_told_to_the_agent_before_its_model_is_asked_again(
     assert "(untrusted text)" in messages[-1]["content"]
     # It is journalled, so that every later conversation says it in the same place, once.
     (step,) = Step.objects.filter(run=run, kind="message")
-    assert (step.output or {})["told"] == messages[-1]["content"]
+    assert (step.request or {})["text"] == messages[-1]["content"]
     assert sum("bounced:" in str(message["content"]) for message in messages) == 1
     assert (run.state, run.tainted, run.tainted_by) == ("succeeded", True, ["post"])
 

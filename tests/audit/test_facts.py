@@ -46,6 +46,8 @@ PROMISED = (
     "effect.confirmed",
     "effect.bounced",
     "effect.contradicted",
+    "effect.undo_asked",
+    "effect.compensated",
     "effect.failed",
     "effect.in_doubt",
     "effect.resolved",

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0005_offered_tools"),
+        ("agents", "0006_controls"),
     ]
 
     operations = [

@@ -1,0 +1,102 @@
+"""Propose the undo that a person asked for, as a step of the run, judged like any other call."""
+
+from __future__ import annotations
+
+from django.db.models import F
+from pydantic import ValidationError
+
+from agents.context import refusal_message
+from agents.definitions import Agent
+from agents.events import announce
+from agents.journal import Journal
+from agents.models import EffectRecord, Run, Step
+from agents.proposals import Proposal
+from agents.services.claim import Lease, fenced
+from agents.services.record_reply import judge_call
+from agents.states import StepKind, StepState
+from agents.tools import Tool
+from agents.undoing import PREFIX
+from audit.actors import Actor
+from audit.clock import database_now
+
+
+def propose_undos(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
+    """Journal the undos that were asked for since; True when there was one.
+
+    Untouched while a model call is being made again: its journal ends with that call.
+    """
+    if journal.begun_model_call is not None:
+        return False
+    wished = _wished(run, agent, journal)
+    if not wished:
+        return False
+    with fenced(lease) as fresh:
+        seq = journal.next_seq
+        for effect in wished:
+            # Taken by conditional update: what is proposed is not wished for any more.
+            taken = EffectRecord.objects.filter(pk=effect.pk, undo_asked__isnull=False)
+            if taken.update(undo_asked=None):
+                _propose(fresh, lease, agent, journal, effect, seq)
+                seq += 1
+        Run.objects.filter(pk=fresh.pk).update(version=F("version") + 1)
+        announce(fresh, "stepped")
+    return True
+
+
+def _wished(run: Run, agent: Agent, journal: Journal) -> list[EffectRecord]:
+    wishes = EffectRecord.objects.filter(undo_asked__isnull=False).select_related("step")
+    if run.undoes_id is not None:
+        return list(wishes.filter(pk=run.undoes_id))
+    # Most agents have nothing that could be undone; they are not asked for it at every step.
+    if not any(
+        step.state == StepState.SUCCEEDED and f"{PREFIX}{step.name}" in agent.undos
+        for step in journal.steps
+    ):
+        return []
+    return list(wishes.filter(run=run).order_by("id"))
+
+
+def _propose(
+    run: Run, lease: Lease, agent: Agent, journal: Journal, effect: EffectRecord, seq: int
+) -> None:
+    now, done = database_now(), effect.step
+    asked = {**(effect.undo_asked or {}), "call_id": done.call_id, "tool": done.name}
+    row = Step(
+        run=run,
+        seq=seq,
+        kind=StepKind.TOOL,
+        name=f"{PREFIX}{done.name}"[:64],
+        state=StepState.PROPOSED,
+        undoes=effect,
+        arguments=done.arguments,
+        request={"undo": asked},
+        epoch=lease.epoch,
+        started_at=now,
+    )
+    tool = agent.tool(row.name)
+    proposal = _read(tool, row)
+    if proposal is None:
+        row.state, row.problem, row.finished_at = StepState.FAILED, "tool_changed", now
+        row.output = refusal_message("failed", "tool_changed", "The tool cannot undo it any more.")
+    else:
+        actor = Actor.person(asked["by"], "none")
+        judge_call(row, agent, run, proposal, journal.tools_called(), now, actor=actor)
+    row.save(force_insert=True)
+
+
+def _read(tool: Tool | None, row: Step) -> Proposal | None:
+    if tool is None:
+        return None
+    try:
+        arguments = tool.parse(row.arguments or {})
+    except ValidationError:
+        return None
+    return Proposal(
+        kind=StepKind.TOOL,
+        name=tool.name,
+        tool=tool,
+        arguments=arguments,
+        normalised=arguments.model_dump(mode="json"),
+        confidence_bp=None,
+        rationale="",
+    )
