@@ -1,6 +1,9 @@
 """Fill in what the environment leaves open from the data directory: addresses and secrets."""
 
+import hmac
 import secrets
+from base64 import b64encode
+from hashlib import sha256
 
 from countersign.config import Config
 from countersign.embedded import Layout, ensure_secrets, ensure_services, read_secrets
@@ -42,6 +45,15 @@ def filled_in(config: Config) -> Config:
         changes["secret_key"] = kept.secret_key if kept else secrets.token_urlsafe(64)
     if not config.coin_secret:
         changes["coin_secret"] = kept.coin_secret if kept else secrets.token_urlsafe(48)
+    if config.demo and not config.callback_secrets:
+        root = str(changes.get("secret_key", config.secret_key))
+        changes["callback_secrets"] = {"demo-mail": (_secret_from(root),)}
     if not config.signing_key_path:
         changes["signing_key_path"] = str(signing_key_path(layout))
     return config.model_copy(update=changes)
+
+
+def _secret_from(root: str) -> str:
+    """The secret that the demo's mail provider signs with: made of the product's own, once and for all."""
+    key = hmac.new(root.encode(), b"callbacks of demo-mail", sha256).digest()
+    return f"whsec_{b64encode(key).decode()}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 
 from agents.authoring import (
+    Accepted,
     Agent,
     Budget,
     Category,
@@ -22,7 +23,7 @@ from agents.authoring import (
     tool,
 )
 from demo import previews
-from demo.errors import ProviderBusy, ShopError
+from demo.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, ShopError
 from demo.models import Order, SentMail
 from demo.models import Refund as LedgerRow
 from demo.payments import PaidBack, PaymentProvider
@@ -151,8 +152,9 @@ def check_refund(ctx: ToolContext, refund: Refund, receipt: Receipt) -> bool:
     effect_class=EffectClass.QUERYABLE,
     trust=Trust.TRUSTED,
     identity={"order"},
+    callback="demo-mail",
 )
-def send_email(ctx: ToolContext, mail: Mail) -> MailNote:
+def send_email(ctx: ToolContext, mail: Mail) -> MailNote | Accepted[MailNote]:
     """Send an e-mail to the customer of an order, at the address in the customer's record."""
     try:
         sent = write_to_customer(
@@ -160,7 +162,7 @@ def send_email(ctx: ToolContext, mail: Mail) -> MailNote:
         )
     except ShopError as problem:
         raise Terminal(str(problem)) from problem
-    return MailNote(recipient=sent.recipient, subject=sent.subject)
+    return _carried(ctx, sent)
 
 
 @send_email.preview
@@ -170,10 +172,27 @@ def preview_mail(ctx: ToolContext, mail: Mail) -> Preview:
 
 
 @send_email.lookup
-def find_mail(ctx: ToolContext, mail: Mail) -> MailNote | None:
+def find_mail(ctx: ToolContext, mail: Mail) -> MailNote | Accepted[MailNote] | None:
     """A note proves that the mail went out; no note proves nothing."""
     sent = SentMail.objects.filter(idempotency_key=ctx.idempotency_key).first()
-    return MailNote(recipient=sent.recipient, subject=sent.subject) if sent else None
+    return _carried(ctx, sent) if sent else None
+
+
+def _carried(ctx: ToolContext, sent: SentMail) -> MailNote | Accepted[MailNote]:
+    """A mail that went out; accepted, where the provider will say what became of it."""
+    note = MailNote(recipient=sent.recipient, subject=sent.subject)
+    config = settings.COUNTERSIGN
+    if not config.demo_provider_url:
+        return note
+    callback = f"{config.address}/api/v1/callbacks/demo-mail"
+    try:
+        reference = _provider().hand_over_mail(
+            key=ctx.idempotency_key, recipient=sent.recipient, callback=callback
+        )
+    except (ProviderRefused, ProviderBusy, OutcomeUnknown):
+        # It is out all the same; nobody will say how it fared.
+        return note
+    return Accepted(note, reference)
 
 
 def _provider() -> PaymentProvider:

@@ -59,6 +59,21 @@ class PaymentProvider:
             return None
         raise OutcomeUnknown(f"The payment provider answered {status}.")
 
+    def hand_over_mail(self, *, key: str, recipient: str, callback: str) -> str:
+        """Have a mail carried; returns the provider's reference, by which `callback` hears of it.
+
+        Safe to repeat. Raises ProviderRefused, ProviderBusy or OutcomeUnknown.
+        """
+        body = {"recipient": recipient, "callback": callback}
+        status, answer = self._ask("POST", "/mails", {"Idempotency-Key": key}, body)
+        if status == 202 and isinstance(answer, dict) and answer.get("reference"):
+            return str(answer["reference"])
+        if status == 503:
+            raise ProviderBusy("The provider carries no mail now (503).")
+        if status == 422:
+            raise ProviderRefused(f"The provider refused the mail: {_message(answer)}")
+        raise OutcomeUnknown(f"The provider answered {status}.")
+
     def _ask(
         self, method: str, path: str, headers: dict[str, str], body: dict[str, str] | None
     ) -> tuple[int, Any]:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
 
+from demo.provider.deliveries import Deliveries
 from demo.provider.journal import Answer, Journal, problem
 from demo.provider.knobs import Knobs
 
@@ -21,10 +22,11 @@ class Provider(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, journal: Journal) -> None:
+    def __init__(self, port: int, journal: Journal, callback_secret: str = "") -> None:
         self.journal = journal
         self.knobs = Knobs()
         self.closing = threading.Event()
+        self.deliveries = Deliveries(callback_secret, self.closing)
         super().__init__(("127.0.0.1", port), Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -62,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         path = self.path.partition("?")[0]
-        if path not in {"/refunds", "/knobs"}:
+        if path not in {"/refunds", "/mails", "/knobs"}:
             self._refuse(Answer(404, problem("path_unknown", "There is nothing here.")))
             return
         try:
@@ -74,6 +76,9 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.server.knobs.turn(body)
             left = {"left": self.server.knobs.left()}
             self._send(Answer(422, problem("knobs_invalid", fault)) if fault else Answer(200, left))
+        elif path == "/mails":
+            key = self.headers.get("Idempotency-Key", "")
+            self._send(self.server.deliveries.accept(key, body))
         else:
             self._refund(body)
 

@@ -27,6 +27,8 @@ Found = TypeVar("Found")
 READY_SECONDS = 150.0
 LOOK_SECONDS = 0.05
 STOP_SECONDS = 15.0
+# What the demo's mail is confirmed with.
+CALLBACK_SECRET = "whsec_" + "c3RhY2tz" * 5
 ALIASES = {"default": "app", "owner": "owner", "sealer": "sealer"}
 
 # What takes minutes in production takes a second or two here.
@@ -92,6 +94,7 @@ class Stack:
                 "PORT": str(self.port),
                 "COUNTERSIGN_DATA_DIR": str(self.folder / "data"),
                 "COUNTERSIGN_DEMO_PROVIDER_URL": self.provider_url,
+                "COUNTERSIGN_CALLBACK_SECRETS": json.dumps({"demo-mail": CALLBACK_SECRET}),
                 **given,
                 **outside,
             }

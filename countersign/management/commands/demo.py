@@ -63,7 +63,11 @@ class Command(BaseCommand):
                 config.model_copy(update={"demo_provider_url": provider}),
                 listener=listener.fileno(),
             ),
-            environment=os.environ | {"COUNTERSIGN_DEMO_PROVIDER_URL": provider},
+            environment=os.environ
+            | {
+                "COUNTERSIGN_DEMO_PROVIDER_URL": provider,
+                "COUNTERSIGN_CALLBACK_SECRETS": json.dumps(settings.COUNTERSIGN.callback_secrets),
+            },
             logs=config.data_dir / "log",
             say=self.say,
         )
