@@ -20,17 +20,21 @@ from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
     effect_as_json,
-    hidden_replies,
+    message_as_json,
     run_as_json,
     step_as_json,
     waiting_on,
 )
 from agents.services.ask_undo import ask_undo
+from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run, pause_run, resume_run
+from agents.services.message_run import message_run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
+from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
+from agents.services.take_over import take_over
 from agents.states import ENDED, RunState, StepKind
-from agents.timeline import effects_of
+from agents.timeline import effects_of, mask_of
 from audit.clock import database_now
 from audit.paging import page
 
@@ -38,6 +42,8 @@ router = Router()
 
 LONGEST_WAIT_SECONDS = 60
 LOOK_EVERY_SECONDS = 0.25
+#: What the JSON of a run names.
+NAMED = ("agent", "agent_version", "initiator", "taken_over_by")
 
 
 class Body(Schema):
@@ -60,6 +66,18 @@ class ReasonIn(Body):
     reason: Annotated[str, Field(max_length=2_000)] = ""
 
 
+class TextIn(Body):
+    """What is said to a run."""
+
+    text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+
+class TakeOverIn(Body):
+    """Why a run is taken over."""
+
+    reason: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+
+
 class RunList(Schema):
     items: list[dict[str, Any]]
     next_cursor: str | None
@@ -76,7 +94,7 @@ class AgentList(Schema):
 
 def _visible(caller: Caller, run_id: UUID) -> Run:
     caller.require(None, scope="read")
-    rows = Run.objects.visible_to(caller.user).select_related("agent", "agent_version", "initiator")
+    rows = Run.objects.visible_to(caller.user).select_related(*NAMED)
     run = rows.filter(pk=run_id).first()
     if run is None:
         raise UnknownRun
@@ -101,9 +119,7 @@ def create_run(request: HttpRequest, body: StartIn) -> Status[dict[str, Any]]:
     )
     return Status(
         201 if new else 200,
-        _shown(
-            Run.objects.select_related("agent", "agent_version", "initiator").get(pk=run.pk), caller
-        ),
+        _shown(Run.objects.select_related(*NAMED).get(pk=run.pk), caller),
     )
 
 
@@ -118,7 +134,7 @@ def list_runs(
     """Newest first, those that the caller may see."""
     caller = signed_in(request)
     caller.require(None, scope="read")
-    rows = Run.objects.visible_to(caller.user).select_related("agent", "agent_version", "initiator")
+    rows = Run.objects.visible_to(caller.user).select_related(*NAMED)
     if state is not None:
         rows = rows.filter(state=state)
     if agent is not None:
@@ -151,17 +167,19 @@ async def read_run(
 def list_steps(
     request: HttpRequest, run_id: UUID, cursor: str | None = None, limit: int = 100
 ) -> dict[str, Any]:
-    """The steps in order, with raw requests and responses."""
-    run = _visible(signed_in(request), run_id)
+    """The steps in order, with raw requests and responses, as far as the caller may see them."""
+    caller = signed_in(request)
+    run = _visible(caller, run_id)
     rows = Step.objects.filter(run=run)
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
-    hidden = hidden_replies(list(rows.defer("request").in_order()))
+    # Whatever page is asked for, the whole journal says what has to be hidden in it.
+    mask = mask_of(run, list(rows.defer("request", "output", "attempts").in_order()), caller)
     effects = {effect.step_id: effect for effect in effects_of(run)}
     sent = read_requests(run, [step.seq for step in found.items if step.kind == StepKind.MODEL])
     return {
         "items": [
             {
-                **step_as_json(step, hidden=hidden, sent=sent),
+                **step_as_json(step, mask, sent=sent),
                 "effect": effect_as_json(effects.get(step.pk)),
             }
             for step in found.items
@@ -197,6 +215,40 @@ def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     """Let workers take the run up again."""
     caller = signed_in(request)
     resume_run(run_id=run_id, caller=caller)
+    return _shown(_visible(caller, run_id), caller)
+
+
+@router.post(
+    "runs/{uuid:run_id}/messages",
+    response={201: dict[str, Any]},
+    tags=["runs"],
+    summary="Tell it something",
+)
+def post_message(request: HttpRequest, run_id: UUID, body: TextIn) -> Status[dict[str, Any]]:
+    """The model reads it with its next call; a parked run keeps waiting for its requests."""
+    message = message_run(run_id=run_id, text=body.text, caller=signed_in(request))
+    return Status(201, message_as_json(message))
+
+
+@router.post(
+    "runs/{uuid:run_id}/goal", response=dict[str, Any], tags=["runs"], summary="Change its task"
+)
+def post_goal(request: HttpRequest, run_id: UUID, body: TextIn) -> dict[str, Any]:
+    """Its open requests are superseded; nothing that it proposed for the old task runs any more."""
+    caller = signed_in(request)
+    change_goal(run_id=run_id, text=body.text, caller=caller)
+    return _shown(_visible(caller, run_id), caller)
+
+
+@router.post(
+    "runs/{uuid:run_id}/take-over", response=dict[str, Any], tags=["runs"], summary="Take it over"
+)
+def post_take_over(
+    request: HttpRequest, run_id: UUID, body: TakeOverIn | None = None
+) -> dict[str, Any]:
+    """It stands still until its request of kind `hand_back` is decided with `return`."""
+    caller = signed_in(request)
+    take_over(run_id=run_id, reason=body.reason if body else "", caller=caller)
     return _shown(_visible(caller, run_id), caller)
 
 

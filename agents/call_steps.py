@@ -45,6 +45,7 @@ TOLD = {
 
 
 TOO_EARLY = "Not every other call of this reply succeeded, so it cannot end the run. Read their results, then end."
+TOLD_MEANWHILE = "A person said something since, which you have not read yet. Read it, then end."
 
 
 @dataclass(frozen=True)
@@ -202,11 +203,13 @@ class CallSteps:
                 self.lease, step, status="not_taken", code="ended_too_early", message=TOO_EARLY
             )
             return True
-        if step.kind == StepKind.ABSTAIN:
-            succeed(self.lease, step, outcome=Outcome.ABSTAINED, output=step.arguments or {})
-        else:
-            succeed(self.lease, step, outcome=Outcome.DONE, output=step.arguments or {})
-        return False
+        if self.journal.told_since(step):
+            settle_refused(
+                self.lease, step, status="not_taken", code="told_meanwhile", message=TOLD_MEANWHILE
+            )
+            return True
+        outcome = Outcome.ABSTAINED if step.kind == StepKind.ABSTAIN else Outcome.DONE
+        return not succeed(self.lease, step, outcome=outcome, output=step.arguments or {})
 
 
 def _asks(step: Step) -> bool:

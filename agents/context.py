@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from agents.builtin import offered_tools
@@ -33,22 +34,53 @@ def build_request(agent: Agent, run: Run, steps: Sequence[Step]) -> dict[str, An
         {"role": "user", "content": task_text(run.input)},
     ]
     results = _results(steps)
+    said: list[Step] = []
     for step in steps:
         if step.kind == StepKind.MODEL and step.state == StepState.SUCCEEDED:
+            messages.extend(_said_by_people(said))
+            said = []
             messages.append(_assistant(step))
             answers = results.get(step.seq, [])
             messages.extend(answers)
             if not answers:
                 messages.append({"role": "user", "content": NO_CALL})
-        elif step.kind == StepKind.ATTENTION and step.output:
-            note = step.output.get("note")
-            if note:
-                messages.append({"role": "user", "content": f"A person says: {note}"})
-        elif step.undoes_id is not None and step.output:
-            messages.append({"role": "user", "content": undo_message(step)})
-        elif step.kind == StepKind.MESSAGE and (step.request or {}).get("bounced"):
-            messages.append({"role": "user", "content": str((step.request or {})["text"])})
+        else:
+            said.append(step)
+    messages.extend(_said_by_people(said))
     return {"messages": messages, "tools": offered_tools(agent)}
+
+
+def _said_by_people(steps: Sequence[Step]) -> list[dict[str, Any]]:
+    """What people said between two replies, in the order in which they said it."""
+    spoken = [(_said_at(step), _words_of_a_person(step)) for step in steps]
+    spoken.sort(key=lambda each: each[0])
+    return [{"role": "user", "content": words} for _, words in spoken if words]
+
+
+def _said_at(step: Step) -> datetime:
+    if "sent_at" in (step.request or {}):
+        return datetime.fromisoformat((step.request or {})["sent_at"])
+    return step.finished_at or step.started_at
+
+
+def _words_of_a_person(step: Step) -> str:
+    """What a person said to the run in this step, which is an instruction; empty for other steps."""
+    said, answer = step.request or {}, step.output or {}
+    match step.kind:
+        case StepKind.TOOL if step.undoes_id is not None and answer:
+            return undo_message(step)
+        case StepKind.MESSAGE if said.get("bounced"):
+            return str(said["text"])
+        case StepKind.MESSAGE:
+            return f"A person says: {said['text']}"
+        case StepKind.GOAL:
+            return f"The task has changed. From now on: {said['text']}"
+        case StepKind.HAND_BACK if answer:
+            return f"A person took over and handed back: {answer['message']}"
+        case StepKind.ATTENTION if answer.get("note"):
+            return f"A person says: {answer['note']}"
+        case _:
+            return ""
 
 
 def task_text(value: Any) -> str:

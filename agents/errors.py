@@ -78,6 +78,61 @@ class RunNotPaused(Conflict):
         super().__init__("The run is not paused.")
 
 
+class RunPaused(Conflict):
+    code = "run_paused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The run is paused and stands still already; resume it, then take it over."
+        )
+
+
+class RunCancelling(Conflict):
+    code = "run_cancelling"
+
+    def __init__(self) -> None:
+        super().__init__("The run is being cancelled; nothing more reaches it.")
+
+
+class RunTakenOver(Conflict):
+    """`who` has it, since a moment in ISO 8601."""
+
+    code = "run_taken_over"
+
+    def __init__(self, who: str, since: str) -> None:
+        super().__init__(
+            f"{who} has taken over this run already; it is theirs until it is handed back.",
+            params={"who": who, "since": since},
+        )
+
+
+class RunSwitchedOff(Conflict):
+    code = "agent_disabled"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(
+            f"{slug} is switched off, so the run stands still already; switch it on, then take over.",
+            params={"agent": slug},
+        )
+
+
+class UnfitText(Invalid):
+    code = "unfit_text"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This cannot be said to a run: {why}")
+
+
+class TooManyMessages(Conflict):
+    code = "too_many_messages"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"The run was told {most} things within a minute. Wait a little, then say it.",
+            params={"most": most},
+        )
+
+
 class LostLease(Exception):
     """Another worker owns the run now; nothing of what this one does may land."""
 

@@ -13,6 +13,7 @@ from agents.states import OPEN, RunState
 
 LONGEST_TEXT: Final = 20_000
 LONGEST_REASON: Final = 2_000
+LONGEST_WORD: Final = 4_000
 #: Filters that stand for several states at once.
 STATE_GROUPS: Final = {"open": ("Not ended", OPEN)}
 
@@ -75,6 +76,32 @@ class ReasonForm(forms.Form):
         max_length=LONGEST_REASON,
         label="Reason",
         widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class MessageForm(forms.Form):
+    """What a person tells a run."""
+
+    text = forms.CharField(
+        max_length=LONGEST_WORD,
+        label="Message",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
+        error_messages={"required": "Say something first."},
+    )
+
+
+class GoalForm(forms.Form):
+    """Another task for a run, and that what it has asked for may be set aside."""
+
+    text = forms.CharField(
+        max_length=LONGEST_WORD,
+        label="New task",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
+        error_messages={"required": "Say what it is to do from now on."},
+    )
+    sure = forms.BooleanField(
+        label="Set aside what it has asked for",
+        error_messages={"required": "Confirm that what it has asked for is set aside."},
     )
 
 

@@ -11,6 +11,9 @@ from agents.states import SETTLED, EffectState, StepKind, StepState
 from audit.prepared import Prepared
 
 CALL_KINDS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL})
+PERSONS_WORD = frozenset(
+    {StepKind.ATTENTION, StepKind.BUDGET, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK}
+)
 MALFORMED = frozenset(
     {
         "unknown_tool",
@@ -41,6 +44,11 @@ class Journal:
         return self.steps[-1].seq + 1 if self.steps else 1
 
     @property
+    def readable(self) -> bool:
+        """Whether no newer release wrote in it, whose steps mean what only that one knows."""
+        return all(step.schema <= Step.SCHEMA for step in self.steps)
+
+    @property
     def unsettled(self) -> list[Step]:
         """Steps that are neither done nor refused, in order."""
         return [step for step in self.steps if step.state not in SETTLED]
@@ -69,7 +77,7 @@ class Journal:
         streak = 0
         usable = False
         for step in reversed(self.steps):
-            if step.kind in (StepKind.ATTENTION, StepKind.BUDGET):
+            if step.kind in PERSONS_WORD:
                 break
             if step.kind in CALL_KINDS:
                 usable = usable or step.problem not in MALFORMED
@@ -100,6 +108,11 @@ class Journal:
             and step.kind in (StepKind.TOOL, StepKind.QUESTION)
             and step.undoes_id is None
         ]
+
+    def told_since(self, ending: Step) -> bool:
+        """Whether a person said something to the model after the reply that an ending stands in."""
+        said = (StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK)
+        return any(step.seq > ending.seq and step.kind in said for step in self.steps)
 
     def step(self, seq: int) -> Step:
         """The step with that seq; raises KeyError."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Step
-from agents.representations import HIDDEN, hidden_replies
-from agents.states import StepKind
+from agents.states import SETTLED, StepKind
 from agents.undoing import PREFIX
 
+HIDDEN = "hidden until decided"
 SENSITIVE = "hidden: this argument is sensitive"
 NOT_SHOWN = "hidden: it may repeat a sensitive argument"
 
@@ -82,6 +82,23 @@ def mask_for(
             fields[step.seq] = secret
             replies.add(reply)
     return Mask(scored, fields, frozenset(replies))
+
+
+def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
+    """Seqs of the replies that hold a score which must stay secret until a person decided."""
+    hidden: set[int] = set()
+    reply = 0
+    for step in steps:
+        if step.kind == StepKind.MODEL:
+            reply = step.seq
+        elif score_hidden(step):
+            hidden.add(reply)
+    return frozenset(hidden)
+
+
+def score_hidden(step: Step) -> bool:
+    """Whether the step's score must stay secret yet."""
+    return step.state not in SETTLED and not (step.coin or {}).get("score_visible", True)
 
 
 def _secret_in(step: Step, sensitive: frozenset[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from agents.model_calls import ask, longest
 from agents.models import Run, Step
 from agents.people_steps import attention
 from agents.services.call_model import (
+    INTERRUPTED,
     begin_model_call,
     describe_failure,
     digest_of,
@@ -54,6 +55,8 @@ class ModelSteps:
             step = begin_model_call(
                 self.lease, earlier=self.journal, model=chain[0].model, request=request
             )
+            if step is None:
+                return True
         elif self._interrupted(step, digest_of(rebuilt)):
             error = ModelError(
                 "interrupted", "The process died during this call, again and again.", False
@@ -76,7 +79,7 @@ class ModelSteps:
 
         Where the request would be another one by now, its digest stands in the attempt.
         """
-        attempt = {"code": "interrupted", "message": "The process died during the call."}
+        attempt = dict(INTERRUPTED)
         if rebuilt_digest != step.input_digest:
             attempt["rebuilt_digest"] = rebuilt_digest
         record_attempt(self.lease, step, attempt)

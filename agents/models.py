@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 from uuid6 import uuid7
 
 from accounts.models import User
@@ -28,6 +28,7 @@ from agents.states import (
     run_sources,
     step_sources,
 )
+from approvals.visibility import asks_visibly
 from audit.writes import update
 
 
@@ -109,12 +110,14 @@ class HostedAgent(models.Model):
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> Self:
-        """Own runs, runs of the agents one's groups own, and everything for those who may read it."""
+        """Own runs, runs of the agents one's groups own, runs that ask for something one may see, and
+        everything for those who may read it."""
         if not user.is_active:
             return self.none()
         if user.has_perm("accounts.read_everything"):
             return self.all()
         seen = Q(initiator=user) | Q(agent__owner_group__in=user.review_groups.all())
+        seen |= Q(asks_visibly(user, run=OuterRef("pk")))
         if user.has_perm("accounts.start_runs"):
             seen |= Q(agent__isnull=False)
         return self.filter(seen)
@@ -146,7 +149,11 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One execution of one agent version on one input."""
+    """One execution of one agent version on one input.
+
+    `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
+    `goal`: the task as a person changed it last, empty while it is the input.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     agent = models.ForeignKey(HostedAgent, on_delete=models.PROTECT, related_name="runs")
@@ -177,6 +184,12 @@ class Run(models.Model):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     cancel_request = models.JSONField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    unheard = models.BooleanField(default=False, db_default=False)
+    goal = models.TextField(blank=True, default="", db_default="")
+    taken_over_at = models.DateTimeField(null=True, blank=True)
+    taken_over_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     stalled_claims = models.PositiveIntegerField(default=0)
     left = models.JSONField(null=True, blank=True)
     parent = models.ForeignKey(
@@ -221,6 +234,11 @@ class Run(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="running") | Q(lease_expires_at__isnull=False),
                 name="run_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_over_at__isnull=True, taken_over_by__isnull=True)
+                | Q(taken_over_at__isnull=False, taken_over_by__isnull=False),
+                name="run_taken_over_by_somebody",
             ),
         ]
         indexes = [
@@ -280,7 +298,9 @@ class Step(models.Model):
     confidence_bp = models.PositiveSmallIntegerField(null=True, blank=True)
     rationale = models.TextField(blank=True)
     judgement = models.JSONField(null=True, blank=True)
-    locks = models.JSONField(default=list, blank=True)
+    locks = models.JSONField(
+        default=list, blank=True, db_default=models.Value([], models.JSONField())
+    )
     undoes = models.ForeignKey(
         "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
@@ -342,9 +362,11 @@ class EffectRecord(models.Model):
     digest = models.CharField(max_length=71)
     effect_class = models.CharField(max_length=16)
     idempotency_key = models.CharField(max_length=120, unique=True)
-    provider = models.CharField(max_length=63, blank=True)
-    reference = models.CharField(max_length=200, blank=True)
-    callbacks = models.JSONField(default=list, blank=True)
+    provider = models.CharField(max_length=63, blank=True, default="", db_default="")
+    reference = models.CharField(max_length=200, blank=True, default="", db_default="")
+    callbacks = models.JSONField(
+        default=list, blank=True, db_default=models.Value([], models.JSONField())
+    )
     mail_due_at = models.DateTimeField(null=True, blank=True)
     undo_asked = models.JSONField(null=True, blank=True)
     state = models.CharField(

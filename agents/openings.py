@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from accounts.models import User
 from agents.definitions import Agent
 from agents.gating import Subject, preview_of
 from agents.models import EffectRecord, Run, Step
@@ -185,6 +186,22 @@ def _reported(value: Any) -> tuple[Fact, ...]:
         return ()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return (Fact(label="Result reported", value=str(_bounded(text))),)
+
+
+def for_hand_back(run: Run, step: Step, person: User, earlier: Sequence[Step]) -> Opening:
+    """A run that a person took over: they hand it back, or somebody of the group that owns its agent."""
+    why = str((step.request or {})["text"])
+    return Opening(
+        kind=Kind.HAND_BACK,
+        # The one who took it over is who may give it back, whoever started it.
+        **{**_about(run, step, earlier), "initiator": person.pk},
+        preview=Preview(
+            title=f"{person} has taken over: {run.title}",
+            summary="The run stands still until it is handed back.",
+            facts=(Fact(label="Why", value=why),) if why else (),
+        ),
+        question={"question": "What does the agent need to know to go on?"},
+    )
 
 
 def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:

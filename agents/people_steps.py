@@ -1,4 +1,4 @@
-"""Steps that only a person can settle: a reached cap, trouble, an effect in doubt."""
+"""Steps that only a person can settle: a reached cap, trouble, an effect in doubt, a run taken over."""
 
 from __future__ import annotations
 
@@ -61,6 +61,9 @@ def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> 
         settle_doubt(lease, step, journal)
     elif step.name == TOOLS_CHANGED and data.get("choice"):
         follow_choice(lease, step, str(data["choice"]), str(data.get("reason") or ""))
+    elif step.kind == StepKind.HAND_BACK:
+        told = {"message": data.get("message"), "by": resolution.get("by")}
+        settle_answered(lease, step, {"status": "returned", **told})
     else:
         note = data.get("choice") or data.get("reason") or ""
         settle_answered(lease, step, {"status": "answered", "continue": True, "note": note})

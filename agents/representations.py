@@ -9,12 +9,11 @@ from uuid import UUID
 
 from accounts.callers import Caller
 from agents import registry
-from agents.models import EffectRecord, HostedAgent, Run, Step
+from agents.masking import NOT_SHOWN, Mask, score_hidden
+from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
-from agents.states import SETTLED, StepState
+from agents.states import StepKind, StepState
 from agents.tool_health import health_of
-
-HIDDEN = "hidden until decided"
 
 
 def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -29,7 +28,9 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
         "outcome": run.outcome or None,
         "failure": run.failure,
         "waiting_on": list(waiting_on),
+        "goal": run.goal or None,
         "paused": run.paused_at is not None,
+        "taken_over_by": run.taken_over_by.username if run.taken_over_by else None,
         "cancel_requested": run.cancel_requested_at is not None,
         "tainted": run.tainted,
         "tainted_by": run.tainted_by,
@@ -50,6 +51,19 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
         "created_at": _moment(run.created_at),
         "started_at": _moment(run.started_at),
         "finished_at": _moment(run.finished_at),
+    }
+
+
+def message_as_json(message: RunMessage) -> dict[str, Any]:
+    """What a person said to a run; `journalled_at` is when its worker took it up."""
+    return {
+        "id": str(message.pk),
+        "run": str(message.run_id),
+        "kind": message.kind,
+        "text": message.text,
+        "by": message.author.username,
+        "sent_at": _moment(message.sent_at),
+        "journalled_at": _moment(message.journalled_at),
     }
 
 
@@ -76,14 +90,17 @@ def _asks_for(step: Step) -> str:
 
 
 def step_as_json(
-    step: Step, *, hidden: frozenset[int] = frozenset(), sent: Mapping[int, Any] | None = None
+    step: Step, mask: Mask, *, sent: Mapping[int, Any] | None = None
 ) -> dict[str, Any]:
-    """A step with its raw request and response; a score that must stay secret yet is left out.
+    """A step with its raw request and response, as far as the mask's reader may see them.
 
     `sent` are the whole requests to models by seq; a journal holds only what is new in each.
     """
-    secret = _score_hidden(step)
+    secret = score_hidden(step)
+    covered = mask.covers(step.seq)
     judgement = step.judgement or {}
+    hides_request = mask.hides_request(step.seq) if step.kind == StepKind.MODEL else ""
+    hides_response = mask.hides_reply(step.seq) or (NOT_SHOWN if covered else "")
     return {
         "seq": step.seq,
         "kind": step.kind,
@@ -91,21 +108,21 @@ def step_as_json(
         "state": step.state,
         "problem": step.problem or None,
         "call_id": step.call_id or None,
-        "arguments": step.arguments,
+        "arguments": step.arguments and mask.arguments(step.seq, step.arguments),
         "confidence": None if secret or step.confidence_bp is None else step.confidence_bp / 10_000,
-        "rationale": step.rationale or None,
+        "rationale": (NOT_SHOWN if covered else step.rationale) or None,
         "verdict": None if secret else (judgement.get("verdict") or None),
         "approval": str(step.approval_id) if step.approval_id else None,
-        "request": (sent or {}).get(step.seq, step.request),
-        "response": HIDDEN if step.seq in hidden else step.response,
-        "output": step.output,
+        "request": hides_request or (sent or {}).get(step.seq, step.request),
+        "response": step.response and (hides_response or step.response),
+        "output": step.output and (NOT_SHOWN if covered else step.output),
         "locks": step.locks,
         "attempts": step.attempts,
         "model": step.model or None,
         "tokens_in": step.tokens_in,
         "tokens_out": step.tokens_out,
         "cost_micros": step.cost_micros,
-        "input_digest": step.input_digest or None,
+        "input_digest": None if covered else (step.input_digest or None),
         "started_at": _moment(step.started_at),
         "finished_at": _moment(step.finished_at),
     }
@@ -122,22 +139,6 @@ def effect_as_json(effect: EffectRecord | None) -> dict[str, Any] | None:
         "reference": effect.reference or None,
         "undo": vars(effect).get("undo") or None,
     }
-
-
-def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
-    """Seqs of the replies that hold a score which must stay secret until a person decided."""
-    hidden: set[int] = set()
-    reply = 0
-    for step in steps:
-        if step.kind == "model":
-            reply = step.seq
-        elif _score_hidden(step):
-            hidden.add(reply)
-    return frozenset(hidden)
-
-
-def _score_hidden(step: Step) -> bool:
-    return step.state not in SETTLED and not (step.coin or {}).get("score_visible", True)
 
 
 def agent_as_json(hosted: HostedAgent, now: datetime) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from agents.people_steps import attention, budget, settle_people_step
 from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
 from agents.services.end import end_undo
+from agents.services.hear import hear
 from agents.services.park import park
 from agents.services.propose_undo import propose_undos
 from agents.services.release import release
@@ -95,6 +96,8 @@ def advance_once(lease: Lease) -> bool:
         ):
             settle_people_step(lease, run, step, journal)
             return True
+    if run.unheard and not cancelling and journal.readable:
+        return hear(lease, journal)
     if cancelling or any(step.kind in HOLDING for step in journal.unsettled):
         park(lease, [], held=True)
         return False

@@ -127,6 +127,8 @@ def note_of(step: Step) -> str:
             return held_back
         case StepKind.TOOL if "in_line_since" in (step.request or {}):
             return _turn_of(step)
+        case StepKind.HAND_BACK if status == "returned":
+            return f"{output.get('by') or 'A person'} handed it back: {output['message']}"
         case StepKind.TOOL if (
             step.state == StepState.SUCCEEDED and "arguments_that_ran" not in output
         ):

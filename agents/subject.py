@@ -21,6 +21,7 @@ from approvals.ports import Operation, Validated
 from audit.prepared import Prepared
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from approvals.models import ApprovalRequest
 
 SENTENCES = {
@@ -98,6 +99,10 @@ class HostedRuns:
             for effect in effects
             if effect.approval_id is not None
         }
+
+    def may_see(self, user: User, run_id: UUID) -> bool:
+        """By the same word as pages and API."""
+        return Run.objects.visible_to(user).filter(pk=run_id).exists()
 
     def run_title(self, run_id: UUID) -> str:
         """The run's task in a line; empty when there is no such run."""

@@ -73,7 +73,7 @@ def read_timeline(
     """
     found = _without_conversations(run, before)
     steps = found[:STEPS_SHOWN][::-1]
-    rows = _rows(run, steps, caller, now)
+    rows = _rows(run, steps, caller, now, more_after=before is not None)
     return Timeline(
         rows=[rows.row(step) for step in steps],
         earlier=steps[0].seq if len(found) > STEPS_SHOWN else None,
@@ -89,7 +89,7 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
     step = next((step for step in steps if step.seq == seq), None)
     if step is None:
         return None
-    mask = _mask(run, steps, caller)
+    mask = mask_of(run, steps, caller)
     row = _rows(run, steps, caller, now).row(step)
     if step.kind == StepKind.MODEL:
         hides = mask.hides_request(seq)
@@ -119,15 +119,18 @@ def _messages_first(request: Any) -> Any:
     return {"messages": request["messages"], **request}
 
 
-def _rows(run: Run, steps: Sequence[Step], caller: Caller, now: datetime) -> Rows:
+def _rows(
+    run: Run, steps: Sequence[Step], caller: Caller, now: datetime, *, more_after: bool = False
+) -> Rows:
     return Rows(
         run,
         steps,
         effects={effect.step_id: effect for effect in effects_of(run)},
         undos=frozenset(agent.undos if (agent := registry.find(run.agent.slug)) else ()),
         asked=glances([step.approval_id for step in steps if step.approval_id], caller),
-        mask=_mask(run, steps, caller),
+        mask=mask_of(run, steps, caller),
         now=now,
+        more_after=more_after,
     )
 
 
@@ -145,7 +148,8 @@ def effects_of(run: Run) -> list[EffectRecord]:
     return list(found)
 
 
-def _mask(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
+def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
+    """What of these steps, in order, the caller may not see."""
     reads = caller.holds("read_sensitive")
     return mask_for(steps, _definitions(run, steps), reads_sensitive=reads)
 

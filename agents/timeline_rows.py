@@ -98,7 +98,10 @@ class Row:
 
 
 class Rows:
-    """Makes the rows of one run: `steps` in order, with what belongs to them."""
+    """Makes the rows of one run: `steps` in order, with what belongs to them.
+
+    `more_after`: these are not the newest steps of the run.
+    """
 
     def __init__(
         self,
@@ -110,7 +113,9 @@ class Rows:
         asked: Mapping[UUID, Glance],
         mask: Mask,
         now: datetime,
+        more_after: bool = False,
     ) -> None:
+        self._more_after = more_after
         self._run, self._steps = run, steps
         self._undos = undos
         self._effects, self._asked, self._mask, self._now = effects, asked, mask, now
@@ -119,6 +124,10 @@ class Rows:
             for step in steps
             if step.kind == StepKind.IN_DOUBT and step.request
         }
+        self._last_asked = max(
+            (s.seq for s in steps if s.kind == StepKind.MODEL and s.state != StepState.FAILED),
+            default=0,
+        )
         self._following = {one.seq: other for one, other in pairwise(steps)}
         self._work = {step.seq: self._worked(step) for step in steps}
         start = steps[0].started_at if steps else now
@@ -131,11 +140,12 @@ class Rows:
     def row(self, step: Step) -> Row:
         """The row of one of the steps."""
         request = self._asked.get(step.approval_id) if step.approval_id else None
-        shown = step_as_json(step, hidden=self._mask.scored)
+        shown = step_as_json(step, self._mask)
         covered = self._mask.covers(step.seq)
         hides = self._mask.hides_reply(step.seq)
         work, waits = self._work[step.seq], self._waited(step, request)
         effect = self._effects.get(step.pk)
+        state, tone = self._standing(step)
         result, untrusted = (None, False) if covered else result_of(step)
         return Row(
             step=step,
@@ -143,8 +153,8 @@ class Rows:
             title=wording.step_title(step),
             about=self._about(step, request),
             icon=wording.STEP_ICONS[step.kind],
-            state=wording.step_state(step),
-            tone=wording.step_tone(step),
+            state=state,
+            tone=tone,
             indented=step.kind in INDENTED,
             request=request,
             bars=self._bars(work, waits),
@@ -176,6 +186,14 @@ class Rows:
             goes_on_at=self._goes_on_at(step),
         )
 
+    def _standing(self, step: Step) -> tuple[str, str]:
+        """The step's state in words, and the word for its colour."""
+        if step.kind not in (StepKind.MESSAGE, StepKind.GOAL):
+            return wording.step_state(step), wording.step_tone(step)
+        if self._more_after or step.seq < self._last_asked:
+            return "Read", "done"
+        return ("Not read", "ended") if self._run.ended else ("Not read yet", "waiting")
+
     def _may_be_undone(self, step: Step, effect: EffectRecord | None) -> bool:
         return (
             effect is not None
@@ -199,6 +217,8 @@ class Rows:
                 return str(asked.get("summary") or "")
             case StepKind.IN_DOUBT:
                 return str(asked.get("why") or "")
+            case StepKind.MESSAGE | StepKind.GOAL | StepKind.HAND_BACK:
+                return str(asked.get("text") or "")
             case StepKind.TOOL if request is not None and request.title:
                 return request.title
             case StepKind.TOOL:

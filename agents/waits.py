@@ -19,11 +19,13 @@ class Wait:
     """One open request of a run: `words` name it, and `request` leads there where it may be opened.
 
     Or a resource that another call works on: `words` name it, and `line` says which.
+    `hands_back`: answering it hands a run back that somebody took over.
     """
 
     words: str
     request: Glance | None
     line: InLine | None = None
+    hands_back: bool = False
 
 
 def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
@@ -42,8 +44,11 @@ def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
     grouped: dict[UUID, list[Wait]] = {}
     for step in steps:
         request = asked.get(step.approval_id) if step.approval_id else None
-        words = (request.title if request else "") or _words(step)
-        grouped.setdefault(step.run_id, []).append(Wait(words, request))
+        hands_back = step.kind == StepKind.HAND_BACK
+        # Who has the run stands on its page already.
+        title = request.title if request and not hands_back else ""
+        wait = Wait(title or _words(step), request, hands_back=hands_back)
+        grouped.setdefault(step.run_id, []).append(wait)
     for run_id, lines in in_line(runs, caller).items():
         grouped.setdefault(run_id, []).extend(Wait(line.resource, None, line) for line in lines)
     return grouped
@@ -60,5 +65,7 @@ def _words(step: Step) -> str:
             return "Somebody to look at it"
         case StepKind.IN_DOUBT:
             return f"Somebody who finds out whether it happened: {name.lower()}"
+        case StepKind.HAND_BACK:
+            return "The hand-back"
         case _:
             return f"A decision on: {name.lower()}"

@@ -91,6 +91,8 @@ REFUSED: Final[Mapping[str, str]] = {
     "tool_changed": "Not done: the tool changed",
     "locks_unknown": "Not done: what it would touch is not known",
     "ended_too_early": "Not taken",
+    "told_meanwhile": "Not taken",
+    "goal_changed": "Set aside",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",
@@ -111,6 +113,8 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.ATTENTION: "alert",
     StepKind.IN_DOUBT: "alert",
     StepKind.MESSAGE: "comment",
+    StepKind.GOAL: "edit",
+    StepKind.HAND_BACK: "person",
 }
 BREAKERS: Final[Mapping[str, str]] = {
     "closed": "",
@@ -169,12 +173,22 @@ def step_title(step: Step) -> str:
             return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
         case StepKind.IN_DOUBT:
             return f"Nobody knows whether it happened: {plain(step.name).lower()}"
-        case StepKind.MESSAGE if asked.get("bounced"):
-            return f"Was told that it bounced: {plain(step.name).lower()}"
         case StepKind.TOOL if asked.get("undo"):
             return f"Undo: {plain(asked['undo']['tool']).lower()}"
+        case StepKind.MESSAGE:
+            bounced = f"Was told that it bounced: {plain(step.name).lower()}"
+            return bounced if asked.get("bounced") else f"{_who(step)} says"
+        case StepKind.GOAL:
+            return f"{_who(step)} changed the task"
+        case StepKind.HAND_BACK:
+            return f"{_who(step)} took over"
         case _:
-            return plain(step.name)
+            undone = (asked.get("undo") or {}).get("tool")
+            return f"Undo: {plain(undone).lower()}" if undone else plain(step.name)
+
+
+def _who(step: Step) -> str:
+    return str((step.request or {}).get("by") or "A person")
 
 
 def step_state(step: Step) -> str:
@@ -184,6 +198,9 @@ def step_state(step: Step) -> str:
         if step.problem == "run_ended" and kind == "stopped":
             return "Rejected; the run was stopped"
         return REFUSED.get(step.problem, REFUSED["lapsed"] if kind == "approved" else "Not done")
+    if step.kind == StepKind.HAND_BACK and step.state in (StepState.WAITING, StepState.SUCCEEDED):
+        handed_back = kind or step.state == StepState.SUCCEEDED
+        return "Handed back" if handed_back else "Taken over"
     if step.state == StepState.WAITING and kind:
         return REFUSED.get(kind, plain(kind))
     if step.state == StepState.WAITING:
@@ -235,7 +252,7 @@ def step_tone(step: Step) -> str:
     if step.state == StepState.REFUSED:
         return "rejected" if step.problem in ("rejected", "denied") else "ended"
     if step.state == StepState.WAITING and resolved:
-        return "approved" if resolved in ("approved", "answered") else "ended"
+        return "approved" if resolved in ("approved", "answered", "returned") else "ended"
     return "running" if step.state == StepState.STARTED else str(step.state)
 
 
@@ -272,6 +289,8 @@ def run_state(run: Run, *, only_in_line: bool = False) -> str:
         return "Being cancelled"
     if run.paused_at is not None and not run.ended:
         return "Paused"
+    if run.taken_over_by is not None and not run.ended:
+        return "Taken over"
     if run.state == RunState.SUCCEEDED and run.outcome != Outcome.DONE:
         return OUTCOMES.get(run.outcome, RUN_STATES[RunState.SUCCEEDED])
     if run.state == RunState.WAITING and only_in_line:
@@ -283,7 +302,7 @@ def run_tone(run: Run) -> str:
     """The state word that gives the run's chip its colour."""
     if run.ended:
         return str(run.state) if run.outcome in (Outcome.DONE, "") else "ended"
-    if run.paused_at is not None or run.cancel_requested_at is not None:
+    if run.paused_at is not None or run.cancel_requested_at is not None or run.taken_over_at:
         return "paused"
     return str(run.state)
 
@@ -298,6 +317,11 @@ def why_it_stands(run: Run, last: Step | None, now: datetime) -> str:
         return "Its agent is switched off: nothing is dispatched until it is switched on again."
     if run.paused_at is not None:
         return "Paused: no worker takes it up until it is resumed. Decisions still land."
+    if run.taken_over_by is not None:
+        return (
+            f"{run.taken_over_by} has taken it over: nothing of it goes out until it is handed back. "
+            "Decisions still land."
+        )
     match run.state:
         case RunState.QUEUED:
             return "A worker takes it up in a moment."

@@ -14,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.hints import EVERYTHING, to_group, to_person, to_run
 from accounts.models import User
+from approvals import ports
 from approvals.hub import hub
 from approvals.mailbox import Mailbox
 from approvals.models import ApprovalRequest
@@ -100,12 +101,15 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
     if user.has_perm("accounts.read_everything"):
         audiences.add(EVERYTHING)
     run_id = _uuid(run)
-    if (
-        run_id is not None
-        and ApprovalRequest.objects.visible_to(user).filter(run_id=run_id).exists()
-    ):
+    if run_id is not None and _may_follow(user, run_id):
         audiences.add(to_run(run_id))
     return frozenset(audiences)
+
+
+def _may_follow(user: User, run_id: UUID) -> bool:
+    """Whoever may see the run, wherever it goes on, or a request of it."""
+    requests = ApprovalRequest.objects.visible_to(user).filter(run_id=run_id)
+    return ports.runs().may_see(user, run_id) or requests.exists()
 
 
 def _uuid(text: str) -> UUID | None:

@@ -16,7 +16,7 @@ from approvals.errors import (
     SensitiveHidden,
 )
 from approvals.models import ApprovalRequest, RequestGroup, Viewing
-from approvals.vocabulary import Friction, Kind, Verdict
+from approvals.vocabulary import INITIATOR_MAY, Friction, Verdict
 
 APPROVING = frozenset({Verdict.APPROVE, Verdict.EDIT})
 #: Who works with policies reads them: reviewers, admins, and those who may read everything.
@@ -25,8 +25,6 @@ POLICY_READERS: tuple[Permission, ...] = (
     "decide_requests",
     "read_everything",
 )
-#: Kinds that their initiator may settle: being asked, and giving a run back.
-INITIATOR_MAY = frozenset({Kind.QUESTION, Kind.HAND_BACK})
 
 
 def require(

@@ -17,7 +17,7 @@ def announce(request: ApprovalRequest, kind: str, group_ids: Iterable[int] | Non
     """Hint, once this transaction commits, that the request changed.
 
     `kind` says how: opened, voted, edited, decided, undone, expired, cancelled, claimed, released,
-    extended, commented, escalated, consumed, lapsed. `group_ids` are the groups that may decide,
+    extended, commented, escalated, consumed, lapsed, superseded. `group_ids` are the groups that may decide,
     where the caller has them already.
     """
     if group_ids is None:

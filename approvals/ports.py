@@ -15,6 +15,7 @@ from approvals.errors import EditingUnavailable
 from approvals.schemas import Preview, ProposedAction
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from approvals.models import ApprovalRequest
 
 
@@ -61,6 +62,9 @@ class Runs(Protocol):
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Where the calls of these requests stand, by request id. One query for all."""
 
+    def may_see(self, user: User, run_id: UUID) -> bool:
+        """Whether the person may see the run."""
+
     def run_title(self, run_id: UUID) -> str:
         """A line by which a person knows the run; empty when there is none."""
 
@@ -89,6 +93,10 @@ class NullRuns:
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Nothing is under way."""
         return {}
+
+    def may_see(self, user: User, run_id: UUID) -> bool:
+        """There are none to see."""
+        return False
 
     def run_title(self, run_id: UUID) -> str:
         """There are no titles."""

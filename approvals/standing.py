@@ -45,7 +45,7 @@ def standing_of(request: ApprovalRequest) -> Standing:
         RequestState.CANCELLED,
         RequestState.LAPSED,
     )
-    if closed_by_person and request.decided_by is not None:
+    if closed_by_person and not resolution.get("who") and request.decided_by is not None:
         who = request.decided_by.get_full_name()
     else:
         who = str(resolution.get("who") or "the system")

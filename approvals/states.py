@@ -40,8 +40,14 @@ TRANSITIONS: Mapping[RequestState, frozenset[RequestState]] = {
         }
     ),
     # Back to pending: taken back in time, or the content changed (then with a new revision).
+    # Superseded: what the approval was given for is not the run's task any more.
     RequestState.APPROVED: frozenset(
-        {RequestState.CONSUMED, RequestState.LAPSED, RequestState.PENDING}
+        {
+            RequestState.CONSUMED,
+            RequestState.LAPSED,
+            RequestState.PENDING,
+            RequestState.SUPERSEDED,
+        }
     ),
     RequestState.REJECTED: frozenset(),
     RequestState.ANSWERED: frozenset(),

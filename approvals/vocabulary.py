@@ -61,6 +61,9 @@ class Kind(StrEnum):
 #: Kinds that wait for a person however long it takes; they may escalate and never expire.
 NEVER_EXPIRE = frozenset({Kind.IN_DOUBT, Kind.ATTENTION, Kind.RESULT, Kind.HAND_BACK})
 
+#: Kinds that their initiator may settle: who is asked, and who took a run over.
+INITIATOR_MAY = frozenset({Kind.QUESTION, Kind.HAND_BACK})
+
 
 class Verdict(StrEnum):
     """What a person says about a request; `states.VERDICTS` lists which kind takes which."""

@@ -32,7 +32,8 @@ class Facts(BaseModel):
 
 
 class RunFacts(Facts):
-    """Where a run stands. `why` is what moved it, `kind` the kind of request it waits for."""
+    """Where a run stands. `why` is what moved it, `kind` the kind of request it waits for, `requests` how
+    many were opened or set aside."""
 
     step: Count | None = None
     epoch: Count | None = None

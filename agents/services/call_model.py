@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
+from agents.events import announce
 from agents.journal import Journal
 from agents.journal_schemas import shortened
 from agents.llm_types import ModelError, Reply
@@ -16,6 +17,8 @@ from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
 from audit.writes import insert
 
+INTERRUPTED = {"code": "interrupted", "message": "The process died during the call."}
+
 
 def digest_of(request: dict[str, Any]) -> str:
     """The digest of a whole request."""
@@ -24,13 +27,17 @@ def digest_of(request: dict[str, Any]) -> str:
 
 def begin_model_call(
     lease: Lease, *, earlier: Journal, model: str, request: dict[str, Any]
-) -> Step:
+) -> Step | None:
     """Insert the step before the call, so that a crash in between is seen in the timeline.
 
     Of the request only what the earlier steps do not hold is stored; the digest is that of all of it.
+    None, with nothing changed, where a person said something meanwhile: the model is to hear that too.
     """
     kept = shortened(request, earlier.steps)
     with fenced(lease) as run:
+        if run.unheard:
+            return None
+        _show(run)
         if kept.offer is not None:
             OfferedTools.objects.bulk_create([OfferedTools(**kept.offer)], ignore_conflicts=True)
         step = Step(
@@ -50,10 +57,11 @@ def begin_model_call(
 
 def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
     """Add a failed attempt to the step."""
-    with fenced(lease):
+    with fenced(lease) as run:
         now = database_now()
         step.attempts = [*step.attempts, {**failure, "at": now.isoformat()}]
         Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
+        _show(run)
 
 
 def describe_failure(error: ModelError) -> dict[str, Any]:
@@ -89,6 +97,12 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
         finished_at=now,
     )
     _count(run, model_calls=1, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out)
+
+
+def _show(run: Run) -> None:
+    """Let open pages see what the step came to; what is counted is counted when it ends."""
+    Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
+    announce(run, "stepped")
 
 
 def _count(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:

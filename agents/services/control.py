@@ -8,37 +8,21 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.callers import Caller
-from agents.errors import RunEnded, RunNotPaused, UnknownRun
+from agents.errors import RunNotPaused
 from agents.events import announce, tell
 from agents.models import Run
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.end import cancel
-from agents.states import CLAIMABLE, OPEN
+from agents.services.locking import locked_for
+from agents.states import CLAIMABLE
 from audit.clock import database_now
 from audit.schemas import Disclose
-
-
-def _locked(run_id: UUID, caller: Caller) -> Run:
-    """The open run, locked, if the caller may see and control it."""
-    if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
-        raise UnknownRun
-    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.group_ids).exists()
-    if not owns or not caller.user.has_perm("accounts.decide_requests"):
-        caller.require("control_runs", scope="run")
-    run = (
-        Run.objects.select_for_update(of=("self",))
-        .select_related("agent", "agent_version")
-        .get(pk=run_id)
-    )
-    if run.state not in OPEN:
-        raise RunEnded(run.state)
-    return run
 
 
 def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
     """Cancel at once when parked, at the next safe point when at work. Raises RunEnded."""
     with transaction.atomic():
-        run = _locked(run_id, caller)
+        run = locked_for(run_id, caller)
         cancel(run, caller.actor, reason or "Cancelled by an operator.")
     return Run.objects.get(pk=run_id)
 
@@ -46,7 +30,7 @@ def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
 def pause_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
     """Let no worker claim the run until it is resumed; decisions still land. Raises RunEnded."""
     with transaction.atomic():
-        run = _locked(run_id, caller)
+        run = locked_for(run_id, caller)
         if run.paused_at is None:
             Run.objects.filter(pk=run.pk).update(paused_at=database_now(), version=F("version") + 1)
             disclosures = [Disclose("reason", reason, f"run:{run.pk}")] if reason else []
@@ -58,7 +42,7 @@ def pause_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
 def resume_run(*, run_id: UUID, caller: Caller) -> Run:
     """Let workers claim the run again. Raises RunEnded, RunNotPaused."""
     with transaction.atomic():
-        run = _locked(run_id, caller)
+        run = locked_for(run_id, caller)
         if run.paused_at is None:
             raise RunNotPaused
         Run.objects.filter(pk=run.pk).update(

@@ -51,7 +51,7 @@ class Lapsed:
 
 @dataclass(frozen=True)
 class Reopened:
-    """Nothing went out: the call waits for people again, or the run was told to stand still or end."""
+    """Nothing went out: the call waits for people again, or the run was told something meanwhile."""
 
 
 def intend(
@@ -66,7 +66,7 @@ def intend(
     with fenced(lease) as run:
         if run.agent.disabled_at is not None:
             raise AgentDisabled(agent.slug)
-        if run.cancel_requested_at is not None or run.paused_at is not None:
+        if run.cancel_requested_at is not None or run.paused_at is not None or run.unheard:
             return Reopened()
         approval, revision, digest = step.approval_id, None, step.input_digest
         if approval is not None:

@@ -12,19 +12,25 @@ from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.release_locks import release_locks
 from agents.services.start_undo_run import hand_over_undos
-from agents.states import EffectState, Outcome, RunState, StepState
+from agents.states import OPEN, EffectState, Outcome, RunState, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Outcome as OutcomeRef
 
 
-def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any]) -> None:
-    """End with the agent's answer (or its abstention); the step that carries it is settled too."""
+def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any]) -> bool:
+    """End with the agent's answer (or its abstention); the step that carries it is settled too.
+
+    False, with nothing changed, where a person said something meanwhile: that is heard first.
+    """
     with fenced(lease) as run:
+        if run.unheard:
+            return False
         now = database_now()
         Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": "done"}, finished_at=now)
         _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
+    return True
 
 
 def end_undo(lease: Lease, undo: Step | None) -> None:
@@ -44,7 +50,9 @@ def cancel(run: Run, actor: Actor, why: str) -> None:
     """Cancel a run whose row the caller holds: at once where it stands still, else at its next safe point.
 
     A run that does not know yet whether an effect happened finds that out first, or is told by a person.
+    Runs that it delegated to are cancelled with it.
     """
+    cancel_children(run, actor, why)
     if run.state != RunState.RUNNING and not is_uncertain(run):
         close_cancelled(run, actor, why)
         return
@@ -56,6 +64,19 @@ def cancel(run: Run, actor: Actor, why: str) -> None:
             wake_seq=F("wake_seq") + 1,
         )
     announce(run, "cancelling")
+
+
+def cancel_children(run: Run, actor: Actor, why: str) -> None:
+    """Cancel the open runs that this one delegated to, and theirs. The caller holds the run's row, so
+    that a parent is always locked before its children."""
+    children = (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("agent", "agent_version")
+        .filter(parent=run.pk, state__in=OPEN)
+        .order_by("id")
+    )
+    for child in children:
+        cancel(child, actor, why)
 
 
 def end_if_cancelled(run: Run) -> bool:
@@ -86,6 +107,7 @@ def end_stopped(lease: Lease, actor: Actor, why: str) -> None:
 
 def close_cancelled(run: Run, actor: Actor, why: str) -> None:
     """Cancel the run and everything it waits for. The caller holds the run's row."""
+    cancel_children(run, actor, why)
     cancel_requests(run_id=run.pk, actor=actor, why="run_cancelled")
     _close(
         run, RunState.CANCELLED, Outcome.STOPPED, actor, failure={"code": "stopped", "message": why}
@@ -113,6 +135,9 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
         lease_expires_at=None,
         ready_at=None,
         wake_at=None,
+        unheard=False,
+        taken_over_at=None,
+        taken_over_by=None,
         **changes,
     )
     assert landed, f"run {run.pk} could not become {state} from {run.state}"

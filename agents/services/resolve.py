@@ -13,7 +13,7 @@ from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.end import cancel
 from agents.services.park import earliest_ready_at, resolved_steps
-from agents.states import OPEN, SETTLED, RunState
+from agents.states import OPEN, SETTLED, RunState, StepKind
 from audit.actors import Actor
 from audit.clock import database_now
 
@@ -68,6 +68,8 @@ def hear_resolution(
     if step.judgement is not None and kind == APPROVED:
         changes["arguments"] = arguments
     Step.objects.filter(pk=step.pk).update(**changes)
+    if step.kind == StepKind.HAND_BACK:
+        Run.objects.filter(pk=run.pk).update(taken_over_at=None, taken_over_by=None)
     if kind == STOPPED:
         cancel(run, actor, str(data.get("reason") or "Stopped by a reviewer."))
         return

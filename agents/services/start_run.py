@@ -23,10 +23,9 @@ from agents.models import HostedAgent, Run
 from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
 from agents.storable import storable
+from agents.titles import title_of
 from audit.canonical import canonical_bytes, loads_strict, sha256_hex
 from audit.clock import database_now
-
-TITLE_LENGTH = 120
 
 
 def start_run(
@@ -115,5 +114,4 @@ def _insert(
 
 def _title(normalised: dict[str, Any]) -> str:
     first = next((value for value in normalised.values() if isinstance(value, str)), "")
-    text = " ".join((first or json.dumps(normalised, ensure_ascii=False)).split())
-    return text if len(text) <= TITLE_LENGTH else f"{text[: TITLE_LENGTH - 1]}…"
+    return title_of(first or json.dumps(normalised, ensure_ascii=False))

@@ -78,7 +78,9 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
 
 def _intended(claimed: Claimed) -> Intended | None:
     run = claimed.run
-    if run.stalled_claims > MOST_STALLED_CLAIMS or run.cancel_requested_at is not None:
+    if run.stalled_claims > MOST_STALLED_CLAIMS:
+        return None
+    if run.cancel_requested_at is not None or run.unheard:
         return None
     journal = Journal.of(run.pk)
     agent = agent_of(run, journal)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,8 +19,10 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents import wording
-from agents.forms import ReasonForm, RunFilterForm, StartForm
-from agents.models import HostedAgent, Run
+from agents.context import task_text
+from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
+from agents.models import HostedAgent, Run, RunMessage
+from agents.states import MessageKind
 from agents.timeline import read_step, read_timeline
 from agents.views.starting import offers, start, start_form, startable
 from agents.waits import Wait, waits_of
@@ -104,7 +107,9 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
             found = found.filter(agent__slug=given["agent"])
         try:
             shown = page(
-                found.select_related("agent", "initiator").defer("input", "output"),
+                found.select_related("agent", "agent_version", "initiator", "taken_over_by").defer(
+                    "input", "output"
+                ),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
             )
@@ -139,14 +144,14 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
 @login_required
 def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One run: what it is about, how it stands, everything it did."""
-    return render(request, "agents/run_detail.html", _run_context(request, pk))
+    return render(request, "agents/run_detail.html", run_context(request, pk))
 
 
 @require_GET
 @login_required
 def run_steps(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What of the run's page changes while it goes on."""
-    return render(request, "agents/_run.html", _run_context(request, pk))
+    return render(request, "agents/_run.html", run_context(request, pk))
 
 
 @require_GET
@@ -168,7 +173,7 @@ def visible_run(caller: Caller, pk: UUID) -> Run:
     """The run with what its pages name; Http404 when the caller may not see it."""
     run = (
         Run.objects.visible_to(caller.user)
-        .select_related("agent__owner_group", "agent_version", "initiator")
+        .select_related("agent__owner_group", "agent_version", "initiator", "taken_over_by")
         .filter(pk=pk)
         .first()
     )
@@ -183,7 +188,8 @@ def may_control(run: Run, caller: Caller) -> bool:
     return caller.holds("control_runs") or (owns and caller.holds("decide_requests"))
 
 
-def _run_context(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]:
+    """What the run's page shows; `forms` are those that were sent and not taken, by name."""
     caller = signed_in(request)
     run = visible_run(caller, pk)
     now = database_now()
@@ -208,20 +214,21 @@ def _run_context(request: HttpRequest, pk: UUID) -> dict[str, Any]:
         "may_control": may_control(run, caller) and not run.ended,
         "may_undo": may_control(run, caller),
         "may_read_audit": caller.holds("read_audit"),
-        "hinted": _is_hinted(run, caller),
-        "reason_form": ReasonForm(auto_id="cancel-%s"),
+        "unread": list(
+            RunMessage.objects.filter(run=run, journalled_at__isnull=True)
+            .exclude(kind=MessageKind.TAKE_OVER)
+            .select_related("author")
+            .order_by("sent_at", "id")
+        ),
+        "hand_back": next((wait.request for wait in waits if wait.hands_back), None),
+        "cancel_form": ReasonForm(auto_id="cancel-%s"),
         "pause_form": ReasonForm(auto_id="pause-%s"),
+        "take_over_form": ReasonForm(auto_id="take-over-%s"),
+        "message_form": MessageForm(auto_id="message-%s"),
+        "goal_form": GoalForm(auto_id="goal-%s"),
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
+        **forms,
     }
-
-
-def _is_hinted(run: Run, caller: Caller) -> bool:
-    """Whether hints about this run reach the caller's socket; whoever gets none looks again often."""
-    return (
-        run.initiator_id == caller.user.pk
-        or run.agent.owner_group_id in caller.group_ids
-        or caller.holds("read_everything")
-    )
 
 
 def _waited_seconds(run: Run, now: Any) -> float:
@@ -237,7 +244,10 @@ def _active_seconds(run: Run, now: Any) -> float | None:
 
 
 def _task(run: Run) -> list[dict[str, Any]]:
-    """The input; nothing where the page's title says all of it."""
+    """The input, and the task of now; nothing where the page's title says all of it."""
+    if run.goal:
+        first = {"label": "At first", "value": task_text(run.input)}
+        return [first] if run.goal == run.title else [{"label": "Now", "value": run.goal}, first]
     return [] if list(run.input.values()) == [run.title] else _facts(run.input)
 
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from approvals.models.trail import RequestGroup, Vote
 from approvals.states import RequestState, sources_of
-from approvals.vocabulary import Kind
+from approvals.vocabulary import INITIATOR_MAY
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,11 +42,11 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         """Pending requests on which this person's verdict would be taken now."""
         if isinstance(user, AnonymousUser) or not user.is_active:
             return self.none()
-        allowed = Q(kind=Kind.QUESTION, initiator=user)
+        allowed = Q(kind__in=INITIATOR_MAY, initiator=user)
         if user.has_perm("accounts.decide_requests"):
             groups = user.memberships.values("group_id")
-            allowed |= Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
-            allowed &= ~Q(requirements__exclude_owner=True, owner_group__in=groups)
+            asked = Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
+            allowed |= asked & ~Q(requirements__exclude_owner=True, owner_group__in=groups)
         given = Vote.objects.filter(
             request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
         )
@@ -65,7 +65,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             .pending()
             .filter(
                 Q(claimed_by=user, claim_expires_at__gt=Now())
-                | Q(kind=Kind.QUESTION, initiator=user)
+                | Q(kind__in=INITIATOR_MAY, initiator=user)
             )
         )
 

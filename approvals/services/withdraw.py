@@ -16,9 +16,16 @@ from audit.clock import database_now
 from audit.schemas import Outcome
 
 
-def withdraw_requests(*, request_ids: Collection[UUID], actor: Actor, why: str, who: str) -> int:
+def withdraw_requests(
+    *,
+    request_ids: Collection[UUID],
+    actor: Actor,
+    why: str,
+    who: str,
+    approvals_become: RequestState = RequestState.LAPSED,
+) -> int:
     """Close those of the requests that are open, inside the caller's transaction, which holds the
-    run's lock. Pending ones are superseded; approvals that were not used lapse.
+    run's lock. Pending ones are superseded; approvals that were not used lapse, or are superseded too.
 
     `why` is a code, `who` names for people what closed them. Returns how many there were. The run
     is not told: its worker is the caller.
@@ -31,7 +38,7 @@ def withdraw_requests(*, request_ids: Collection[UUID], actor: Actor, why: str, 
     now = database_now()
     for request in requests:
         approved = request.state == RequestState.APPROVED
-        target = RequestState.LAPSED if approved else RequestState.SUPERSEDED
+        target = approvals_become if approved else RequestState.SUPERSEDED
         settle(
             request,
             target,
@@ -41,7 +48,7 @@ def withdraw_requests(*, request_ids: Collection[UUID], actor: Actor, why: str, 
         )
         record_request(
             request,
-            "approval.lapsed" if approved else "request.superseded",
+            "approval.lapsed" if target is RequestState.LAPSED else "request.superseded",
             actor,
             outcome=Outcome(decision="withdraw", reason_code=why),
             facts={"why": why},

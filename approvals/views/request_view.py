@@ -25,7 +25,7 @@ from approvals.showing import visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
-from approvals.vocabulary import Expiry, Kind, Verdict
+from approvals.vocabulary import INITIATOR_MAY, Expiry, Kind, Verdict
 from approvals.voting import tally
 from audit.errors import Refusal
 
@@ -162,7 +162,7 @@ class RequestView:
 
     def _who(self, row: RequestGroup) -> list[str]:
         people = User.objects.filter(memberships__group=row.group_id, is_active=True)
-        if self.item.initiator_id is not None and self.item.kind != Kind.QUESTION:
+        if self.item.initiator_id is not None and self.item.kind not in INITIATOR_MAY:
             people = people.exclude(pk=self.item.initiator_id)
         names = [person.get_full_name() for person in people.order_by("username")[: MOST_NAMES + 1]]
         return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names

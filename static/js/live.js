@@ -77,11 +77,17 @@ function retryLater() {
   retryTimer = setTimeout(open, ceiling / 2 + Math.random() * (ceiling / 2));
 }
 
+// The page of a run hears of that run, whoever it belongs to: the server looks whether its reader may.
+function watched() {
+  const run = document.querySelector("article[data-run]")?.dataset.run;
+  return run ? `?run=${encodeURIComponent(run)}` : "";
+}
+
 function open() {
   clearTimeout(retryTimer);
   if (socket && socket.readyState <= WebSocket.OPEN) return;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const mine = new WebSocket(`${scheme}://${location.host}/ws/inbox/`);
+  const mine = new WebSocket(`${scheme}://${location.host}/ws/inbox/${watched()}`);
   socket = mine;
   mine.addEventListener("open", () => {
     attempts = 0;

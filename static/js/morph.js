@@ -27,6 +27,13 @@ function dropUnwanted(live, fresh) {
   for (const child of [...live.children]) {
     if (child.id && !wanted.has(child.id)) child.remove();
   }
+  // The spaces around what is gone are one text again, as in what the server sent: nothing has to move past them.
+  for (const child of [...live.childNodes]) {
+    const before = child.previousSibling;
+    if (child.nodeType !== Node.TEXT_NODE || before?.nodeType !== Node.TEXT_NODE) continue;
+    before.nodeValue += child.nodeValue;
+    child.remove();
+  }
 }
 
 function syncChildren(live, fresh) {

@@ -2,9 +2,6 @@
 import { reach, speak } from "./live.js";
 import { follow } from "./follow.js";
 
-// Whoever is told nothing of this run (it is neither theirs nor their groups') looks again this often while it goes on.
-const LOOK_EVERY_MS = 3_000;
-
 const run = document.getElementById("run");
 
 // Of requests, only those that the page speaks of.
@@ -44,11 +41,8 @@ function openTarget() {
 }
 
 let said = run.dataset.said;
-const look = follow(run, { concerns: mine, after: tell });
+follow(run, { concerns: mine, after: tell });
 // "toggle" does not bubble.
 run.addEventListener("toggle", forget, true);
 addEventListener("hashchange", openTarget);
 openTarget();
-setInterval(() => {
-  if (!("hinted" in run.dataset) && "open" in run.dataset && !document.hidden) look();
-}, LOOK_EVERY_MS);

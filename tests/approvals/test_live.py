@@ -26,7 +26,7 @@ from approvals.services.claim import claim
 from approvals.services.decide import decide
 from countersign.asgi import application as whole_application
 from tests.approvals.conftest import Opener
-from tests.approvals.till import by, verdict_on
+from tests.approvals.till import Till, by, verdict_on
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -272,6 +272,22 @@ async def test_a_run_is_followed_only_through_a_request_that_one_may_see(
         for user, one in ((outsider, to_outsider), (reviewer, unwatching)):
             mark = await aloud(marker, user)
             assert [h["id"] for h in await one.until("run", mark)] == [mark]
+
+
+async def test_whoever_may_see_a_run_follows_it_whoever_it_belongs_to(
+    till: Till, aloud: Aloud, operator: User, outsider: User
+) -> None:
+    run = uuid.uuid4()
+    till.watched.add((operator.pk, run))
+    hint: Any = {"topic": "run", "id": str(run), "version": 3, "kind": "stepped"}
+    async with (
+        socket(operator, query=f"run={run}") as to_operator,
+        socket(outsider, query=f"run={run}") as to_outsider,
+    ):
+        await aloud(publish, [f"run:{run}"], hint)
+        assert await to_operator.next() == hint
+        mark = await aloud(marker, outsider)
+        assert [h["id"] for h in await to_outsider.until("run", mark)] == [mark]
 
 
 async def test_what_a_browser_sends_is_not_listened_to(

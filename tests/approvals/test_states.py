@@ -14,7 +14,7 @@ def test_every_state_stands_in_the_table() -> None:
 
 def test_only_pending_and_approved_lead_anywhere() -> None:
     assert {state for state, targets in TRANSITIONS.items() if targets} == {S.PENDING, S.APPROVED}
-    assert TRANSITIONS[S.APPROVED] == {S.CONSUMED, S.LAPSED, S.PENDING}
+    assert TRANSITIONS[S.APPROVED] == {S.CONSUMED, S.LAPSED, S.PENDING, S.SUPERSEDED}
 
 
 def test_nothing_is_approved_but_from_pending_and_consumed_but_from_approved() -> None:

@@ -75,6 +75,7 @@ class Till:
     cosmetic: tuple[str, ...] = ("note",)
     switched_off: str | None = None
     locked: list[uuid.UUID] = field(default_factory=list)
+    watched: set[tuple[int, uuid.UUID]] = field(default_factory=set)
     under_way: dict[uuid.UUID, Operation] = field(default_factory=dict)
 
     def lock(self, run_id: uuid.UUID) -> None:
@@ -102,6 +103,9 @@ class Till:
 
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[uuid.UUID, Operation]:
         return {r.pk: self.under_way[r.pk] for r in requests if r.pk in self.under_way}
+
+    def may_see(self, user: User, run_id: uuid.UUID) -> bool:
+        return (user.pk, run_id) in self.watched
 
     def run_title(self, run_id: uuid.UUID) -> str:
         return "Ticket 7"

@@ -39,6 +39,7 @@ NOT_PAGES = {
     "audit-export-ask",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
     *(f"run-{what}" for what in ("start", "cancel", "pause", "resume")),
+    *(f"run-{what}" for what in ("message", "goal", "take-over")),
     *(f"agent-{what}" for what in ("disable", "enable", "activate")),
 }
 ELSEWHERE = {

@@ -12,9 +12,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.callers import Caller
 from accounts.models import User
-from agents.models import Run
+from agents.models import Run, Step
+from agents.services.change_goal import change_goal
 from agents.services.control import pause_run
+from agents.services.message_run import message_run
 from agents.services.start_run import start_run
+from agents.services.take_over import take_over
 from approvals.models import ApprovalRequest
 from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
@@ -77,7 +80,9 @@ def widest(page: Page) -> Any:
 def open_everything(page: Page) -> None:
     """Open every fold of the page's main part, and wait for what they fetch."""
     page.evaluate(
-        "document.querySelectorAll('main details').forEach((fold) => { fold.open = true })"
+        # Folds of one name close each other.
+        "document.querySelectorAll('main details')"
+        ".forEach((fold) => { fold.name = ''; fold.open = true })"
     )
     expect(page.locator(".step-raw-body:not([data-kept])")).to_have_count(0)
 
@@ -91,7 +96,15 @@ def told(site: Stack, operator: User, reviewer: User) -> list[str]:
     until(site, waiting, "waiting")
     until(site, asking, "waiting")
     pause_run(run_id=asking.pk, reason="Looking.", caller=Caller.of_session(operator))
-    runs = [f"/runs/{run.pk}/" for run in (waiting, done, asking)]
+    taken = until(site, started(operator, REVIEWED), "waiting")
+    caller = Caller.of_session(operator)
+    message_run(run_id=taken.pk, text="Look at the date.", caller=caller)
+    take_over(run_id=taken.pk, reason="I call the customer first.", caller=caller)
+    site.wait_for(
+        lambda: Step.objects.filter(run=taken, kind="hand_back").exists(), what="it is taken over"
+    )
+    change_goal(run_id=taken.pk, text="Only tell the customer that we look at it.", caller=caller)
+    runs = [f"/runs/{run.pk}/" for run in (waiting, done, asking, taken)]
     return ["/runs/", *runs, f"{runs[0]}steps/6/", "/agents/", "/agents/refund-desk/"]
 
 
@@ -113,7 +126,7 @@ def test_axe_finds_nothing_in_either_theme_and_nothing_is_wider_than_a_phone(
             assert widest(page) == width, f"{path} in {scheme}"
 
 
-def test_pages_follow_a_run_with_hints_and_without_and_keep_what_the_reader_opened(
+def test_pages_follow_a_run_whoever_it_belongs_to_and_keep_what_the_reader_opened(
     site: Stack, page_for: PageFor, operator: User, reviewer: User
 ) -> None:
     run = until(site, started(operator, REVIEWED), "waiting")
@@ -121,10 +134,11 @@ def test_pages_follow_a_run_with_hints_and_without_and_keep_what_the_reader_open
     page.goto(f"/runs/{run.pk}/")
     expect(page.locator("#run-tags")).to_contain_text("Waiting for a person")
     expect(page.locator("#live-pill")).to_have_text("Live")
-    # The run is neither theirs nor their groups', so no hint of it reaches them.
-    unhinted = page_for(person("second-operator", "operator"))
-    unhinted.goto(f"/runs/{run.pk}/")
-    expect(unhinted.locator("#run-tags")).to_contain_text("Waiting for a person")
+    # The run is neither theirs nor their groups': they follow it because they may see it.
+    watching = page_for(person("second-operator", "operator"))
+    watching.goto(f"/runs/{run.pk}/")
+    expect(watching.locator("#run-tags")).to_contain_text("Waiting for a person")
+    expect(watching.locator("#live-pill")).to_have_text("Live")
     page.locator("#step-2-fold > summary").click()
     page.locator("#step-1-fold > summary").click()
     page.locator("#step-1-raw > summary").click()
@@ -145,7 +159,7 @@ def test_pages_follow_a_run_with_hints_and_without_and_keep_what_the_reader_open
     assert page.evaluate("scrollY") == before
     expect(page.locator("#run-controls")).to_have_count(0)
     expect(page.locator("#live-region")).to_contain_text("The run is now: Succeeded.")
-    expect(unhinted.locator("#run-tags")).to_contain_text("Succeeded")
+    expect(watching.locator("#run-tags")).to_contain_text("Succeeded")
 
 
 def test_everything_works_without_a_script(

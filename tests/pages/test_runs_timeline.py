@@ -30,6 +30,7 @@ from agents.authoring import (
     ToolContext,
     tool,
 )
+from agents.masking import SENSITIVE
 from agents.models import Run, Step
 from agents.runner import advance
 from agents.services.operate_agent import disable_agent
@@ -445,3 +446,34 @@ def test_a_sweep_lets_a_sleeping_run_go_on_and_the_page_says_when(
     run = counter.go_on(run)
     step = step_of(page_of(desk, run), 1)
     assert "The model server failed (503). It was tried again at" in step
+
+
+def test_a_sensitive_argument_stands_nowhere_in_the_steps_that_programs_read(
+    client: Client, login: Login, counter: Counter, vault: str, reviewer: User
+) -> None:
+    asked = {"recipient": "MALLORY", "amount": 7, "confidence": 0.9, "rationale": "MALLORY"}
+    run = sending(counter, vault, asked)
+    trusted = person(
+        "trusted", "reviewer", "sensitive-reader", groups=tuple(reviewer.review_groups.all())
+    )
+    for _ in range(2):
+        login(client, counter.operator)
+        for query in ("", "?limit=1", "?limit=100"):
+            answer = client.get(f"/api/v1/runs/{run.pk}/steps{query}")
+            assert "MALLORY" not in answer.content.decode()
+        step = next(s for s in answer.json()["items"] if s["name"] == "transfer")
+        assert step["arguments"] == {"recipient": SENSITIVE, "amount": 7}
+        login(client, trusted)
+        assert "MALLORY" in client.get(f"/api/v1/runs/{run.pk}/steps").content.decode()
+        if run.state == "waiting":
+            counter.decide(counter.request(run), Verdict.APPROVE, trusted)
+            run = counter.go_on(run)
+    assert run.state == "succeeded"
+
+
+def test_a_sensitive_argument_that_could_not_be_read_is_not_given_to_programs_either(
+    client: Client, login: Login, counter: Counter, vault: str
+) -> None:
+    run = sending(counter, vault, {"recipient": "MALLORY", "amount": "much", "confidence": 0.9})
+    steps = login(client, counter.operator).get(f"/api/v1/runs/{run.pk}/steps")
+    assert "MALLORY" not in steps.content.decode()

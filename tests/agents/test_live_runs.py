@@ -1,0 +1,70 @@
+"""Open pages hear of every step of a run as it is journalled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+import pytest
+from redis import Redis
+
+from accounts.hints import CHANNEL
+from accounts.models import User
+from agents.authoring import Budget
+from agents.models import Run
+from approvals.vocabulary import Verdict
+from tests.agents.bank import Bank, teller
+from tests.agents.conftest import Counter, host
+from tests.model_server import call, calls, error, final, judged
+
+READ = judged({"account": "A1"})
+PATIENCE = 10
+Heard = Callable[[Run], list[tuple[int, str]]]
+
+
+@pytest.fixture
+def heard(transactional_db: None, redis_client: Redis) -> Heard:
+    """`heard(run)`: the hints about the run so far, as (version, kind), newest last."""
+    listener = redis_client.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(CHANNEL)
+    listener.get_message(timeout=PATIENCE)
+
+    def read(run: Run) -> list[tuple[int, str]]:
+        end = orjson.dumps({"to": [], "hint": {"id": "end"}})
+        redis_client.publish(CHANNEL, end)
+        found = []
+        while (message := listener.get_message(timeout=PATIENCE)) and message["data"] != end:
+            hint = orjson.loads(message["data"])["hint"]
+            if hint["id"] == str(run.pk):
+                found.append((hint["version"], hint["kind"]))
+        return found
+
+    return read
+
+
+def test_a_model_call_is_seen_when_it_begins_at_each_failed_attempt_and_when_it_ends(
+    heard: Heard, counter: Counter
+) -> None:
+    run = counter.start([error(500), final(summary="ok")])
+    told = heard(run)
+    # Begun, failed once, answered.
+    assert [kind for _, kind in told] == ["started", *["stepped"] * 3, "ended"]
+    versions = [version for version, _ in told]
+    assert versions == sorted(set(versions))
+    assert versions[-1] == run.version
+
+
+def test_a_limit_that_was_raised_is_seen(
+    heard: Heard, counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    host(teller(bank, budget=Budget(tool_calls=1)))
+    read = call("read_balance", READ)
+    run = counter.start([calls(read, read), final(summary="ok")])
+    before = heard(run)[-1][0]
+    counter.decide(counter.request(run), Verdict.EXTEND, reviewer, caps={"tool_calls": 5})
+    counter.go_on(run)
+    told = heard(run)
+    # Woken, raised, the second call, the next model call begun and answered, the end.
+    assert [kind for _, kind in told] == ["woken", *["stepped"] * 4, "ended"]
+    versions = [before, *(version for version, _ in told)]
+    assert versions == sorted(set(versions))
