@@ -72,12 +72,6 @@ class TextIn(Body):
     text: Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 
-class TakeOverIn(Body):
-    """Why a run is taken over."""
-
-    reason: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
-
-
 class RunList(Schema):
     items: list[dict[str, Any]]
     next_cursor: str | None
@@ -244,7 +238,7 @@ def post_goal(request: HttpRequest, run_id: UUID, body: TextIn) -> dict[str, Any
     "runs/{uuid:run_id}/take-over", response=dict[str, Any], tags=["runs"], summary="Take it over"
 )
 def post_take_over(
-    request: HttpRequest, run_id: UUID, body: TakeOverIn | None = None
+    request: HttpRequest, run_id: UUID, body: ReasonIn | None = None
 ) -> dict[str, Any]:
     """It stands still until its request of kind `hand_back` is decided with `return`."""
     caller = signed_in(request)

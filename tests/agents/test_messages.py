@@ -18,6 +18,7 @@ from agents.model_steps import ModelSteps
 from agents.models import Run, RunMessage, Step
 from agents.services import call_model
 from agents.services.control import cancel_run, pause_run, resume_run
+from agents.services.end import succeed
 from agents.services.say import LONGEST_TEXT, MOST_A_MINUTE
 from agents.sweep import sweep_once
 from approvals.vocabulary import Verdict
@@ -132,6 +133,22 @@ def test_what_is_said_while_the_last_reply_is_taken_still_reaches_the_model(
     run = counter.start([final(summary="first"), final(summary="second")])
     assert run.output == {"summary": "second"}
     assert told(model)[-1]["content"] == "A person says: One thing more."
+
+
+def test_what_is_said_just_before_the_end_commits_still_reaches_the_model(
+    counter: Counter, model: ModelServer, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [lambda: say(Run.objects.get(), operator, "Not yet.")]
+
+    def raced(*args: Any, **given: Any) -> bool:
+        if left:
+            left.pop()()
+        return succeed(*args, **given)
+
+    monkeypatch.setattr("agents.call_steps.succeed", raced)
+    run = counter.start([final(summary="first"), final(summary="second")])
+    assert run.output == {"summary": "second"}
+    assert told(model)[-1]["content"] == "A person says: Not yet."
 
 
 def test_a_message_to_a_run_that_ends_first_stays_unread(
