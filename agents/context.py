@@ -58,7 +58,7 @@ def _said_by_people(steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def _said_at(step: Step) -> datetime:
-    if "sent_at" in (step.request or {}):
+    if step.kind in (StepKind.MESSAGE, StepKind.GOAL):
         return datetime.fromisoformat((step.request or {})["sent_at"])
     return step.finished_at or step.started_at
 
