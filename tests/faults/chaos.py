@@ -28,6 +28,10 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between troubles")
     given = parser.parse_args()
     logging.disable(logging.WARNING)
+    sys.stdout.write(
+        f"A storm over {given.runs} runs, seed {given.seed}; two cores take about 0.3 s a run.\n"
+    )
+    sys.stdout.flush()
     plant = Plant(PROCESS, short_folder(), resume_workers=4, run_workers=2)
     try:
         storm = Storm(plant.open(), runs=given.runs, seed=given.seed, pause=given.pause)
@@ -38,7 +42,7 @@ def main() -> int:
     finally:
         plant.close()
         PROCESS.close()
-    sys.stdout.write(f"seed {given.seed}\n{table(storm.tally, found)}\n")
+    sys.stdout.write(f"{table(storm.tally, found)}\n")
     for sentences in found.values():
         sys.stdout.writelines(f"{sentence}\n" for sentence in sentences[:20])
     return 1 if any(found.values()) else 0
