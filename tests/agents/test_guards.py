@@ -106,6 +106,20 @@ def test_an_approval_that_lapsed_is_never_used(
     assert "not used in time" in counter.model.requests[-1]["messages"][-1]["content"]
 
 
+def test_an_approved_call_waits_for_a_person_while_its_run_is_at_a_limit(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    Run.objects.filter(pk=run.pk).update(tool_calls=1_000)
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("waiting", [])
+    budget = counter.request(run)
+    assert budget.kind == "budget"
+    counter.decide(budget, Verdict.EXTEND, reviewer, caps={"tool_calls": 1_000})
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 1
+
+
 def test_a_sleeping_run_wakes_in_time_and_not_before(counter: Counter) -> None:
     run = counter.start([error(500)] * 3)
     assert (run.state, run.sleeps) == ("sleeping", 1)
