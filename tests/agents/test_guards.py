@@ -120,6 +120,42 @@ def test_an_approved_call_waits_for_a_person_while_its_run_is_at_a_limit(
     assert len(bank.sent) == 1
 
 
+def test_an_approved_call_does_not_go_out_while_somebody_is_to_look_at_its_run(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = counter.start([calls(call("wire", PAY)), final(summary="ok")])
+    payment = counter.request(run)
+    Run.objects.filter(pk=run.pk).update(state="ready", stalled_claims=5)
+    run = counter.go_on(run)
+    look = ApprovalRequest.objects.get(run_id=run.pk, kind="attention")
+    counter.decide(payment, Verdict.APPROVE, reviewer)
+    Run.objects.filter(pk=run.pk).update(state="ready", ready_at=None)
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("waiting", [])
+    counter.decide(look, Verdict.CONTINUE, reviewer)
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 1
+
+
+def test_an_approved_call_that_gets_nowhere_is_not_tried_for_ever(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    Run.objects.filter(pk=run.pk).update(stalled_claims=5)
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("waiting", [])
+    assert counter.request(run).kind == "attention"
+
+
+def test_a_run_that_is_to_end_sends_nothing_more(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    Run.objects.filter(pk=run.pk).update(cancel_requested_at=database_now())
+    run = counter.go_on(run)
+    assert (run.state, bank.sent) == ("cancelled", [])
+
+
 def test_a_sleeping_run_wakes_in_time_and_not_before(counter: Counter) -> None:
     run = counter.start([error(500)] * 3)
     assert (run.state, run.sleeps) == ("sleeping", 1)

@@ -89,6 +89,16 @@ def test_a_kill_switch_just_before_dispatch_holds_the_call(
     assert ApprovalRequest.objects.get(run_id=run.pk).state == "approved"
 
 
+def test_a_kill_switch_just_before_an_allowed_call_holds_it_too(
+    counter: Counter, bank: Bank, before_intent: Callable[..., None]
+) -> None:
+    rules_published(SMALL)
+    before_intent(lambda: disable_agent(slug="teller", reason="Incident.", caller=TEST))
+    paid = judged({"account": "A1", "amount": "5.00"})
+    run = counter.start([calls(call("pay", paid)), final(summary="ok")])
+    assert (run.state, bank.sent) == ("ready", [])
+
+
 def test_a_pause_just_before_dispatch_holds_the_call(
     counter: Counter, bank: Bank, reviewer: User, operator: User, before_intent: Callable[..., None]
 ) -> None:
