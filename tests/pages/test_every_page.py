@@ -34,6 +34,7 @@ NOT_PAGES = {
     "run-steps",
     "audit-export-download",
     # What forms post to; a refusal comes back as the page that posted.
+    "effect-undo",
     "token-create",
     "token-revoke",
     "audit-export-ask",
