@@ -19,6 +19,8 @@ const titleOfList = document.title;
 let latest = [];
 let rest = [];
 let announced = 0;
+// What this reader sent and had answered: a list asked for before that is out of date.
+let sent = 0;
 let looking = false;
 let again = false;
 
@@ -66,7 +68,9 @@ async function closeGone(fresh) {
   const isCut = rest.some((element) => element.matches(".rows-more"));
   const gone = rowsShown().filter((row) => !fresh.has(row.dataset.id) && !row.classList.contains("closed"));
   if (tab === "decided" || !gone.length) return;
+  const asked = sent;
   const decided = await fragment("decided");
+  if (asked !== sent) return;
   for (const row of gone) {
     const found = decided?.querySelector(`#${row.id}`) ?? null;
     if (found || !isCut) close(row, found);
@@ -145,9 +149,12 @@ function titleOf() {
 }
 
 async function look() {
+  const asked = sent;
   const counts = reach(countsUrl).then((response) => (response?.ok && !response.redirected ? response.json() : null));
   const content = await fragment(tab);
   const counted = await counts;
+  // Drawn over what was just done, it would close a row that was taken back: the next look is on its way.
+  if (asked !== sent) return;
   if (counted) drawCounts(counted.counts);
   if (!content) return;
   latest = [...content.querySelectorAll(".row")];
@@ -204,7 +211,9 @@ document.addEventListener("hint", ({ detail: hint }) => {
 });
 document.addEventListener("resync", follow);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  if (ctx.request.method === "POST") follow();
+  if (ctx.request.method !== "POST") return;
+  sent += 1;
+  follow();
 });
 arrivals.addEventListener("click", takeIn);
 startRequest();

@@ -71,7 +71,7 @@ function receive(event) {
 }
 
 function retryLater() {
-  clearTimeout(retryTimer);
+  if (retryTimer) return;
   const ceiling = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** attempts);
   attempts += 1;
   retryTimer = setTimeout(open, ceiling / 2 + Math.random() * (ceiling / 2));
@@ -85,7 +85,12 @@ function watched() {
 
 function open() {
   clearTimeout(retryTimer);
-  if (socket && socket.readyState <= WebSocket.OPEN) return;
+  retryTimer = 0;
+  if (socket && socket.readyState <= WebSocket.OPEN) {
+    // Requests fail while the socket stays open: whether they do no longer is seen by trying.
+    if (state === "offline") tell("resync", { why: "retry" });
+    return;
+  }
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const mine = new WebSocket(`${scheme}://${location.host}/ws/inbox/${watched()}`);
   socket = mine;
@@ -123,11 +128,14 @@ export async function reach(url, options = {}) {
       headers: { "HX-Request": "true", ...options.headers },
     });
     fresh = new Date();
+    if (socket?.readyState === WebSocket.OPEN) attempts = 0;
     if (state === "offline") become(socket?.readyState === WebSocket.OPEN ? "live" : "reconnecting");
     drawPill();
     return response;
   } catch (error) {
-    if (error.name !== "AbortError") become("offline");
+    if (error.name === "AbortError") return null;
+    become("offline");
+    retryLater();
     return null;
   }
 }

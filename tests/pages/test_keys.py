@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from accounts.models import User
 from approvals.schemas import Requirements
@@ -22,6 +25,41 @@ AS_SOON_AS_SHOWN = """() => {
 }"""
 AS_IF = """(init) => document.body.dispatchEvent(
   new KeyboardEvent("keydown", { key: "a", bubbles: true, ...init }))"""
+
+
+@dataclass
+class Held:
+    route: Route
+    answer: APIResponse
+
+
+class HeldAnswers:
+    """The server's answers to one address, which reach the page when the test says so.
+
+    `next` lets everything through until the server says what `wanted` looks for, and keeps that
+    answer back.
+    """
+
+    def __init__(self, page: Page, pattern: str) -> None:
+        self.page = page
+        self.held: list[Held] = []
+        page.route(pattern, lambda route: self.held.append(Held(route, route.fetch())))
+
+    def next(self, desk: Desk, wanted: Callable[[str], bool]) -> Held:
+        while True:
+            desk.site.wait_for(self._heard, 15, "the page asks for its list")
+            held = self.held.pop(0)
+            if wanted(held.answer.text()):
+                return held
+            self.let_through(held)
+
+    def let_through(self, held: Held) -> None:
+        held.route.fulfill(response=held.answer)
+
+    def _heard(self) -> bool:
+        # Playwright tells of requests only while it is called.
+        self.page.evaluate("0")
+        return bool(self.held)
 
 
 def test_a_request_is_found_opened_approved_and_taken_back_by_keys(
@@ -49,6 +87,28 @@ def test_a_request_is_found_opened_approved_and_taken_back_by_keys(
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+
+
+def test_a_list_that_was_asked_for_before_an_undo_does_not_close_its_row(
+    desk: Desk, reviewer: User
+) -> None:
+    first = desk.request(amount="20.00", needs=WAITS)
+    desk.request(amount="30.00")
+    page = desk.open(reviewer, first)
+    lists = HeldAnswers(page, "**/inbox/rows/*")
+    page.keyboard.press("a")
+    expect(page.locator("[data-undo]")).to_be_visible()
+    stale = lists.next(desk, lambda text: "20.00" not in text)
+    page.keyboard.press("u")
+    expect(verdict(page)).to_be_enabled()
+    lists.let_through(stale)
+    # The list is asked for once more: what the stale one said was read.
+    lists.next(desk, lambda text: "20.00" in text)
+    expect(row(page, first)).not_to_contain_class("closed")
+    page.keyboard.press("]")
+    expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+    page.keyboard.press("[")
+    expect(title(page)).to_have_text("Refund €20.00 to Acme GmbH")
 
 
 def test_an_item_that_has_only_just_appeared_is_not_approved_by_a_key(
