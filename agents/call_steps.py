@@ -32,7 +32,7 @@ from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
 from agents.tools import Tool
 from agents.turns import Turns
-from audit.clock import database_now
+from audit.clock import moment_of
 from audit.errors import Refusal
 
 TOLD = {
@@ -91,7 +91,7 @@ class CallSteps:
             return True
 
     def _advance(self) -> bool:
-        now = database_now()
+        now = moment_of(self.run)
         effects = Effects(self.lease, self.run, self.agent, self.journal)
         for step in self.open:
             if (

@@ -112,8 +112,10 @@ class Effects:
             return look_up(tool, self._context(effect), arguments)
 
     def _context(self, effect: EffectRecord) -> ToolContext:
+        # A call that is sent again is the same call, of the same moment.
+        assert effect.dispatched_at is not None, "it is intended before anybody is asked"
         return Subject(self.agent, self.run).context_for(
-            effect.idempotency_key, database_now(), effect.step.undoes
+            effect.idempotency_key, effect.dispatched_at, effect.step.undoes
         )
 
     def _send(
@@ -163,7 +165,8 @@ class Effects:
 
     def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
         # A transactional one was read back inside its transaction.
-        if isinstance(outcome, Done) and effect.effect_class != EffectClass.TRANSACTIONAL:
+        is_read_back = tool.verifier and effect.effect_class != EffectClass.TRANSACTIONAL
+        if isinstance(outcome, Done) and is_read_back:
             arguments = tool.parse(step.arguments or {})
             with renewer.within(self.lease, tool.timeout_seconds):
                 outcome = read_back(tool, self._context(effect), arguments, outcome)

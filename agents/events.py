@@ -69,8 +69,11 @@ def args_disclosure(run: Run, digest: str) -> Disclose:
     return Disclose("args_sha256", digest, f"run:{run.pk}")
 
 
-def announce(run: Run, kind: str) -> None:
-    """On commit, hint to whoever may watch the run that it changed."""
+def announce(run: Run, kind: str, *, version: int | None = None) -> None:
+    """On commit, hint to whoever may watch the run that it changed.
+
+    `version`: the one that the row was raised to; one more than `run` says, unless it was read after that.
+    """
     audiences = [
         to_run(run.pk),
         to_person(run.initiator_id),
@@ -78,5 +81,6 @@ def announce(run: Run, kind: str) -> None:
         EVERYTHING,
     ]
     # Under the run's lock: nobody else raises its version before this transaction ends.
-    hint: Hint = {"topic": "run", "id": str(run.pk), "version": run.version + 1, "kind": kind}
+    raised = run.version + 1 if version is None else version
+    hint: Hint = {"topic": "run", "id": str(run.pk), "version": raised, "kind": kind}
     transaction.on_commit(partial(publish, audiences, hint), robust=True)

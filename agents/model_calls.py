@@ -8,11 +8,17 @@ from typing import Any
 import stamina
 from django.conf import settings
 
-from agents.llm import complete
+from agents.definitions import Agent
+from agents.llm import complete, default_endpoint
 from agents.llm_types import Endpoint, ModelError, Reply
 
 LONGEST_WAIT_SECONDS = 8.0
 """A `Retry-After` beyond this puts the run to sleep instead of holding a worker."""
+
+
+def endpoints_of(agent: Agent) -> list[Endpoint]:
+    """The models that the agent asks, one after the other until one answers."""
+    return [default_endpoint(model) for model in agent.models] or [default_endpoint()]
 
 
 def longest(endpoint: Endpoint) -> float:

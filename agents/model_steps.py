@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -13,9 +14,8 @@ from agents.definitions import Agent
 from agents.drift import Trouble
 from agents.journal import Journal
 from agents.leases import renewer
-from agents.llm import default_endpoint
 from agents.llm_types import ModelError, Reply
-from agents.model_calls import ask, longest
+from agents.model_calls import ask, endpoints_of, longest
 from agents.models import Run, Step
 from agents.people_steps import attention
 from agents.services.call_model import (
@@ -47,14 +47,12 @@ class ModelSteps:
     def advance(self) -> bool:
         """Make the next model call; True when the run goes on."""
         rebuilt = build_request(self.agent, self.run, self.journal.steps)
-        chain = [default_endpoint(model) for model in self.agent.models] or [default_endpoint()]
         step = self.journal.begun_model_call
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
         if step is None:
-            step = begin_model_call(
-                self.lease, earlier=self.journal, model=chain[0].model, request=request
-            )
+            model = endpoints_of(self.agent)[0].model
+            step = begin_model_call(self.lease, earlier=self.journal, model=model, request=request)
             if step is None:
                 return True
         elif self._interrupted(step, digest_of(rebuilt)):
@@ -62,8 +60,12 @@ class ModelSteps:
                 "interrupted", "The process died during this call, again and again.", False
             )
             return self._give_up(step, error)
+        return self.ask(step, request)
+
+    def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
+        """Make the call that was begun as this step; True when the run goes on."""
         last: ModelError | None = None
-        for endpoint in chain:
+        for endpoint in endpoints_of(self.agent):
             try:
                 with renewer.within(self.lease, longest(endpoint)):
                     reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.model))

@@ -28,7 +28,7 @@ from agents.services.hear import hear
 from agents.services.park import park
 from agents.services.propose_undo import propose_undos
 from agents.services.release import release
-from agents.services.take_up import MOST_STALLED_CLAIMS, take_up
+from agents.services.take_up import MOST_STALLED_CLAIMS, Begun, Intended, TakenUp, take_up
 from agents.services.tell_bounces import tell_bounces
 from agents.states import HOLDING, StepKind
 from audit.fault_points import reached
@@ -63,7 +63,7 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
     reached("run.claimed")
     with renewer.hold(lease, since=since):
         try:
-            more = send(lease, taken.intended) if taken.intended else advance_once(lease)
+            more = _begin(taken)
             while more:
                 if stopping():
                     release(lease)
@@ -72,6 +72,15 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
         except LostLease:
             log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
     return True
+
+
+def _begin(taken: TakenUp) -> bool:
+    match taken.next:
+        case Intended():
+            return send(taken.lease, taken.next)
+        case Begun(run, agent, journal, step, request):
+            return ModelSteps(taken.lease, run, agent, journal).ask(step, request)
+    return advance_once(taken.lease)
 
 
 def advance_once(lease: Lease) -> bool:

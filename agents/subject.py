@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef
 from pydantic import ValidationError
 
@@ -45,7 +46,8 @@ class HostedRuns:
 
     def lock(self, run_id: UUID) -> None:
         """Lock the run's row until the transaction ends."""
-        list(Run.objects.select_for_update().filter(pk=run_id).values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM agents_run WHERE id = %s FOR UPDATE", [run_id])
 
     def validate_arguments(
         self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]

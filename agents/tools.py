@@ -85,8 +85,8 @@ class Accepted(Generic[Result]):
 class ToolContext:
     """What a tool is told about the call it serves.
 
-    `idempotency_key` is stable for one effect, however often the call is sent. `secrets` holds only the
-    values that the tool declared by name.
+    `idempotency_key` and `now` are the same for one effect, however often the call is sent. `secrets` holds
+    only the values that the tool declared by name.
     """
 
     run_id: UUID

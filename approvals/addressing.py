@@ -9,8 +9,15 @@ from accounts.models import ReviewGroup
 from approvals.errors import Unsatisfiable
 from approvals.schemas import GroupNeed, Requirements
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind
+from audit.prepared import Prepared
 
 OWNER = "@owner"
+
+_named = Prepared(
+    lambda slug: ReviewGroup.objects.filter(slug=slug).order_by(),
+    "a-slug",
+    rewrite=lambda sql: sql.replace("= %s", "= ANY(%s)"),
+)
 
 
 def named(requirements: Requirements, owner_group: str | None) -> Requirements:
@@ -33,7 +40,7 @@ def named(requirements: Requirements, owner_group: str | None) -> Requirements:
 def groups_by_slug(slugs: Iterable[str]) -> dict[str, ReviewGroup]:
     """The groups of these slugs; raises `Unsatisfiable` naming those that do not exist."""
     wanted = set(slugs)
-    found = {group.slug: group for group in ReviewGroup.objects.filter(slug__in=wanted)}
+    found = {group.slug: group for group in _named(sorted(wanted))}
     absent = sorted(wanted - set(found))
     if absent:
         raise Unsatisfiable(absent)

@@ -34,13 +34,14 @@ def approve(
     vote: Vote,
     *,
     counts: bool = True,
+    votes: Sequence[Vote] | None = None,
 ) -> Approval:
     """Approve the request if the votes of its current revision meet the requirements.
 
-    With `counts` False (an edit that needs
-    somebody else) nothing is approved. Updates `request` in place.
+    With `counts` False (an edit that needs somebody else) nothing is approved. `votes` are those given
+    before, where they were read under the lock. Updates `request` in place.
     """
-    count = tally(request, groups, ballot.caller if counts else None)
+    count = tally(request, groups, ballot.caller if counts else None, votes)
     slugs = {row.group_id: row.group.slug for row in groups}
     remaining = {slugs[group]: number for group, number in count.missing.items()}
     met = counts and not remaining

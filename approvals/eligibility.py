@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from accounts.callers import Caller
 from accounts.vocabulary import Permission
@@ -17,6 +18,16 @@ from approvals.errors import (
 )
 from approvals.models import ApprovalRequest, RequestGroup, Viewing
 from approvals.vocabulary import INITIATOR_MAY, Friction, Verdict
+from audit.prepared import Prepared
+
+_viewing = Prepared(
+    lambda request, revision, person: Viewing.objects.filter(
+        request=request, revision=revision, user=person
+    ).order_by("pk"),
+    UUID(int=0),
+    1,
+    2,
+)
 
 APPROVING = frozenset({Verdict.APPROVE, Verdict.EDIT})
 #: Who works with policies reads them: reviewers, admins, and those who may read everything.
@@ -102,11 +113,8 @@ def require_friction(
 
 def opened_at(request: ApprovalRequest, caller: Caller) -> datetime | None:
     """When the caller opened this revision for the first time, as the server saw it."""
-    return (
-        Viewing.objects.filter(request=request, revision=request.revision, user=caller.user)
-        .values_list("opened_at", flat=True)
-        .first()
-    )
+    viewing = _viewing.one(request.pk, request.revision, caller.user.pk)
+    return viewing.opened_at if viewing else None
 
 
 def require_policy_reader(caller: Caller) -> None:

@@ -8,32 +8,44 @@ from accounts.callers import Caller
 from approvals import ports
 from approvals.errors import RequestUnknown
 from approvals.models import ApprovalRequest
+from audit.prepared import CLOCK, Prepared, locking_first
+
+_any = Prepared(lambda pk: ApprovalRequest.objects.filter(pk=pk).only("run_id"), UUID(int=0))
+_concerning = Prepared(
+    lambda person, pk: ApprovalRequest.objects.concerning(person).filter(pk=pk).only("run_id"),
+    -1,
+    UUID(int=0),
+)
+_to_lock = Prepared(
+    lambda: ApprovalRequest.objects.annotate(read_at=CLOCK).order_by(),
+    rewrite=locking_first(ApprovalRequest),
+)
 
 
 def locked_for(request_id: UUID, caller: Caller) -> ApprovalRequest:
-    """The request, locked together with its run until the transaction ends.
+    """The request, locked together with its run until the transaction ends, read with the clock.
 
     Raises `RequestUnknown` when there is none that the caller may see.
     """
-    seen = ApprovalRequest.objects.visible_to(caller.user).filter(pk=request_id)
-    found = seen.values_list("run_id").first()
-    if found is None:
+    user = caller.user
+    if not user.is_active:
         raise RequestUnknown(request_id)
-    return _locked(request_id, found[0])
+    everything = user.has_perm("accounts.read_everything")
+    seen = _any.one(request_id) if everything else _concerning.one(user.pk, request_id)
+    return _locked(request_id, seen)
 
 
 def locked(request_id: UUID) -> ApprovalRequest:
-    """The request, locked together with its run; raises `RequestUnknown`."""
-    found = ApprovalRequest.objects.filter(pk=request_id).values_list("run_id").first()
+    """The request, locked together with its run, read with the clock; raises `RequestUnknown`."""
+    return _locked(request_id, _any.one(request_id))
+
+
+def _locked(request_id: UUID, found: ApprovalRequest | None) -> ApprovalRequest:
     if found is None:
         raise RequestUnknown(request_id)
-    return _locked(request_id, found[0])
-
-
-def _locked(request_id: UUID, run_id: UUID | None) -> ApprovalRequest:
-    if run_id is not None:
-        ports.runs().lock(run_id)
-    try:
-        return ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
-    except ApprovalRequest.DoesNotExist as error:
-        raise RequestUnknown(request_id) from error
+    if found.run_id is not None:
+        ports.runs().lock(found.run_id)
+    request = _to_lock.one(before=[request_id])
+    if request is None:
+        raise RequestUnknown(request_id)
+    return request

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.models import ApprovalRequest, RequestRevision
+from audit.clock import database_now
+from audit.writes import insert
 
 
 def keep_revision(
     request: ApprovalRequest, *, editor_id: int | None = None, material: bool = False, why: str = ""
 ) -> None:
     """Keep what is to be decided now, and exactly what people are shown, as a revision."""
-    RequestRevision.objects.create(
+    row = RequestRevision(
         request=request,
         revision=request.revision,
         arguments=request.arguments,
@@ -26,7 +28,9 @@ def keep_revision(
         editor_id=editor_id,
         material=material,
         why=why,
+        created_at=database_now(),
     )
+    insert(row)
 
 
 def changed_fields(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from accounts.callers import Caller
 from accounts.models import Membership, User
 from approvals import quorum
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.schemas import DecisionIn
+from audit.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,39 @@ class Tally:
     missing: dict[int, int]
 
 
+_votes_on = Prepared(lambda pk: Vote.objects.filter(request=pk), UUID(int=0))
+
+
+_groups_of_request = Prepared(
+    lambda pk: RequestGroup.objects.filter(request=pk).select_related("group"), UUID(int=0)
+)
+
+
+def groups_of(request: ApprovalRequest) -> list[RequestGroup]:
+    """The groups that may decide the request."""
+    return _groups_of_request(request.pk)
+
+
+def votes_on(request: ApprovalRequest) -> list[Vote]:
+    """All votes on the request, the oldest first."""
+    return _votes_on(request.pk)
+
+
 def tally(
-    request: ApprovalRequest, groups: Sequence[RequestGroup], voting: Caller | None = None
+    request: ApprovalRequest,
+    groups: Sequence[RequestGroup],
+    voting: Caller | None = None,
+    votes: Sequence[Vote] | None = None,
 ) -> Tally:
     """Count the approvals of the current revision by the groups people are in now.
 
     Whoever is no longer active, may no longer decide, or left the groups does not count. `voting`
-    is somebody whose approval is being taken and is not stored yet.
+    is somebody whose approval is being taken and is not stored yet; `votes` are those on the request,
+    where the caller has just read them.
     """
-    people = set(
-        Vote.objects.filter(request=request, revision=request.revision, counts=True).values_list(
-            "user_id", flat=True
-        )
-    )
+    if votes is None:
+        votes = votes_on(request)
+    people = {vote.user_id for vote in votes if vote.counts and vote.revision == request.revision}
     voters = _groups_of(people)
     if voting is not None:
         voters[voting.user.pk] = set(voting.group_ids)

@@ -11,10 +11,28 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, Func, Model, QuerySet
 from django.db.models.query import get_related_populators
 
 Row = TypeVar("Row", bound=Model)
+
+CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
+"""Annotated as `read_at`, it says when a row was read; see `clock.moment_of`."""
+
+
+def locking_first(model: type[Model]) -> Callable[[str], str]:
+    """A rewrite that locks the row whose key is the one parameter `before`, and reads it then.
+
+    What the database's clock says must not be from before a wait for the lock.
+    """
+    table = model._meta.db_table
+
+    def rewrite(sql: str) -> str:
+        # The table's name alone; the key is a parameter.
+        locked = f'WITH locked AS (SELECT * FROM "{table}" WHERE id = %s FOR UPDATE) '  # noqa: S608
+        return locked + sql.replace(f'FROM "{table}"', f'FROM locked AS "{table}"', 1)
+
+    return rewrite
 
 
 class Prepared(Generic[Row]):

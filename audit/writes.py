@@ -15,9 +15,12 @@ from django.db.models import F, Field, Model, Value
 from django.db.models.expressions import CombinedExpression
 
 
-def insert(row: Model) -> None:
-    """Insert a new row whose primary key is known already."""
-    sql, fields = _insert_into(type(row))
+def insert(row: Model, *, unless_there: bool = False) -> None:
+    """Insert a new row. A primary key that the database gives is not read back.
+
+    `unless_there`: nothing happens where the table has such a row already.
+    """
+    sql, fields = _insert_into(type(row), row.pk is not None, unless_there)
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
@@ -26,19 +29,27 @@ def insert(row: Model) -> None:
 
 
 @cache
-def _insert_into(model: type[Model]) -> tuple[str, Sequence[Field[Any, Any]]]:
-    fields = [field for field in model._meta.concrete_fields if not field.generated]
+def _insert_into(
+    model: type[Model], is_named: bool, unless_there: bool
+) -> tuple[str, Sequence[Field[Any, Any]]]:
+    fields = [
+        field
+        for field in model._meta.concrete_fields
+        if not field.generated and (is_named or not field.primary_key)
+    ]
     columns = ", ".join(f'"{field.column}"' for field in fields)
     places = ", ".join(["%s"] * len(fields))
+    ending = " ON CONFLICT DO NOTHING" if unless_there else ""
     # Names of tables and columns alone; all values are parameters.
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})', fields  # noqa: S608
+    sql = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places}){ending}'  # noqa: S608
+    return sql, fields
 
 
 def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
     """Update rows and return how many landed.
 
-    `where` gives fields their value, or with `__in` a list of values. `changes` are values or
-    `F("field") + number`; anything else is a TypeError.
+    `where` gives fields their value, or with `__in` a list of values. `changes` are values, rows that a
+    field refers to, or `F("field") + number`; any other expression is a TypeError.
     """
     added = {name: _added(value) for name, value in changes.items() if _is_expression(value)}
     sql, changed, asked = _update_of(
@@ -47,8 +58,7 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
         tuple((name, added[name][0] if name in added else "") for name in changes),
     )
     parameters: list[Any] = [
-        added[name][1] if name in added else field.get_db_prep_save(changes[name], connection)
-        for name, field in changed
+        added[name][1] if name in added else _saved(field, changes[name]) for name, field in changed
     ]
     for name, field in asked:
         value = where[name]
@@ -60,6 +70,12 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return int(cursor.rowcount)
+
+
+def _saved(field: Field[Any, Any], value: Any) -> Any:
+    if isinstance(value, Model):
+        value = value.prepare_database_save(field)
+    return field.get_db_prep_save(value, connection)
 
 
 Named = Sequence[tuple[str, Field[Any, Any]]]

@@ -8,7 +8,7 @@ from django.db.models import F
 
 from agents.events import announce
 from agents.journal import Journal
-from agents.journal_schemas import shortened
+from agents.journal_schemas import Shortened, shortened
 from agents.llm_types import ModelError, Reply
 from agents.models import OfferedTools, Run, Step
 from agents.services.claim import Lease, fenced
@@ -37,22 +37,30 @@ def begin_model_call(
     with fenced(lease) as run:
         if run.unheard:
             return None
+        step = note_model_call(run, kept, earlier=earlier, model=model, digest=digest_of(request))
         _show(run)
-        if kept.offer is not None:
-            OfferedTools.objects.bulk_create([OfferedTools(**kept.offer)], ignore_conflicts=True)
-        step = Step(
-            run=run,
-            seq=earlier.next_seq,
-            kind=StepKind.MODEL,
-            name=model or "model",
-            state=StepState.STARTED,
-            request=kept.request,
-            input_digest=digest_of(request),
-            epoch=lease.epoch,
-            started_at=database_now(),
-        )
-        insert(step)
         return step
+
+
+def note_model_call(
+    run: Run, kept: Shortened, *, earlier: Journal, model: str, digest: str
+) -> Step:
+    """Insert the step of a model call that is about to be made. The caller holds the run's row."""
+    if kept.offer is not None:
+        insert(OfferedTools(**kept.offer), unless_there=True)
+    step = Step(
+        run=run,
+        seq=earlier.next_seq,
+        kind=StepKind.MODEL,
+        name=model or "model",
+        state=StepState.STARTED,
+        request=kept.request,
+        input_digest=digest,
+        epoch=run.epoch,
+        started_at=database_now(),
+    )
+    insert(step)
+    return step
 
 
 def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
@@ -101,7 +109,7 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
 
 def _show(run: Run) -> None:
     """Let open pages see what the step came to; what is counted is counted when it ends."""
-    Run.objects.filter(pk=run.pk).update(version=F("version") + 1)
+    Run.objects.change(run.pk, version=F("version") + 1)
     announce(run, "stepped")
 
 

@@ -10,17 +10,16 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, Func
 from django.db.models.functions import Now
 
 from agents.errors import LostLease
 from agents.models import Run
 from agents.states import RunState
 from agents.tool_health import TROUBLED
-from audit.prepared import Prepared
+from audit.clock import moment_of, one_moment
+from audit.prepared import CLOCK, Prepared, locking_first
 
 AROUND = ("agent__owner_group", "agent_version", "initiator")
-CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,17 @@ _claimed = Prepared(
     ),
     rewrite=_claiming,
 )
+
 _locked = Prepared(
-    lambda pk: Run.objects.select_for_update(of=("self",)).select_related(*AROUND).filter(pk=pk),
-    UUID(int=0),
+    lambda: Run.objects.annotate(read_at=CLOCK).select_related(*AROUND).order_by(),
+    rewrite=locking_first(Run),
 )
 
 
 _read = Prepared(
-    lambda pk: Run.objects.annotate(troubled=TROUBLED).select_related(*AROUND).filter(pk=pk),
+    lambda pk: (
+        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED).select_related(*AROUND).filter(pk=pk)
+    ),
     UUID(int=0),
 )
 
@@ -94,24 +96,26 @@ def claim(run_id: UUID, *, owner: str) -> Claimed | None:
     if run is None:
         return None
     lease = Lease(run_id=run_id, epoch=run.epoch, wake_seq=run.wake_seq, owner=owner)
-    return Claimed(lease, run, vars(run)["read_at"])
+    return Claimed(lease, run, moment_of(run))
 
 
 @contextmanager
 def fenced(lease: Lease) -> Iterator[Run]:
-    """A transaction that holds the run's row and lands only while the lease is ours.
+    """A transaction that holds the run's row and lands only while the lease is ours. All that is done in
+    it happened at one moment.
 
     Raises LostLease when another worker has claimed the run since, or it is no longer running.
     """
     with transaction.atomic():
-        run = _locked.one(lease.run_id)
+        run = _locked.one(before=[lease.run_id])
         if run is None or run.epoch != lease.epoch or run.state != RunState.RUNNING:
             raise LostLease
-        yield run
+        with one_moment(moment_of(run)):
+            yield run
 
 
 def read_run(lease: Lease) -> Run:
-    """The run as it stands now, without a lock. Raises LostLease."""
+    """The run as it stands now, without a lock, read with the clock. Raises LostLease."""
     run = _read.one(lease.run_id)
     if run is None or run.epoch != lease.epoch:
         raise LostLease

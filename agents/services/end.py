@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.db import connection
 from django.db.models import F
 
 from agents.events import announce, tell
@@ -17,6 +18,14 @@ from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Outcome as OutcomeRef
+
+# What was not begun is refused, what was begun has failed; see the table of states.
+_END_STEPS = """
+UPDATE agents_step
+   SET state = CASE state WHEN 'started' THEN 'failed' ELSE 'refused' END,
+       problem = 'run_ended', finished_at = %s
+ WHERE run_id = %s AND state IN ('proposed', 'waiting', 'started')
+"""
 
 
 def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any]) -> bool:
@@ -116,13 +125,8 @@ def close_cancelled(run: Run, actor: Actor, why: str) -> None:
 
 def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes: Any) -> None:
     now = database_now()
-    open_steps = Step.objects.filter(run=run)
-    open_steps.filter(state__in=[StepState.PROPOSED, StepState.WAITING]).update(
-        state=StepState.REFUSED, problem="run_ended", finished_at=now
-    )
-    open_steps.filter(state=StepState.STARTED).update(
-        state=StepState.FAILED, problem="run_ended", finished_at=now
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_END_STEPS, [now, run.pk])
     if state is not RunState.SUCCEEDED:
         # A run that ends by itself has settled every call, and each gave up its own.
         release_locks(run)

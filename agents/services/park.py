@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from agents.events import announce, tell
-from agents.models import Run, Step, StepQuerySet
+from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
+from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
 from agents.services.release_locks import check_turn_on_commit
@@ -58,11 +59,10 @@ def park(
         reached("park.requests_open")
         now = database_now()
         besides = {*in_line, *(held_back or ())}
-        resolved = resolved_steps(run).exclude(pk__in=besides)
-        if held:
-            resolved = resolved.filter(kind__in=PEOPLE)
-        woken = resolved.exists() or run.wake_seq != lease.wake_seq
-        ready_at = earliest_ready_at(run, now, besides=besides) if woken else None
+        resolved = [each for each in resolved_steps(run.pk) if each.step not in besides]
+        heard = [each for each in resolved if not held or each.kind in PEOPLE]
+        woken = bool(heard) or run.wake_seq != lease.wake_seq
+        ready_at = earliest_ready_at(resolved, now) if woken else None
         sleeps = not woken and held_back
         wake_at = now + timedelta(seconds=min(held_back.values())) if held_back else None
         state = RunState.READY if woken else RunState.SLEEPING if sleeps else RunState.WAITING
@@ -99,18 +99,3 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
         Step.objects.move(
             step.pk, StepState.WAITING, approval_id=request.pk, state_token=ask.state_token
         )
-
-
-def earliest_ready_at(run: Run, now: datetime, *, besides: Collection[UUID] = ()) -> datetime:
-    """When the first resolved, unsettled step of the run may go on; now where there is none."""
-    moments = []
-    resolved = resolved_steps(run).exclude(pk__in=besides)
-    for resolution in resolved.values_list("resolution", flat=True):
-        at = (resolution or {}).get("ready_at")
-        moments.append(datetime.fromisoformat(at) if at else now)
-    return min(moments, default=now)
-
-
-def resolved_steps(run: Run) -> StepQuerySet:
-    """Waiting steps whose request has resolved."""
-    return Step.objects.filter(run=run, state=StepState.WAITING, resolution__isnull=False)

@@ -11,15 +11,31 @@ from django.db.models import F
 from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
+from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.end import cancel
-from agents.services.park import earliest_ready_at, resolved_steps
 from agents.states import OPEN, SETTLED, RunState, StepKind
 from audit.actors import Actor
 from audit.clock import database_now
+from audit.prepared import Prepared
+from audit.writes import update
 
 APPROVED = "approved"
 UNDONE = "undone"
 STOPPED = "stopped"
+
+_run_of = Prepared(
+    lambda request: (
+        Run.objects.select_for_update(of=("self",))
+        .select_related("agent", "agent_version")
+        .filter(steps__approval_id=request, state__in=OPEN)
+        .order_by()
+    ),
+    UUID(int=0),
+)
+_step_of = Prepared(
+    lambda request: Step.objects.filter(approval_id=request).exclude(state__in=SETTLED).order_by(),
+    UUID(int=0),
+)
 
 
 def hear_resolution(
@@ -39,15 +55,10 @@ def hear_resolution(
     A request that belongs to no step here (an agent that runs elsewhere) is none of our business.
     """
     # The decision path has locked this row already; the lock is taken again for callers that have not.
-    run = (
-        Run.objects.select_for_update(of=("self",))
-        .select_related("agent", "agent_version")
-        .filter(steps__approval_id=request, state__in=OPEN)
-        .first()
-    )
+    run = _run_of.one(request)
     if run is None:
         return
-    step = Step.objects.filter(approval_id=request).exclude(state__in=SETTLED).first()
+    step = _step_of.one(request)
     if step is None:
         return
     if kind == UNDONE:
@@ -67,7 +78,7 @@ def hear_resolution(
     }
     if step.judgement is not None and kind == APPROVED:
         changes["arguments"] = arguments
-    Step.objects.filter(pk=step.pk).update(**changes)
+    update(Step, {"pk": step.pk}, changes)
     if step.kind == StepKind.HAND_BACK:
         Run.objects.filter(pk=run.pk).update(taken_over_at=None, taken_over_by=None)
     if kind == STOPPED:
@@ -79,13 +90,15 @@ def hear_resolution(
 def _wake(run: Run) -> None:
     """Raise the wake number; a parked run becomes ready, one at work learns of it when it parks."""
     now = database_now()
-    ready_at = earliest_ready_at(run, now)
-    Run.objects.change(run.pk, wake_seq=F("wake_seq") + 1)
+    ready_at = earliest_ready_at(resolved_steps(run.pk), now)
+    raised = {"wake_seq": F("wake_seq") + 1}
     if run.state in (RunState.WAITING, RunState.SLEEPING):
-        Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None)
+        Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None, **raised)
         tell(run, "run.woken", actor=Actor.system("decision"))
     elif run.state == RunState.READY:
-        Run.objects.change(run.pk, ready_at=ready_at)
+        Run.objects.change(run.pk, ready_at=ready_at, **raised)
+    else:
+        Run.objects.change(run.pk, **raised)
     if ready_at <= now:
         wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
     announce(run, "woken")
@@ -96,8 +109,10 @@ def _take_back(run: Run, step: Step) -> None:
     Step.objects.filter(pk=step.pk).update(resolution=None)
     Run.objects.change(run.pk, wake_seq=F("wake_seq") + 1)
     if run.state == RunState.READY:
-        if resolved_steps(run).exists():
-            Run.objects.change(run.pk, ready_at=earliest_ready_at(run, database_now()))
+        resolved = resolved_steps(run.pk)
+        if resolved:
+            ready_at = earliest_ready_at(resolved, database_now())
+            Run.objects.change(run.pk, ready_at=ready_at)
         else:
             Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
     announce(run, "woken")

@@ -20,7 +20,7 @@ from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
 from agents.verification import read_back
-from audit.clock import database_now
+from audit.clock import database_now, one_moment
 from audit.fault_points import reached
 
 ACCEPTED = {"status": "accepted", "confirmation": "Accepted, not confirmed yet."}
@@ -48,7 +48,7 @@ def run_transactional(
     Raises TransactionalFailure, with nothing done, also where the transaction took longer than the tool
     may: PostgreSQL ends it then, so that the run's row is free again.
     """
-    with fenced(lease) as run:
+    with fenced(lease) as run, one_moment(None):
         began = bound_transaction(tool.timeout_seconds)
         try:
             arguments = tool.parse(step.arguments or {})

@@ -108,7 +108,7 @@ def _insert(
     )
     tell(run, "run.started", actor=caller.actor)
     wake_on_commit(run.pk, run.wake_seq, RUNS)
-    announce(run, "started")
+    announce(run, "started", version=run.version)
     return run
 
 

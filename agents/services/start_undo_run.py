@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from agents.events import announce, tell
 from agents.models import EffectRecord, Run
 from agents.queues import RUNS, wake_on_commit
 from audit.actors import Actor
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
+from audit.prepared import Prepared
 
 TITLE_LENGTH = 120
+
+_wished = Prepared(
+    lambda run: (
+        EffectRecord.objects.filter(run=run, undo_asked__isnull=False)
+        .select_related("step")
+        .order_by("id")
+    ),
+    UUID(int=0),
+)
 
 
 def start_undo_run(effect: EffectRecord, ended: Run) -> Run:
@@ -36,7 +48,7 @@ def start_undo_run(effect: EffectRecord, ended: Run) -> Run:
     facts = {"parent": ended.pk}
     tell(run, "run.started", actor=Actor.person(wish["by"], "none"), facts=facts)
     wake_on_commit(run.pk, run.wake_seq, RUNS)
-    announce(run, "started")
+    announce(run, "started", version=run.version)
     return run
 
 
@@ -47,6 +59,5 @@ def hand_over_undos(ended: Run) -> None:
     """
     if ended.undoes_id is not None:
         EffectRecord.objects.filter(pk=ended.undoes_id).update(undo_asked=None)
-    wished = EffectRecord.objects.filter(run=ended, undo_asked__isnull=False)
-    for effect in wished.select_related("step").order_by("id"):
+    for effect in _wished(ended.pk):
         start_undo_run(effect, ended)

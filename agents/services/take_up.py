@@ -1,13 +1,15 @@
-"""Take a run up: claim it and, where an approved call comes next, commit the intent to make it as well.
+"""Take a run up: claim it and, where it is plain what comes next, commit to that as well.
 
-This is what stands between an approval and its effect. Where anything is out of the ordinary the run is
-only claimed, and the ordinary way, which asks one thing after the other, finds out what to do.
+An approved call: the intent to make it, which is all that stands between an approval and its effect. A new
+run: its first model call. Where anything is out of the ordinary the run is only claimed, and the ordinary
+way, which asks one thing after the other, finds out what to do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,11 +19,15 @@ from pydantic import ValidationError
 from agents import registry
 from agents.bound import bind
 from agents.caps import reached_cap
+from agents.context import build_request
 from agents.definitions import Agent
 from agents.drift import describe_drift, stale_calls
 from agents.events import announce
 from agents.journal import CALL_KINDS, Journal
+from agents.journal_schemas import shortened
+from agents.model_calls import endpoints_of
 from agents.models import EffectRecord, Run, Step
+from agents.services.call_model import digest_of, note_model_call
 from agents.services.claim import Claimed, Lease, claim
 from agents.services.dispatch import note_intent
 from agents.services.record_reply import needs_person
@@ -30,6 +36,7 @@ from agents.tool_health import is_troubled
 from agents.tools import Tool
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
+from audit.clock import one_moment
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -50,11 +57,22 @@ class Intended:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """A model call that is begun: it is to be made now, with `request`."""
+
+    run: Run
+    agent: Agent
+    journal: Journal
+    step: Step
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class TakenUp:
-    """A claimed run, and the call that it is to make now, if that is known already."""
+    """A claimed run, and what it is to do now, if that is known already."""
 
     lease: Lease
-    intended: Intended | None
+    next: Intended | Begun | None
 
 
 def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
@@ -65,7 +83,8 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
             if claimed is None:
                 return None
             reached("run.claiming")
-            return TakenUp(claimed.lease, _intended(claimed))
+            with one_moment(claimed.at):
+                return TakenUp(claimed.lease, _next(claimed))
     except DatabaseError:
         raise
     # Foreign code may fail here, such as what checks a tool's arguments. The claim must stand all the same:
@@ -76,7 +95,7 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
     return TakenUp(claimed.lease, None) if claimed else None
 
 
-def _intended(claimed: Claimed) -> Intended | None:
+def _next(claimed: Claimed) -> Intended | Begun | None:
     run = claimed.run
     if run.stalled_claims > MOST_STALLED_CLAIMS:
         return None
@@ -86,6 +105,28 @@ def _intended(claimed: Claimed) -> Intended | None:
     agent = agent_of(run, journal)
     if agent is None or reached_cap(agent, run) is not None:
         return None
+    if not journal.steps:
+        return _begun(run, agent, journal)
+    return _intended(claimed, agent, journal)
+
+
+def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
+    if run.undoes_id is not None:
+        return None
+    request = build_request(agent, run, journal.steps)
+    step = note_model_call(
+        run,
+        shortened(request, journal.steps),
+        earlier=journal,
+        model=endpoints_of(agent)[0].model,
+        digest=digest_of(request),
+    )
+    announce(run, "stepped", version=run.version)
+    return Begun(run, agent, journal, step, request)
+
+
+def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | None:
+    run = claimed.run
     step = approved_next(journal, claimed.at)
     tool = agent.tool(step.name) if step else None
     if step is None or tool is None:
@@ -105,7 +146,7 @@ def _intended(claimed: Claimed) -> Intended | None:
     ):
         return None
     effect = note_intent(run, step, tool, revision, digest)
-    announce(run, "dispatched")
+    announce(run, "dispatched", version=run.version)
     reached("intent.before_commit")
     return Intended(run, agent, journal, step, tool, effect)
 

@@ -9,9 +9,11 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from accounts.models import Membership
 from approvals.models.trail import RequestGroup, Vote
 from approvals.states import RequestState, sources_of
 from approvals.vocabulary import INITIATOR_MAY
+from audit.writes import update
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,10 +31,14 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         if user.has_perm("accounts.read_everything"):
             return self.all()
-        groups = user.memberships.values("group_id")
-        voted = Vote.objects.filter(request=OuterRef("pk"), user=user)
+        return self.concerning(user.pk)
+
+    def concerning(self, person: int) -> ApprovalRequestQuerySet:
+        """What the person started, what is for their groups, or what they voted on."""
+        groups = Membership.objects.filter(user=person).values("group_id")
+        voted = Vote.objects.filter(request=OuterRef("pk"), user=person)
         return self.filter(
-            Q(initiator=user)
+            Q(initiator=person)
             | Q(owner_group__in=groups)
             | Q(_for_groups(groups))
             | Q(Exists(voted))
@@ -91,12 +97,9 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
 
     def move(self, pk: UUID, target: RequestState, **changes: Any) -> bool:
         """Move by conditional update; says whether it landed. Raises `version` by one."""
-        return (
-            self.filter(pk=pk, state__in=sources_of(target)).update(
-                state=target, version=F("version") + 1, **changes
-            )
-            == 1
-        )
+        where = {"pk": pk, "state__in": [source.value for source in sources_of(target)]}
+        moved = {"state": target.value, "version": F("version") + 1, **changes}
+        return update(self.model, where, moved) == 1
 
 
 def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:

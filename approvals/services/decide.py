@@ -28,8 +28,8 @@ from approvals.services.edit import edit
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
-from approvals.voting import Ballot
-from audit.clock import database_now
+from approvals.voting import Ballot, groups_of, votes_on
+from audit.clock import database_now, moment_of, one_moment
 from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
 from audit.schemas import Outcome
@@ -86,11 +86,22 @@ def _decide(
     request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
 ) -> Decided:
     request = locked_for(request_id, caller)
-    groups = list(request.request_groups.select_related("group"))
+    with one_moment(moment_of(request)):
+        return _decide_locked(request, decision, caller, second_factor_at)
+
+
+def _decide_locked(
+    request: ApprovalRequest,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor_at: datetime | None,
+) -> Decided:
+    groups = groups_of(request)
     eligibility.require(request, groups, caller, decision.verdict)
 
     body_sha256 = bodies.digest_of(decision)
-    own = list(Vote.objects.filter(request=request, user=caller.user))
+    votes = votes_on(request)
+    own = [vote for vote in votes if vote.user_id == caller.user.pk]
     earlier = next((vote for vote in own if vote.nonce == decision.nonce), None)
     if earlier is not None:
         if earlier.body_sha256 != body_sha256:
@@ -123,7 +134,7 @@ def _decide(
         now=now,
         opened_at=eligibility.opened_at(request, caller),
     )
-    return _take(request, groups, ballot, consequence, given)
+    return _take(request, groups, votes, ballot, consequence, given)
 
 
 def _check_in_time(request: ApprovalRequest, now: datetime) -> None:
@@ -138,6 +149,7 @@ def _check_in_time(request: ApprovalRequest, now: datetime) -> None:
 def _take(
     request: ApprovalRequest,
     groups: Sequence[RequestGroup],
+    votes: Sequence[Vote],
     ballot: Ballot,
     consequence: Consequence,
     given: dict[str, Any],
@@ -150,7 +162,7 @@ def _take(
         remaining = _told(request, ballot, vote, outcome)
     elif verdict == Verdict.APPROVE:
         vote = ballot.vote(request, counts=True)
-        outcome = approve(request, groups, ballot, vote)
+        outcome = approve(request, groups, ballot, vote, votes=votes)
         remaining = _told(request, ballot, vote, outcome)
     else:
         vote = ballot.vote(request)

@@ -46,10 +46,8 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     request = _build(opening, requirements, groups)
     request.shown, request.shown_sha256 = show(request)
     insert(request)
-    RequestGroup.objects.bulk_create(
-        RequestGroup(request=request, group=groups[need.group], needed=need.count)
-        for need in requirements.groups
-    )
+    for need in requirements.groups:
+        insert(RequestGroup(request=request, group=groups[need.group], needed=need.count))
     keep_revision(request)
     if opening.supersedes is not None:
         ApprovalRequest.objects.filter(

@@ -14,10 +14,17 @@ from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
 from audit.actors import Actor
 from audit.errors import Refusal
+from audit.prepared import Prepared
 from audit.recorder import record
 from audit.schemas import PolicyRef
 
 _FIRST_POLICY_LOCK = 7_302_117
+
+_newest = Prepared(
+    lambda: (
+        PolicyVersion.objects.published().order_by("-number").only("number", "sha256", "state")[:1]
+    )
+)
 
 
 def current() -> PublishedPolicy:
@@ -26,11 +33,10 @@ def current() -> PublishedPolicy:
     On a fresh database the shipped policy is published first, so that the gate always has one.
     Raises `PolicyUnreadable` when the stored document is not what was published.
     """
-    published = PolicyVersion.objects.published().order_by("-number")
-    for number, sha256 in published.values_list("number", "sha256")[:1]:
-        if number is not None:
-            return _parsed(number, sha256)
-    return _publish_shipped()
+    newest = _newest.one()
+    if newest is None or newest.number is None:
+        return _publish_shipped()
+    return _parsed(newest.number, newest.sha256)
 
 
 def version(number: int) -> PublishedPolicy:

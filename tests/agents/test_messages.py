@@ -49,6 +49,8 @@ def before_model(monkeypatch: pytest.MonkeyPatch) -> Before:
             return begin(*args, **kwargs)  # type: ignore[arg-type]
 
         monkeypatch.setattr("agents.model_steps.begin_model_call", raced)
+        # A run that is taken up together with its first call is locked all the while.
+        monkeypatch.setattr("agents.services.take_up._begun", lambda *_: None)
 
     return arrange
 
@@ -121,15 +123,15 @@ def test_a_run_does_not_end_before_its_model_has_read_what_was_said(
 def test_what_is_said_while_the_last_reply_is_taken_still_reaches_the_model(
     counter: Counter, model: ModelServer, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = ModelSteps.advance
+    ask = ModelSteps.ask
 
-    def told_meanwhile(self: object) -> bool:
-        gone_on = ask(self)  # type: ignore[arg-type]
+    def told_meanwhile(self: object, *call: object) -> bool:
+        gone_on = ask(self, *call)  # type: ignore[arg-type]
         if len(model.requests) == 1:
             say(Run.objects.get(), operator, "One thing more.")
         return gone_on
 
-    monkeypatch.setattr(ModelSteps, "advance", told_meanwhile)
+    monkeypatch.setattr(ModelSteps, "ask", told_meanwhile)
     run = counter.start([final(summary="first"), final(summary="second")])
     assert run.output == {"summary": "second"}
     assert told(model)[-1]["content"] == "A person says: One thing more."

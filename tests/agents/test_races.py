@@ -48,7 +48,7 @@ def before_intent(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], obj
 
         monkeypatch.setattr("agents.effects.intend", raced)
         # A run that is taken up together with its intent is locked all the while: nothing gets in between.
-        monkeypatch.setattr("agents.services.take_up._intended", lambda claimed: None)
+        monkeypatch.setattr("agents.services.take_up._intended", lambda *_: None)
 
     return arrange
 
@@ -127,15 +127,15 @@ def test_a_run_at_work_asks_no_model_once_it_was_told_to_stand_still(
             cancel_run(run_id=run.pk, reason="", caller=caller)
         return None
 
-    ask = ModelSteps.advance
+    ask = ModelSteps.ask
 
-    def halted(self: object) -> bool:
-        gone_on = ask(self)  # type: ignore[arg-type]
+    def halted(self: object, *call: object) -> bool:
+        gone_on = ask(self, *call)  # type: ignore[arg-type]
         reply({})
         return gone_on
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ModelSteps, "advance", halted)
+        patch.setattr(ModelSteps, "ask", halted)
         run = counter.start([calls(call("read_balance", READ)), final(summary="ok")])
     assert run.state == ("cancelled" if halt == "cancel" else "ready")
     assert len(model.requests) == 1
@@ -215,10 +215,10 @@ def test_an_allowed_call_is_judged_anew_when_a_policy_came_in_between(
     counter: Counter, bank: Bank, operator: User, effect: str, state: str
 ) -> None:
     rules_published(SMALL)
-    ask = ModelSteps.advance
+    ask = ModelSteps.ask
 
-    def published(self: object) -> bool:
-        gone_on = ask(self)  # type: ignore[arg-type]
+    def published(self: object, *call: object) -> bool:
+        gone_on = ask(self, *call)  # type: ignore[arg-type]
         if Run.objects.get().model_calls == 1:
             rules_published(
                 {"name": "no-pay", "title": "No", "when": {"tools": ["pay"]}, "effect": effect}
@@ -227,7 +227,7 @@ def test_an_allowed_call_is_judged_anew_when_a_policy_came_in_between(
 
     paid = judged({"account": "A1", "amount": "5.00"})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ModelSteps, "advance", published)
+        patch.setattr(ModelSteps, "ask", published)
         run = counter.start([calls(call("pay", paid)), final(summary="ok")])
     assert (run.state, bank.sent) == (state, [])
 
