@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _KEPT_CONTROLS = frozenset("\n\t")
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
@@ -42,6 +43,10 @@ class Run:
 
 def runs(text: str) -> Iterator[Run]:
     """Cut `text` into plain runs and marked characters; joined, their `text` is the input unchanged."""
+    if text.isascii() and text.isprintable():
+        if text:
+            yield Run(text)
+        return
     imitations = frozenset(_imitating_letters(text))
     plain: list[str] = []
     for position, character in enumerate(text):
@@ -57,6 +62,7 @@ def runs(text: str) -> Iterator[Run]:
         yield Run("".join(plain))
 
 
+@lru_cache(maxsize=8_192)
 def is_invisible(character: str) -> bool:
     """Whether a character shows nothing, or a blank that is not the ordinary space, or turns direction."""
     if character in _KEPT_CONTROLS or character == " ":

@@ -48,7 +48,7 @@ def glances(requests: Collection[UUID], caller: Caller) -> dict[UUID, Glance]:
     rows = (
         ApprovalRequest.objects.filter(pk__in=requests)
         .select_related("decided_by")
-        .defer("shown", "evidence", "schema", "gate_context", "rationale")
+        .defer("evidence", "schema", "gate_context", "rationale")
     )
     return {row.pk: _glance(row, caller, may_open=row.pk in visible) for row in rows}
 

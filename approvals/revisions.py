@@ -10,18 +10,19 @@ from audit.writes import insert
 
 
 def keep_revision(
-    request: ApprovalRequest, *, editor_id: int | None = None, material: bool = False, why: str = ""
+    request: ApprovalRequest,
+    shown: bytes,
+    *,
+    editor_id: int | None = None,
+    material: bool = False,
+    why: str = "",
 ) -> None:
-    """Keep what is to be decided now, and exactly what people are shown, as a revision."""
+    """Keep as a revision exactly what people are shown now, which says what is to be decided."""
     row = RequestRevision(
         request=request,
         revision=request.revision,
-        arguments=request.arguments,
         digest=request.digest,
-        preview=request.preview,
-        requirements=request.requirements,
-        reasons=request.reasons,
-        shown=request.shown,
+        shown=shown,
         shown_sha256=request.shown_sha256,
         policy_version=request.policy_version,
         policy_sha256=request.policy_sha256,

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
 
 from accounts.roles import roles_of
 from accounts.vocabulary import ROLES
@@ -55,7 +56,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return context | {
         "nav": _destinations(request),
         "settings_url": _address("settings"),
-        "inbox_count": ApprovalRequest.objects.decidable_by(user).pending().count(),
+        # Not asked for where a page has counted them itself.
+        "inbox_count": SimpleLazyObject(ApprovalRequest.objects.team(user).number),
         "role_names": [ROLES[name].title for name in roles_of(user)],
         "practice_model": settings.COUNTERSIGN.practice,
     }

@@ -3,9 +3,12 @@
 from approvals.models.policy import PolicyVersion
 from approvals.models.request import ApprovalRequest
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
+from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
 
 __all__ = [
+    "MOST_COUNTED",
     "ApprovalRequest",
+    "ApprovalRequestQuerySet",
     "Comment",
     "PolicyVersion",
     "RequestGroup",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -22,8 +21,8 @@ class ApprovalRequest(models.Model):
     """What waits for people: one action, question, or other kind of `vocabulary.Kind`.
 
     `revision` changes when what is to be decided changes, and voids votes; `version` with anything
-    visible. `shown` is the canonical document that pages render a request from; its digest stands
-    in every decision. Spans are seconds, confidence is in basis points (0 to 10,000).
+    visible. `shown_sha256` is the digest of what people are shown, which is kept with the revision; it
+    stands in every decision. Spans are seconds, confidence is in basis points (0 to 10,000).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -87,7 +86,6 @@ class ApprovalRequest(models.Model):
     policy_sha256 = models.CharField(max_length=71, blank=True)
     rule = models.CharField(max_length=200, blank=True)
 
-    shown = models.BinaryField()
     shown_sha256 = models.CharField(max_length=71)
     question = models.JSONField(null=True, blank=True)
 
@@ -168,7 +166,8 @@ class ApprovalRequest(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["review_deadline", "id"],
+                # As lists of what waits are ordered: `ApprovalRequestQuerySet.by_deadline`.
+                fields=["review_deadline", "-risk_rank", "id"],
                 condition=Q(state="pending"),
                 name="approvals_req_pending",
             ),
@@ -230,8 +229,7 @@ class ApprovalRequest(models.Model):
     @property
     def shown_document(self) -> dict[str, Any]:
         """The document that the reviewer is shown."""
-        document: dict[str, Any] = orjson.loads(bytes(self.shown))
-        return document
+        return self.revisions.get(revision=self.revision).document
 
     @property
     def is_consequential(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -46,11 +49,7 @@ class RequestRevision(models.Model):
         "ApprovalRequest", on_delete=models.CASCADE, related_name="revisions"
     )
     revision = models.PositiveIntegerField()
-    arguments = models.JSONField(default=dict)
     digest = models.CharField(max_length=71)
-    preview = models.JSONField(default=dict)
-    requirements = models.JSONField(default=dict)
-    reasons = models.JSONField(default=list)
     shown = models.BinaryField()
     shown_sha256 = models.CharField(max_length=71)
     policy_version = models.PositiveIntegerField(default=0)
@@ -70,6 +69,18 @@ class RequestRevision(models.Model):
 
     def __str__(self) -> str:
         return f"revision {self.revision} of {self.request_id}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What people were shown."""
+        document: dict[str, Any] = orjson.loads(bytes(self.shown))
+        return document
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that were to be decided."""
+        arguments: dict[str, Any] = self.document["arguments"]
+        return arguments
 
 
 class Vote(models.Model):

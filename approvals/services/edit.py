@@ -53,10 +53,10 @@ def edit(
     _apply(request, validated, verdict, requirements)
     if material:
         request.barred_editor = None if alone else ballot.caller.user
-    request.shown, request.shown_sha256 = show(request)
+    shown, request.shown_sha256 = show(request)
     request.save(update_fields=_CHANGED)
     rows = _addressed(request, groups, requirements)
-    keep_revision(request, editor_id=ballot.caller.user.pk, material=material, why="edited")
+    keep_revision(request, shown, editor_id=ballot.caller.user.pk, material=material, why="edited")
     vote = ballot.vote(request, counts=alone, material=material)
     record_request(
         request,
@@ -91,7 +91,6 @@ _CHANGED = [
     "threshold_bp",
     "undo_seconds",
     "barred_editor",
-    "shown",
     "shown_sha256",
     "revision",
     "version",

@@ -44,11 +44,11 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     groups = groups_by_slug(slugs)
 
     request = _build(opening, requirements, groups)
-    request.shown, request.shown_sha256 = show(request)
+    shown, request.shown_sha256 = show(request)
     insert(request)
     for need in requirements.groups:
         insert(RequestGroup(request=request, group=groups[need.group], needed=need.count))
-    keep_revision(request)
+    keep_revision(request, shown)
     if opening.supersedes is not None:
         ApprovalRequest.objects.filter(
             pk=opening.supersedes, run_id=opening.run_id, superseded_by=None

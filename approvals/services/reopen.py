@@ -70,9 +70,9 @@ def reopen(
     request.reminded_at = None
     request.notified_at = None
     request.mail_due_at = now + queues.MAIL_OVERDUE
-    request.shown, request.shown_sha256 = show(request)
+    shown, request.shown_sha256 = show(request)
     request.save()
-    keep_revision(request, why=reason.code)
+    keep_revision(request, shown, why=reason.code)
     record_request(
         request,
         "request.undone",

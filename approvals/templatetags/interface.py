@@ -1,9 +1,10 @@
 """Words and shapes that the templates share: icons, glyphs, times, and text made safe to decide on."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -12,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from approvals import characters
+from approvals.models import MOST_COUNTED
 
 register = template.Library()
 
@@ -55,6 +57,19 @@ URGENT_SECONDS = 60 * 60
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
+
+
+@register.simple_tag
+@lru_cache(maxsize=8)
+def risk_mark(risk: str) -> SafeString:
+    """The glyph of a risk in its colour, with the word for screen readers; a tag, since lists are full of it."""
+    return format_html(
+        '<span class="glyph risk-{0}" aria-hidden="true">{1}</span>'
+        '<span class="visually-hidden">{2} risk</span>',
+        risk,
+        risk_glyph(risk),
+        risk.capitalize(),
+    )
 
 
 @register.filter
@@ -110,6 +125,12 @@ def as_text(value: object) -> str:
     if isinstance(value, int | float | Decimal):
         return str(value)
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.filter
+def counted(number: int) -> str:
+    """A number of requests as `ApprovalRequestQuerySet.number` counts them: 12, or 1000+."""
+    return f"{MOST_COUNTED}+" if number > MOST_COUNTED else str(number)
 
 
 @register.filter
@@ -176,12 +197,7 @@ def moment(at: datetime | None, mode: str = "clock") -> SafeString:
     if at is None:
         return SafeString('<span class="third">–</span>')
     whole = timezone.localtime(at)
-    marks = {
-        "clock": (clock(at), ""),
-        "relative": (ago(at), SafeString(" data-relative")),
-        "countdown": (left(at), format_html(' data-countdown data-urgency="{}"', urgency(at))),
-    }
-    text, attributes = marks[mode]
+    text, attributes = _MOMENTS[mode](at)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         whole.isoformat(),
@@ -224,6 +240,16 @@ def urgency(at: datetime) -> str:
     if seconds < 0:
         return "late"
     return "soon" if seconds < URGENT_SECONDS else "calm"
+
+
+_MOMENTS: dict[str, Callable[[datetime], tuple[str, str]]] = {
+    "clock": lambda at: (clock(at), ""),
+    "relative": lambda at: (ago(at), SafeString(" data-relative")),
+    "countdown": lambda at: (
+        left(at),
+        format_html(' data-countdown data-urgency="{}"', urgency(at)),
+    ),
+}
 
 
 @register.filter

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,14 +18,23 @@ from django.views.decorators.http import require_safe
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility
-from approvals.models import ApprovalRequest
+from approvals.models import MOST_COUNTED, ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
+from approvals.templatetags.interface import counted
 from approvals.views.request_view import masked
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Kind
 
 MOST_ROWS = 100
+# A request has many columns, and most of them are large.
+_IN_A_ROW = (
+    *("kind", "state", "version", "risk", "agent_title", "tool", "title", "preview"),
+    *("sensitive", "arguments", "question", "rationale", "initiator", "resolution"),
+    *("review_deadline", "decided_at", "claim_expires_at"),
+    *("claimed_by__username", "claimed_by__display_name"),
+    *("decided_by__username", "decided_by__display_name"),
+)
 TABS = {"mine": "Mine", "team": "Team", "decided": "Decided"}
 
 
@@ -64,14 +74,15 @@ def inbox_rows(request: HttpRequest) -> HttpResponse:
 @require_safe
 def inbox_counts(request: HttpRequest) -> JsonResponse:
     """How many there are in the lists that wait."""
-    return JsonResponse({"counts": counts(signed_in(request))})
+    numbers = counts(signed_in(request))
+    return JsonResponse({"counts": {tab: counted(number) for tab, number in numbers.items()}})
 
 
 def counts(caller: Caller) -> dict[str, int]:
     """A badge equals its list."""
     return {
-        "mine": ApprovalRequest.objects.mine(caller.user).count(),
-        "team": ApprovalRequest.objects.team(caller.user).count(),
+        "mine": ApprovalRequest.objects.mine(caller.user).number(),
+        "team": ApprovalRequest.objects.team(caller.user).number(),
     }
 
 
@@ -81,7 +92,7 @@ def inbox_context(request: HttpRequest, current: ApprovalRequest | None = None) 
     waiting = counts(caller)
     tab = tab_of(request)
     return {
-        **rows_context(request, caller, current),
+        **rows_context(request, caller, current, waiting),
         "tabs": [
             {
                 "key": key,
@@ -92,38 +103,57 @@ def inbox_context(request: HttpRequest, current: ApprovalRequest | None = None) 
             }
             for key, label in TABS.items()
         ],
+        "inbox_count": waiting["team"],
         "shown": None,
         "rest": None if current is not None else _rest(caller, waiting),
     }
 
 
 def rows_context(
-    request: HttpRequest, caller: Caller, current: ApprovalRequest | None = None
+    request: HttpRequest,
+    caller: Caller,
+    current: ApprovalRequest | None = None,
+    waiting: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """The rows of the list that the address names, at most a hundred, and how many more there are."""
+    """The rows of the list that the address names, at most a hundred, and how many there are.
+
+    `waiting`: what `counts` said, where it was asked already.
+    """
     tab = tab_of(request)
     search = str(request.GET.get("q", "")).strip()[:200]
     rows = matching(listed(caller, tab), search)
     found = list(rows[: MOST_ROWS + 1])
-    more = rows.count() - MOST_ROWS if len(found) > MOST_ROWS else 0
     shown = [_row(item, caller, tab, current) for item in found[:MOST_ROWS]]
     return {
         "rows": shown,
         "tab": tab,
         "search": search,
-        "more": more,
+        "all": _number(rows, tab, search, waiting or {}) if len(found) > MOST_ROWS else 0,
         "others": 0 if shown else _waiting_for_others(caller),
     }
 
 
-def _waiting_for_others(caller: Caller) -> int:
-    """How many that the person may see wait for somebody else: an empty list is no finished queue."""
-    found = ApprovalRequest.objects
-    waiting = found.visible_to(caller.user).pending()
-    return waiting.exclude(pk__in=found.team(caller.user).values("pk")).count()
+def _number(
+    rows: ApprovalRequestQuerySet, tab: str, search: str, waiting: Mapping[str, int]
+) -> int:
+    return waiting[tab] if tab in waiting and not search else rows.number()
 
 
-def listed(caller: Caller, tab: str) -> QuerySet[ApprovalRequest]:
+def _waiting_for_others(caller: Caller, team: int | None = None) -> int:
+    """How many that the person may see wait for somebody else: an empty list is no finished queue.
+
+    `team`: how many wait for the person, all of which they may see. Where those were not all counted, the
+    others are not either.
+    """
+    if team is None:
+        team = ApprovalRequest.objects.team(caller.user).number()
+    if team > MOST_COUNTED:
+        return 0
+    visible = ApprovalRequest.objects.visible_to(caller.user).pending()
+    return visible.number(most=team + MOST_COUNTED) - team
+
+
+def listed(caller: Caller, tab: str) -> ApprovalRequestQuerySet:
     """The requests of one list, in its order, with what a row says joined."""
     found = ApprovalRequest.objects
     if tab == "mine":
@@ -132,11 +162,10 @@ def listed(caller: Caller, tab: str) -> QuerySet[ApprovalRequest]:
         rows = found.decided_for(caller.user).last_decided_first()
     else:
         rows = found.team(caller.user).by_deadline()
-    joined = rows.select_related("claimed_by", "decided_by", "owner_group")
-    return joined.defer("shown", "evidence", "schema", "gate_context", "rationale")
+    return rows.select_related("claimed_by", "decided_by").only(*_IN_A_ROW)
 
 
-def matching(rows: QuerySet[ApprovalRequest], search: str) -> QuerySet[ApprovalRequest]:
+def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuerySet:
     """Those whose title, agent or tool holds every word."""
     for word in search.split()[:8]:
         rows = rows.filter(
@@ -176,7 +205,7 @@ def _rest(caller: Caller, waiting: dict[str, int]) -> dict[str, Any]:
     last = ApprovalRequest.objects.decided_for(caller.user).last_decided_first()
     return {
         "waiting": waiting["team"],
-        "others": _waiting_for_others(caller),
+        "others": _waiting_for_others(caller, waiting["team"]),
         "next_deadline": first.values_list("review_deadline", flat=True).first(),
         "last_decided_at": last.values_list("decided_at", flat=True).first(),
     }

@@ -6,6 +6,7 @@ import { noticed, startRequest } from "./request.js";
 import { startKeys } from "./keys.js";
 
 const AT_MOST_EVERY_MS = 300;
+const COUNTED = / \(\d+\+?\)$/;
 const NARROW = matchMedia("(max-width: 60rem)");
 
 const inbox = document.getElementById("inbox");
@@ -127,25 +128,27 @@ function leave(kept = null) {
   if (rowsShown().length === 0) follow();
 }
 
+// Numbers come as they are read: 12, or 1000+.
 function drawCounts({ mine, team }) {
   for (const [key, number] of Object.entries({ mine, team })) {
     const count = document.querySelector(`[data-count-of="${key}"]`);
-    if (count) count.textContent = String(number);
+    if (count) count.textContent = number;
   }
+  const isNone = team === "0";
   const badge = document.getElementById("inbox-badge");
   if (badge) {
-    badge.dataset.count = String(team);
+    badge.dataset.count = team;
     const spoken = document.createElement("span");
     spoken.className = "visually-hidden";
     spoken.textContent = " waiting";
-    badge.replaceChildren(...(team ? [String(team), spoken] : []));
+    badge.replaceChildren(...(isNone ? [] : [team, spoken]));
   }
-  document.title = `${titleOf()}${team ? ` (${team})` : ""}`;
+  document.title = `${titleOf()}${isNone ? "" : ` (${team})`}`;
 }
 
 function titleOf() {
   const title = document.getElementById("request-title")?.textContent;
-  return title ? `${title} · Countersign` : titleOfList.replace(/ \(\d+\)$/, "");
+  return title ? `${title} · Countersign` : titleOfList.replace(COUNTED, "");
 }
 
 async function look() {
@@ -192,7 +195,7 @@ function opened() {
   inbox.classList.add("open");
   for (const row of rowsShown()) markCurrent(row);
   leave(document.getElementById(`row-${openId()}`));
-  document.title = titleOf() + (document.title.match(/ \(\d+\)$/)?.[0] ?? "");
+  document.title = titleOf() + (document.title.match(COUNTED)?.[0] ?? "");
   if (NARROW.matches) {
     document.getElementById("request-title").focus({ preventScroll: true });
     scrollTo(0, 0);

@@ -10,9 +10,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.callers import Caller
 from accounts.models import User
 from approvals.models import ApprovalRequest
 from approvals.schemas import GroupNeed, Requirements
+from approvals.services.claim import claim
+from approvals.templatetags.interface import counted
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
@@ -238,16 +241,42 @@ def test_invisible_and_turning_characters_are_marked(counter: Counter, reviewer:
     assert "U+200B" in text
 
 
+@pytest.mark.parametrize("tab", ["mine", "team", "decided"])
 def test_a_longer_list_asks_the_database_no_more_often(
-    counter: Counter, reviewer: User, django_assert_max_num_queries: Callable[..., Any]
+    counter: Counter, reviewer: User, django_assert_max_num_queries: Callable[..., Any], tab: str
 ) -> None:
     client = signed_in(reviewer)
-    counter.start([calls(call("pay", PAY))])
-    client.get(reverse("inbox"))
+
+    def one_more() -> None:
+        request = counter.request(counter.start([calls(call("pay", PAY))]))
+        if tab == "decided":
+            counter.decide(request, Verdict.REJECT, reviewer, reason="No.")
+        if tab == "mine":
+            claim(request_id=request.pk, caller=Caller.of_session(reviewer))
+
+    one_more()
+    url = f"{reverse('inbox')}?tab={tab}"
+    client.get(url)
+    with django_assert_max_num_queries(14) as asked:
+        client.get(url)
     for _ in range(4):
+        one_more()
+    with django_assert_max_num_queries(len(asked)):
+        text = client.get(url).content.decode()
+    assert text.count('class="row-title"') == 5
+
+
+def test_what_waits_is_counted_no_further_than_people_read(
+    counter: Counter, reviewer: User
+) -> None:
+    for _ in range(3):
         counter.start([calls(call("pay", PAY))])
-    with django_assert_max_num_queries(16):
-        client.get(reverse("inbox"))
+    team = ApprovalRequest.objects.team(reviewer)
+    assert [team.number(most=most) for most in (1, 2, 3, 4)] == [2, 3, 3, 3]
+    assert [counted(number) for number in (0, 1000, 1001)] == ["0", "1000", "1000+"]
+    assert signed_in(reviewer).get(reverse("inbox-counts")).json() == {
+        "counts": {"mine": "0", "team": "3"}
+    }
 
 
 def test_every_open_verdict_of_a_doubtful_effect_can_be_given(
