@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -17,6 +17,7 @@ from agents.services.operate_agent import disable_agent, enable_agent
 from agents.sweep import sweep_once
 from approvals.services.undo import undo
 from approvals.vocabulary import Verdict
+from audit.clock import database_now
 from audit.models import Event
 from tests.agents.bank import Bank, Payment, Receipt
 from tests.agents.conftest import TEST, Counter
@@ -59,6 +60,33 @@ def test_an_idempotent_call_is_sent_again_with_the_same_key(
     assert run.state == "succeeded"
     assert len(bank.sent) == 2
     assert len({key for key, _, _ in bank.sent}) == 1
+
+
+def test_a_call_that_is_sent_again_is_told_the_same_moment(
+    counter: Counter, bank: Bank, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+    take = bank.take
+    monkeypatch.setattr(bank, "take", lambda ctx, what: (told.append(ctx.now), take(ctx, what))[1])
+    counter.go_on(killed_while_sending(counter, bank, reviewer, "pay"))
+    assert told == [EffectRecord.objects.get().dispatched_at] * 2
+
+
+def test_a_transactional_call_is_done_when_its_body_has_ended(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    ended: list[datetime] = []
+
+    def take_time() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.01)")
+        ended.append(database_now())
+
+    bank.trouble = take_time
+    counter.go_on(approved(counter, reviewer, "book"))
+    finished = EffectRecord.objects.get().finished_at
+    assert finished is not None
+    assert finished > ended[0]
 
 
 def test_an_opaque_call_is_never_sent_again_and_a_person_is_asked(

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Now
 
-from accounts.models import User
-from agents.models import AgentVersion, HostedAgent, Run
+from accounts.models import ReviewGroup, User
+from agents.models import AgentVersion, HostedAgent, OfferedTools, Run
 from audit.writes import insert, update
 
 pytestmark = pytest.mark.django_db
@@ -62,3 +63,23 @@ def test_an_expression_that_is_no_sum_is_refused(value: object, run: Run) -> Non
     insert(run)
     with pytest.raises(TypeError, match="added"):
         update(Run, {"pk": run.pk}, {"version": value})
+
+
+def test_a_row_that_the_database_numbers_is_inserted_too() -> None:
+    insert(ReviewGroup(slug="payments", title="Payments"))
+    assert ReviewGroup.objects.get(slug="payments").pk > 0
+
+
+def test_a_row_that_is_there_already_is_left_as_it_is_where_that_is_asked_for() -> None:
+    for tools in (["first"], ["second"]):
+        insert(OfferedTools(digest="sha256:0", tools=tools), unless_there=True)
+    assert OfferedTools.objects.get().tools == ["first"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(OfferedTools(digest="sha256:0", tools=[]))
+
+
+def test_a_change_may_name_the_row_that_a_field_refers_to(run: Run, reviewer: User) -> None:
+    insert(run)
+    changes = {"taken_over_by": reviewer, "taken_over_at": datetime.now(UTC)}
+    assert update(Run, {"pk": run.pk}, changes) == 1
+    assert Run.objects.get(pk=run.pk).taken_over_by == reviewer
