@@ -5,6 +5,8 @@ from typing import Any
 
 FLOOR = "floor"
 MISSING = "—"
+# The processes that advance runs and show them; servers and the measuring client are others.
+OURS = ("web", "resumes", "runs", "background", "scheduler")
 LATENCIES = {
     "start → parked": "start_to_parked",
     "decision committed → executed": "decision_to_executed",
@@ -19,6 +21,7 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     for title, name in LATENCIES.items():
         yield from _latencies(f"{title}, one after the other (ms)", name, systems)
     yield from _bursts(systems)
+    yield from _standing(systems)
     yield from _crashes(systems)
     ours = systems["countersign"]
     if "request_to_hint" in ours:
@@ -61,6 +64,19 @@ def _bursts(systems: dict[str, Any]) -> Iterator[str]:
             *(rate, ratio, row["parked_per_second"], row["finished_per_second"]),
             row["executed_twice"],
         )
+
+
+def _standing(systems: dict[str, Any]) -> Iterator[str]:
+    yield from ("", "a parked run (bytes)", _row("", "database", "memory", "of"))
+    for system, figures in systems.items():
+        row = figures.get("burst", {})
+        if "bytes_per_parked" in row:
+            yield _row(system, row["bytes_per_parked"], row["memory_per_parked"], row["n"])
+        elif "parked" in figures:
+            parked = figures["parked"]
+            before, after = parked["own_megabytes_before"], parked["own_megabytes_after"]
+            grown = sum(after[name] - before[name] for name in OURS) * 1e6 / parked["n"]
+            yield _row(system, parked["bytes_per_run"], round(grown), parked["n"])
 
 
 def _crashes(systems: dict[str, Any]) -> Iterator[str]:

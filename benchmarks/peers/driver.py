@@ -11,8 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Any, Protocol
+
+import psycopg
 
 from benchmarks.figures import burst_summary, summary
 from benchmarks.recorder import Recorder, twice
@@ -141,21 +144,44 @@ def _burst(options: argparse.Namespace) -> dict[str, Any]:
     _answers(processes)
     recorder = _recorder()
     recorder.forget()
+    size, memory = _database_bytes(), _own_bytes(processes)
     began = monotonic()
     _tell(processes, [["park", *share] for share in shares])
-    parked = monotonic()
+    parked_seconds = monotonic() - began
+    grown, more_memory = _database_bytes() - size, _own_bytes(processes) - memory
+    began = monotonic()
     _tell(processes, [["approve", *share] for share in shares])
-    finished = monotonic()
+    finished_seconds = monotonic() - began
     for process in processes:
         process.communicate("[]\n", timeout=COMMAND_SECONDS)
     numbers = [execution.number for execution in recorder.all()]
     marked = [number for number in numbers if BURST <= number < CRASHED]
     return {
-        **burst_summary(options.burst, parked - began, finished - parked),
+        **burst_summary(options.burst, parked_seconds, finished_seconds),
+        "bytes_per_parked": round(grown / options.burst),
+        "memory_per_parked": round(more_memory / options.burst),
         "executed": len(marked),
         "executed_twice": twice(marked),
         "processes": options.processes,
     }
+
+
+def _database_bytes() -> int:
+    """What this peer's database takes on disk, indexes and dead rows included."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _own_bytes(processes: Sequence["subprocess.Popen[str]"]) -> int:
+    """Memory that would be free if these processes ended (Linux)."""
+    kilobytes = 0
+    for process in processes:
+        for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Private_"):
+                kilobytes += int(line.split()[1])
+    return kilobytes * 1024
 
 
 def _crash(options: argparse.Namespace) -> dict[str, Any]:
