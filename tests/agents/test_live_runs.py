@@ -8,7 +8,7 @@ import orjson
 import pytest
 from redis import Redis
 
-from accounts.hints import CHANNEL
+from accounts.hints import CHANNEL, EVERYTHING, publish
 from accounts.models import User
 from agents.authoring import Budget
 from agents.models import Run
@@ -30,11 +30,13 @@ def heard(transactional_db: None, redis_client: Redis) -> Heard:
     listener.get_message(timeout=PATIENCE)
 
     def read(run: Run) -> list[tuple[int, str]]:
-        end = orjson.dumps({"to": [], "hint": {"id": "end"}})
-        redis_client.publish(CHANNEL, end)
+        # By the way that hints go, so that it comes after all of them.
+        publish([EVERYTHING], {"topic": "run", "id": "end", "version": 0, "kind": "end"})
         found = []
-        while (message := listener.get_message(timeout=PATIENCE)) and message["data"] != end:
+        while message := listener.get_message(timeout=PATIENCE):
             hint = orjson.loads(message["data"])["hint"]
+            if hint["id"] == "end":
+                break
             if hint["id"] == str(run.pk):
                 found.append((hint["version"], hint["kind"]))
         return found
