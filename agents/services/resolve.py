@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from agents.events import announce, tell
-from agents.models import Run, Step
+from agents.models import EffectRecord, Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.end import cancel
-from agents.states import OPEN, SETTLED, RunState, StepKind
+from agents.states import OPEN, SETTLED, RunState, StepKind, StepState
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.prepared import Prepared
@@ -96,6 +96,8 @@ def _wake(run: Run) -> None:
         Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None, **raised)
         tell(run, "run.woken", actor=Actor.system("decision"))
     elif run.state == RunState.READY:
+        # What it was ready for is not put off by an approval that can still be taken back.
+        ready_at = min(ready_at, run.ready_at or now)
         Run.objects.change(run.pk, ready_at=ready_at, **raised)
     else:
         Run.objects.change(run.pk, **raised)
@@ -109,10 +111,24 @@ def _take_back(run: Run, step: Step) -> None:
     Step.objects.filter(pk=step.pk).update(resolution=None)
     Run.objects.change(run.pk, wake_seq=F("wake_seq") + 1)
     if run.state == RunState.READY:
-        resolved = resolved_steps(run.pk)
-        if resolved:
-            ready_at = earliest_ready_at(resolved, database_now())
-            Run.objects.change(run.pk, ready_at=ready_at)
+        now, resolved = database_now(), resolved_steps(run.pk)
+        if _has_more_to_do(run):
+            Run.objects.change(run.pk, ready_at=now)
+            wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
+        elif resolved:
+            Run.objects.change(run.pk, ready_at=earliest_ready_at(resolved, now))
         else:
-            Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=database_now())
+            Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=now)
     announce(run, "woken")
+
+
+def _has_more_to_do(run: Run) -> bool:
+    """Whether a ready run may have been ready for something else than an approval."""
+    begun = (StepState.PROPOSED, StepState.STARTED, StepState.DISPATCHED)
+    return (
+        run.unheard
+        or Step.objects.filter(run=run, state__in=begun).exists()
+        or EffectRecord.objects.filter(
+            Q(run=run) | Q(pk=run.undoes_id), undo_asked__isnull=False
+        ).exists()
+    )
