@@ -128,7 +128,7 @@ def runs_in_turn(
     # From the claims, of which few wait; of the runs very many may be parked.
     waiting = ResourceClaim.objects.filter(
         parked | undoable, _moves("run__"), ~Exists(held_up), held=False
-    )
+    ).exclude(step__state__in=SETTLED)
     if names is not None:
         waiting = waiting.filter(resource__in=names)
     if run is not None:

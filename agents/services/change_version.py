@@ -62,8 +62,8 @@ def withdraw_calls(lease: Lease, steps: Sequence[Step]) -> None:
         )
         output = refusal_message("withdrawn", "tool_changed", TOOL_CHANGED)
         for step in steps:
-            if step.locks:
-                release_locks(run, step)
+            # One that stood in line holds nothing, and leaves its line.
+            release_locks(run, step)
             Step.objects.move(
                 step.pk,
                 StepState.REFUSED,

@@ -463,3 +463,38 @@ def test_the_page_and_the_api_say_that_a_run_waits_for_its_turn(
     page = client.get(reverse("run-detail", args=[second.pk])).content.decode()
     assert "held by" not in page
     assert "It waited for its turn" in page
+
+
+@pytest.mark.parametrize("deploy", ["tool changed", "locks no longer declared"])
+def test_a_call_that_a_deploy_took_out_of_its_line_has_no_turn_any_more(
+    counter: Counter, bank: Bank, reviewer: User, deploy: str
+) -> None:
+    locked(bank)
+    holder = counter.start(paying("A1"))
+    run = counter.start(
+        [
+            calls(call("pay", judged({"account": "A1", "amount": "42.00"}))),
+            calls(call("wire", judged({"account": "A1", "amount": "42.00"}))),
+        ]
+    )
+    assert len(waits(run)) == 1
+    host(teller(bank))
+    if deploy == "tool changed":
+        Step.objects.filter(run=run, name="pay").update(judgement=_judged_otherwise(run))
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    run = counter.go_on(run)
+    if deploy != "tool changed":
+        counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+        run = counter.go_on(run)
+    assert (run.state, counter.request(run).tool) == ("waiting", "wire")
+    assert turns_given() == 0
+    cancel_run(run_id=holder.pk, reason="", caller=Caller.of_session(reviewer))
+    assert turns_given() == 0
+
+
+def _judged_otherwise(run: Run) -> dict[str, Any]:
+    """The judgement of the run's payment, as an older release made it of an older tool."""
+    judgement = Step.objects.get(run=run, name="pay").judgement
+    assert judgement is not None
+    action = {**judgement["action"], "agent_version": "sha256:0", "tool_version": "0"}
+    return {**judgement, "action": action}
