@@ -60,7 +60,7 @@ class Effects:
             return True
         if isinstance(effect, Lapsed):
             settle_refused(
-                self.lease, step, status="lapsed", code="lapsed", message=effect.sentence
+                self.lease, step, status="lapsed", code=effect.code, message=effect.sentence
             )
             return True
         return self.send(step, tool, effect)

@@ -93,6 +93,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "ended_too_early": "Not taken",
     "told_meanwhile": "Not taken",
     "goal_changed": "Set aside",
+    "did_not_happen": "Not done: there is nothing to undo",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",

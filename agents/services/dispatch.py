@@ -17,14 +17,18 @@ from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.states import EffectState, StepState, step_sources
 from agents.tools import Tool
+from agents.undoing import UNDOABLE
 from approvals.digests import action_digest
 from approvals.schemas import Preview
 from approvals.services.consume import consume
 from approvals.services.reopen import reopen_changed
+from approvals.services.withdraw import withdraw_requests
 from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.errors import Conflict
 from audit.fault_points import reached
+
+NOTHING_TO_UNDO = "It bounced, so there is nothing to undo."
 
 
 class StepMoved(Conflict):
@@ -44,9 +48,10 @@ class Changed:
 
 @dataclass(frozen=True)
 class Lapsed:
-    """The approval ended unused; `sentence` says why."""
+    """The approval ended unused; `sentence` says why, `code` in a word."""
 
     sentence: str
+    code: str = "lapsed"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ def intend(
             raise AgentDisabled(agent.slug)
         if run.cancel_requested_at is not None or run.paused_at is not None or run.unheard:
             return Reopened()
+        if step.undoes_id is not None and not still_stands(step.undoes_id):
+            return _nothing_to_undo(step)
         approval, revision, digest = step.approval_id, None, step.input_digest
         if approval is not None:
             decided = step.resolution or {}
@@ -160,6 +167,22 @@ def _spend(
     token = changed.token if changed is not None else step.state_token
     Step.objects.filter(pk=step.pk).update(resolution=None, state_token=token)
     return Reopened()
+
+
+def still_stands(effect_id: UUID) -> bool:
+    """Whether what an undo is for has happened as far as anybody knows: it may have bounced since."""
+    return EffectRecord.objects.filter(pk=effect_id, state__in=UNDOABLE).exists()
+
+
+def _nothing_to_undo(step: Step) -> Lapsed:
+    if step.approval_id is not None:
+        withdraw_requests(
+            request_ids=[step.approval_id],
+            actor=Actor.system("callback"),
+            why="did_not_happen",
+            who="word that it did not happen",
+        )
+    return Lapsed(NOTHING_TO_UNDO, "did_not_happen")
 
 
 def send_again(lease: Lease, effect: EffectRecord) -> None:

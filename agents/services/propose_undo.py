@@ -12,6 +12,7 @@ from agents.journal import Journal
 from agents.models import EffectRecord, Run, Step
 from agents.proposals import Proposal
 from agents.services.claim import Lease, fenced
+from agents.services.dispatch import NOTHING_TO_UNDO, still_stands
 from agents.services.record_reply import judge_call
 from agents.states import StepKind, StepState
 from agents.tools import Tool
@@ -75,7 +76,10 @@ def _propose(
     )
     tool = agent.tool(row.name)
     proposal = _read(tool, row)
-    if proposal is None:
+    if not still_stands(effect.pk):
+        row.state, row.problem, row.finished_at = StepState.FAILED, "did_not_happen", now
+        row.output = refusal_message("failed", "did_not_happen", NOTHING_TO_UNDO)
+    elif proposal is None:
         row.state, row.problem, row.finished_at = StepState.FAILED, "tool_changed", now
         row.output = refusal_message("failed", "tool_changed", "The tool cannot undo it any more.")
     else:

@@ -190,6 +190,8 @@ def _is_plain(step: Step, tool: Tool, digest: str) -> bool:
     """Whether nothing outside has to be asked first, and the tool takes exactly what was approved."""
     if step.state_token or tool.lock_namer is not None or tool.rate is not None:
         return False
+    if step.undoes_id is not None:
+        return False
     if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
         return False
     try:
