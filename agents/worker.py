@@ -207,11 +207,15 @@ class AdvancingWorker(SimpleWorker):
             pause.wait(AWAY_SECONDS)
 
     def _advance_next(self) -> bool:
-        """Advance the run that has been ready longest; False when there is none."""
+        """Advance the run that has been ready longest; False when there is none, or it went wrong."""
         self._advancing = True
         try:
             ready = next_ready_run()
             return ready is not None and advance(ready, owner=owner(), stopping=stopping)
+        # Whatever is wrong with this run, or with PostgreSQL for a while: it is tried again after a pause.
+        except Exception:
+            log.exception("advance_failed")
+            return False
         finally:
             self._advancing = False
 
