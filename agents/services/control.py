@@ -13,7 +13,7 @@ from agents.events import announce, tell
 from agents.models import Run
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.end import cancel
-from agents.services.locking import locked_for
+from agents.services.locking import listening, locked_for
 from agents.states import CLAIMABLE
 from audit.clock import database_now
 from audit.schemas import Disclose
@@ -28,9 +28,9 @@ def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
 
 
 def pause_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
-    """Let no worker claim the run until it is resumed; decisions still land. Raises RunEnded."""
+    """Let no worker claim the run until it is resumed; decisions still land. Raises RunEnded, RunCancelling."""
     with transaction.atomic():
-        run = locked_for(run_id, caller)
+        run = listening(run_id, caller)
         if run.paused_at is None:
             Run.objects.filter(pk=run.pk).update(paused_at=database_now(), version=F("version") + 1)
             disclosures = [Disclose("reason", reason, f"run:{run.pk}")] if reason else []

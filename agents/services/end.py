@@ -69,6 +69,8 @@ def cancel(run: Run, actor: Actor, why: str) -> None:
         Run.objects.filter(pk=run.pk).update(
             cancel_requested_at=database_now(),
             cancel_request={"actor": asdict(actor), "why": why},
+            # It is to come to its end.
+            paused_at=None,
             version=F("version") + 1,
             wake_seq=F("wake_seq") + 1,
         )

@@ -13,6 +13,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents import registry
 from agents.authoring import Budget, Effect, Risk, ToolContext, tool
+from agents.errors import RunCancelling
 from agents.model_steps import ModelSteps
 from agents.models import EffectRecord, Run, Step
 from agents.services import dispatch
@@ -158,6 +159,19 @@ def test_a_cancelled_run_still_finds_out_what_became_of_a_call_that_was_sent(
     assert (run.state, run.failure) == ("cancelled", {"code": "stopped", "message": "Enough."})
     assert EffectRecord.objects.get(run=run).state == "succeeded"
     assert Step.objects.get(run=run, name="wire", kind="tool").state == "succeeded"
+
+
+def test_a_paused_run_that_is_cancelled_finds_out_what_was_sent_and_ends(
+    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User, operator: User
+) -> None:
+    caller = Caller.of_session(operator)
+    run = counter.go_on(killed_while_sending(counter, bank, reviewer, "wire"))
+    pause_run(run_id=run.pk, reason="", caller=caller)
+    cancel_run(run_id=run.pk, reason="Enough.", caller=caller)
+    with pytest.raises(RunCancelling):
+        pause_run(run_id=run.pk, reason="", caller=caller)
+    counter.decide(counter.request(run), Verdict.DID_NOT, second_reviewer)
+    assert counter.go_on(run).state == "cancelled"
 
 
 def test_a_cancelled_run_whose_worker_died_ends_with_its_lease(
