@@ -31,7 +31,7 @@ from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
 from agents.tools import Tool
-from agents.turns import Turns
+from agents.turns import SOON_SECONDS, Turns
 from audit.clock import moment_of
 from audit.errors import Refusal
 
@@ -160,6 +160,10 @@ class CallSteps:
             if isinstance(refusal, AgentDisabled) or refusal.params.get("stopped"):
                 # A kill switch takes nothing away: the approval keeps while the run stands still.
                 release(self.lease)
+                return False
+            if refusal.params.get("ready_at"):
+                # The clock of PostgreSQL was set back: by it the approval can still be taken back.
+                park(self.lease, [], held_back={step.pk: SOON_SECONDS})
                 return False
             settle_refused(
                 self.lease, step, status="lapsed", code=refusal.code, message=refusal.detail

@@ -68,6 +68,21 @@ def test_an_approval_taken_back_just_before_dispatch_can_be_given_again(
     assert len(bank.sent) == 1
 
 
+def test_an_approval_that_a_clock_set_back_makes_too_young_is_used_once_it_is_old_enough(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "wire")
+    request = ApprovalRequest.objects.filter(run_id=run.pk)
+    request.update(ready_at=F("ready_at") + timedelta(seconds=60))
+    run = counter.go_on(run)
+    assert (run.state, bank.sent, request.get().state) == ("sleeping", [], "approved")
+    request.update(ready_at=F("ready_at") - timedelta(seconds=60))
+    Run.objects.filter(pk=run.pk).update(wake_at=F("created_at"))
+    assert sweep_once()["sleepers_woken"] == 1
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 1
+
+
 def test_a_cancellation_just_before_dispatch_keeps_the_call_from_going_out(
     counter: Counter, bank: Bank, reviewer: User, operator: User, before_intent: Callable[..., None]
 ) -> None:
