@@ -22,7 +22,6 @@ from approvals.digests import action_digest
 from approvals.schemas import Preview
 from approvals.services.consume import consume
 from approvals.services.reopen import reopen_changed
-from approvals.services.withdraw import withdraw_requests
 from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.errors import Conflict
@@ -48,7 +47,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Lapsed:
-    """The approval ended unused; `sentence` says why, `code` in a word."""
+    """The approval may not be used any more; `sentence` says why, `code` in a word."""
 
     sentence: str
     code: str = "lapsed"
@@ -74,7 +73,7 @@ def intend(
         if run.cancel_requested_at is not None or run.paused_at is not None or run.unheard:
             return Reopened()
         if step.undoes_id is not None and not still_stands(step.undoes_id):
-            return _nothing_to_undo(step)
+            return Lapsed(NOTHING_TO_UNDO, "did_not_happen")
         approval, revision, digest = step.approval_id, None, step.input_digest
         if approval is not None:
             decided = step.resolution or {}
@@ -172,17 +171,6 @@ def _spend(
 def still_stands(effect_id: UUID) -> bool:
     """Whether what an undo is for has happened as far as anybody knows: it may have bounced since."""
     return EffectRecord.objects.filter(pk=effect_id, state__in=UNDOABLE).exists()
-
-
-def _nothing_to_undo(step: Step) -> Lapsed:
-    if step.approval_id is not None:
-        withdraw_requests(
-            request_ids=[step.approval_id],
-            actor=Actor.system("callback"),
-            why="did_not_happen",
-            who="word that it did not happen",
-        )
-    return Lapsed(NOTHING_TO_UNDO, "did_not_happen")
 
 
 def send_again(lease: Lease, effect: EffectRecord) -> None:

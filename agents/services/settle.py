@@ -20,6 +20,8 @@ from agents.services.release_locks import release_locks
 from agents.states import EffectState, StepState
 from agents.tools import Tool, ToolContext, Trust
 from agents.verification import read_back
+from approvals.services.withdraw import withdraw_requests
+from audit.actors import Actor
 from audit.clock import database_now, one_moment
 from audit.fault_points import reached
 
@@ -164,8 +166,15 @@ def _edited_note(step: Step) -> dict[str, Any]:
 def settle_refused(
     lease: Lease, step: Step, *, status: str, code: str, message: str, **more: Any
 ) -> None:
-    """Close a step that was never done, with what the agent is told."""
+    """Close a step that was never done, with what the agent is told. An approval of it is used up."""
     with fenced(lease) as run:
+        if step.approval_id is not None and (step.resolution or {}).get("kind") == "approved":
+            withdraw_requests(
+                request_ids=[step.approval_id],
+                actor=Actor.agent(run.agent.slug),
+                why=code,
+                who="the end of its call",
+            )
         output = refusal_message(status, code, message, **more)
         Step.objects.move(
             step.pk, StepState.REFUSED, output=output, problem=code, finished_at=database_now()

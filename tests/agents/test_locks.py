@@ -359,6 +359,20 @@ def test_a_call_whose_resources_cannot_be_named_is_refused_to_the_model(
     assert bank.sent == []
 
 
+def test_an_approval_is_not_left_open_when_its_call_cannot_be_made_any_more(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    names = ["account:A1"]
+    locked(bank, by=lambda payment: names)
+    run = counter.start(paying("A1"))
+    request = counter.request(run)
+    counter.decide(request, Verdict.APPROVE, reviewer)
+    names[:] = [""]
+    run = counter.go_on(run)
+    request.refresh_from_db()
+    assert (run.state, request.state, bank.sent) == ("succeeded", "lapsed", [])
+
+
 def test_a_name_that_cannot_be_stored_is_made_storable(counter: Counter, bank: Bank) -> None:
     locked(bank, by=lambda payment: ["a\x00b", "\ud800"])
     run = counter.start(paying("A1"))
