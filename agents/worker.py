@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.db import close_old_connections
-from redis import RedisError
+from redis import Redis, RedisError
 from rq.exceptions import DequeueTimeout, NoSuchJobError, StopRequested
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -65,6 +65,14 @@ class AdvancingWorker(SimpleWorker):
         self.life_id = uuid4().hex
         self._advancing = False
         self._beat_at = -HEARTBEAT_SECONDS
+
+    def _set_ip_address(self, connection: Redis) -> None:
+        """RQ asks Redis for it while the worker is made; one that is away must not keep it from working."""
+        self.ip_address = "unknown"
+        try:
+            super()._set_ip_address(connection)
+        except RedisError as error:
+            log.warning("redis_away", error=type(error).__name__)
 
     @property
     def dequeue_timeout(self) -> int:

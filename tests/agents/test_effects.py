@@ -67,7 +67,12 @@ def test_a_call_that_is_sent_again_is_told_the_same_moment(
 ) -> None:
     told: list[object] = []
     take = bank.take
-    monkeypatch.setattr(bank, "take", lambda ctx, what: (told.append(ctx.now), take(ctx, what))[1])
+
+    def noting(ctx: ToolContext, payment: Payment) -> Receipt:
+        told.append(ctx.now)
+        return take(ctx, payment)
+
+    monkeypatch.setattr(bank, "take", noting)
     counter.go_on(killed_while_sending(counter, bank, reviewer, "pay"))
     assert told == [EffectRecord.objects.get().dispatched_at] * 2
 
@@ -87,6 +92,19 @@ def test_a_transactional_call_is_done_when_its_body_has_ended(
     finished = EffectRecord.objects.get().finished_at
     assert finished is not None
     assert finished > ended[0]
+
+
+@pytest.mark.parametrize("name", ["pay", "order", "book"])
+def test_what_another_version_of_its_tool_has_sent_is_not_sent_again_by_this_one(
+    counter: Counter, bank: Bank, reviewer: User, name: str
+) -> None:
+    run = killed_while_sending(counter, bank, reviewer, name)
+    tool = registry.get("teller").tool(name)
+    assert tool is not None
+    tool.version = "another"
+    run = counter.go_on(run)
+    assert (run.state, len(bank.sent)) == ("waiting", 1)
+    assert counter.request(run).kind == "in_doubt"
 
 
 def test_an_opaque_call_is_never_sent_again_and_a_person_is_asked(

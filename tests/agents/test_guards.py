@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import F
 
 from accounts.models import User
+from agents.journal import Journal
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import claim
 from agents.services.operate_agent import disable_agent
 from agents.services.park import park
+from agents.services.take_up import approved_next
 from agents.sweep import sweep_once
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
@@ -246,3 +248,17 @@ def test_one_poisonous_run_does_not_stop_the_sweep_for_the_others(
     monkeypatch.setattr(Run.objects, "move", lambda *a, **k: poisoned(Run.objects.all(), *a, **k))
     assert sweep_once()["sleepers_woken"] == 1
     assert [Run.objects.get(pk=run.pk).state for run in runs] == ["sleeping", "ready"]
+
+
+def test_an_approved_call_is_taken_up_only_where_no_allowed_one_goes_before_it() -> None:
+    approved = Step(seq=2, kind="tool", state="waiting", resolution={"kind": "approved"})
+    allowed = Step(seq=3, kind="tool", state="proposed", judgement=_judged_as("allow"))
+    reviewed = Step(seq=3, kind="tool", state="proposed", judgement=_judged_as("review"))
+    now = datetime.now(UTC)
+    assert approved_next(Journal([approved]), now) is approved
+    assert approved_next(Journal([approved, reviewed]), now) is approved
+    assert approved_next(Journal([approved, allowed]), now) is None
+
+
+def _judged_as(outcome: str) -> dict[str, dict[str, str]]:
+    return {"verdict": {"outcome": outcome}}

@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--pause", type=float, default=0.5, help="seconds between troubles")
+    parser.add_argument(
+        "--redis-away", type=float, default=60.0, help="seconds without Redis in the midst of it"
+    )
     given = parser.parse_args()
     logging.disable(logging.WARNING)
     sys.stdout.write(
@@ -34,7 +37,13 @@ def main() -> int:
     sys.stdout.flush()
     plant = Plant(PROCESS, short_folder(), resume_workers=4, run_workers=2)
     try:
-        storm = Storm(plant.open(), runs=given.runs, seed=given.seed, pause=given.pause)
+        storm = Storm(
+            plant.open(),
+            runs=given.runs,
+            seed=given.seed,
+            pause=given.pause,
+            redis_away=given.redis_away,
+        )
         storm.rage()
         found = violations(plant)
         if any(found.values()):

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
-from redis import Redis
+from redis import Redis, RedisError
 
 from accounts.callers import Caller
 from accounts.models import User
@@ -44,11 +44,19 @@ SWEEPS = ("sweep.row_done._free", "sweep.unsent")
 
 
 class Storm:
-    """One storm over a plant, with a trouble every `pause` seconds or so."""
+    """One storm over a plant, with a trouble every `pause` seconds or so.
 
-    def __init__(self, plant: Plant, *, runs: int, seed: int, pause: float = 0.5) -> None:
+    `redis_away`: for so many seconds in the midst of it Redis is not there; 0: it always is.
+    """
+
+    def __init__(
+        self, plant: Plant, *, runs: int, seed: int, pause: float = 0.5, redis_away: float = 0.0
+    ) -> None:
         self.plant = plant
         self.pause = pause
+        self.redis_away = redis_away
+        self._redis_left_at: float | None = None
+        self._ended_before = 0
         self.wanted = runs
         self.tally: Counter[str] = Counter()
         self.started: list[Run] = []
@@ -105,6 +113,7 @@ class Storm:
         draw = self._draws["tickets"]
         pause = threading.Event()
         while len(self.started) < self.wanted and not self._failed:
+            self._mind_redis()
             if self._moving() >= OPEN_AT_ONCE:
                 pause.wait(0.1)
                 continue
@@ -175,8 +184,33 @@ class Storm:
         moves, weights = zip(*troubles, strict=True)
         while not self._calm.wait(draw.uniform(0.4, 1.6) * self.pause):
             (move,) = draw.choices(moves, weights)
-            move(draw)
+            # Nothing can be done to a Redis that is away.
+            with suppress(RedisError):
+                move(draw)
             self._bring_back()
+
+    def _mind_redis(self) -> bool:
+        """Take Redis away once, when a third of the runs were started, and give it back; whether it is there.
+
+        By the thread that lives longest: the server ends with the thread that started it.
+        """
+        if not self.redis_away or "seconds without Redis" in self.tally:
+            return True
+        if self._redis_left_at is None:
+            if len(self.started) < self.wanted // 3:
+                return True
+            self.plant.redis.stop()
+            self._redis_left_at = monotonic()
+            self._ended_before = self._ended()
+        elif monotonic() > self._redis_left_at + self.redis_away:
+            self.tally["runs that ended without Redis"] = self._ended() - self._ended_before
+            self.plant.redis.start()
+            self.tally["seconds without Redis"] = round(self.redis_away)
+            return True
+        return False
+
+    def _ended(self) -> int:
+        return Run.objects.filter(state__in=ENDED).count()
 
     def _kill_at_point(self, draw: random.Random) -> None:
         self.plant.arm("worker", draw.choice(POINTS))
@@ -239,7 +273,10 @@ class Storm:
     def _wait_for_rest(self, *, few: int, seconds: float) -> None:
         """Wait until no more than a few runs move. What moves on at the end is counted as lost."""
         ends = monotonic() + seconds
-        while self._moving() > few and monotonic() < ends and not self._failed:
+        while not self._failed:
+            is_there = self._mind_redis()
+            if is_there and (self._moving() <= few or monotonic() > ends):
+                break
             if self._calm.is_set():
                 self._bring_back()
             self._over.wait(0.2)

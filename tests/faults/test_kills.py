@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 from accounts.models import User
@@ -96,6 +97,22 @@ def test_a_decision_while_redis_is_away_is_taken_and_carried_out(
     (request,) = person.pending()
     assert person.decide(request, "approve")[0] == 200
     site.wait_for(lambda: state_of(run) == "succeeded", 40, "the run has succeeded without Redis")
+    assert len(paid(site)) == 1
+    site.redis.start()
+    site.wait_until_ready()
+
+
+def test_workers_that_are_made_while_redis_is_away_work_all_the_same(
+    parked: tuple[Stack, ApiClient, str],
+) -> None:
+    site, person, run = parked
+    site.redis.stop()
+    for name in ("resumes", "runs"):
+        for worker in psutil.Process(site.running[name].pid).children(recursive=True):
+            worker.kill()
+    (request,) = person.pending()
+    assert person.decide(request, "approve")[0] == 200
+    site.wait_for(lambda: state_of(run) == "succeeded", 60, "the run has succeeded without Redis")
     assert len(paid(site)) == 1
     site.redis.start()
     site.wait_until_ready()
