@@ -357,3 +357,17 @@ def test_an_edit_reaches_the_tool_whatever_it_leaves(
 def test_talk_is_answered_with_what_is_asked_for(counter: Counter, model: ModelServer) -> None:
     counter.start([says("Hello."), final(summary="ok")])
     assert "called no tool" in model.requests[1]["messages"][-1]["content"]
+
+
+def test_each_decision_wakes_its_run_under_a_number_of_its_own(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    other = judged({"account": "A2", "amount": "42.00"})
+    run = counter.start([calls(call("pay", PAY), call("pay", other)), final(summary="ok")])
+    numbers = [run.wake_seq]
+    for request in ApprovalRequest.objects.filter(run_id=run.pk).order_by("step_seq"):
+        counter.decide(request, Verdict.APPROVE, reviewer)
+        numbers.append(Run.objects.get(pk=run.pk).wake_seq)
+    assert numbers == [0, 1, 2]
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 2
