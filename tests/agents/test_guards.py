@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db.models import F
@@ -262,3 +263,16 @@ def test_an_approved_call_is_taken_up_only_where_no_allowed_one_goes_before_it()
 
 def _judged_as(outcome: str) -> dict[str, dict[str, str]]:
     return {"verdict": {"outcome": outcome}}
+
+
+def test_a_run_sleeps_until_the_first_of_its_tools_may_be_called(counter: Counter) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    Run.objects.filter(pk=run.pk).update(state="ready")
+    claimed = claim(run.pk, owner="test")
+    assert claimed is not None
+    before = database_now()
+    park(claimed.lease, [], held_back={uuid4(): 500.0, uuid4(): 100.0})
+    run.refresh_from_db()
+    assert run.state == "sleeping"
+    assert run.wake_at is not None
+    assert timedelta(seconds=100) < run.wake_at - before < timedelta(seconds=200)

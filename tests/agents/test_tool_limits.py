@@ -60,6 +60,8 @@ def test_a_tool_that_may_not_be_called_yet_lets_its_run_sleep_until_it_may(
     tool_of("read_balance").rate = Rate(calls=1, seconds=3600)
     run = counter.start([calls(READ, READ), final(summary="ok")])
     assert (run.state, run.sleeps) == ("sleeping", 0)
+    # It waits for no person: that time is not counted as such.
+    assert run.parked_at is None
     assert [step.state for step in steps_of(run)[1:]] == ["succeeded", "proposed"]
     assert run.wake_at is not None
     assert 3500 < (run.wake_at - run.created_at).total_seconds() < 3700
@@ -184,6 +186,22 @@ def test_a_success_in_between_begins_the_count_anew(counter: Counter, steps_of: 
     tool_of("read_balance").function = sometimes
     run = counter.start([calls(*[READ] * 10), final(summary="ok")])
     assert (run.state, ToolHealth.objects.get().failures) == ("succeeded", 0)
+
+
+def test_a_failure_that_the_next_sending_made_good_is_not_counted_on(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    left = [Retryable("busy")]
+
+    def busy_once() -> None:
+        if left:
+            raise left.pop()
+
+    bank.trouble = busy_once
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 2
+    assert [health.failures for health in ToolHealth.objects.all()] == [0]
 
 
 def opened(counter: Counter) -> Run:
