@@ -102,6 +102,18 @@ def test_an_effect_that_is_not_found_is_in_doubt_and_shows_what_was_reported(
     assert event_of(run, "effect.in_doubt")["error"] == "not_verified"
 
 
+def test_no_look_is_made_any_more_when_the_tool_had_its_time(
+    counter: Counter, bank: Bank, reviewer: User, settings: Settings
+) -> None:
+    update = {"verify_attempts": 10_000, "verify_backoff_seconds": 0.01}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=update)
+    tool_of("wire").timeout_seconds = 0.3
+    looked = read_back("wire", lambda: False)
+    run = counter.go_on(approved(counter, reviewer, "wire"))
+    assert counter.request(run).kind == "in_doubt"
+    assert 1 < len(looked) < 10_000
+
+
 def test_a_read_back_that_fails_has_found_nothing(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:
