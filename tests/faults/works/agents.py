@@ -84,13 +84,38 @@ def _outside(name: str, effect_class: EffectClass) -> Tool:
 
     @do.lookup
     def find(ctx: ToolContext, job: Job) -> Receipt | None:
-        door = _door()
-        try:
-            door.request("GET", f"/?key={quote(ctx.idempotency_key)}")
-            found = json.loads(door.getresponse().read())
-        finally:
-            door.close()
-        return Receipt.model_validate(found) if found else None
+        return _asked(ctx)
+
+    return do
+
+
+def _asked(ctx: ToolContext) -> Receipt | None:
+    """What the recorder knows of the call with this key."""
+    door = _door()
+    try:
+        door.request("GET", f"/?key={quote(ctx.idempotency_key)}")
+        found = json.loads(door.getresponse().read())
+    finally:
+        door.close()
+    return Receipt.model_validate(found) if found else None
+
+
+def _read_back(do: Tool) -> Tool:
+    @do.verify
+    def look(ctx: ToolContext, job: Job, receipt: Receipt) -> bool:
+        reached("look.begun")
+        found = _asked(ctx)
+        reached("look.ended")
+        return found == receipt
+
+    return do
+
+
+def _taken_back(do: Tool, effect_class: EffectClass) -> Tool:
+    @do.undo(effect_class=effect_class)
+    def take_back(ctx: ToolContext, job: Job, receipt: Receipt | None) -> Receipt:
+        reached("undo.begun")
+        return _send(f"un{do.name}", ctx, job)
 
     return do
 
@@ -98,6 +123,10 @@ def _outside(name: str, effect_class: EffectClass) -> Tool:
 pay = _outside("pay", EffectClass.IDEMPOTENT)
 post = _outside("post", EffectClass.OPAQUE)
 order = _outside("order", EffectClass.QUERYABLE)
+seal = _read_back(_outside("seal", EffectClass.OPAQUE))
+weigh = _read_back(_outside("weigh", EffectClass.QUERYABLE))
+lend = _taken_back(_outside("lend", EffectClass.IDEMPOTENT), EffectClass.IDEMPOTENT)
+lock = _taken_back(_outside("lock", EffectClass.IDEMPOTENT), EffectClass.OPAQUE)
 
 
 @tool(
@@ -126,6 +155,6 @@ works = Agent(
     category=Category.BOUNDED,
     owner="finance",
     instructions="Do what the ticket says.",
-    tools=(pay, post, order, book),
+    tools=(pay, post, order, book, seal, weigh, lend, lock),
     budget=Budget(),
 )
