@@ -164,7 +164,7 @@ def _outlook(run: Run, marks: frozenset[str]) -> tuple[str, str]:
     installed = registry.find(run.agent.slug)
     trouble = describe_drift(installed, run, Journal([]))
     if trouble is not None:
-        if "chosen" in marks and FINISH_OLD in {way.value for way in trouble.choices}:
+        if "chosen" in marks:
             return FINISHES_OLD, "A person chose that it finishes on its old definition."
         return NEEDS_PERSON, _why(trouble)
     if installed is not None and installed.version != run.agent_version.digest:

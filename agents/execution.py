@@ -44,11 +44,16 @@ class Failed:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Whether the call did something is not known. `reported`: the result that it gave all the same."""
+    """Whether the call did something is not known.
+
+    `reported`: the result that it gave all the same; `reference`: its provider's name for it, which a
+    callback may give.
+    """
 
     code: str
     message: str
     reported: Any = None
+    reference: str = ""
 
 
 CallOutcome = Done | Failed | Unknown

@@ -54,7 +54,7 @@ def read_back(
                     raise _NotThere
     except _NotThere:
         message = f"{tool.name} reported success, but reading it back did not find it."
-        return Unknown(NOT_VERIFIED, message, reported=done.result)
+        return Unknown(NOT_VERIFIED, message, reported=done.result, reference=done.reference)
     return replace(done, verified=True)
 
 

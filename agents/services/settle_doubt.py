@@ -53,7 +53,8 @@ def doubt(
     # Outside the transaction: a preview is foreign code and may fail.
     opening = for_doubt(agent, run, step, done, effect, journal.steps, reported=outcome.reported)
     with fenced(lease) as fresh:
-        EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT, result=outcome.reported)
+        told = {"result": outcome.reported, "reference": outcome.reference}
+        EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT, **told)
         tell_effect(fresh, "effect.in_doubt", done, effect, error=outcome.code)
         # The mark and the request land together: an effect in doubt without one would be forgotten.
         park(lease, [Ask(step, opening)])

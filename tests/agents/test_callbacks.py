@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
+from agents import registry
 from agents.authoring import (
     Accepted,
     DefinitionError,
@@ -121,6 +122,21 @@ def effect_of(run: Run) -> EffectRecord:
 def events(run: Run, type: str) -> list[dict[str, Any]]:
     rows = Event.objects.filter(run=run.pk, type=type)
     return [json.loads(row.body) for row in rows]
+
+
+def test_what_was_in_doubt_is_known_by_its_reference_when_its_provider_speaks_of_it(
+    counter: Counter, postbox: Bank, reviewer: User, second_reviewer: User, tell: Tell
+) -> None:
+    post = registry.get("teller").tool("post")
+    assert post is not None
+    post.verify(lambda ctx, payment, receipt: False)
+    run = posted(counter, reviewer)
+    said = {"state": "bounced", "reference": "letter A1"}
+    assert tell(**said).json()["code"] == "not_settled_yet"
+    counter.decide(counter.request(run), Verdict.HAPPENED, second_reviewer)
+    run = counter.go_on(run)
+    assert tell(**said).json()["code"] == "callback_contradicts"
+    assert [event["facts"]["state"] for event in events(run, "effect.contradicted")] == ["bounced"]
 
 
 def test_what_is_accepted_has_succeeded_and_says_that_it_is_not_confirmed(

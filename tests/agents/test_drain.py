@@ -24,7 +24,7 @@ from approvals.vocabulary import Verdict
 from audit.clock import database_now
 from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
-from tests.agents.test_effects import PAY, killed_while_sending
+from tests.agents.test_effects import PAY, Killed, approved, die, killed_while_sending
 from tests.agents.test_versions import NEW_WORDS, Transfer, attention_of, deploy, pay
 from tests.model_server import call, calls, final
 
@@ -79,6 +79,32 @@ def test_what_it_says_is_what_then_happens(counter: Counter, bank: Bank, reviewe
     assert words() == [FINISHES_OLD]
     deploy(bank, without="pay")
     assert words() == [NEEDS_PERSON]
+
+
+def test_a_choice_holds_for_the_deploy_that_it_was_made_about_and_no_other(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = parked(counter)
+    deploy(bank, pay(bank, Transfer))
+    request = attention_of(counter, run)
+    counter.decide(request, Verdict.CHANGE, reviewer, choice="finish_old")
+    assert counter.go_on(run).state == "waiting"
+    deploy(bank, pay(bank, Transfer), instructions=NEW_WORDS)
+    assert words() == [NEEDS_PERSON]
+    assert attention_of(counter, run).pk != request.pk
+
+
+def test_a_call_that_a_worker_has_in_hand_is_not_lost(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    run = approved(counter, reviewer, "pay")
+    bank.trouble = die
+    with pytest.raises(Killed):
+        counter.go_on(run)
+    deploy(bank, pay(bank, effect_class=EffectClass.OPAQUE))
+    (found,) = outlooks()
+    assert found.runs == {"running": 1}
+    assert "nobody knows" not in found.why
 
 
 @pytest.mark.parametrize("why", ["gone", "newer", "lost"])
