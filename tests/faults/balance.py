@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
+from agents.authoring import EffectClass, Tool
 from agents.models import EffectRecord, Run
 from agents.states import ENDED
 from approvals.digests import action_digest
@@ -60,7 +61,7 @@ def _lost() -> Iterator[str]:
 
 
 def _doubled(calls: list[Call]) -> Iterator[str]:
-    made = Counter((call.tool, call.key) for call in calls if call.tool != "pay")
+    made = Counter((call.tool, call.key) for call in calls if not _may_repeat(call))
     for (tool, key), times in made.items():
         if times > 1:
             yield f"{tool} {key} was done {times} times"
@@ -111,6 +112,15 @@ def _approved(effect: EffectRecord) -> bool:
 
 
 def _digest(call: Call) -> str:
-    tool = works.tool(call.tool)
-    assert tool is not None
+    tool = _tool(call)
     return action_digest(tool.name, tool.version, call.arguments)
+
+
+def _may_repeat(call: Call) -> bool:
+    return _tool(call).effect_class is EffectClass.IDEMPOTENT
+
+
+def _tool(call: Call) -> Tool:
+    tool = works.tool(call.tool)
+    assert tool is not None, f"{call.tool} is no tool of the works"
+    return tool

@@ -48,7 +48,7 @@ def undone(plant: Plant, tool: str, point: str) -> tuple[str, EffectRecord]:
 def test_an_undo_whose_worker_dies_takes_back_under_one_key(plant: Plant, point: str) -> None:
     ticket, undo = undone(plant, "lend", point)
     assert undo.state == "succeeded"
-    made = [call for call in plant.recorder.of(ticket) if call.tool == "unlend"]
+    made = [call for call in plant.recorder.of(ticket) if call.tool == "undo_lend"]
     assert {call.key for call in made} == {undo.idempotency_key}
     assert [call.tool for call in plant.recorder.of(ticket)].count("lend") == 1
 
@@ -65,5 +65,5 @@ def test_an_opaque_undo_whose_worker_dies_is_not_made_again_and_a_person_is_aske
     )
     (asked,) = plant.pending(undo.run)
     assert asked.kind == "in_doubt"
-    made = [call for call in plant.recorder.of(ticket) if call.tool == "unlock"]
+    made = [call for call in plant.recorder.of(ticket) if call.tool == "undo_lock"]
     assert len(made) == times

@@ -115,7 +115,7 @@ def _taken_back(do: Tool, effect_class: EffectClass) -> Tool:
     @do.undo(effect_class=effect_class)
     def take_back(ctx: ToolContext, job: Job, receipt: Receipt | None) -> Receipt:
         reached("undo.begun")
-        return _send(f"un{do.name}", ctx, job)
+        return _send(f"undo_{do.name}", ctx, job)
 
     return do
 
