@@ -8,13 +8,19 @@ import orjson
 import pytest
 from redis import Redis
 
+from accounts.callers import Caller
 from accounts.hints import CHANNEL, EVERYTHING, publish
 from accounts.models import User
 from agents.authoring import Budget
 from agents.models import Run
+from agents.services.change_goal import change_goal
+from agents.services.control import cancel_run, pause_run, resume_run
+from agents.services.message_run import message_run
+from agents.services.take_over import take_over
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import Counter, host
+from tests.agents.test_effects import PAY
 from tests.model_server import call, calls, error, final, judged
 
 READ = judged({"account": "A1"})
@@ -70,3 +76,22 @@ def test_a_limit_that_was_raised_is_seen(
     assert [kind for _, kind in told] == ["woken", *["stepped"] * 4, "ended"]
     versions = [before, *(version for version, _ in told)]
     assert versions == sorted(set(versions))
+
+
+def test_what_people_do_to_a_run_is_seen(heard: Heard, counter: Counter, operator: User) -> None:
+    run = counter.start([calls(call("pay", PAY))])
+    caller, before = Caller.of_session(operator), heard(run)[-1][0]
+    moves: dict[str, Callable[[], object]] = {
+        "messaged": lambda: message_run(run_id=run.pk, text="Hurry.", caller=caller),
+        "paused": lambda: pause_run(run_id=run.pk, reason="", caller=caller),
+        "resumed": lambda: resume_run(run_id=run.pk, caller=caller),
+        "taken_over": lambda: take_over(run_id=run.pk, reason="", caller=caller),
+        "goal_changed": lambda: change_goal(run_id=run.pk, text="Pay nobody.", caller=caller),
+        "ended": lambda: cancel_run(run_id=run.pk, reason="", caller=caller),
+    }
+    for kind, move in moves.items():
+        move()
+        versions, kinds = zip(*heard(run), strict=True)
+        assert kind in kinds
+        assert min(versions) > before
+        before = max(versions)
