@@ -338,7 +338,14 @@ class Step(models.Model):
                 condition=Q(state__in=_values(StepState)), name="step_state_known"
             ),
         ]
-        indexes = [models.Index(fields=["name", "started_at"], name="step_of_tool")]
+        indexes = [
+            models.Index(fields=["name", "started_at"], name="step_of_tool"),
+            models.Index(
+                fields=["started_at", "id"],
+                condition=Q(judgement__isnull=False),
+                name="step_judged",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.seq} {self.name} ({self.state})"

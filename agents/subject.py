@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import ValidationError
 
 from agents import registry
@@ -18,7 +19,8 @@ from agents.errors import EditRefused
 from agents.gating import preview_of_edit, propose
 from agents.models import AgentVersion, EffectRecord, HostedAgent, Run, Step
 from agents.states import EffectState, StepState
-from approvals.ports import Operation, Validated
+from approvals.ports import Operation, PastCall, Validated
+from approvals.tightening import ToolFacts
 from audit.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -123,12 +125,44 @@ class HostedRuns:
             else None
         )
 
-    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
-        """What is declared in the installed apps."""
-        return {
-            agent.slug: tuple(sorted([*(tool.name for tool in agent.tools), *agent.undos]))
+    def past_calls(self, since: datetime, until: datetime) -> Iterable[PastCall]:
+        """From the journals; undos that a person proposed too."""
+        rows = _judged(since, until).order_by("started_at", "pk")
+        for at, judgement, request in rows.values_list(
+            "started_at", "judgement", "approval_id"
+        ).iterator(2_000):
+            assert judgement is not None, "only judged calls were asked for"
+            yield PastCall(
+                at=at,
+                action=judgement["action"],
+                confidence=judgement["confidence"],
+                context=judgement["context"],
+                request=request,
+            )
+
+    def past_calls_number(self, since: datetime, until: datetime) -> int:
+        """Counted in the journals."""
+        return _judged(since, until).count()
+
+    def catalogue(self) -> tuple[ToolFacts, ...]:
+        """What is declared in the installed apps, undos too."""
+        return tuple(
+            ToolFacts(
+                agent=agent.slug,
+                tool=tool.name,
+                risk=tool.risk,
+                effects=frozenset(tool.effects),
+                reversible=tool.reversible,
+                owner_group=agent.owner,
+                title=agent.title,
+            )
             for agent in registry.all_agents()
-        }
+            for tool in sorted([*agent.tools, *agent.undos.values()], key=lambda each: each.name)
+        )
+
+
+def _judged(since: datetime, until: datetime) -> QuerySet[Step]:
+    return Step.objects.filter(judgement__isnull=False, started_at__gte=since, started_at__lt=until)
 
 
 def _as_known(slug: str, digest: str) -> Agent | None:

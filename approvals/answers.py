@@ -208,6 +208,12 @@ class PolicySummary(BaseModel):
     base: int | None
     author: str | None
     published_by: str | None
+    submitted_by: str | None
+    scope: str = Field(description="The group whose own rules it changes; empty: all of it.")
+    edition: int = Field(description="Grows whenever somebody writes in a draft.")
+    restores: int | None = Field(description="The version that it brings back.")
+    tightens_only: bool | None = Field(description="Known once it is submitted.")
+    second_waived: bool = Field(description="Published by its author, since nobody else could.")
     why: str
     created_at: str
     published_at: str | None
@@ -217,6 +223,29 @@ class PolicyOut(PolicySummary):
     """A policy version with its document."""
 
     document: dict[str, Any]
+
+
+class RebasedOut(PolicyOut):
+    """A draft on top of what is in force, and what both had changed."""
+
+    conflicts: list[str]
+
+
+class SimulationOut(BaseModel):
+    """A simulation. `result` is there once `state` is finished; `problem` once it failed."""
+
+    id: str
+    draft: int
+    edition: int
+    against: int = Field(description="The published version that it is compared with.")
+    line: str
+    since: str
+    until: str
+    state: str
+    done: int
+    total: int
+    result: dict[str, Any] | None
+    problem: str
 
 
 class PolicyList(BaseModel):

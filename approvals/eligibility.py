@@ -97,7 +97,7 @@ def require_friction(
     """
     needs = request.needs
     if needs.friction == Friction.SECOND_FACTOR:
-        fresh = timedelta(seconds=needs.friction_seconds or 900)
+        fresh = timedelta(seconds=needs.second_factor_seconds)
         if second_factor_at is None or now - second_factor_at > fresh:
             raise SecondFactorRequired
     if needs.friction == Friction.READING:

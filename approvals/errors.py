@@ -307,6 +307,73 @@ class PublishedMeanwhile(Conflict):
         )
 
 
+class OutsideScope(Forbidden):
+    """Somebody who keeps a group's own rules touched something else."""
+
+    code = "outside_scope"
+
+    def __init__(self, groups: Sequence[str]) -> None:
+        super().__init__(
+            f"You may change the own rules of {' and '.join(groups)} only; "
+            "an admin changes the rest.",
+            params={"groups": list(groups)},
+        )
+
+
+class SecondPersonNeeded(Forbidden):
+    """What loosens a policy is published by somebody who did not write it."""
+
+    code = "second_person_needed"
+
+    def __init__(self, loosenings: Sequence[str]) -> None:
+        super().__init__(
+            "You wrote this, and it does not only tighten, so somebody else must publish it: "
+            f"{' '.join(loosenings)}",
+            params={"loosenings": list(loosenings)},
+        )
+
+
+class NotSubmitted(Conflict):
+    """Its author is still writing."""
+
+    code = "not_submitted"
+
+    def __init__(self, who: str) -> None:
+        super().__init__(f"{who} has not submitted this draft yet.", params={"who": who})
+
+
+class DraftChanged(Conflict):
+    """The draft is not what the caller looked at."""
+
+    code = "draft_changed"
+
+    def __init__(self, edition: int) -> None:
+        super().__init__(
+            "This draft was changed since you opened it. Look at it again.",
+            params={"edition": edition},
+        )
+
+
+class SimulationUnknown(NotFound):
+    """No such simulation, or none that this caller may see."""
+
+    code = "simulation_unknown"
+
+    def __init__(self, simulation_id: UUID) -> None:
+        super().__init__("There is no such simulation.", params={"simulation": str(simulation_id)})
+
+
+class BadRange(Invalid):
+    """A range of time that ends before it begins, or is too long."""
+
+    code = "bad_range"
+
+    def __init__(self, days: int) -> None:
+        super().__init__(
+            f"Choose a beginning before the end, and at most {days} days.", params={"days": days}
+        )
+
+
 class NothingChanged(Invalid):
     """The document equals the published one."""
 
@@ -334,6 +401,17 @@ class PolicyUnknown(NotFound):
 
     def __init__(self, version: int) -> None:
         super().__init__(f"There is no policy version {version}.", params={"version": version})
+
+
+class DraftUnknown(NotFound):
+    """No such draft, or none that still is one."""
+
+    code = "draft_unknown"
+
+    def __init__(self, draft: int) -> None:
+        super().__init__(
+            "There is no such draft, or it is no draft any more.", params={"draft": draft}
+        )
 
 
 class PolicyUnreadable(Unavailable):

@@ -8,12 +8,10 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from collections.abc import Iterable
 
-from approvals import conditions
+from approvals.baseline import Baseline, baseline_of, total
+from approvals.matching import Finding, speaking
 from approvals.policies import Policy, PublishedPolicy, Rule, Threshold, basis_points
 from approvals.schemas import (
     CoinToss,
@@ -58,8 +56,8 @@ def sampled(
     """
     if not (verdict.allowed and toss.is_sample):
         return verdict
-    baseline = _Baseline.of(action, policy)
-    reasons = [baseline.reason(action)] if baseline.reviews else []
+    baseline = _baseline(action, policy)
+    reasons = [_by_baseline(baseline, action)] if baseline.reviews else []
     return verdict.model_copy(
         update={
             "outcome": GateOutcome.REVIEW,
@@ -70,20 +68,6 @@ def sampled(
             "rule": "",
         }
     )
-
-
-@dataclass(frozen=True)
-class _Finding:
-    """A rule that speaks of the action; `problem` says why its condition has no answer."""
-
-    rule: Rule
-    problem: str = ""
-
-    def reason(self, code: str, **params: Any) -> Reason:
-        params = {"rule": self.rule.name, "title": self.rule.title, **params}
-        if self.problem:
-            return Reason(code="condition_failed", params={**params, "problem": self.problem})
-        return Reason(code=code, params=params)
 
 
 def _judge(
@@ -124,7 +108,7 @@ def _judge(
             GateOutcome.DENY, [Reason(code="unknown_tool", params={"tool": action.tool})]
         )
 
-    findings = _findings(action, context, published)
+    findings = speaking(action, context, published)
     denies = [f for f in findings if f.rule.effect == "deny"]
     if denies:
         return verdict(
@@ -138,23 +122,24 @@ def _judge(
     allows = [f for f in findings if f.rule.effect == "allow" and not f.problem]
     reviews = [f for f in findings if f.rule.effect == "review"]
     threshold = _own_threshold(allows, resolved)
-    baseline = _Baseline.of(action, policy)
+    baseline = _baseline(action, policy)
 
     # What the global document says by itself; a group's own rules only add to it.
     wide = [f for f in reviews if f.rule.group is None]
     scoped = [f for f in reviews if f.rule.group is not None]
+    doubts = _doubts(action, context, confidence_bp, threshold)
     if reviews or unanswered:
         asked = [f.rule.requirements or Requirements() for f in wide]
-        if unanswered or (not wide and baseline.reviews):
+        if not wide and (unanswered or baseline.reviews or doubts):
             asked.append(baseline.requirements)
         asked.extend(f.rule.requirements or Requirements() for f in scoped)
         reasons = [f.reason("reviewed_by_rule") for f in (*reviews, *unanswered)]
-        reasons.extend(_doubts(action, context, confidence_bp, threshold))
+        reasons.extend(doubts)
         return verdict(
             GateOutcome.REVIEW,
             reasons,
             threshold.value_bp,
-            _sum(asked),
+            total(asked),
             rule=(*reviews, *unanswered)[0].rule.name,
         )
 
@@ -170,11 +155,10 @@ def _judge(
                 rule=finding.rule.name,
             )
 
-    doubts = _doubts(action, context, confidence_bp, threshold)
     if baseline.reviews:
         return verdict(
             GateOutcome.REVIEW,
-            [baseline.reason(action), *doubts],
+            [_by_baseline(baseline, action), *doubts],
             threshold.value_bp,
             baseline.requirements,
         )
@@ -205,100 +189,31 @@ def _doubts(
     return doubts
 
 
-def _findings(
-    action: ProposedAction, context: GateContext, published: PublishedPolicy
-) -> list[_Finding]:
-    """The rules that speak of the action, by name."""
-    findings = []
-    bound: conditions.Bound | None = None
-    for rule in published.rules_by_name:
-        if not _in_scope(rule, action, published.policy) or not _matches(rule, action, context):
-            continue
-        source = rule.when.condition
-        if source is None:
-            findings.append(_Finding(rule))
-            continue
-        try:
-            if bound is None:
-                bound = conditions.bind(action.arguments, action.argument_schema, action.numbers)
-            if conditions.holds(source, bound):
-                findings.append(_Finding(rule))
-        except (conditions.Unevaluable, conditions.ConditionError) as problem:
-            findings.append(_Finding(rule, str(problem) or "no answer"))
-    return findings
-
-
-def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> bool:
-    """A group's rule speaks of the group's own agents, and loosens only where it is delegated."""
-    if rule.group is None:
-        return True
-    if rule.group != action.owner_group:
-        return False
-    return rule.effect != "allow" or rule.group in policy.delegates
-
-
-def _matches(rule: Rule, action: ProposedAction, context: GateContext) -> bool:
-    when = rule.when
-    return (
-        (not when.agents or action.agent in when.agents)
-        and (not when.tools or action.tool in when.tools)
-        and (not when.effects or not action.effects.isdisjoint(when.effects))
-        and (when.reversible is None or when.reversible == action.reversible)
-        and (when.risk_at_least is None or action.risk >= when.risk_at_least)
-        and (when.tainted is None or when.tainted == context.tainted)
-        and (when.first_use is None or when.first_use == context.first_use)
-        and (when.rate_above is None or context.calls_last_hour > when.rate_above)
-        and (when.time_window is None or when.time_window.contains(context.at))
-    )
-
-
 def _threshold_of(rule: Rule, resolved: Threshold) -> Threshold:
     if rule.threshold is None:
         return resolved
     return Threshold(basis_points(rule.threshold), "rule")
 
 
-def _own_threshold(allows: list[_Finding], resolved: Threshold) -> Threshold:
+def _own_threshold(allows: list[Finding], resolved: Threshold) -> Threshold:
     """The threshold that counts: the lowest that an allow rule sets, else the resolved one."""
     own = [_threshold_of(finding.rule, resolved) for finding in allows]
     return min(own, key=lambda threshold: threshold.value_bp, default=resolved)
 
 
-@dataclass(frozen=True)
-class _Baseline:
-    """What the baseline table says: every matching line counts, and review is stronger."""
-
-    reviews: bool
-    requirements: Requirements
-    spoke: bool
-
-    @classmethod
-    def of(cls, action: ProposedAction, policy: Policy) -> _Baseline:
-        rows = [
-            row
-            for row in policy.baseline
-            if row.speaks_of(risk=action.risk, effects=action.effects, reversible=action.reversible)
-        ]
-        if not rows:
-            return cls(reviews=True, requirements=Requirements(), spoke=False)
-        reviewing = [row for row in rows if row.outcome == "review"]
-        return cls(
-            reviews=bool(reviewing),
-            requirements=_sum([row.requirements for row in reviewing or rows]),
-            spoke=True,
-        )
-
-    def reason(self, action: ProposedAction) -> Reason:
-        params = {
-            "risk": action.risk.value,
-            "effects": sorted(effect.value for effect in action.effects),
-            "reversible": action.reversible,
-        }
-        return Reason(code="baseline" if self.spoke else "nothing_speaks", params=params)
+def _baseline(action: ProposedAction, policy: Policy) -> Baseline:
+    return baseline_of(
+        policy, risk=action.risk, effects=action.effects, reversible=action.reversible
+    )
 
 
-def _sum(asked: Sequence[Requirements]) -> Requirements:
-    return reduce(Requirements.plus, asked)
+def _by_baseline(baseline: Baseline, action: ProposedAction) -> Reason:
+    params = {
+        "risk": action.risk.value,
+        "effects": sorted(effect.value for effect in action.effects),
+        "reversible": action.reversible,
+    }
+    return Reason(code="baseline" if baseline.spoke else "nothing_speaks", params=params)
 
 
 def _settled(requirements: Requirements, policy: Policy, *, consequential: bool) -> Requirements:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.db.models import Subquery
+
 from accounts.callers import Caller
 from approvals import ports
 from approvals.errors import RequestUnknown
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, PolicyVersion
+from approvals.vocabulary import Kind
 from audit.prepared import CLOCK, Prepared, locking_first
 
 _any = Prepared(lambda pk: ApprovalRequest.objects.filter(pk=pk).only("run_id"), UUID(int=0))
@@ -16,8 +19,13 @@ _concerning = Prepared(
     -1,
     UUID(int=0),
 )
+_newest_policy = Subquery(
+    PolicyVersion.objects.published().order_by("-number").values("number")[:1]
+)
 _to_lock = Prepared(
-    lambda: ApprovalRequest.objects.annotate(read_at=CLOCK).order_by(),
+    lambda: ApprovalRequest.objects.annotate(
+        read_at=CLOCK, newest_policy=_newest_policy
+    ).order_by(),
     rewrite=locking_first(ApprovalRequest),
 )
 
@@ -38,6 +46,12 @@ def locked_for(request_id: UUID, caller: Caller) -> ApprovalRequest:
 def locked(request_id: UUID) -> ApprovalRequest:
     """The request, locked together with its run, read with the clock; raises `RequestUnknown`."""
     return _locked(request_id, _any.one(request_id))
+
+
+def is_judged_by_now(request: ApprovalRequest) -> bool:
+    """Whether a request that was locked here was judged by the policy in force when it was read."""
+    newest: int | None = vars(request)["newest_policy"]
+    return request.kind != Kind.ACTION or request.checked_version >= (newest or 0)
 
 
 def _locked(request_id: UUID, found: ApprovalRequest | None) -> ApprovalRequest:

@@ -171,10 +171,20 @@ class Rule(Shape):
     accepts_taint: bool = False
     requirements: Requirements | None = None
 
+    @field_validator("requirements")
+    @classmethod
+    def _can_be_met(cls, needs: Requirements | None) -> Requirements | None:
+        return _checked(needs) if needs is not None else None
+
     @property
     def group(self) -> str | None:
         """Slug of the group that owns the rule; None for a global one."""
         return self.scope.removeprefix("group:") if self.scope != "global" else None
+
+    @property
+    def document_threshold(self) -> str:
+        """Its own threshold as the document writes it; empty where it has none."""
+        return _share_text(self.threshold) if self.threshold is not None else ""
 
     @model_validator(mode="after")
     def _fits(self) -> Rule:
@@ -182,8 +192,6 @@ class Rule(Shape):
             raise ValueError("only an allow rule has a threshold or accepts taint; take them out")
         if self.effect != "review" and self.requirements is not None:
             raise ValueError("only a review rule has requirements; take them out")
-        if self.effect == "review" and self.requirements is not None:
-            _check_requirements(self.requirements)
         return self
 
 
@@ -200,10 +208,10 @@ class BaselineRow(Shape):
     outcome: Literal["allow", "review"] = "review"
     requirements: Requirements = Requirements()
 
-    @model_validator(mode="after")
-    def _fits(self) -> BaselineRow:
-        _check_requirements(self.requirements)
-        return self
+    @field_validator("requirements")
+    @classmethod
+    def _can_be_met(cls, needs: Requirements) -> Requirements:
+        return _checked(needs)
 
     def speaks_of(self, *, risk: Risk, effects: frozenset[Effect], reversible: bool) -> bool:
         """Whether this line is about such an action."""
@@ -289,7 +297,7 @@ def _put(table: dict[str, str], key: str, value: str | None) -> None:
         table[key] = value
 
 
-def _check_requirements(requirements: Requirements) -> None:
+def _checked(requirements: Requirements) -> Requirements:
     if not requirements.groups:
         raise ValueError("name at least one group that decides, such as @owner")
     names = [need.group for need in requirements.groups]
@@ -297,6 +305,7 @@ def _check_requirements(requirements: Requirements) -> None:
         raise ValueError("a group stands twice; name it once with the number of people")
     if requirements.exclude_owner and "@owner" in names:
         raise ValueError("the owner group is both asked for and left out; nobody could decide")
+    return requirements
 
 
 @dataclass(frozen=True)

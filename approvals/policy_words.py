@@ -201,6 +201,27 @@ def rule_outcome(rule: Rule, titles: Mapping[str, str]) -> str:
     return f"runs by itself {sure}{taint}"
 
 
+_MISSES: Mapping[str, str] = {
+    "scope": "It belongs to another group's agents.",
+    "delegation": "Its group may not allow: the policy does not delegate to it.",
+    "agents": "It is about other agents.",
+    "tools": "It is about other tools.",
+    "effects": "It is about other effects.",
+    "reversible": "It asks whether the action can be undone, and this one differs.",
+    "risk_at_least": "The risk is lower than it asks.",
+    "tainted": "It asks whether the run has read text from outside, and this one differs.",
+    "first_use": "It asks whether this is the first use, and this one differs.",
+    "rate_above": "The tool is not called that often.",
+    "time_window": "It holds at other times.",
+    "condition": "Its condition does not hold for these arguments.",
+}
+
+
+def miss_sentence(miss: str) -> str:
+    """Why a rule does not speak of an action."""
+    return _MISSES[miss]
+
+
 def baseline_about(row: BaselineRow) -> str:
     """Which actions a line of the baseline is about."""
     risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]

@@ -5,7 +5,7 @@ Without such an app the null port answers: approvals then serves agents that run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from approvals.errors import EditingUnavailable
 from approvals.schemas import Preview, ProposedAction
+from approvals.tightening import ToolFacts
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -45,6 +46,18 @@ class Operation:
     at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class PastCall:
+    """One call as it went before the gate: action, confidence and context as JSON of their schemas.
+    `request` is the one by which people decided on it, where they did."""
+
+    at: datetime
+    action: dict[str, Any]
+    confidence: dict[str, Any]
+    context: dict[str, Any]
+    request: UUID | None
+
+
 class Runs(Protocol):
     """The runs behind the requests."""
 
@@ -74,8 +87,14 @@ class Runs(Protocol):
     def stopped(self, agent: str, tool: str) -> str | None:
         """A sentence when a kill switch holds for this agent or tool; else None."""
 
-    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
-        """The tools of each agent that is installed, by slug; for people to pick from."""
+    def past_calls(self, since: datetime, until: datetime) -> Iterable[PastCall]:
+        """Every call that was judged in [since, until), the oldest first; read as it is asked for."""
+
+    def past_calls_number(self, since: datetime, until: datetime) -> int:
+        """How many those are."""
+
+    def catalogue(self) -> tuple[ToolFacts, ...]:
+        """Every tool of every agent that is installed, by agent and name."""
 
 
 class NullRuns:
@@ -110,9 +129,17 @@ class NullRuns:
         """There are no switches."""
         return None
 
-    def tools_by_agent(self) -> dict[str, tuple[str, ...]]:
+    def past_calls(self, since: datetime, until: datetime) -> Iterable[PastCall]:
+        """There were none."""
+        return ()
+
+    def past_calls_number(self, since: datetime, until: datetime) -> int:
+        """There were none."""
+        return 0
+
+    def catalogue(self) -> tuple[ToolFacts, ...]:
         """Nobody is known here."""
-        return {}
+        return ()
 
 
 @dataclass

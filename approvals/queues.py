@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 QUEUE = "background"
 MAIL_SECONDS = 120
+TIGHTENING = "tighten-open-requests"
 #: When nobody was mailed by then, the sweep puts the mail on the queue again.
 MAIL_OVERDUE = timedelta(minutes=2)
 
@@ -29,6 +30,53 @@ def mail_about(request_id: UUID, occasion: str) -> None:
     Should Redis not take the job, the sweep finds a request that nobody was told of.
     """
     transaction.on_commit(partial(_enqueue, str(request_id), occasion), robust=True)
+
+
+def tighten_open_requests() -> None:
+    """Judge what waits by the newest policy once this commits.
+
+    Should Redis not take the job, the sweep finds what was not judged, and so does every verdict.
+    """
+    transaction.on_commit(put_tightening, robust=True)
+
+
+def put_tightening() -> None:
+    """Put that on the queue now, unless it stands there."""
+    try:
+        queue = told.queue(QUEUE)
+        if queue.get_job_position(TIGHTENING) is None:
+            queue.enqueue(
+                "approvals.jobs.tighten_open_requests",
+                job_id=TIGHTENING,
+                job_timeout=-1,
+                result_ttl=0,
+                failure_ttl=3_600,
+            )
+    except (RedisError, OSError):
+        log.warning("open requests not queued to be judged again: Redis did not take it")
+
+
+def simulate_on_commit(simulation_id: UUID) -> None:
+    """Let a worker judge past actions once this commits. A lost wake-up is found by the sweep."""
+    transaction.on_commit(partial(simulate, simulation_id), robust=True)
+
+
+def simulate(simulation_id: UUID) -> None:
+    """Put the simulation on the queue now, unless it stands there."""
+    job_id = f"simulation-{simulation_id}"
+    try:
+        queue = told.queue(QUEUE)
+        if queue.get_job_position(job_id) is None:
+            queue.enqueue(
+                "approvals.jobs.simulate",
+                str(simulation_id),
+                job_id=job_id,
+                job_timeout=-1,
+                result_ttl=0,
+                failure_ttl=3_600,
+            )
+    except (RedisError, OSError):
+        log.warning("simulation %s not queued: Redis did not take it", simulation_id)
 
 
 def _enqueue(request_id: str, occasion: str) -> None:

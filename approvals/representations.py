@@ -9,7 +9,7 @@ from typing import Any
 from accounts.callers import Caller
 from approvals import eligibility, ports
 from approvals.bodies import offered_verdicts
-from approvals.models import ApprovalRequest, PolicyVersion, RequestGroup, Vote
+from approvals.models import ApprovalRequest, PolicyVersion, RequestGroup, Simulation, Vote
 from approvals.ports import Operation
 from approvals.reasons import sentence
 from approvals.showing import visible_reasons
@@ -135,6 +135,12 @@ def policy_as_json(row: PolicyVersion, *, in_force: int, whole: bool = True) -> 
         "base": row.base,
         "author": row.author.username if row.author else None,
         "published_by": row.published_by.username if row.published_by else None,
+        "submitted_by": row.submitted_by.username if row.submitted_by else None,
+        "scope": row.scope,
+        "edition": row.edition,
+        "restores": row.restores,
+        "tightens_only": row.tightens_only,
+        "second_waived": row.second_waived,
         "why": row.why,
         "created_at": _moment(row.created_at),
         "published_at": _moment(row.published_at),
@@ -142,6 +148,24 @@ def policy_as_json(row: PolicyVersion, *, in_force: int, whole: bool = True) -> 
     if whole:
         data["document"] = row.document
     return data
+
+
+def simulation_as_json(simulation: Simulation) -> dict[str, Any]:
+    """One simulation; counts are numbers of actions."""
+    return {
+        "id": str(simulation.pk),
+        "draft": simulation.draft_id,
+        "edition": simulation.edition,
+        "against": simulation.against,
+        "line": simulation.line,
+        "since": _moment(simulation.since),
+        "until": _moment(simulation.until),
+        "state": str(simulation.state),
+        "done": simulation.done,
+        "total": simulation.total,
+        "result": simulation.result,
+        "problem": simulation.problem,
+    }
 
 
 def _needs(request: ApprovalRequest, groups: Sequence[RequestGroup]) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ from approvals.vocabulary import (
 )
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+#: How long a second factor stays good where requirements do not say.
+SECOND_FACTOR_SECONDS = 900
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -155,6 +157,11 @@ class Requirements(Shape):
     undo_seconds: float | None = Field(default=None, ge=0, le=60)
 
     @property
+    def second_factor_seconds(self) -> int:
+        """How long a confirmation with a second factor stays good, where one is asked for."""
+        return self.friction_seconds or SECOND_FACTOR_SECONDS
+
+    @property
     def people(self) -> int:
         """How many different people it takes."""
         return sum(need.count for need in self.groups)
@@ -167,7 +174,7 @@ class Requirements(Shape):
         strongest = max((self, other), key=lambda r: (r.friction.rank, r.friction_seconds))
         if self.friction == other.friction == Friction.SECOND_FACTOR:
             # A second factor that must be fresher is the stronger one.
-            strongest = min((self, other), key=lambda r: r.friction_seconds)
+            strongest = min((self, other), key=lambda r: r.second_factor_seconds)
         escalates = self.on_expiry == other.on_expiry == Expiry.ESCALATE
         return Requirements(
             groups=tuple(GroupNeed(group=g, count=n) for g, n in sorted(counts.items())),

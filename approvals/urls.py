@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import inbox, policies, requests
+from approvals.views import drafts, inbox, policies, requests, rules, simulations, trying
 
 urlpatterns = [
     path("", inbox.inbox, name="home"),
@@ -17,4 +17,41 @@ urlpatterns = [
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
     path("policies/", policies.policy_thresholds, name="policy-thresholds"),
     path("policies/<int:number>/", policies.policy_version, name="policy-version"),
+    path("policies/<int:number>/roll-back/", policies.policy_roll_back, name="policy-roll-back"),
+    path("policies/<int:number>/document.json", policies.policy_export, name="policy-export"),
+    path("policies/import/", policies.policy_import, name="policy-import"),
+    path("policies/drafts/", drafts.policy_draft_begin, name="policy-draft-begin"),
+    path("policies/drafts/<int:pk>/", drafts.policy_draft, name="policy-draft"),
+    path(
+        "policies/drafts/<int:pk>/document.json",
+        drafts.policy_draft_export,
+        name="policy-draft-export",
+    ),
+    path(
+        "policies/drafts/<int:pk>/durations/",
+        drafts.policy_draft_durations,
+        name="policy-draft-durations",
+    ),
+    *(
+        path(
+            f"policies/drafts/<int:pk>/{act}/",
+            drafts.policy_draft_act,
+            {"act": act},
+            name=f"policy-draft-{act}",
+        )
+        for act in ("submit", "publish", "rebase", "withdraw")
+    ),
+    path("policies/drafts/<int:pk>/rules/", rules.policy_rule, name="policy-rule-new"),
+    path("policies/drafts/<int:pk>/rules/<slug:name>/", rules.policy_rule, name="policy-rule"),
+    path("policies/drafts/<int:pk>/baseline/", rules.policy_baseline, name="policy-baseline-new"),
+    path(
+        "policies/drafts/<int:pk>/baseline/<int:place>/",
+        rules.policy_baseline,
+        name="policy-baseline",
+    ),
+    path("policies/drafts/<int:pk>/try/", trying.policy_try, name="policy-try"),
+    path("policies/drafts/<int:pk>/simulate/", simulations.policy_simulate, name="policy-simulate"),
+    path(
+        "policies/simulations/<uuid:pk>/", simulations.policy_simulation, name="policy-simulation"
+    ),
 ]

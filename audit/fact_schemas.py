@@ -194,7 +194,10 @@ class PolicyFacts(Facts):
 
     draft: Id | None = None
     base_version: Count | None = None
+    edition: Count | None = None
     changes: Count | None = None
+    group: Code | None = None
+    restores: Count | None = None
     tightens_only: bool | None = None
     second_waived: bool | None = None
 

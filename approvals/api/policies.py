@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router, Status
 from pydantic import BaseModel, ConfigDict, Field
 
+from accounts.callers import Caller
 from accounts.doors import signed_in
-from approvals.answers import PolicyList, PolicyOut
+from approvals.answers import PolicyList, PolicyOut, RebasedOut, SimulationOut
+from approvals.authority import authority_of
 from approvals.eligibility import require_policy_reader
-from approvals.errors import BadBody, PolicyUnknown
-from approvals.models import PolicyVersion
+from approvals.errors import BadBody, DraftUnknown, PolicyUnknown, SimulationUnknown
+from approvals.models import PolicyVersion, Simulation
 from approvals.policies import Policy
-from approvals.representations import policy_as_json
-from approvals.services import policies, publish
+from approvals.representations import policy_as_json, simulation_as_json
+from approvals.services import drafts, policies
+from approvals.services.publish import publish_draft, roll_back
+from approvals.services.simulate import ask_simulation
 from approvals.vocabulary import Risk
+from audit.clock import database_now
 from audit.paging import page
 
 router = Router(tags=["policies"])
@@ -35,6 +42,7 @@ class ThresholdIn(Body):
     risk: Risk | None = None
     agent: str | None = None
     tool: str | None = None
+    rule: str | None = None
 
 
 class DraftIn(Body):
@@ -46,7 +54,30 @@ class DraftIn(Body):
     why: str = Field(default="", max_length=2_000)
 
 
-class PublishIn(Body):
+class DraftChangeIn(Body):
+    """Another document for the edition that was read."""
+
+    document: dict[str, Any]
+    edition: int = Field(ge=1)
+    why: str | None = Field(default=None, max_length=2_000)
+
+
+class EditionIn(Body):
+    """Which edition was read; without it, whatever is there."""
+
+    edition: int | None = Field(default=None, ge=1)
+
+
+class SimulateIn(Body):
+    """A range of time (the last 30 days unless given), and the key of the threshold for the curve:
+    `risk=low`, `agent=a&tool=t`, `rule=name`, `default`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    line: str = Field(default="", max_length=400)
+
+
+class PublishIn(EditionIn):
     """Why; empty takes the draft's own words."""
 
     why: str = Field(default="", max_length=2_000)
@@ -55,18 +86,19 @@ class PublishIn(Body):
 @router.get("policies", response=PolicyList, operation_id="list_policies", summary="Policies")
 def list_policies(
     request: HttpRequest,
-    state: Literal["published", "draft"] | None = None,
+    state: Literal["published", "draft", "submitted", "withdrawn"] | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Field(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """Published versions and drafts, newest first, without their documents."""
     caller = signed_in(request)
     require_policy_reader(caller)
-    rows = PolicyVersion.objects.select_related("author", "published_by")
+    rows = PolicyVersion.objects.select_related("author", "published_by", "submitted_by")
     if state is not None:
         rows = rows.filter(state=state)
-    if not caller.holds("publish_policies"):
-        rows = rows.filter(state=PolicyVersion.State.PUBLISHED)
+    authority = authority_of(caller)
+    if not (authority.whole or caller.holds("read_everything")):
+        rows = rows.published() | rows.in_scopes(authority.groups)
     in_force = policies.current().version
     found = page(rows, order=("-id",), cursor=cursor, limit=limit)
     return {
@@ -84,7 +116,7 @@ def read_policy(request: HttpRequest, version: int) -> dict[str, Any]:
     require_policy_reader(caller)
     row = (
         PolicyVersion.objects.published()
-        .select_related("author", "published_by")
+        .select_related("author", "published_by", "submitted_by")
         .filter(number=version)
         .first()
     )
@@ -102,24 +134,88 @@ def read_policy(request: HttpRequest, version: int) -> dict[str, Any]:
 def post_draft(request: HttpRequest, body: DraftIn) -> Status[dict[str, Any]]:
     """Keep a draft: a whole document, or thresholds to change in the base version."""
     caller = signed_in(request)
-    caller.require("publish_policies", scope="admin")
-    if (body.document is None) == (not body.thresholds):
-        raise BadBody(
-            [{"field": "document", "message": "send a document, or thresholds to change"}]
-        )
-    document: dict[str, Any] | Policy
-    if body.document is not None:
-        document = body.document
-    else:
-        document = policies.version(body.base_version).policy
-        for line in body.thresholds:
-            document = document.with_threshold(
-                line.value, risk=line.risk, agent=line.agent, tool=line.tool
-            )
-    kept = publish.draft(
-        document=document, base_version=body.base_version, caller=caller, why=body.why
+    kept = drafts.begin_draft(
+        document=_document(body, body.base_version),
+        base_version=body.base_version,
+        caller=caller,
+        why=body.why,
     )
-    return Status(201, policy_as_json(kept, in_force=policies.current().version))
+    return Status(201, _as_json(kept.pk))
+
+
+@router.get(
+    "policies/drafts/{int:draft_id}",
+    response=PolicyOut,
+    operation_id="read_draft",
+    summary="One draft",
+)
+def read_draft(request: HttpRequest, draft_id: int) -> dict[str, Any]:
+    """A draft, or what became of it, with its whole document."""
+    readable_draft(draft_id, signed_in(request))
+    return _as_json(draft_id)
+
+
+@router.put(
+    "policies/drafts/{int:draft_id}",
+    response=PolicyOut,
+    operation_id="change_draft",
+    summary="Write in a draft",
+)
+def put_draft(request: HttpRequest, draft_id: int, body: DraftChangeIn) -> dict[str, Any]:
+    """Put another document in the place of the edition that was read. A submitted draft is a draft again."""
+    drafts.change_draft(
+        draft_id=draft_id,
+        document=body.document,
+        edition=body.edition,
+        caller=signed_in(request),
+        why=body.why,
+    )
+    return _as_json(draft_id)
+
+
+@router.post(
+    "policies/drafts/{int:draft_id}/rebase",
+    response=RebasedOut,
+    operation_id="rebase_draft",
+    summary="Rebase",
+)
+def post_rebase(request: HttpRequest, draft_id: int, body: EditionIn) -> dict[str, Any]:
+    """Put the draft's changes on top of the version in force; says what both had changed."""
+    rebased = drafts.rebase_draft(
+        draft_id=draft_id, edition=_edition(draft_id, body), caller=signed_in(request)
+    )
+    return _as_json(draft_id) | {"conflicts": rebased.conflicts}
+
+
+@router.post(
+    "policies/drafts/{int:draft_id}/submit",
+    response=PolicyOut,
+    operation_id="submit_draft",
+    summary="Submit",
+)
+def post_submit(request: HttpRequest, draft_id: int, body: PublishIn) -> dict[str, Any]:
+    """Say that the draft is ready for somebody else to publish."""
+    drafts.submit_draft(
+        draft_id=draft_id,
+        edition=_edition(draft_id, body),
+        caller=signed_in(request),
+        why=body.why,
+    )
+    return _as_json(draft_id)
+
+
+@router.post(
+    "policies/drafts/{int:draft_id}/withdraw",
+    response=PolicyOut,
+    operation_id="withdraw_draft",
+    summary="Withdraw",
+)
+def post_withdraw(request: HttpRequest, draft_id: int, body: EditionIn) -> dict[str, Any]:
+    """Give the draft up."""
+    drafts.withdraw_draft(
+        draft_id=draft_id, edition=_edition(draft_id, body), caller=signed_in(request)
+    )
+    return _as_json(draft_id)
 
 
 @router.post(
@@ -129,10 +225,101 @@ def post_draft(request: HttpRequest, body: DraftIn) -> Status[dict[str, Any]]:
     summary="Publish",
 )
 def post_publish(request: HttpRequest, draft_id: int, body: PublishIn) -> dict[str, Any]:
-    """Make the draft the policy in force, unless another was published since it began."""
-    caller = signed_in(request)
-    published = publish.publish_draft(draft_id=draft_id, caller=caller, why=body.why)
-    row = PolicyVersion.objects.select_related("author", "published_by").get(
-        number=published.version
+    """Make the draft the policy in force, unless another was published since it began.
+
+    What loosens is published by somebody who did not write it; only where nobody else could, its author
+    may, and the log says so (`second_waived`).
+    """
+    publish_draft(draft_id=draft_id, caller=signed_in(request), edition=body.edition, why=body.why)
+    return _as_json(draft_id)
+
+
+@router.post(
+    "policies/{int:version}/roll-back",
+    response={201: PolicyOut},
+    operation_id="roll_back_policy",
+    summary="Roll back",
+)
+def post_roll_back(request: HttpRequest, version: int, body: PublishIn) -> Status[dict[str, Any]]:
+    """Bring an earlier version back: published where the caller may do so alone, else submitted."""
+    draft = roll_back(version=version, caller=signed_in(request), why=body.why)
+    return Status(201, _as_json(draft.pk))
+
+
+@router.post(
+    "policies/drafts/{int:draft_id}/simulate",
+    response={200: SimulationOut, 202: SimulationOut},
+    operation_id="simulate_draft",
+    summary="Simulate",
+)
+def post_simulate(request: HttpRequest, draft_id: int, body: SimulateIn) -> Status[dict[str, Any]]:
+    """What the draft would have made of past actions. 200 with the result where they are few, else 202:
+    look again at `policies/simulations/{id}`."""
+    until = body.until or database_now()
+    simulation = ask_simulation(
+        draft_id=draft_id,
+        since=body.since or until - timedelta(days=30),
+        until=until,
+        line=body.line,
+        caller=signed_in(request),
     )
-    return policy_as_json(row, in_force=published.version)
+    finished = simulation.state == Simulation.State.FINISHED
+    return Status(200 if finished else 202, simulation_as_json(simulation))
+
+
+@router.get(
+    "policies/simulations/{uuid:simulation_id}",
+    response=SimulationOut,
+    operation_id="read_simulation",
+    summary="One simulation",
+)
+def read_simulation(request: HttpRequest, simulation_id: UUID) -> dict[str, Any]:
+    """How far it is, and its result once it is finished."""
+    simulation = Simulation.objects.filter(pk=simulation_id).first()
+    if simulation is None:
+        raise SimulationUnknown(simulation_id)
+    readable_draft(simulation.draft_id, signed_in(request))
+    return simulation_as_json(simulation)
+
+
+def readable_draft(draft_id: int, caller: Caller) -> PolicyVersion:
+    """The draft, or what became of it, for whoever may read it; else `DraftUnknown`."""
+    caller.require(None, scope="read")
+    authority = authority_of(caller)
+    rows = PolicyVersion.objects.all()
+    if not (authority.whole or caller.holds("read_everything")):
+        rows = rows.in_scopes(authority.groups)
+    row = rows.filter(pk=draft_id).first()
+    if row is None:
+        raise DraftUnknown(draft_id)
+    return row
+
+
+def _document(body: DraftIn, base: int) -> dict[str, Any] | Policy:
+    if (body.document is None) == (not body.thresholds):
+        raise BadBody(
+            [{"field": "document", "message": "send a document, or thresholds to change"}]
+        )
+    if body.document is not None:
+        return body.document
+    policy = policies.version(base).policy
+    for line in body.thresholds:
+        policy = policy.with_threshold(
+            line.value, risk=line.risk, agent=line.agent, tool=line.tool, rule=line.rule
+        )
+    return policy
+
+
+def _edition(draft_id: int, body: EditionIn) -> int:
+    """The edition that was read; the one of now where the caller does not mind."""
+    if body.edition is not None:
+        return body.edition
+    found = PolicyVersion.objects.filter(pk=draft_id).values_list("edition", flat=True).first()
+    return found or 0
+
+
+def _as_json(draft_id: int) -> dict[str, Any]:
+    row = PolicyVersion.objects.select_related("author", "published_by", "submitted_by").get(
+        pk=draft_id
+    )
+    return policy_as_json(row, in_force=policies.current().version)

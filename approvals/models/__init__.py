@@ -2,6 +2,7 @@
 
 from approvals.models.policy import PolicyVersion
 from approvals.models.request import ApprovalRequest
+from approvals.models.simulation import Simulation
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
 from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
 
@@ -13,6 +14,7 @@ __all__ = [
     "PolicyVersion",
     "RequestGroup",
     "RequestRevision",
+    "Simulation",
     "Viewing",
     "Vote",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -15,6 +18,14 @@ class PolicyVersionQuerySet(models.QuerySet["PolicyVersion"]):
         """All versions that are or were in force."""
         return self.filter(state=PolicyVersion.State.PUBLISHED)
 
+    def open_drafts(self) -> PolicyVersionQuerySet:
+        """Drafts that are being written or wait for somebody to publish them."""
+        return self.filter(state__in=[PolicyVersion.State.DRAFT, PolicyVersion.State.SUBMITTED])
+
+    def in_scopes(self, groups: Iterable[str]) -> PolicyVersionQuerySet:
+        """Those that change only the own rules of one of these groups."""
+        return self.filter(scope__in=list(groups))
+
     def newest_first(self) -> PolicyVersionQuerySet:
         """By number, the one in force first."""
         return self.order_by("-number", "-id")
@@ -24,7 +35,9 @@ class PolicyVersion(models.Model):
     """One policy document: a draft, or a published version. The highest number is in force.
 
     `base` is the version the author began from; `author` and `published_by` are empty for the
-    versions that the system brings.
+    versions that the system brings. `editors` are all who wrote in it; `edition` counts how often.
+    `scope` is the group whose own rules it changes, empty for the whole policy. `restores` is the
+    version that it brings back.
     """
 
     class State(models.TextChoices):
@@ -47,6 +60,16 @@ class PolicyVersion(models.Model):
     )
     why = models.TextField(blank=True)
     base = models.PositiveIntegerField(null=True, blank=True)
+    scope = models.CharField(max_length=50, blank=True, default="", db_default="")
+    edition = models.PositiveIntegerField(default=1, db_default=1)
+    editors = ArrayField(models.BigIntegerField(), default=list, db_default=[])
+    restores = models.PositiveIntegerField(null=True, blank=True)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    tightens_only = models.BooleanField(null=True, blank=True)
+    second_waived = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True, blank=True)
 

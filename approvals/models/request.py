@@ -21,8 +21,9 @@ class ApprovalRequest(models.Model):
     """What waits for people: one action, question, or other kind of `vocabulary.Kind`.
 
     `revision` changes when what is to be decided changes, and voids votes; `version` with anything
-    visible. `shown_sha256` is the digest of what people are shown, which is kept with the revision; it
-    stands in every decision. Spans are seconds, confidence is in basis points (0 to 10,000).
+    visible. `checked_version` is the newest policy that it was judged by; `policy_version` the one that it is
+    decided under. `shown_sha256` is the digest of what people are shown, which is kept with the revision;
+    it stands in every decision. Spans are seconds, confidence is in basis points (0 to 10,000).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -84,6 +85,7 @@ class ApprovalRequest(models.Model):
     requirements = models.JSONField(default=dict)
     policy_version = models.PositiveIntegerField(default=0)
     policy_sha256 = models.CharField(max_length=71, blank=True)
+    checked_version = models.PositiveIntegerField(default=0, db_default=0)
     rule = models.CharField(max_length=200, blank=True)
 
     shown_sha256 = models.CharField(max_length=71)
@@ -170,6 +172,11 @@ class ApprovalRequest(models.Model):
                 fields=["review_deadline", "-risk_rank", "id"],
                 condition=Q(state="pending"),
                 name="approvals_req_pending",
+            ),
+            models.Index(
+                fields=["checked_version"],
+                condition=Q(state="pending", kind="action"),
+                name="approvals_req_checked",
             ),
             models.Index(
                 fields=["-decided_at", "-id"],

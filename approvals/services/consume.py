@@ -11,21 +11,20 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import DateTimeField, Func, OuterRef
 
-from approvals import events, gate, ports
+from approvals import events, ports
 from approvals.addressing import groups_by_slug, named
 from approvals.closing import settle
 from approvals.errors import NotConsumable, RequestUnknown
 from approvals.models import ApprovalRequest, RequestGroup
-from approvals.policies import PublishedPolicy
 from approvals.reasons import sentences
 from approvals.records import record_request
-from approvals.schemas import GateVerdict, ProposedAction, Reason, Requirements
+from approvals.rejudging import addressed, asks_for_more, judged_again
+from approvals.schemas import Reason, Requirements
 from approvals.services import policies
 from approvals.services.reopen import reopen
 from approvals.signals import Resolution
 from approvals.standing import standing_of
 from approvals.states import RequestState
-from approvals.vocabulary import Effect, Risk
 from approvals.voting import tally
 from audit.actors import Actor
 from audit.recorder import NoTransaction
@@ -188,7 +187,7 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
     published = policies.current()
     if published.version == request.policy_version or not request.policy_version:
         return None
-    verdict = _judged(request, published)
+    verdict = judged_again(request, published)
     if verdict.denied:
         request.policy_version, request.policy_sha256 = published.version, published.sha256
         ApprovalRequest.objects.filter(pk=request.pk).update(
@@ -199,9 +198,9 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
         return None
     owner = request.owner_group.slug if request.owner_group else None
     wanted = named(verdict.requirements, owner)
-    if not _asks_for_more(request, wanted):
+    if not _lacks(request, wanted):
         return None
-    _address(request, wanted)
+    addressed(request, list(request.request_groups.select_related("group")), wanted)
     reason = Reason(
         code="policy_tighter",
         params={"version": published.version, "because": sentences(verdict.reasons)},
@@ -213,6 +212,7 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
         requirements=wanted.model_dump(mode="json"),
         policy_version=published.version,
         policy_sha256=published.sha256,
+        checked_version=published.version,
         rule=verdict.rule,
         threshold_bp=verdict.threshold_bp,
         undo_seconds=wanted.undo_seconds or 0,
@@ -220,28 +220,7 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
     return Consumed("reopened", reopened, "The policy of now asks for more people.", now)
 
 
-def _judged(request: ApprovalRequest, published: PublishedPolicy) -> GateVerdict:
-    context = request.context
-    if context is None:
-        raise NotConsumable("This request is not an action.", state=request.state)
-    action = ProposedAction(
-        agent=request.agent,
-        agent_version=request.agent_version,
-        agent_title=request.agent_title,
-        owner_group=request.owner_group.slug if request.owner_group else None,
-        tool=request.tool,
-        tool_version=request.tool_version,
-        arguments=request.arguments,
-        digest=request.digest,
-        risk=Risk(request.risk),
-        effects=frozenset(Effect(effect) for effect in request.effects),
-        reversible=request.reversible,
-        argument_schema=request.schema or None,
-    )
-    return gate.judge(action, request.confidence, context, published)
-
-
-def _asks_for_more(request: ApprovalRequest, wanted: Requirements) -> bool:
+def _lacks(request: ApprovalRequest, wanted: Requirements) -> bool:
     """Whether the approvals given would not do, or a stronger confirmation is asked for."""
     groups = groups_by_slug(need.group for need in wanted.groups)
     rows = [
@@ -250,15 +229,6 @@ def _asks_for_more(request: ApprovalRequest, wanted: Requirements) -> bool:
     ]
     stand_ins = list(request.request_groups.filter(stands_in=True))
     missing = tally(request, [*rows, *stand_ins]).missing
-    return bool(missing) or wanted.friction.rank > request.needs.friction.rank
-
-
-def _address(request: ApprovalRequest, wanted: Requirements) -> None:
-    groups = groups_by_slug(need.group for need in wanted.groups)
-    request.request_groups.filter(stands_in=False).delete()
-    for need in wanted.groups:
-        RequestGroup.objects.update_or_create(
-            request=request,
-            group=groups[need.group],
-            defaults={"needed": need.count, "stands_in": False},
-        )
+    asked = request.needs
+    confirmed = asks_for_more(wanted.model_copy(update={"groups": asked.groups}), asked)
+    return bool(missing) or confirmed

@@ -20,11 +20,12 @@ from approvals.errors import (
     DeadlinePassed,
     NonceReused,
 )
-from approvals.locking import locked_for
+from approvals.locking import is_judged_by_now, locked_for
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.records import record_request, stream_of
 from approvals.schemas import DecisionIn
 from approvals.services.edit import edit
+from approvals.services.tighten import tighten
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
@@ -71,10 +72,11 @@ def decide(
     A refusal is recorded in a transaction of its own.
     """
     try:
-        with transaction.atomic():
-            decided = _decide(request_id, decision, caller, second_factor_at)
-            reached("decision.before_commit")
-            return decided
+        try:
+            return _in_one_transaction(request_id, decision, caller, second_factor_at)
+        except _Unjudged:
+            tighten(request_id=request_id)
+            return _in_one_transaction(request_id, decision, caller, second_factor_at)
     except NotFound:
         raise
     except Refusal as refusal:
@@ -82,10 +84,25 @@ def decide(
         raise
 
 
+class _Unjudged(Exception):
+    """A policy was published since the request was judged, so that is done first."""
+
+
+def _in_one_transaction(
+    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+) -> Decided:
+    with transaction.atomic():
+        decided = _decide(request_id, decision, caller, second_factor_at)
+        reached("decision.before_commit")
+        return decided
+
+
 def _decide(
     request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
 ) -> Decided:
     request = locked_for(request_id, caller)
+    if request.state == RequestState.PENDING and not is_judged_by_now(request):
+        raise _Unjudged
     with one_moment(moment_of(request)):
         return _decide_locked(request, decision, caller, second_factor_at)
 

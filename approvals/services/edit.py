@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from approvals import gate, ports
-from approvals.addressing import groups_by_slug, named
+from approvals.addressing import named
 from approvals.errors import BadBody, EditDenied
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.ports import Validated
 from approvals.reasons import sentences
 from approvals.records import record_request
+from approvals.rejudging import addressed
 from approvals.revisions import changed_fields, keep_revision
 from approvals.schemas import GateVerdict, Requirements
 from approvals.services import policies
@@ -55,7 +56,7 @@ def edit(
         request.barred_editor = None if alone else ballot.caller.user
     shown, request.shown_sha256 = show(request)
     request.save(update_fields=_CHANGED)
-    rows = _addressed(request, groups, requirements)
+    rows = addressed(request, groups, requirements)
     keep_revision(request, shown, editor_id=ballot.caller.user.pk, material=material, why="edited")
     vote = ballot.vote(request, counts=alone, material=material)
     record_request(
@@ -87,6 +88,7 @@ _CHANGED = [
     "reasons",
     "policy_version",
     "policy_sha256",
+    "checked_version",
     "rule",
     "threshold_bp",
     "undo_seconds",
@@ -144,25 +146,8 @@ def _apply(
         request.rule = verdict.rule
     request.policy_version = verdict.policy_version
     request.policy_sha256 = verdict.policy_sha256
+    request.checked_version = verdict.policy_version
     request.threshold_bp = verdict.threshold_bp
     request.undo_seconds = requirements.undo_seconds or 0
     request.revision += 1
     request.version += 1
-
-
-def _addressed(
-    request: ApprovalRequest, groups: Sequence[RequestGroup], requirements: Requirements
-) -> list[RequestGroup]:
-    """The request's groups as the requirements of now name them; stand-ins stay."""
-    before = {row.group.slug: row.needed for row in groups if not row.stands_in}
-    after = {need.group: need.count for need in requirements.groups}
-    if before != after:
-        found = groups_by_slug(after)
-        request.request_groups.filter(stands_in=False).delete()
-        for slug, count in after.items():
-            RequestGroup.objects.update_or_create(
-                request=request,
-                group=found[slug],
-                defaults={"needed": count, "stands_in": False},
-            )
-    return list(request.request_groups.select_related("group"))

@@ -151,6 +151,7 @@ def _build(
         requirements=requirements.model_dump(mode="json"),
         policy_version=verdict.policy_version if verdict else 0,
         policy_sha256=verdict.policy_sha256 if verdict else "",
+        checked_version=verdict.policy_version if verdict else 0,
         rule=verdict.rule if verdict else "",
         question=opening.question,
         review_deadline=deadline(opening.kind, requirements, now, hours),

@@ -1,4 +1,4 @@
-"""Publish: a policy document becomes the one in force."""
+"""Publish: a draft becomes the policy in force. What loosens it takes a second person."""
 
 from __future__ import annotations
 
@@ -8,181 +8,123 @@ from typing import Any
 from django.db import connection, transaction
 
 from accounts.callers import Caller
-from approvals.addressing import OWNER, groups_by_slug
-from approvals.errors import (
-    BadPolicy,
-    NothingChanged,
-    PolicyUnknown,
-    PublishedMeanwhile,
-    Unsatisfiable,
-    WhyMissing,
-)
+from approvals import ports, queues
+from approvals.authority import others_who_may_publish, require_within
+from approvals.errors import NothingChanged, NotSubmitted, SecondPersonNeeded
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
-from approvals.services import policies
+from approvals.services import drafts, policies
+from approvals.soundness import require_sound
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import record
 from audit.schemas import Disclose, PolicyRef
 
-#: Two admins publish one after the other, so that the second sees the first's version.
+#: Two people publish one after the other, so that the second sees the first's version.
 PUBLISHING_LOCK = 7_302_118
-LONGEST_WHY = 2_000
+State = PolicyVersion.State
+
+
+def publish_draft(
+    *, draft_id: int, caller: Caller, edition: int | None = None, why: str = ""
+) -> PublishedPolicy:
+    """Make the draft the version in force, or raise the refusal that says why not.
+
+    Who wrote in it may publish it where it only tightens, or where nobody else could: then the second
+    person is waived, and the log says so. Raises `SecondPersonNeeded`, `NotSubmitted`, and what
+    `submit_draft` raises.
+    """
+    with transaction.atomic():
+        _lock()
+        draft, authority = drafts.writable(draft_id, caller, edition)
+        alone = caller.user.pk in draft.editors
+        if draft.state != State.SUBMITTED and not alone:
+            raise NotSubmitted(draft.author.get_full_name() if draft.author else "Its author")
+        current = policies.current()
+        reason = drafts.checked_why(why or draft.why)
+        loosenings = drafts.checked(draft, current)
+        require_within(authority, current.policy, load(draft.document))
+        waived = alone and bool(loosenings)
+        if waived and others_who_may_publish(draft.scope, caller):
+            raise SecondPersonNeeded(loosenings)
+        draft.published_by = caller.user
+        draft.second_waived = waived
+        return _publish(draft, current, caller.actor, reason, tightens_only=not loosenings)
+
+
+def roll_back(*, version: int, caller: Caller, why: str) -> PolicyVersion:
+    """Bring an earlier version back: submitted as a draft, and in force at once where the caller may
+    publish it alone. Raises as `publish_draft` does, but for `SecondPersonNeeded`."""
+    earlier = policies.version(version)
+    with transaction.atomic():
+        draft = drafts.begin_draft(
+            document=earlier.policy,
+            base_version=policies.current().version,
+            caller=caller,
+            why=why,
+            restores=version,
+        )
+        drafts.submit_draft(draft_id=draft.pk, edition=draft.edition, caller=caller)
+        draft.refresh_from_db()
+        if draft.tightens_only or not others_who_may_publish(draft.scope, caller):
+            publish_draft(draft_id=draft.pk, caller=caller)
+            draft.refresh_from_db()
+        return draft
 
 
 def publish(
-    *, document: Mapping[str, Any] | Policy, base_version: int, caller: Caller | Actor, why: str
+    *, document: Mapping[str, Any] | Policy, base_version: int, caller: Actor, why: str
 ) -> PublishedPolicy:
-    """Publish the document as the next version; `base_version` is the one the author began from.
-
-    A person needs the permission to publish policies; a system actor brings its own (the demo's
-    seed). Raises `BadPolicy`, `WhyMissing`, `NothingChanged`, and `PublishedMeanwhile` where
-    another version was published since.
-    """
-    actor = _authorised(caller)
+    """Publish a document as the system itself does (an installation's seed). People publish drafts."""
+    if caller.kind != "system":
+        raise TypeError("people publish drafts")
     policy = document if isinstance(document, Policy) else load(document)
-    reason = _checked_why(why)
-    _check_groups(policy)
     with transaction.atomic():
         _lock()
         current = policies.current()
         if current.version != base_version:
-            raise _meanwhile(base_version, current)
-        return _publish(policy, current, caller, actor, reason, draft=None)
-
-
-def draft(
-    *, document: Mapping[str, Any] | Policy, base_version: int, caller: Caller, why: str = ""
-) -> PolicyVersion:
-    """Keep a sound document as a draft. Raises `BadPolicy`."""
-    actor = _authorised(caller)
-    policy = document if isinstance(document, Policy) else load(document)
-    _check_groups(policy)
-    with transaction.atomic():
-        kept = PolicyVersion.objects.create(
-            document=policy.document(),
-            sha256=policy.digest(),
-            state=PolicyVersion.State.DRAFT,
-            author=caller.user,
-            why=why.strip()[:LONGEST_WHY],
-            base=base_version,
-        )
-        record(
-            type="policy.drafted",
-            actor=actor,
-            stream="policy",
-            policy=PolicyRef(version=base_version, sha256=kept.sha256),
-            facts={"draft": kept.pk, "base_version": base_version},
-        )
-        return kept
-
-
-def publish_draft(*, draft_id: int, caller: Caller, why: str = "") -> PublishedPolicy:
-    """Publish a draft. Raises as `publish` does, and `PolicyUnknown`."""
-    actor = _authorised(caller)
-    with transaction.atomic():
-        _lock()
-        kept = (
-            PolicyVersion.objects.select_for_update()
-            .filter(pk=draft_id, state=PolicyVersion.State.DRAFT)
-            .first()
-        )
-        if kept is None:
-            raise PolicyUnknown(draft_id)
-        reason = _checked_why(why or kept.why)
-        policy = load(kept.document)
-        _check_groups(policy)
-        current = policies.current()
-        if current.version != kept.base:
-            raise _meanwhile(kept.base or 0, current)
-        return _publish(policy, current, caller, actor, reason, draft=kept)
+            raise drafts.meanwhile(base_version, current)
+        if policy.digest() == current.sha256:
+            raise NothingChanged(current.version)
+        require_sound(policy, ports.runs().catalogue(), current.policy)
+        row = PolicyVersion(document=policy.document(), sha256=policy.digest(), base=base_version)
+        return _publish(row, current, caller, drafts.checked_why(why), tightens_only=None)
 
 
 def _publish(
-    policy: Policy,
+    row: PolicyVersion,
     current: PublishedPolicy,
-    caller: Caller | Actor,
     actor: Actor,
     why: str,
     *,
-    draft: PolicyVersion | None,
+    tightens_only: bool | None,
 ) -> PublishedPolicy:
-    sha256 = policy.digest()
-    if sha256 == current.sha256:
-        raise NothingChanged(current.version)
-    person = caller.user if isinstance(caller, Caller) else None
-    row = draft or PolicyVersion(document=policy.document(), sha256=sha256, author=person)
     row.number = current.version + 1
-    row.state = PolicyVersion.State.PUBLISHED
-    row.published_by = person
+    row.state = State.PUBLISHED
     row.published_at = database_now()
     row.why = why
     row.base = current.version
+    row.tightens_only = tightens_only
     row.save()
     record(
-        type="policy.published",
+        type="policy.rolled_back" if row.restores else "policy.published",
         actor=actor,
         stream="policy",
-        policy=PolicyRef(version=row.number, sha256=sha256),
+        policy=PolicyRef(version=row.number, sha256=row.sha256),
         facts={
             "base_version": current.version,
-            # One admin suffices as yet, and the log says that nobody else looked.
-            "second_waived": True,
-            **({"draft": draft.pk} if draft else {}),
+            "second_waived": row.second_waived,
+            "tightens_only": tightens_only,
+            "draft": row.pk,
+            **({"group": row.scope} if row.scope else {}),
+            **({"restores": row.restores} if row.restores else {}),
         },
         disclosures=[Disclose("why", why, f"{actor.kind}:{actor.id}")],
     )
-    return PublishedPolicy(row.number, sha256, policy)
-
-
-def _authorised(caller: Caller | Actor) -> Actor:
-    if isinstance(caller, Caller):
-        caller.require("publish_policies", scope="admin")
-        return caller.actor
-    if caller.kind != "system":
-        raise TypeError("only people and the system publish policies")
-    return caller
-
-
-def _checked_why(why: str) -> str:
-    reason = why.strip()
-    if not reason:
-        raise WhyMissing
-    return reason[:LONGEST_WHY]
-
-
-def _check_groups(policy: Policy) -> None:
-    """Every group that the document names must exist, or nobody could decide."""
-    named = {}
-    for index, row in enumerate(policy.baseline):
-        named[f"baseline.{index}.requirements"] = row.requirements
-    for index, rule in enumerate(policy.rules):
-        if rule.requirements is not None:
-            named[f"rules.{index}.requirements"] = rule.requirements
-    errors = []
-    for field, requirements in named.items():
-        slugs = {need.group for need in requirements.groups} | set(requirements.escalation)
-        try:
-            groups_by_slug(slugs - {OWNER})
-        except Unsatisfiable as error:
-            absent = ", ".join(error.params["groups"])
-            errors.append(
-                {
-                    "field": field,
-                    "message": f"there is no review group {absent}; create it first, "
-                    "or name another",
-                }
-            )
-    if errors:
-        raise BadPolicy(errors)
+    queues.tighten_open_requests()
+    return PublishedPolicy(row.number, row.sha256, load(row.document))
 
 
 def _lock() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PUBLISHING_LOCK])
-
-
-def _meanwhile(base: int, current: PublishedPolicy) -> PublishedMeanwhile:
-    row = PolicyVersion.objects.select_related("published_by").get(number=current.version)
-    who = row.published_by.get_full_name() if row.published_by else "The system"
-    return PublishedMeanwhile(base=base, current=current.version, who=who, why=row.why)

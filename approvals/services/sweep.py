@@ -13,7 +13,9 @@ from django.db.models import ExpressionWrapper, F, Q
 
 from approvals import queues
 from approvals.models import ApprovalRequest
-from approvals.services import expire
+from approvals.services import expire, policies
+from approvals.services.simulate import resume_simulations
+from approvals.services.tighten import unchecked
 from approvals.states import RequestState
 from audit.clock import database_now
 from audit.fault_points import reached
@@ -37,11 +39,21 @@ def sweep() -> dict[str, int]:
         ),
         "released": _each(requests.filter(claim_expires_at__lte=now), expire.past_claim),
         "reminded": _each(_half_time(now), _remind),
+        "unjudged": _judge_again(),
+        "simulations": resume_simulations(),
         "mailed": _each(
             requests.pending().filter(mail_due_at__lte=now),
             _mail_again,
         ),
     }
+
+
+def _judge_again() -> int:
+    """Have what a newer policy was not asked about judged in the background."""
+    if not unchecked(policies.current()).exists():
+        return 0
+    queues.put_tightening()
+    return 1
 
 
 def _each(candidates: Candidates, move: Callable[[UUID], bool]) -> int:

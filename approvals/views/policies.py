@@ -1,165 +1,124 @@
-"""Policies: the thresholds and rules in force, a changed threshold published with a reason, the history."""
+"""Policies: the thresholds and rules in force, changes begun from there, the history."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from functools import wraps
-from itertools import chain
 from typing import Any
 
+import orjson
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.callers import Caller
 from accounts.doors import signed_in
-from accounts.models import ReviewGroup
-from approvals import ports
-from approvals.eligibility import POLICY_READERS
-from approvals.errors import BadPolicy, NothingChanged, PolicyUnknown, PublishedMeanwhile
+from approvals.authority import authority_of
+from approvals.errors import PolicyUnknown
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
-from approvals.policies import Policy, PublishedPolicy, load
-from approvals.policy_words import (
-    ThresholdLine,
-    baseline_about,
-    baseline_outcome,
-    changes,
-    line_key,
-    line_title,
-    names_of,
-    rule_lines,
-    rule_outcome,
-    threshold_lines,
-    when_sentence,
+from approvals.policies import Policy, load
+from approvals.policy_forms import ImportForm, WhyForm
+from approvals.policy_words import changes
+from approvals.services import drafts, policies
+from approvals.services.publish import roll_back
+from approvals.views.policy_page import (
+    Entry,
+    described,
+    entry,
+    for_readers,
+    line_of,
+    opened_form,
+    saying_refusals,
+    threshold_form,
+    with_line,
 )
-from approvals.services import policies
-from approvals.services.publish import publish
-from approvals.vocabulary import Risk
 from audit.errors import Refusal
 
 MOST_HISTORY = 20
-View = Callable[..., HttpResponse]
-
-
-def for_readers(view: View) -> View:
-    """Who decides, publishes or audits may read the policy that they work with."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, **names: Any) -> HttpResponse:
-        caller = signed_in(request)
-        if not any(caller.holds(permission) for permission in POLICY_READERS):
-            raise PermissionDenied("Policies are open to reviewers, admins and auditors.")
-        return view(request, **names)
-
-    return guarded
+MOST_DRAFTS = 50
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@saying_refusals
 @for_readers
 def policy_thresholds(request: HttpRequest) -> HttpResponse:
-    """The policy in force. An admin opens a line's form by its address, and publishes the change."""
-    caller = signed_in(request)
-    if request.method == "POST" and not caller.holds("publish_policies"):
-        raise PermissionDenied("Publishing a policy needs an admin.")
+    """The policy in force. Who may change it opens a line's form by its address, and begins a draft."""
+    published = policies.current()
     if request.method == "POST":
-        return _publish(request)
-    form = None
-    if "line" in request.GET and caller.holds("publish_policies"):
-        published = policies.current()
-        line = _line_of(published.policy, str(request.GET["line"]))
-        initial: dict[str, Any] = {"base_version": published.version}
-        if line is not None:
-            initial |= {"line": line.key, "value": line.text}
-        form = _form(published.policy, initial=initial)
-    return _render(request, form)
+        return _change_threshold(request)
+    may_write = authority_of(signed_in(request)).whole
+    form = opened_form(published.policy, request.GET.dict(), published.version)
+    return _render(request, form if may_write else None)
 
 
-def _line_of(policy: Policy, key: str) -> ThresholdLine | None:
-    lines = [*threshold_lines(policy.thresholds), *rule_lines(policy)]
-    return next((line for line in lines if line.key == key), None)
-
-
-def _publish(request: HttpRequest) -> HttpResponse:
-    form = _form(policies.current().policy, data=request.POST)
+def _change_threshold(request: HttpRequest) -> HttpResponse:
+    """Write the change into the caller's own draft of today's policy, or into a new one."""
+    caller = signed_in(request)
+    caller.require("publish_policies", scope="admin")
+    published = policies.current()
+    form = threshold_form(published.policy, data=request.POST)
     if not form.is_valid():
         return _render(request, form, status=422)
     cleaned = form.cleaned_data
     base = cleaned["base_version"]
+    if base != published.version:
+        return _meanwhile(request, base)
+    value = None if cleaned["remove"] else cleaned["value"]
+    draft = _own_draft(caller, base)
+    policy = load(draft.document) if draft else published.policy
     try:
-        before = policies.version(base).policy
-        after = _with(before, cleaned["line"], None if cleaned["remove"] else cleaned["value"])
-        published = publish(
-            document=after, base_version=base, caller=signed_in(request), why=cleaned["why"]
-        )
-    except PublishedMeanwhile as refusal:
-        return _meanwhile(request, before, refusal)
+        after = with_line(policy, cleaned["line"], value)
+        if after == published.policy:
+            form.add_error("value", f"This is what version {base} says already.")
+            return _render(request, form, status=422)
+        draft = _kept(draft, after, base, caller, cleaned["why"])
     except Refusal as refusal:
-        field = "value" if isinstance(refusal, NothingChanged | BadPolicy) else None
         for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
-            form.add_error(field, str(error["message"]))
+            form.add_error("value", str(error["message"]))
         return _render(request, form, status=422)
-    said = " ".join(changes(before, after))
-    messages.success(request, f"Version {published.version} is in force. {said}")
-    return redirect("policy-thresholds")
+    messages.success(
+        request, "Kept as a draft. Nothing is in force yet: look at it, then submit it."
+    )
+    return redirect("policy-draft", pk=draft.pk)
 
 
-def _meanwhile(request: HttpRequest, before: Policy, refusal: PublishedMeanwhile) -> HttpResponse:
+def _own_draft(caller: Caller, base: int) -> PolicyVersion | None:
+    own = PolicyVersion.objects.filter(author=caller.user, base=base, scope="")
+    return own.filter(state=PolicyVersion.State.DRAFT).order_by("-id").first()
+
+
+def _kept(
+    draft: PolicyVersion | None, policy: Policy, base: int, caller: Caller, why: str
+) -> PolicyVersion:
+    if draft is None:
+        return drafts.begin_draft(document=policy, base_version=base, caller=caller, why=why)
+    said = why if not draft.why or why == draft.why else f"{draft.why}\n{why}"
+    return drafts.change_draft(
+        draft_id=draft.pk, document=policy, edition=draft.edition, caller=caller, why=said
+    )
+
+
+def _meanwhile(request: HttpRequest, base: int) -> HttpResponse:
     """The change as it was typed, on top of what was published meanwhile, which is said first."""
     published = policies.current()
     data = request.POST.copy()
     data["base_version"] = str(published.version)
-    form = _form(published.policy, data=data)
+    form = threshold_form(published.policy, data=data)
+    try:
+        before = policies.version(base).policy
+    except PolicyUnknown as refusal:
+        form.add_error("value", refusal.detail)
+        return _render(request, form, status=422)
+    row = PolicyVersion.objects.select_related("published_by").get(number=published.version)
     meanwhile = {
-        "who": refusal.params["who"],
-        "why": refusal.params["why"],
+        "who": row.published_by.get_full_name() if row.published_by else "The system",
+        "why": row.why,
         "number": published.version,
         "changes": changes(before, published.policy),
     }
     return _render(request, form, status=409, meanwhile=meanwhile)
-
-
-def _with(policy: Policy, key: str, value: Decimal | None) -> Policy:
-    names = names_of(key)
-    risk = Risk(names["risk"]) if "risk" in names else None
-    return policy.with_threshold(
-        value,
-        risk=risk,
-        agent=names.get("agent"),
-        tool=names.get("tool"),
-        rule=names.get("rule"),
-    )
-
-
-def _form(policy: Policy, **given: Any) -> ThresholdForm:
-    """The form over what is installed, and what the policy names though it is gone by now."""
-    installed = ports.runs().tools_by_agent()
-    lines = threshold_lines(policy.thresholds)
-    agents = sorted({*installed, *(line.agent for line in lines)} - {""})
-    tools = sorted({*chain(*installed.values()), *(line.tool for line in lines)} - {""})
-    pairs = {(agent, tool) for agent, names in installed.items() for tool in names}
-    pairs |= {(line.agent, line.tool) for line in lines if line.level == "agent_tool"}
-    groups: list[tuple[str, list[dict[str, str]]]] = [
-        ("One tool of one agent", [{"agent": a, "tool": t} for a, t in sorted(pairs)]),
-        ("A tool, whichever agent", [{"tool": tool} for tool in tools]),
-        ("All tools of an agent", [{"agent": agent} for agent in agents]),
-        ("A risk", [{"risk": risk.value} for risk in reversed(Risk)]),
-        ("A rule that allows", [line.names for line in rule_lines(policy)]),
-        ("Anything else", [{}]),
-    ]
-    offered = [
-        (title, [(line_key(names), line_title(names)) for names in each])
-        for title, each in groups
-        if each
-    ]
-    return ThresholdForm(lines=offered, **given)
 
 
 def _render(
@@ -167,21 +126,36 @@ def _render(
     form: ThresholdForm | None,
     *,
     status: int = 200,
-    meanwhile: Mapping[str, Any] | None = None,
+    meanwhile: dict[str, Any] | None = None,
 ) -> HttpResponse:
     published = policies.current()
     caller = signed_in(request)
+    authority = authority_of(caller)
+    row = PolicyVersion.objects.select_related("published_by", "author").get(
+        number=published.version
+    )
     context = {
-        **_described(published),
-        "may_publish": caller.holds("publish_policies"),
+        **described(published.policy),
+        "version": entry(row, _policy_before(row)),
+        "may_publish": authority.whole,
+        "may_write": authority.writes,
         "form": form,
+        "form_action": request.path,
         "meanwhile": meanwhile,
-        "editing": _line_of(published.policy, str(form["line"].value()))
-        if form is not None
-        else None,
+        "editing": line_of(published.policy, str(form["line"].value())) if form else None,
+        "drafts": _drafts(caller),
         "history": _history(published.version),
     }
     return render(request, "approvals/policies.html", context, status=status)
+
+
+def _drafts(caller: Caller) -> list[PolicyVersion]:
+    """The open drafts that this caller may read, the newest first."""
+    authority = authority_of(caller)
+    found = PolicyVersion.objects.open_drafts().select_related("author", "submitted_by")
+    if not (authority.whole or caller.holds("read_everything")):
+        found = found.in_scopes(authority.groups)
+    return list(found.newest_first()[:MOST_DRAFTS])
 
 
 @login_required
@@ -193,61 +167,84 @@ def policy_version(request: HttpRequest, number: int) -> HttpResponse:
         published = policies.version(number)
     except PolicyUnknown as refusal:
         raise Http404(refusal.detail) from refusal
-    return render(request, "approvals/policy_version.html", _described(published))
-
-
-def _described(published: PublishedPolicy) -> dict[str, Any]:
-    """One version in words: thresholds, rules, baseline, and who published it why."""
-    policy = published.policy
-    titles = dict(ReviewGroup.objects.values_list("slug", "title"))
-    row = PolicyVersion.objects.select_related("published_by").get(number=published.version)
-    return {
-        "published": published,
-        "version": _entry(row, _policy_before(row)),
-        "lines": threshold_lines(policy.thresholds),
-        "rules": [
-            {
-                "name": rule.name,
-                "title": rule.title or rule.name,
-                "effect": rule.effect,
-                "scope": titles.get(rule.group or "", rule.group),
-                "when": f"When {when_sentence(rule.when)}",
-                "condition": rule.when.condition or "",
-                "outcome": rule_outcome(rule, titles),
-                "line": line_key({"rule": rule.name}) if rule.threshold is not None else "",
-            }
-            for rule in policy.rules
-        ],
-        "baseline": [
-            {"about": baseline_about(line), "outcome": baseline_outcome(line, titles)}
-            for line in policy.baseline
-        ],
-        "in_force": policies.current().version == published.version,
+    row = PolicyVersion.objects.select_related("published_by", "author").get(number=number)
+    context = {
+        **described(published.policy),
+        "version": entry(row, _policy_before(row)),
+        "sha256": published.sha256,
+        "in_force": policies.current().version == number,
+        "may_publish": authority_of(signed_in(request)).whole,
+        "form": WhyForm(initial={"why": f"Back to version {number}: "}),
     }
+    return render(request, "approvals/policy_version.html", context)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One published version in the history."""
+@login_required
+@require_POST
+@saying_refusals
+@for_readers
+def policy_roll_back(request: HttpRequest, number: int) -> HttpResponse:
+    """Bring an earlier version back, at once where the caller may publish it alone."""
+    try:
+        draft = roll_back(
+            version=number, caller=signed_in(request), why=request.POST.get("why", "")
+        )
+    except PolicyUnknown as refusal:
+        raise Http404(refusal.detail) from refusal
+    if draft.number:
+        messages.success(
+            request, f"Version {draft.number} is in force; it says what {number} said."
+        )
+        return redirect("policy-thresholds")
+    messages.success(request, "Submitted. Somebody else has to publish it.")
+    return redirect("policy-draft", pk=draft.pk)
 
-    number: int
-    at: datetime | None
-    who: str
-    why: str
-    changes: list[str]
-    url: str
+
+@login_required
+@require_safe
+@for_readers
+def policy_export(request: HttpRequest, number: int) -> HttpResponse:
+    """One published version as a JSON file, to be imported elsewhere."""
+    try:
+        published = policies.version(number)
+    except PolicyUnknown as refusal:
+        raise Http404(refusal.detail) from refusal
+    return as_file(published.policy, f"policy-{number}.json")
 
 
-def _entry(row: PolicyVersion, before: Policy | None) -> Entry:
-    number = row.number or 0
-    return Entry(
-        number=number,
-        at=row.published_at,
-        who=row.published_by.get_full_name() if row.published_by else "The system",
-        why=row.why,
-        changes=changes(before, load(row.document)) if before is not None else [],
-        url=reverse("policy-version", kwargs={"number": number}),
-    )
+def as_file(policy: Policy, name: str) -> HttpResponse:
+    """A policy as a file that a person can read and a repository can compare."""
+    body = orjson.dumps(policy.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    answer = HttpResponse(body + b"\n", content_type="application/json")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@saying_refusals
+@for_readers
+def policy_import(request: HttpRequest) -> HttpResponse:
+    """A whole policy as JSON becomes a draft."""
+    caller = signed_in(request)
+    caller.require("publish_policies", scope="admin")
+    form = ImportForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            draft = drafts.begin_draft(
+                document=form.cleaned_data["document"],
+                base_version=policies.current().version,
+                caller=caller,
+                why=form.cleaned_data["why"],
+            )
+        except Refusal as refusal:
+            for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
+                where = f"{error['field']}: " if error.get("field") else ""
+                form.add_error("document", f"{where}{error['message']}")
+        else:
+            return redirect("policy-draft", pk=draft.pk)
+    status = 422 if form.errors else 200
+    return render(request, "approvals/policy_import.html", {"form": form}, status=status)
 
 
 def _policy_before(row: PolicyVersion) -> Policy | None:
@@ -259,9 +256,11 @@ def _policy_before(row: PolicyVersion) -> Policy | None:
 def _history(newest: int) -> list[Entry]:
     """The newest versions with what each changed; one query."""
     found = (
-        PolicyVersion.objects.published().filter(number__lte=newest).select_related("published_by")
+        PolicyVersion.objects.published()
+        .filter(number__lte=newest)
+        .select_related("published_by", "author")
     )
     rows = list(found.newest_first()[: MOST_HISTORY + 1])
     befores = [load(row.document) for row in rows[1:]]
     pairs = zip(rows, [*befores, None], strict=True)
-    return [_entry(row, before) for row, before in pairs][:MOST_HISTORY]
+    return [entry(row, before) for row, before in pairs][:MOST_HISTORY]

@@ -103,7 +103,7 @@ def test_an_edited_amount_needs_a_second_person_and_runs_as_edited(
 
 
 def test_a_policy_that_became_tighter_sends_an_approved_call_back_to_review(
-    counter: Counter, bank: Bank, reviewer: User
+    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User
 ) -> None:
     run = counter.start(
         [calls(call("pay", judged({"account": "A1", "amount": "42.00"}))), final(summary="ok")]

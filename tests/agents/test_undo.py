@@ -213,7 +213,7 @@ def test_the_policy_judges_an_undo_by_its_own_name(
         "effect": "deny",
     }
     rules_published(rule)
-    assert "undo_wire" in ports.runs().tools_by_agent()["teller"]
+    assert ("teller", "undo_wire") in {(each.agent, each.tool) for each in ports.runs().catalogue()}
     run = wired(counter, reviewer)
     undo = counter.go_on(ask(run, reviewer))
     assert (undo.state, (undo.failure or {})["code"], undos.done) == ("failed", "denied", [])

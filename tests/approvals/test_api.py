@@ -342,12 +342,17 @@ def test_a_bad_draft_is_refused(acting: As, admin: User, body: dict[str, Any]) -
     assert not PolicyVersion.objects.filter(state="draft").exists()
 
 
-def test_reviewers_draft_and_publish_nothing(acting: As, reviewer: User, admin: User) -> None:
+def test_others_than_admins_draft_and_publish_nothing(
+    acting: As, outsider: User, reviewer: User, admin: User
+) -> None:
     base = policies.current().version
     body = {"base_version": base, "thresholds": [{"value": 0.5}], "why": "x"}
-    problem(post(acting(reviewer), "policies/drafts", body), 403, "permission_missing")
+    problem(post(acting(outsider), "policies/drafts", body), 403, "permission_missing")
     problem(post(acting(admin, "decide"), "policies/drafts", body), 403, "scope_missing")
     draft = post(acting(admin), "policies/drafts", body).json()
-    answer = post(acting(reviewer), f"policies/drafts/{draft['id']}/publish")
+    answer = post(acting(outsider), f"policies/drafts/{draft['id']}/publish")
     problem(answer, 403, "permission_missing")
+    # The owner group of an agent keeps its own rules, and nothing else.
+    answer = post(acting(reviewer), f"policies/drafts/{draft['id']}/publish")
+    assert answer.status_code in (403, 404)
     assert policies.current().version == base

@@ -26,7 +26,8 @@ from approvals.services import expire, policies
 from approvals.services.cancel import cancel_requests
 from approvals.services.consume import consume
 from approvals.services.decide import decide
-from approvals.services.publish import publish
+from approvals.services.drafts import begin_draft, submit_draft
+from approvals.services.publish import publish_draft
 from approvals.services.undo import undo
 from audit.actors import Actor
 from audit.clock import database_now
@@ -227,13 +228,17 @@ def test_an_approval_is_spent_once_by_two_workers(opened: Opener, reviewer: User
 
 def test_two_admins_publish_one_after_the_other(admin: User, second_admin: User) -> None:
     base = policies.current()
-    documents = [base.policy.with_threshold(share, tool="pay_back") for share in (0.5, 0.6)]
+    drafts = []
+    for share, author in ((0.5, second_admin), (0.6, admin)):
+        document = base.policy.with_threshold(share, tool="pay_back")
+        draft = begin_draft(
+            document=document, base_version=base.version, caller=by(author), why="x"
+        )
+        drafts.append(submit_draft(draft_id=draft.pk, edition=1, caller=by(author)))
     results = at_once(
         *(
-            lambda document=document, caller=caller: publish(
-                document=document, base_version=base.version, caller=caller, why="x"
-            )
-            for document, caller in zip(documents, (by(admin), by(second_admin)), strict=True)
+            lambda draft=draft, caller=caller: publish_draft(draft_id=draft.pk, caller=caller)
+            for draft, caller in zip(drafts, (by(admin), by(second_admin)), strict=True)
         )
     )
     lost = [result for result in results if isinstance(result, Refusal)]

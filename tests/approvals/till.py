@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from approvals.digests import action_digest
 from approvals.models import ApprovalRequest
-from approvals.ports import Operation, Validated
+from approvals.ports import Operation, PastCall, Validated
 from approvals.schemas import (
     Confidence,
     DecisionIn,
@@ -23,6 +23,7 @@ from approvals.schemas import (
     ProposedAction,
     Requirements,
 )
+from approvals.tightening import ToolFacts
 from approvals.vocabulary import Effect, Risk
 from audit.errors import Invalid
 from audit.models import Event
@@ -37,6 +38,17 @@ SCHEMA: dict[str, Any] = {
 }
 AGENT = "till"
 VERSION = "sha256:" + "a" * 64
+CATALOGUE = (
+    ToolFacts(
+        agent=AGENT,
+        tool="pay_back",
+        risk=Risk.HIGH,
+        effects=frozenset({Effect.MONEY}),
+        reversible=True,
+        owner_group="support",
+        title="Till",
+    ),
+)
 
 
 def refund(amount: str = "20.00", **changes: Any) -> ProposedAction:
@@ -76,6 +88,7 @@ class Till:
     switched_off: str | None = None
     locked: list[uuid.UUID] = field(default_factory=list)
     watched: set[tuple[int, uuid.UUID]] = field(default_factory=set)
+    past: list[PastCall] = field(default_factory=list)
     under_way: dict[uuid.UUID, Operation] = field(default_factory=dict)
 
     def lock(self, run_id: uuid.UUID) -> None:
@@ -112,6 +125,15 @@ class Till:
 
     def preview_changed(self, request: ApprovalRequest) -> str | None:
         return None
+
+    def past_calls(self, since: datetime, until: datetime) -> list[PastCall]:
+        return [call for call in self.past if since <= call.at < until]
+
+    def past_calls_number(self, since: datetime, until: datetime) -> int:
+        return len(self.past_calls(since, until))
+
+    def catalogue(self) -> tuple[ToolFacts, ...]:
+        return CATALOGUE
 
     def stopped(self, agent: str, tool: str) -> str | None:
         return self.switched_off

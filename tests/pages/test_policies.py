@@ -9,25 +9,33 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import ReviewGroup, User
+from accounts.models import User
 from approvals import ports
 from approvals.models import PolicyVersion
-from approvals.policies import Rule, When, default_policy
+from approvals.policies import Policy, Rule, When, default_policy
 from approvals.policy_words import changes
 from approvals.schemas import GroupNeed, Requirements
 from approvals.services.policies import current
 from approvals.services.publish import publish
+from approvals.tightening import ToolFacts
 from approvals.vocabulary import Effect, Risk
 from audit.actors import Actor
 
 URL = "/policies/"
-TOOLS = {"refund-desk": ("issue_refund", "send_email"), "data-steward": ("erase_record",)}
+TOOLS = tuple(
+    ToolFacts(agent, tool, Risk.HIGH, frozenset({Effect.MONEY}), reversible=True)
+    for agent, tool in (
+        ("refund-desk", "issue_refund"),
+        ("refund-desk", "send_email"),
+        ("data-steward", "erase_record"),
+    )
+)
 
 
 @pytest.fixture(autouse=True)
 def known_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """The agents that the form offers."""
-    monkeypatch.setattr(type(ports.runs()), "tools_by_agent", lambda _self: TOOLS)
+    monkeypatch.setattr(type(ports.runs()), "catalogue", lambda _self: TOOLS)
 
 
 def signed_in(user: User) -> Client:
@@ -40,6 +48,16 @@ def change(client: Client, **fields: object) -> Any:
     """Post the form of one threshold."""
     body = {"line": "risk=low", "value": "0.85", "why": "Too many slips."}
     return client.post(URL, body | {"base_version": current().version} | fields)
+
+
+def changed(client: Client, **fields: object) -> Policy:
+    """Change one threshold, publish the draft alone, and give what is in force then."""
+    answer = change(client, **fields)
+    assert answer.status_code == 302, text_of(answer)
+    url = answer["Location"]
+    answer = client.post(f"{url}publish/", {"edition": client.get(url).context["draft"].edition})
+    assert answer["Location"] == URL, text_of(answer)
+    return current().policy
 
 
 def text_of(answer: Any) -> str:
@@ -77,6 +95,13 @@ def test_an_admin_changes_a_threshold_and_the_history_says_who_and_why(admin: Us
     form = text_of(client.get(f"{URL}?line=risk%3Dlow"))
     assert 'value="0.80"' in form
     answer = change(client)
+    draft = PolicyVersion.objects.get(state="draft")
+    assert answer["Location"] == f"/policies/drafts/{draft.pk}/"
+    page = text_of(client.get(answer["Location"]))
+    assert "Low risk: from 0.80 to 0.85." in page
+    assert "It only tightens" in page
+    assert current().version == 1
+    answer = client.post(f"/policies/drafts/{draft.pk}/publish/", {"edition": draft.edition})
     assert (answer.status_code, answer["Location"]) == (302, URL)
     assert current().policy.thresholds.risks[Risk.LOW] == Decimal("0.85")
     page = text_of(client.get(URL))
@@ -89,12 +114,10 @@ def test_an_admin_changes_a_threshold_and_the_history_says_who_and_why(admin: Us
 def test_a_line_for_one_tool_of_one_agent_is_added_and_taken_out_again(admin: User) -> None:
     client = signed_in(admin)
     line = "agent=refund-desk&tool=issue_refund"
-    assert change(client, line=line, value="0.95").status_code == 302
-    added = current().policy.thresholds.agent_tools
+    added = changed(client, line=line, value="0.95").thresholds.agent_tools
     assert added == {"refund-desk": {"issue_refund": Decimal("0.95")}}
     assert 'value="0.95"' in text_of(client.get(URL, {"line": line}))
-    assert change(client, line=line, value="0.95", remove="on").status_code == 302
-    assert current().policy.thresholds.agent_tools == {}
+    assert changed(client, line=line, value="0.95", remove="on").thresholds.agent_tools == {}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +149,7 @@ def test_who_began_from_an_older_version_is_told_what_was_published_and_goes_on_
     admin: User, second_admin: User
 ) -> None:
     base = current().version
-    change(signed_in(second_admin), line="risk=high", value="0.70", why="Reviewers are idle.")
+    changed(signed_in(second_admin), line="risk=high", value="0.95", why="Reviewers are idle.")
     client = signed_in(admin)
     answer = change(client, base_version=base)
     assert answer.status_code == 409
@@ -134,16 +157,15 @@ def test_who_began_from_an_older_version_is_told_what_was_published_and_goes_on_
     for part in (
         f"{second_admin.get_full_name()} published version 2",
         "Reviewers are idle.",
-        "High risk: from 0.90 to 0.70.",
+        "High risk: from 0.90 to 0.95.",
         "Too many slips.",
         'value="0.85"',
     ):
         assert part in page
     assert current().version == 2
     again = answer.context["form"]["base_version"].value()
-    assert change(client, base_version=again).status_code == 302
-    risks = current().policy.thresholds.risks
-    assert (risks[Risk.HIGH], risks[Risk.LOW]) == (Decimal("0.70"), Decimal("0.85"))
+    risks = changed(client, base_version=again).thresholds.risks
+    assert (risks[Risk.HIGH], risks[Risk.LOW]) == (Decimal("0.95"), Decimal("0.85"))
 
 
 def test_a_form_without_its_version_publishes_nothing_and_says_so(admin: User) -> None:
@@ -163,12 +185,12 @@ def test_a_line_that_names_a_tool_that_is_gone_can_still_be_taken_out(admin: Use
     policy = current().policy.with_threshold("0.99", tool="gone_tool")
     publish(document=policy, base_version=1, caller=Actor.system("test"), why="For this test.")
     client = signed_in(admin)
-    answer = change(client, line="tool=gone_tool", remove="on")
-    assert answer.status_code == 302
-    assert current().policy.thresholds.tools == {}
+    assert changed(client, line="tool=gone_tool", remove="on").thresholds.tools == {}
 
 
-def test_rules_and_baseline_stand_in_plain_words(admin: User, finance: ReviewGroup) -> None:
+def test_rules_and_baseline_stand_in_plain_words(
+    admin: User, reviewer: User, second_reviewer: User
+) -> None:
     published = current()
     rules = (
         Rule(
@@ -206,8 +228,8 @@ def test_rules_and_baseline_stand_in_plain_words(admin: User, finance: ReviewGro
 
 def test_an_older_version_stays_readable_with_what_it_changed(admin: User) -> None:
     client = signed_in(admin)
-    change(client)
-    change(client, value="0.75", why="Too strict.")
+    changed(client)
+    changed(client, value="0.75", why="Too strict.")
     page = text_of(client.get(reverse("policy-version", kwargs={"number": 2})))
     assert "Replaced" in page
     assert "Low risk: from 0.80 to 0.85." in page
@@ -245,8 +267,8 @@ def test_an_admin_changes_the_threshold_of_a_rule_that_allows(admin: User) -> No
     client = signed_in(admin)
     assert "Change its threshold" in text_of(client.get(URL))
     assert "Small refunds" in text_of(client.get(f"{URL}?line=rule%3Dsmall-refunds"))
-    assert change(client, line="rule=small-refunds", value="0.95").status_code == 302
-    assert current().policy.rules[0].threshold == Decimal("0.95")
+    policy = changed(client, line="rule=small-refunds", value="0.95")
+    assert policy.rules[0].threshold == Decimal("0.95")
     assert "Small refunds: threshold from 0.80 to 0.95." in text_of(client.get(URL))
 
 
