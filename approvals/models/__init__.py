@@ -1,5 +1,6 @@
 """Requests that wait for people, what was decided on them, and the policy versions."""
 
+from approvals.models.calendar import WorkingCalendar
 from approvals.models.policy import PolicyVersion
 from approvals.models.request import ApprovalRequest
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
@@ -15,4 +16,5 @@ __all__ = [
     "RequestRevision",
     "Viewing",
     "Vote",
+    "WorkingCalendar",
 ]

@@ -20,6 +20,7 @@ from approvals.errors import (
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
 from approvals.services import policies
+from approvals.services.calendars import require_calendars
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import record
@@ -152,7 +153,7 @@ def _checked_why(why: str) -> str:
 
 
 def _check_groups(policy: Policy) -> None:
-    """Every group that the document names must exist, or nobody could decide."""
+    """Every group and calendar that the document names must exist, or nobody could decide in time."""
     named = {}
     for index, row in enumerate(policy.baseline):
         named[f"baseline.{index}.requirements"] = row.requirements
@@ -175,6 +176,7 @@ def _check_groups(policy: Policy) -> None:
             )
     if errors:
         raise BadPolicy(errors)
+    require_calendars(policy)
 
 
 def _lock() -> None:

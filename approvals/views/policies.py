@@ -37,6 +37,7 @@ from approvals.policy_words import (
     rule_lines,
     rule_outcome,
     threshold_lines,
+    time_to_decide,
     when_sentence,
 )
 from approvals.services import policies
@@ -222,6 +223,7 @@ def _described(published: PublishedPolicy) -> dict[str, Any]:
             {"about": baseline_about(line), "outcome": baseline_outcome(line, titles)}
             for line in policy.baseline
         ],
+        "time_to_decide": time_to_decide(policy.review_hours, policy.calendar),
         "in_force": policies.current().version == published.version,
     }
 
