@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from accounts.errors import PermissionMissing, ScopeMissing
-from accounts.models import User
+from accounts.models import EffectiveMembership, User
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, Scope
 from audit.actors import Actor
 
@@ -33,9 +33,21 @@ class Caller:
         return Actor(kind="person", id=str(self.user.pk), auth=self.auth)
 
     @cached_property
+    def memberships(self) -> frozenset[tuple[int, int | None]]:
+        """The review groups that the person counts as a member of, as of the first look: pairs of the
+        group's id and of the id of the person they stand in for, None for their own membership."""
+        found = EffectiveMembership.objects.filter(user=self.user)
+        return frozenset(found.values_list("group_id", "on_behalf_of_id"))
+
+    @cached_property
     def group_ids(self) -> frozenset[int]:
-        """Ids of the review groups the person belongs to, as of the first look."""
-        return frozenset(self.user.memberships.values_list("group_id", flat=True))
+        """Ids of those groups, standing in included."""
+        return frozenset(group for group, _ in self.memberships)
+
+    @cached_property
+    def own_group_ids(self) -> frozenset[int]:
+        """Ids of the groups that the person belongs to themselves."""
+        return frozenset(group for group, absent in self.memberships if absent is None)
 
     def holds(self, permission: Permission | None) -> bool:
         """The account has the permission. None stands for "any active person"."""

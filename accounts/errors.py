@@ -87,6 +87,24 @@ class BadPerson(Invalid):
         self.errors = errors
 
 
+class BadAbsence(Invalid):
+    """The time out of office does not hold; `errors` maps field to sentences."""
+
+    code = "bad_absence"
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        sentences = " ".join(text for texts in errors.values() for text in texts)
+        super().__init__(sentences, params={"errors": errors})
+        self.errors = errors
+
+
+class UnknownAbsence(NotFound):
+    code = "unknown_absence"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such time out of office, or it has ended.")
+
+
 class BadReviewGroup(Invalid):
     """The description of a review group does not hold; `errors` maps field to sentences."""
 

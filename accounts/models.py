@@ -39,11 +39,12 @@ class UserQuerySet(models.QuerySet["User"]):
             Q(is_superuser=True) | Q(Exists(by_role)) | Q(Exists(by_themselves))
         )
 
-    def in_groups(self, group_ids: Iterable[int]) -> UserQuerySet:
-        """People who belong to at least one of the review groups, each once."""
-        memberships = Membership.objects.filter(
+    def in_groups(self, group_ids: Iterable[int], *, not_for: Iterable[int] = ()) -> UserQuerySet:
+        """People who count as members of at least one of the review groups now, each once; nobody whose
+        only way in is to stand in for one of `not_for`."""
+        memberships = EffectiveMembership.objects.filter(
             user_id=OuterRef("pk"), group_id__in=list(group_ids)
-        )
+        ).not_for(not_for)
         return self.filter(Exists(memberships))
 
 
@@ -114,6 +115,96 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.group}"
+
+
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def visible_to(self, user: User) -> AbsenceQuerySet:
+        """Those that concern the person, or all for whoever manages people."""
+        if user.has_perm("accounts.manage_people"):
+            return self.all()
+        return self.filter(Q(person=user) | Q(stand_in=user))
+
+    def to_come_or_holding(self) -> AbsenceQuerySet:
+        """Not over yet."""
+        return self.filter(ended_at__isnull=True, ends_at__gt=Now())
+
+    def holding(self) -> AbsenceQuerySet:
+        """Those in which somebody is out of office now."""
+        return self.to_come_or_holding().filter(starts_at__lte=Now())
+
+    def soonest_first(self) -> AbsenceQuerySet:
+        return self.order_by("starts_at", "pk")
+
+
+class Absence(models.Model):
+    """A person is out of office and somebody stands in: from when until when.
+
+    It is over at `ends_at` by the clock, or at `ended_at` where somebody ended it before. What it gives is
+    `EffectiveMembership`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="absences")
+    stand_in = models.ForeignKey(User, on_delete=models.PROTECT, related_name="stands_in")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = AbsenceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(person=F("stand_in")), name="accounts_absence_of_somebody_else"
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="accounts_absence_has_length"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["stand_in", "ends_at"],
+                condition=Q(ended_at__isnull=True),
+                name="accounts_absence_stand_in",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stand_in} for {self.person}"
+
+
+class EffectiveMembershipQuerySet(models.QuerySet["EffectiveMembership"]):
+    def not_for(self, people: Iterable[int]) -> EffectiveMembershipQuerySet:
+        """Without what comes from standing in for one of these people."""
+        barred = list(people)
+        if not barred:
+            return self
+        return self.filter(Q(on_behalf_of__isnull=True) | ~Q(on_behalf_of__in=barred))
+
+
+class EffectiveMembership(models.Model):
+    """Who counts as a member of a review group now: its members, and who stands in for one of them.
+
+    The one word for "may decide" and "may see" by groups; what is administered is `Membership`. A view of
+    the database: a membership of one's own has no `on_behalf_of`. Somebody stands in while the absence
+    holds, both are active, and both may decide requests: nobody hands on what they do not have, and a
+    membership that one has by standing in is not handed on.
+    """
+
+    key = models.TextField(primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.DO_NOTHING, related_name="+")
+    group = models.ForeignKey(ReviewGroup, on_delete=models.DO_NOTHING, related_name="+")
+    on_behalf_of = models.ForeignKey(User, on_delete=models.DO_NOTHING, null=True, related_name="+")
+
+    objects = EffectiveMembershipQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "accounts_effective_membership"
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.group_id}"
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models import F, OuterRef, Q
 from uuid6 import uuid7
 
-from accounts.models import User
+from accounts.models import EffectiveMembership, User
 from agents.states import (
     CLAIMABLE,
     ENDED,
@@ -30,6 +30,11 @@ from agents.states import (
 )
 from approvals.visibility import asks_visibly
 from audit.writes import update
+
+
+def _groups_of(user: User) -> models.QuerySet[Any, Any]:
+    """Ids of the review groups that the person counts as a member of."""
+    return EffectiveMembership.objects.filter(user=user).values("group_id")
 
 
 def new_id() -> UUID:
@@ -81,7 +86,7 @@ class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
         needed = ("start_runs", "decide_requests", "read_everything", "manage_agents")
         if any(user.has_perm(f"accounts.{name}") for name in needed):
             return self.all()
-        return self.filter(owner_group__members=user).distinct()
+        return self.filter(owner_group__in=_groups_of(user))
 
 
 class HostedAgent(models.Model):
@@ -116,7 +121,7 @@ class RunQuerySet(models.QuerySet["Run"]):
             return self.none()
         if user.has_perm("accounts.read_everything"):
             return self.all()
-        seen = Q(initiator=user) | Q(agent__owner_group__in=user.review_groups.all())
+        seen = Q(initiator=user) | Q(agent__owner_group__in=_groups_of(user))
         seen |= Q(asks_visibly(user, run=OuterRef("pk")))
         if user.has_perm("accounts.start_runs"):
             seen |= Q(agent__isnull=False)

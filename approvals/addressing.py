@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 
 from accounts.models import ReviewGroup
 from approvals.errors import Unsatisfiable
 from approvals.schemas import GroupNeed, Requirements
-from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind
 from audit.prepared import Prepared
 
 OWNER = "@owner"
@@ -45,12 +43,3 @@ def groups_by_slug(slugs: Iterable[str]) -> dict[str, ReviewGroup]:
     if absent:
         raise Unsatisfiable(absent)
     return found
-
-
-def deadline(
-    kind: Kind, requirements: Requirements, now: datetime, hours: float
-) -> datetime | None:
-    """When a request is due; None for one that waits for as long as it takes."""
-    if kind in NEVER_EXPIRE and requirements.on_expiry != Expiry.ESCALATE:
-        return None
-    return now + timedelta(hours=hours)

@@ -31,7 +31,7 @@ def authority_of(caller: Caller) -> Authority:
     if caller.holds("publish_policies"):
         return Authority(whole=True, groups=frozenset())
     owners = {facts.owner_group for facts in ports.runs().catalogue()} - {None}
-    own = ReviewGroup.objects.filter(pk__in=caller.group_ids, slug__in=owners)
+    own = ReviewGroup.objects.filter(pk__in=caller.own_group_ids, slug__in=owners)
     return Authority(whole=False, groups=frozenset(own.values_list("slug", flat=True)))
 
 

@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.hints import EVERYTHING, to_group, to_person, to_run
-from accounts.models import User
+from accounts.models import EffectiveMembership, User
 from approvals import ports
 from approvals.hub import hub
 from approvals.mailbox import Mailbox
@@ -97,7 +97,8 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
     if user is None or (key and not session.exists(key)):
         return None
     audiences = {to_person(user.pk)}
-    audiences.update(to_group(pk) for pk in user.memberships.values_list("group_id", flat=True))
+    groups = EffectiveMembership.objects.filter(user=user).values_list("group_id", flat=True)
+    audiences.update(to_group(pk) for pk in groups)
     if user.has_perm("accounts.read_everything"):
         audiences.add(EVERYTHING)
     run_id = _uuid(run)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from accounts.callers import Caller
 from accounts.vocabulary import Permission
+from approvals.asked import not_stood_in_for
 from approvals.errors import (
     NotInGroups,
     OwnEdit,
@@ -15,6 +16,8 @@ from approvals.errors import (
     ReadFirst,
     SecondFactorRequired,
     SensitiveHidden,
+    StandsInForEditor,
+    StandsInForInitiator,
 )
 from approvals.models import ApprovalRequest, RequestGroup, Viewing
 from approvals.vocabulary import INITIATOR_MAY, Friction, Verdict
@@ -51,8 +54,13 @@ def require(
         raise NotInGroups([row.group.title for row in groups])
     if own:
         raise OwnRequest
-    if verdict == Verdict.APPROVE and request.barred_editor_id == caller.user.pk:
-        raise OwnEdit
+    if not _ways_in(groups, caller, {request.initiator_id}):
+        raise StandsInForInitiator
+    if verdict == Verdict.APPROVE:
+        if request.barred_editor_id == caller.user.pk:
+            raise OwnEdit
+        if not _ways_in(groups, caller, not_stood_in_for(request)):
+            raise StandsInForEditor
     if request.needs.friction == Friction.SECOND_FACTOR and caller.is_token:
         raise SecondFactorRequired
     if verdict in APPROVING:
@@ -68,10 +76,37 @@ def scope_of_initiator(caller: Caller) -> None:
 
 
 def in_groups(request: ApprovalRequest, groups: Sequence[RequestGroup], caller: Caller) -> bool:
-    """Whether the caller belongs to those asked, and is not of an owner group that is left out."""
+    """Whether the caller belongs to those asked or stands in for one of them, and neither is of an owner
+    group that is left out."""
     if request.needs.exclude_owner and request.owner_group_id in caller.group_ids:
         return False
     return any(row.group_id in caller.group_ids for row in groups)
+
+
+def on_behalf_of(
+    request: ApprovalRequest, groups: Sequence[RequestGroup], caller: Caller
+) -> tuple[int, ...]:
+    """Ids of those by whose membership the caller decides for groups that they do not belong to."""
+    own = request.initiator_id is not None and request.initiator_id == caller.user.pk
+    if own and request.kind in INITIATOR_MAY:
+        return ()
+    lent = _ways_in(groups, caller, not_stood_in_for(request))
+    people = {
+        absent for group, absent in lent if absent is not None and group not in caller.own_group_ids
+    }
+    return tuple(sorted(people))
+
+
+def _ways_in(
+    groups: Sequence[RequestGroup], caller: Caller, barred: Collection[int | None]
+) -> list[tuple[int, int | None]]:
+    """The caller's memberships of the groups asked, but for what standing in for the barred ones gives."""
+    asked = {row.group_id for row in groups}
+    return [
+        (group, absent)
+        for group, absent in caller.memberships
+        if group in asked and (absent is None or absent not in barred)
+    ]
 
 
 def hidden_arguments(request: ApprovalRequest, caller: Caller) -> list[str]:

@@ -103,6 +103,30 @@ class NotInGroups(Forbidden):
         )
 
 
+class StandsInForInitiator(Forbidden):
+    """Nobody stands in for somebody on what that person started."""
+
+    code = "stands_in_for_initiator"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You stand in for the person who started this run, and they may not decide it either. "
+            "Somebody of the group itself must."
+        )
+
+
+class StandsInForEditor(Forbidden):
+    """Nobody stands in for the editor of a material edit on that edit."""
+
+    code = "stands_in_for_editor"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You stand in for the person who changed these arguments, so somebody else must approve "
+            "what they are now."
+        )
+
+
 class SensitiveHidden(Forbidden):
     """Who may not see an argument may not approve it."""
 

@@ -222,6 +222,7 @@ def _settled(requirements: Requirements, policy: Policy, *, consequential: bool)
     return requirements.model_copy(
         update={
             "review_hours": requirements.review_hours or policy.review_hours,
+            "calendar": policy.calendar if requirements.calendar is None else requirements.calendar,
             "undo_seconds": undo
             if requirements.undo_seconds is None
             else requirements.undo_seconds,

@@ -28,7 +28,7 @@ from pydantic import (
 from approvals import conditions
 from approvals.digests import document_digest
 from approvals.errors import BadPolicy
-from approvals.schemas import GroupNeed, Requirements, Shape
+from approvals.schemas import CalendarName, GroupNeed, Requirements, Shape
 from approvals.vocabulary import Effect, Risk
 
 SCHEMA_VERSION = 1
@@ -224,8 +224,8 @@ class BaselineRow(Shape):
 
 class Policy(Shape):
     """A whole policy. `undo_seconds` holds for consequential actions, `review_hours` for requests,
-    wherever requirements do not say otherwise. `delegates` names the groups whose own rules may
-    also allow."""
+    wherever requirements do not say otherwise; they are hours of the working calendar `calendar`, or
+    around the clock where none is named. `delegates` names the groups whose own rules may also allow."""
 
     schema_version: Literal[1] = 1
     thresholds: Thresholds = Thresholds()
@@ -234,6 +234,7 @@ class Policy(Shape):
     delegates: tuple[str, ...] = ()
     undo_seconds: float = Field(default=10, ge=0, le=60)
     review_hours: float = Field(default=24, gt=0, le=24 * 90)
+    calendar: CalendarName = ""
 
     @model_validator(mode="after")
     def _whole(self) -> Policy:
@@ -349,7 +350,10 @@ def shipped_thresholds(low: Decimal | float = 0.80, high: Decimal | float = 0.90
 
 
 def default_policy(
-    undo_seconds: float = 10, thresholds: Thresholds | None = None, review_hours: float = 24
+    undo_seconds: float = 10,
+    thresholds: Thresholds | None = None,
+    review_hours: float = 24,
+    calendar: str = "",
 ) -> Policy:
     """The policy as shipped: low risk runs above its threshold; everything else is reviewed by the
     owner group; critical, and irreversible money or destruction, by two of it."""
@@ -366,4 +370,5 @@ def default_policy(
         ),
         undo_seconds=undo_seconds,
         review_hours=review_hours,
+        calendar=calendar,
     )

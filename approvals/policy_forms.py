@@ -21,6 +21,8 @@ MOST_GROUPS: Final = 4
 LONGEST_DOCUMENT: Final = 200_000
 Choices = Sequence[tuple[str, str]]
 
+#: Chosen where requirements leave the calendar to the policy.
+AS_POLICY: Final = "@policy"
 _YES_NO: Final = {"": None, "yes": True, "no": False}
 _TEXT: Final = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -89,6 +91,7 @@ class RequirementsForm(PartForm):
         help_text="Of reading; or for how long a second factor stays good (900 where nothing is said).",
     )
     review_hours = _number("Hours to decide", "Empty: as the policy says.", high=2_160)
+    calendar = forms.ChoiceField(label="Counted in", required=False)
     extend_limit_hours = forms.IntegerField(
         label="Hours that it can be extended by", min_value=0, max_value=2_160
     )
@@ -107,8 +110,13 @@ class RequirementsForm(PartForm):
         "Seconds to take an approval back", "Empty: as the policy says. At most 60.", high=60
     )
 
-    def __init__(self, *args: Any, groups: Choices, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, groups: Choices, calendars: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["calendar"] = forms.ChoiceField(
+            label="Counted in",
+            choices=[(AS_POLICY, "hours as the policy counts them"), *counted_in(calendars)],
+            required=False,
+        )
         offered = [(OWNER, "The agent's owner group"), *groups]
         for place in range(MOST_GROUPS):
             self.fields[f"group_{place}"] = forms.ChoiceField(
@@ -144,6 +152,7 @@ class RequirementsForm(PartForm):
                 "undo_seconds",
             )
         }
+        values["calendar"] = AS_POLICY if needs.calendar is None else needs.calendar
         values["friction"] = needs.friction.value
         values["friction_seconds"] = needs.friction_seconds or None
         values["on_expiry"] = needs.on_expiry.value
@@ -173,6 +182,7 @@ class RequirementsForm(PartForm):
             "friction": given["friction"],
             "friction_seconds": given["friction_seconds"] or 0,
             "review_hours": given["review_hours"],
+            "calendar": None if given["calendar"] == AS_POLICY else given["calendar"],
             "extend_limit_hours": given["extend_limit_hours"],
             "on_expiry": given["on_expiry"],
             "reminder": given["reminder"],
@@ -402,14 +412,18 @@ class DurationsForm(PartForm):
         help_text="For actions with consequences. 0: an approval counts at once.",
     )
     review_hours = forms.FloatField(label="Hours to decide", max_value=2_160)
+    calendar = forms.ChoiceField(label="Counted in", required=False)
     delegates = forms.MultipleChoiceField(
         label="Groups whose own rules may also allow",
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
 
-    def __init__(self, *args: Any, groups: Choices, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, groups: Choices, calendars: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["calendar"] = forms.ChoiceField(
+            label="Counted in", choices=counted_in(calendars), required=False
+        )
         self.fields["delegates"] = forms.MultipleChoiceField(
             label="Groups whose own rules may also allow",
             choices=groups,
@@ -423,6 +437,7 @@ class DurationsForm(PartForm):
         return {
             "undo_seconds": f"{policy.undo_seconds:g}",
             "review_hours": f"{policy.review_hours:g}",
+            "calendar": policy.calendar,
             "delegates": list(policy.delegates),
         }
 
@@ -458,6 +473,11 @@ class WhyForm(forms.Form):
         help_text="Stands in the history and in the audit log.",
     )
     edition = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
+def counted_in(calendars: Choices) -> list[tuple[str, str]]:
+    """The ways to count hours, to pick from."""
+    return [("", "hours around the clock"), *calendars]
 
 
 def _names(text: str) -> list[str]:

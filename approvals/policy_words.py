@@ -166,14 +166,31 @@ def _window(when: When) -> str:
 def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
     parts = [f"{_number(need.count)} of {_group(need.group, titles)}" for need in needs.groups]
+    time = time_to_decide(needs.review_hours, needs.calendar)
     extras = [
         "never the owner group" if needs.exclude_owner else "",
         f"asks for {FRICTIONS[needs.friction]}" if needs.friction in FRICTIONS else "",
         "goes to the next group when nobody decides in time"
         if needs.on_expiry == Expiry.ESCALATE
         else "",
+        f"within {time}" if time else "",
     ]
     return ", ".join([_listed(parts, "and"), *filter(None, extras)])
+
+
+def time_to_decide(hours: float | None, calendar: str | None) -> str:
+    """`24 hours of the calendar office-hours`; empty where nothing is said, None: not said."""
+    if hours is None and calendar is None:
+        return ""
+    plural = "" if hours == 1 else "s"
+    length = f"{hours:g} hour{plural}" if hours is not None else "the usual hours"
+    if calendar is None:
+        return length
+    return f"{length} of the calendar {calendar}" if calendar else f"{length} around the clock"
+
+
+def _calendar(slug: str) -> str:
+    return slug or "none (around the clock)"
 
 
 def _number(count: int) -> str:
@@ -289,6 +306,7 @@ def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
     values: Sequence[tuple[str, Any, Any]] = (
         ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
         ("Hours to decide", before.review_hours, after.review_hours),
+        ("Calendar of these hours", _calendar(before.calendar), _calendar(after.calendar)),
         ("Groups that may allow by rules of their own", before.delegates, after.delegates),
     )
     for label, then, now in values:
@@ -297,4 +315,6 @@ def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return _listed(list(value), "and") or "none" if isinstance(value, tuple) else f"{value:g}"

@@ -2,54 +2,96 @@
 
 A greedy count goes wrong with overlapping groups: where one of Finance and one of Support are
 needed, and somebody in both and somebody in Finance only have voted, it depends on whom it takes
-first. Kuhn's augmenting paths (1955) find an assignment whenever there is one.
+first. Augmenting paths (Kuhn 1955; Ford and Fulkerson 1956) find an assignment whenever there is one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+Membership = tuple[int, int]
+"""A group, and the person whose membership of it this is."""
+
+_Node = tuple[str, int, int]
+_SOURCE: _Node = ("source", 0, 0)
+_SINK: _Node = ("sink", 0, 0)
 
 
 def missing(
     needs: Sequence[tuple[int, int]],
     voters: Mapping[int, Collection[int]],
     stand_ins: Collection[int] = (),
+    lent: Mapping[int, Collection[Membership]] = MappingProxyType({}),
 ) -> dict[int, int]:
     """How many of which group are still needed, by group id; empty when all is met.
 
     `needs` are pairs of group id and number of people; `voters` maps each person who approved to
-    the groups they are in. Members of `stand_ins` may take any place.
+    the groups they are in. Members of `stand_ins` may take any place. `lent` maps a person to the
+    memberships of those for whom they stand in: each membership fills one place only, whether its
+    owner uses it or who stands in.
     """
     places = [group for group, count in needs for _ in range(count)]
-    taken: dict[int, int] = {}
-
-    def fits(person: int, place: int) -> bool:
-        groups = voters[person]
-        return places[place] in groups or any(group in groups for group in stand_ins)
-
-    def seat(person: int, tried: set[int]) -> bool:
-        for place in range(len(places)):
-            if place in tried or not fits(person, place):
-                continue
-            tried.add(place)
-            if place not in taken or seat(taken[place], tried):
-                taken[place] = person
-                return True
-        return False
-
-    for person in sorted(voters):
-        seat(person, set())
+    onward = _ways(places, voters, stand_ins, lent)
+    while _one_more(onward, _SOURCE, set()):
+        pass
     left: dict[int, int] = {}
     for place, group in enumerate(places):
-        if place not in taken:
+        if _SINK in onward[_place(place)]:
             left[group] = left.get(group, 0) + 1
     return left
+
+
+def _ways(
+    places: Sequence[int],
+    voters: Mapping[int, Collection[int]],
+    stand_ins: Collection[int],
+    lent: Mapping[int, Collection[Membership]],
+) -> dict[_Node, list[_Node]]:
+    """The flow network: each person, each membership and each place is passed once at most.
+
+    A node stands twice, as where one comes in and as where one goes out, which keeps it to one.
+    """
+    onward: dict[_Node, list[_Node]] = {_SOURCE: [], _SINK: []}
+    for place in range(len(places)):
+        onward[_place(place)] = [_SINK]
+    for person in sorted(voters):
+        onward[_SOURCE].append(("person", person, 0))
+        ways = onward.setdefault(("person", person, 0), [])
+        own = [(group, person) for group in voters[person]]
+        for group, owner in sorted({*own, *lent.get(person, ())}):
+            ways.append(("in", group, owner))
+            onward[("in", group, owner)] = [("out", group, owner)]
+            onward[("out", group, owner)] = [
+                _place(place)
+                for place, needed in enumerate(places)
+                if needed == group or group in stand_ins
+            ]
+    return onward
+
+
+def _place(place: int) -> _Node:
+    return ("place", place, 0)
+
+
+def _one_more(onward: dict[_Node, list[_Node]], node: _Node, seen: set[_Node]) -> bool:
+    """Seat one more person, re-seating others where that helps: turns the way that was found around."""
+    if node == _SINK:
+        return True
+    seen.add(node)
+    for following in list(onward[node]):
+        if following not in seen and _one_more(onward, following, seen):
+            onward[node].remove(following)
+            onward[following].append(node)
+            return True
+    return False
 
 
 def is_met(
     needs: Sequence[tuple[int, int]],
     voters: Mapping[int, Collection[int]],
     stand_ins: Collection[int] = (),
+    lent: Mapping[int, Collection[Membership]] = MappingProxyType({}),
 ) -> bool:
-    """Whether every place is taken by a different person."""
-    return not missing(needs, voters, stand_ins)
+    """Whether every place is taken by a different person, by a membership of its own."""
+    return not missing(needs, voters, stand_ins, lent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -24,6 +25,8 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 #: How long a second factor stays good where requirements do not say.
 SECOND_FACTOR_SECONDS = 900
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+#: Slug of a working calendar; empty counts around the clock.
+CalendarName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 
 
 class Shape(BaseModel):
@@ -139,8 +142,9 @@ class Requirements(Shape):
 
     The initiator never counts; `exclude_owner` also leaves out the agent's owner group.
     `friction_seconds` is the minimum reading time, or how long a second factor stays good.
-    `execute_by_minutes` counts from the end of the undo time. `review_hours` and `undo_seconds`
-    left out are those of the policy; the gate's verdict always has them filled in.
+    `execute_by_minutes` counts from the end of the undo time. `review_hours` are hours of the working
+    calendar `calendar` (empty: around the clock). These two and `undo_seconds` left out are those of the
+    policy; the gate's verdict always has them filled in.
     """
 
     groups: tuple[GroupNeed, ...] = (GroupNeed(group="@owner"),)
@@ -149,6 +153,7 @@ class Requirements(Shape):
     friction: Friction = Friction.NONE
     friction_seconds: int = Field(default=0, ge=0, le=86_400)
     review_hours: float | None = Field(default=None, gt=0, le=24 * 90)
+    calendar: CalendarName | None = None
     extend_limit_hours: int = Field(default=72, ge=0, le=24 * 90)
     on_expiry: Expiry = Expiry.REJECT
     escalation: tuple[str, ...] = ()
@@ -175,6 +180,7 @@ class Requirements(Shape):
         if self.friction == other.friction == Friction.SECOND_FACTOR:
             # A second factor that must be fresher is the stronger one.
             strongest = min((self, other), key=lambda r: r.second_factor_seconds)
+        soonest = min((self, other), key=Requirements._soonness)
         escalates = self.on_expiry == other.on_expiry == Expiry.ESCALATE
         return Requirements(
             groups=tuple(GroupNeed(group=g, count=n) for g, n in sorted(counts.items())),
@@ -182,7 +188,8 @@ class Requirements(Shape):
             editor_may_approve=self.editor_may_approve and other.editor_may_approve,
             friction=strongest.friction,
             friction_seconds=strongest.friction_seconds,
-            review_hours=_least(self.review_hours, other.review_hours),
+            review_hours=soonest.review_hours,
+            calendar=soonest.calendar,
             extend_limit_hours=min(self.extend_limit_hours, other.extend_limit_hours),
             on_expiry=Expiry.ESCALATE if escalates else Expiry.REJECT,
             escalation=tuple(dict.fromkeys((*self.escalation, *other.escalation))),
@@ -190,6 +197,14 @@ class Requirements(Shape):
             execute_by_minutes=_least(self.execute_by_minutes, other.execute_by_minutes),
             undo_seconds=_most(self.undo_seconds, other.undo_seconds),
         )
+
+    def _soonness(self) -> tuple[float, bool, str]:
+        """Orders deadlines without knowing the calendars: fewer hours, one that is named, its name.
+
+        A total order, so that it does not matter in which order requirements are added up.
+        """
+        hours = self.review_hours if self.review_hours is not None else math.inf
+        return hours, self.calendar is None, self.calendar or ""
 
 
 def _least(*numbers: float | None) -> float | None:

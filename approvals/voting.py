@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from accounts.callers import Caller
-from accounts.models import Membership, User
+from accounts.models import EffectiveMembership, User
 from approvals import quorum
+from approvals.asked import not_stood_in_for
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.schemas import DecisionIn
 from audit.prepared import Prepared
@@ -25,6 +26,7 @@ class Ballot:
     body_sha256: str
     now: datetime
     opened_at: datetime | None
+    on_behalf_of: tuple[int, ...] = ()
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
@@ -42,6 +44,7 @@ class Ballot:
             shown_sha256=self.decision.shown_sha256,
             reason=self.decision.reason or self.decision.message or "",
             groups=sorted(self.caller.group_ids),
+            on_behalf_of=list(self.on_behalf_of),
             counts=counts,
             material=material,
             score_visible=request.score_visible,
@@ -59,6 +62,7 @@ class Ballot:
             "score_visible": vote.score_visible,
             "open_seconds": opened,
             "active_seconds": self.decision.active_seconds,
+            "on_behalf_of": [str(person) for person in self.on_behalf_of] or None,
         }
 
 
@@ -96,32 +100,42 @@ def tally(
 ) -> Tally:
     """Count the approvals of the current revision by the groups people are in now.
 
-    Whoever is no longer active, may no longer decide, or left the groups does not count. `voting`
+    Whoever is no longer active, may no longer decide, left the groups, or stood in for somebody who is
+    back does not count. Nobody counts by standing in for whoever may not approve it themselves. `voting`
     is somebody whose approval is being taken and is not stored yet; `votes` are those on the request,
     where the caller has just read them.
     """
     if votes is None:
         votes = votes_on(request)
     people = {vote.user_id for vote in votes if vote.counts and vote.revision == request.revision}
-    voters = _groups_of(people)
+    voters = _memberships_of(people)
     if voting is not None:
-        voters[voting.user.pk] = set(voting.group_ids)
+        voters[voting.user.pk] = set(voting.memberships)
     if request.needs.exclude_owner:
-        voters = {p: g for p, g in voters.items() if request.owner_group_id not in g}
+        owner = request.owner_group_id
+        voters = {p: held for p, held in voters.items() if owner not in {g for g, _ in held}}
+    barred = not_stood_in_for(request)
+    own = {p: {g for g, absent in held if absent is None} for p, held in voters.items()}
+    lent = {
+        p: {(g, absent) for g, absent in held if absent is not None and absent not in barred}
+        for p, held in voters.items()
+    }
     needs = [(row.group_id, row.needed) for row in groups if not row.stands_in]
     stand_ins = [row.group_id for row in groups if row.stands_in]
-    return Tally(given=len(voters), missing=quorum.missing(needs, voters, stand_ins))
+    return Tally(given=len(voters), missing=quorum.missing(needs, own, stand_ins, lent))
 
 
-def _groups_of(people: set[int]) -> dict[int, set[int]]:
-    """The review groups of those of these people who may decide."""
+def _memberships_of(people: set[int]) -> dict[int, set[tuple[int, int | None]]]:
+    """What those of these people who may decide count as members of, as `Caller.memberships`."""
     if not people:
         return {}
     able = User.objects.holding("decide_requests").filter(pk__in=people)
-    voters: dict[int, set[int]] = {person: set() for person in able.values_list("pk", flat=True)}
-    memberships = Membership.objects.filter(user_id__in=voters)
-    for user_id, group_id in memberships.values_list("user_id", "group_id"):
-        voters[user_id].add(group_id)
+    voters: dict[int, set[tuple[int, int | None]]] = {
+        person: set() for person in able.values_list("pk", flat=True)
+    }
+    found = EffectiveMembership.objects.filter(user_id__in=voters)
+    for user_id, group_id, absent in found.values_list("user_id", "group_id", "on_behalf_of_id"):
+        voters[user_id].add((group_id, absent))
     return voters
 
 

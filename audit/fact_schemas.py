@@ -121,7 +121,8 @@ class RequestClaimed(RequestFacts):
 
 
 class RequestVoted(RequestFacts):
-    """One person's verdict, and how many of the needed ones there are now."""
+    """One person's verdict, and how many of the needed ones there are now. `on_behalf_of` are the people
+    whose membership let them decide."""
 
     vote: Id | None = None
     verdict: Code | None = None
@@ -131,6 +132,7 @@ class RequestVoted(RequestFacts):
     score_visible: bool | None = None
     open_seconds: Count | None = None
     active_seconds: Count | None = None
+    on_behalf_of: Codes | None = None
 
 
 class RequestEdited(RequestVoted):
@@ -158,6 +160,19 @@ class RequestExtended(RequestFacts):
 
     from_deadline: Moment | None = None
     seconds: Count | None = None
+
+
+class RequestEscalated(RequestExtended):
+    """The next group of the chain was asked: which one of the chain, and who in it."""
+
+    level: Count | None = None
+    asked: Codes | None = None
+
+
+class RequestReminded(RequestFacts):
+    """Half of the time is over; `asked` are the people who could still decide."""
+
+    asked: Codes | None = None
 
 
 class RequestCommented(RequestFacts):
@@ -240,6 +255,24 @@ class GroupFacts(Facts):
 
     person: Id
     group: Code
+
+
+class AbsenceFacts(Facts):
+    """Somebody is out of office and named who stands in."""
+
+    absence: Id
+    person: Id
+    stand_in: Id
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+
+
+class CalendarFacts(Facts):
+    """A working calendar by its slug, and the digest of what it says."""
+
+    calendar: Code
+    sha256: Sha256 | None = None
+    from_sha256: Sha256 | None = None
 
 
 class ReviewGroupFacts(Facts):

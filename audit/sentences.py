@@ -25,15 +25,18 @@ SENTENCES: Final[dict[str, str]] = {
     "request.shown": "{actor} looked at the request for {tool}",
     "request.claimed": "{actor} is looking at the request for {tool}",
     "request.released": "{actor} let go of the request for {tool}",
-    "request.voted": "{actor} {decided} {tool}; more are needed",
-    "request.edited": "{actor} changed the arguments of {tool}",
-    "request.decided": "{actor} {decided} {tool}",
+    "request.voted": "{actor} {decided} {tool}{on_behalf}; more are needed",
+    "request.edited": "{actor} changed the arguments of {tool}{on_behalf}",
+    "request.decided": "{actor} {decided} {tool}{on_behalf}",
     "request.tightened": "A newer policy asks for more on {tool}",
     "request.undone": "{actor} took back the decision on {tool}",
     "request.expired": "Nobody decided on {tool} in time",
     "request.superseded": "The request for {tool} was superseded",
     "request.cancelled": "{actor} cancelled the request for {tool}",
     "request.extended": "{actor} extended the deadline for {tool}",
+    "request.escalated": "{Tool} went to {group}, since nobody decided in time",
+    "request.passed_over": "{group} was passed over for {tool}: nobody there could decide",
+    "request.reminded": "Those who may decide on {tool} were reminded",
     "request.commented": "{actor} commented on {tool}",
     "decision.refused": "A decision of {actor} on {tool} was refused{reason}",
     "effect.dispatched": "{Tool} was sent to be executed",
@@ -53,6 +56,9 @@ SENTENCES: Final[dict[str, str]] = {
     "policy.withdrawn": "{actor} gave up a draft of a policy",
     "policy.published": "{actor} published policy {policy_version}",
     "policy.rolled_back": "{actor} brought back policy {restored} as policy {policy_version}",
+    "calendar.created": "{actor} set up the working calendar {calendar}",
+    "calendar.changed": "{actor} changed the working calendar {calendar}",
+    "calendar.deleted": "{actor} deleted the working calendar {calendar}",
     "agent.first_seen": "A new version of {agent} was seen",
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.disabled": "{actor} disabled {agent}",
@@ -67,6 +73,8 @@ SENTENCES: Final[dict[str, str]] = {
     "group.created": "{actor} set up the review group {group}",
     "group.joined": "{actor} added {person} to {group}",
     "group.left": "{actor} removed {person} from {group}",
+    "stand_in.named": "{actor} named {stand_in} as the stand-in of {person}",
+    "absence.ended": "{actor} ended the time in which {stand_in} stands in for {person}",
     "token.created": "{actor} created an API token",
     "token.used_first": "{actor} used an API token for the first time",
     "token.revoked": "{actor} revoked an API token",
@@ -104,8 +112,9 @@ _DECIDED: Final = {
 def people_in(body: Mapping[str, Any]) -> set[str]:
     """Ids of the people that the event's sentence names."""
     found = {body["actor"]["id"]} if body["actor"]["kind"] == "person" else set()
-    person = body.get("facts", {}).get("person")
-    return found | {person} if person else found
+    facts = body.get("facts", {})
+    named = {facts.get("person"), facts.get("stand_in"), *facts.get("on_behalf_of", ())}
+    return found | (named - {None})
 
 
 def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
@@ -141,6 +150,9 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "restored": str(facts.get("restores", "")),
         "policy_version": str(policy.get("version", "")),
         "person": _person(str(facts.get("person", "")), names),
+        "stand_in": _person(str(facts.get("stand_in", "")), names),
+        "on_behalf": _on_behalf(facts, names),
+        "calendar": str(facts.get("calendar", "")),
         "group": facts.get("group", "a review group"),
         "changes": _changes(facts),
         "subject": str(facts.get("subject", "a subject")),
@@ -156,6 +168,11 @@ def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
 
 def _person(person: str, names: Mapping[str, str]) -> str:
     return names.get(person) or (f"person {person}" if person else "somebody")
+
+
+def _on_behalf(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    people = [_person(person, names) for person in facts.get("on_behalf_of", ())]
+    return f" on behalf of {' and '.join(people)}" if people else ""
 
 
 def _kind(facts: Mapping[str, Any]) -> str:

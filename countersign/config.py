@@ -33,6 +33,7 @@ CALLBACK_SECRETS = (
 CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
+CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Workers = Annotated[int, Field(ge=0, le=64)]
@@ -94,6 +95,7 @@ class Config(BaseSettings):
     sealing_seconds: Seconds = 0.5
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
+    calendar: CalendarName = "working-week"
     sign_of_life_seconds: Seconds = 15
     wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
 

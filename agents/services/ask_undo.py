@@ -53,7 +53,7 @@ def _locked(run_id: UUID, caller: Caller) -> Run:
     """The run, locked, if the caller may see and control it; it may have ended."""
     if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
         raise UnknownRun
-    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.group_ids).exists()
+    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.own_group_ids).exists()
     if not owns or not caller.user.has_perm("accounts.decide_requests"):
         caller.require("control_runs", scope="run")
     else:

@@ -18,7 +18,7 @@ def locked_for(run_id: UUID, caller: Caller) -> Run:
     """
     if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
         raise UnknownRun
-    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.group_ids).exists()
+    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.own_group_ids).exists()
     if not (owns and caller.may("decide_requests", "decide")):
         caller.require("control_runs", scope="run")
     run = (

@@ -16,7 +16,7 @@ from audit.schemas import AgentRef, Disclose
 
 def _authorised(caller: Caller | Actor, hosted: HostedAgent) -> Actor:
     """Admins of agents, and the people of the group that owns the agent."""
-    if isinstance(caller, Caller) and hosted.owner_group_id in caller.group_ids:
+    if isinstance(caller, Caller) and hosted.owner_group_id in caller.own_group_ids:
         caller.require(None, scope="admin")
         return caller.actor
     return authorised(caller, "manage_agents", scope="admin")

@@ -127,7 +127,7 @@ def _detail_page(
     limits = definition.get("budget") or {}
     runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
     recent = runs.select_related("agent", "initiator", "taken_over_by").defer("input", "output")
-    may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.group_ids
+    may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
     context: dict[str, Any] = {
         "agent": hosted,
         "row": _row(hosted, Counter()),

@@ -184,7 +184,7 @@ def visible_run(caller: Caller, pk: UUID) -> Run:
 
 def may_control(run: Run, caller: Caller) -> bool:
     """Whether the service would let the caller cancel, pause and resume the run."""
-    owns = run.agent.owner_group_id in caller.group_ids
+    owns = run.agent.owner_group_id in caller.own_group_ids
     return caller.holds("control_runs") or (owns and caller.holds("decide_requests"))
 
 

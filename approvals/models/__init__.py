@@ -1,5 +1,6 @@
 """Requests that wait for people, what was decided on them, and the policy versions."""
 
+from approvals.models.calendar import WorkingCalendar
 from approvals.models.policy import PolicyVersion
 from approvals.models.request import ApprovalRequest
 from approvals.models.simulation import Simulation
@@ -17,4 +18,5 @@ __all__ = [
     "Simulation",
     "Viewing",
     "Vote",
+    "WorkingCalendar",
 ]

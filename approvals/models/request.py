@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid6 import uuid7
 
+from approvals.calendars import Calendar
 from approvals.models.words import ApprovalRequestQuerySet
 from approvals.schemas import Confidence, GateContext, Preview, Requirements
 from approvals.states import RequestState
@@ -92,6 +93,7 @@ class ApprovalRequest(models.Model):
     question = models.JSONField(null=True, blank=True)
 
     review_deadline = models.DateTimeField(null=True, blank=True)
+    calendar = models.JSONField(null=True, blank=True)
     extended_hours = models.PositiveIntegerField(default=0)
     escalation_level = models.PositiveSmallIntegerField(default=0)
     execute_by = models.DateTimeField(null=True, blank=True)
@@ -100,6 +102,7 @@ class ApprovalRequest(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     notified_at = models.DateTimeField(null=True, blank=True)
     mail_due_at = models.DateTimeField(null=True, blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True)
 
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -195,6 +198,11 @@ class ApprovalRequest(models.Model):
                 name="approvals_req_mail_due",
             ),
             models.Index(
+                fields=["remind_at"],
+                condition=Q(state="pending", remind_at__isnull=False),
+                name="approvals_req_remind",
+            ),
+            models.Index(
                 fields=["claim_expires_at"],
                 condition=Q(claimed_by__isnull=False),
                 name="approvals_req_claims",
@@ -209,6 +217,11 @@ class ApprovalRequest(models.Model):
     def needs(self) -> Requirements:
         """What it takes, typed."""
         return Requirements.model_validate(self.requirements)
+
+    @property
+    def counts_by(self) -> Calendar | None:
+        """The calendar whose hours count for the deadline; None for every hour."""
+        return Calendar.model_validate(self.calendar) if self.calendar else None
 
     @property
     def what(self) -> Preview:

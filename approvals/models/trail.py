@@ -88,6 +88,7 @@ class Vote(models.Model):
 
     `counts` is True while it is an approval that the quorum counts. `answer` is what the person
     was told, so that the same nonce gets the same answer; `body_sha256` tells another body apart.
+    `on_behalf_of` are ids of the people whose absence let the person decide, where their own groups did not.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -102,6 +103,7 @@ class Vote(models.Model):
     shown_sha256 = models.CharField(max_length=71)
     reason = models.TextField(blank=True)
     groups = models.JSONField(default=list)
+    on_behalf_of = models.JSONField(default=list)
     counts = models.BooleanField(default=False)
     voided_at = models.DateTimeField(null=True, blank=True)
     answer = models.JSONField(default=dict)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
-from accounts.models import Membership
+from accounts.models import EffectiveMembership
 from approvals.models.trail import RequestGroup, Vote
 from approvals.states import RequestState, sources_of
 from approvals.vocabulary import INITIATOR_MAY
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from approvals.models.request import ApprovalRequest  # noqa: F401 (named in quotes below)
 
 MOST_COUNTED = 1000
+#: The id of no person.
+NOBODY = 0
 
 
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
@@ -36,8 +38,8 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.concerning(user.pk)
 
     def concerning(self, person: int) -> ApprovalRequestQuerySet:
-        """What the person started, what is for their groups, or what they voted on."""
-        groups = Membership.objects.filter(user=person).values("group_id")
+        """What the person started, what is for the groups they count as members of, or what they voted on."""
+        groups = EffectiveMembership.objects.filter(user=person).values("group_id")
         voted = Vote.objects.filter(request=OuterRef("pk"), user=person)
         return self.filter(
             Q(initiator=person)
@@ -52,8 +54,10 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         allowed = Q(kind__in=INITIATOR_MAY, initiator=user)
         if user.has_perm("accounts.decide_requests"):
-            groups = user.memberships.values("group_id")
-            asked = Q(_for_groups(groups)) & (Q(initiator__isnull=True) | ~Q(initiator=user))
+            own = user.memberships.values("group_id")
+            groups = EffectiveMembership.objects.filter(user=user).values("group_id")
+            asked = Q(_for_groups(own)) | Q(_lent_for(user.pk))
+            asked &= Q(initiator__isnull=True) | ~Q(initiator=user)
             allowed |= asked & ~Q(requirements__exclude_owner=True, owner_group__in=groups)
         given = Vote.objects.filter(
             request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
@@ -107,6 +111,16 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         where = {"pk": pk, "state__in": [source.value for source in sources_of(target)]}
         moved = {"state": target.value, "version": F("version") + 1, **changes}
         return update(self.model, where, moved) == 1
+
+
+def _lent_for(person: int) -> Exists:
+    """Whether the person stands in for a member of a group that is asked; not for whoever may not approve."""
+    lent = EffectiveMembership.objects.filter(
+        user=person, group=OuterRef("group"), on_behalf_of__isnull=False
+    )
+    for name in ("initiator_id", "barred_editor_id"):
+        lent = lent.exclude(on_behalf_of=Coalesce(OuterRef(OuterRef(name)), NOBODY))
+    return Exists(RequestGroup.objects.filter(Exists(lent), request=OuterRef("pk")))
 
 
 def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:

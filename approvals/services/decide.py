@@ -150,6 +150,7 @@ def _decide_locked(
         body_sha256=body_sha256,
         now=now,
         opened_at=eligibility.opened_at(request, caller),
+        on_behalf_of=eligibility.on_behalf_of(request, groups, caller),
     )
     return _take(request, groups, votes, ballot, consequence, given)
 

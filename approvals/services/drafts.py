@@ -23,6 +23,7 @@ from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
 from approvals.policy_words import changes
 from approvals.services import policies
+from approvals.services.calendars import require_calendars
 from approvals.soundness import require_sound
 from approvals.tightening import loosenings
 from audit.clock import database_now
@@ -160,6 +161,7 @@ def checked(draft: PolicyVersion, current: PublishedPolicy) -> list[str]:
     if policy.digest() == current.sha256:
         raise NothingChanged(current.version)
     catalogue = ports.runs().catalogue()
+    require_calendars(policy)
     require_sound(policy, catalogue, current.policy)
     return loosenings(current.policy, policy, catalogue)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
+from accounts.models import ReviewGroup
 from approvals import events, ports, queues
 from approvals.addressing import groups_by_slug
+from approvals.asked import Decider, deciders, people_of
 from approvals.closing import settle, tell
+from approvals.deadlines import start_over
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.records import record_request
 from approvals.services.claim import drop
@@ -113,42 +116,73 @@ def _meaning(request: ApprovalRequest) -> str:
 
 
 def _escalated(request: ApprovalRequest, now: datetime) -> bool:
-    """Ask the next group of the chain and give it as long; False at the end of the chain."""
+    """Ask the next group of the chain in which somebody could decide, and give it as long; False at the
+    end of the chain."""
     needs = request.needs
     level = request.escalation_level
     if needs.on_expiry != Expiry.ESCALATE or level >= len(needs.escalation):
         return False
-    slug = needs.escalation[level]
-    group = groups_by_slug([slug])[slug]
+    groups = groups_by_slug(needs.escalation[level:])
+    passed_over: list[str] = []
+    for slug in needs.escalation[level:]:
+        people = deciders(request, [groups[slug].pk])
+        if people:
+            _ask(request, groups[slug], people, passed_over, now)
+            return True
+        passed_over.append(slug)
+    _passed_over(request, passed_over)
+    return False
+
+
+def _ask(
+    request: ApprovalRequest,
+    group: ReviewGroup,
+    people: Sequence[Decider],
+    passed_over: Sequence[str],
+    now: datetime,
+) -> None:
     # Somebody asked already becomes a stand-in for everybody who did not answer.
     RequestGroup.objects.update_or_create(
         request=request, group=group, defaults={"stands_in": True, "needed": 0}
     )
-    hours = needs.review_hours or settings.COUNTERSIGN.review_hours
     before = request.review_deadline
-    request.review_deadline = now + timedelta(hours=hours)
-    request.escalation_level = level + 1
-    request.reminded_at = None
+    start_over(request, now)
+    request.escalation_level += len(passed_over) + 1
     request.version += 1
-    request.save(update_fields=["review_deadline", "escalation_level", "reminded_at", "version"])
+    request.save(
+        update_fields=[
+            *("review_deadline", "remind_at", "reminded_at"),
+            *("escalation_level", "version"),
+        ]
+    )
+    _passed_over(request, passed_over)
     record_request(
         request,
-        "request.extended",
+        "request.escalated",
         SWEEPER,
         facts={
-            "why": "escalated",
-            "group": slug,
+            "group": group.slug,
+            "level": request.escalation_level,
+            "asked": people_of(people),
             "from_deadline": before,
             "review_deadline": request.review_deadline,
         },
     )
     events.announce(request, "escalated")
     queues.mail_about(request.pk, "escalated")
-    return True
+
+
+def _passed_over(request: ApprovalRequest, slugs: Sequence[str]) -> None:
+    """Say aloud which groups of the chain were not asked, since nobody in them could decide."""
+    for slug in slugs:
+        record_request(
+            request, "request.passed_over", SWEEPER, facts={"group": slug, "why": "nobody_may"}
+        )
 
 
 def _wait_on(request: ApprovalRequest) -> None:
     """The chain is at its end and this kind never expires: it waits without a deadline."""
     request.review_deadline = None
+    request.remind_at = None
     request.version += 1
-    request.save(update_fields=["review_deadline", "version"])
+    request.save(update_fields=["review_deadline", "remind_at", "version"])

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 
 from accounts.callers import Caller
 from approvals import eligibility, events
+from approvals.deadlines import halfway, later
 from approvals.errors import BadBody, ExtensionLimit, NoDeadline, NotOpen
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest
 from approvals.records import record_request
 from approvals.states import RequestState
 from approvals.vocabulary import Verdict
+from audit.clock import database_now
 
 
 def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
     """Move the review deadline by so many hours and return the new one; for whoever may decide.
 
-    Raises `NotOpen`, `NoDeadline`, `ExtensionLimit`.
+    They are hours of the request's calendar. A reminder that has not gone out yet goes out at half of the
+    time that is left then. Raises `NotOpen`, `NoDeadline`, `ExtensionLimit`.
     """
     with transaction.atomic():
         request = locked_for(request_id, caller)
@@ -37,11 +40,15 @@ def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
         if hours > left:
             raise ExtensionLimit(limit_hours=limit, left_hours=left)
         before = request.review_deadline
-        request.review_deadline = before + timedelta(hours=hours)
+        calendar = request.counts_by
+        request.review_deadline = later(before, hours, calendar)
+        if request.remind_at is not None and request.reminded_at is None:
+            request.remind_at = halfway(database_now(), request.review_deadline, calendar)
         request.extended_hours += hours
         request.version += 1
         ApprovalRequest.objects.filter(pk=request.pk).update(
             review_deadline=request.review_deadline,
+            remind_at=request.remind_at,
             extended_hours=request.extended_hours,
             version=request.version,
         )

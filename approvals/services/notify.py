@@ -8,10 +8,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db import models
 from django.urls import reverse
 
-from accounts.models import User
+from approvals.asked import deciders
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
 from audit.clock import database_now
@@ -91,10 +90,7 @@ def _title(request: ApprovalRequest) -> str:
 def recipients(request: ApprovalRequest) -> set[str]:
     """Addresses of those whose verdict would be taken, and of the groups asked."""
     group_ids = list(request.request_groups.values_list("group_id", flat=True))
-    people: models.QuerySet[User] = User.objects.holding("decide_requests").in_groups(group_ids)
-    if request.initiator_id is not None:
-        people = people.exclude(pk=request.initiator_id)
-    addresses = set(people.exclude(email="").values_list("email", flat=True))
+    addresses = {found.user.email for found in deciders(request, group_ids)} - {""}
     addresses |= set(request.groups.exclude(email="").values_list("email", flat=True))
     if request.kind == Kind.QUESTION and request.initiator and request.initiator.email:
         addresses.add(request.initiator.email)

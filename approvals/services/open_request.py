@@ -9,16 +9,17 @@ from django.db import connection
 
 from accounts.models import ReviewGroup
 from approvals import events, queues
-from approvals.addressing import deadline, groups_by_slug, named
+from approvals.addressing import groups_by_slug, named
+from approvals.deadlines import due
 from approvals.digests import action_digest, document_digest
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.records import record_request
 from approvals.revisions import keep_revision
 from approvals.schemas import Opening, Requirements
+from approvals.services import calendars
 from approvals.showing import show, visible_reasons
 from approvals.vocabulary import GateOutcome, Kind, Risk
 from audit.actors import Actor
-from audit.clock import database_now
 from audit.recorder import NoTransaction
 from audit.writes import insert
 
@@ -37,7 +38,7 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     if not connection.in_atomic_block:
         raise NoTransaction
     _check(opening)
-    requirements = _requirements(opening)
+    requirements = _timed(_requirements(opening))
     slugs = {need.group for need in requirements.groups}
     if opening.owner_group:
         slugs.add(opening.owner_group)
@@ -95,6 +96,13 @@ def _requirements(opening: Opening) -> Requirements:
     return named(wanted, opening.owner_group)
 
 
+def _timed(requirements: Requirements) -> Requirements:
+    """With this installation's calendar for what passes no policy, which would name its own."""
+    if requirements.calendar is not None:
+        return requirements
+    return requirements.model_copy(update={"calendar": settings.COUNTERSIGN.calendar})
+
+
 def _build(
     opening: Opening, requirements: Requirements, groups: dict[str, ReviewGroup]
 ) -> ApprovalRequest:
@@ -106,7 +114,8 @@ def _build(
     )
     risk = action.risk if action else Risk.LOW
     hours = requirements.review_hours or settings.COUNTERSIGN.review_hours
-    now = database_now()
+    calendar, now = calendars.dated(requirements.calendar or "")
+    wait = due(opening.kind, requirements, now, hours, calendar)
     return ApprovalRequest(
         kind=opening.kind,
         run_id=opening.run_id,
@@ -154,7 +163,9 @@ def _build(
         checked_version=verdict.policy_version if verdict else 0,
         rule=verdict.rule if verdict else "",
         question=opening.question,
-        review_deadline=deadline(opening.kind, requirements, now, hours),
+        review_deadline=wait.deadline,
+        remind_at=wait.remind_at,
+        calendar=calendar.document() if calendar and wait.deadline else None,
         undo_seconds=(requirements.undo_seconds or 0) if opening.kind == Kind.ACTION else 0,
         created_at=now,
         mail_due_at=now + queues.MAIL_OVERDUE,

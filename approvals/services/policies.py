@@ -12,6 +12,7 @@ from approvals.digests import document_digest
 from approvals.errors import PolicyUnknown, PolicyUnreadable
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
+from approvals.services.calendars import require_calendars
 from audit.actors import Actor
 from audit.errors import Refusal
 from audit.prepared import Prepared
@@ -72,6 +73,7 @@ def shipped() -> Policy:
         undo_seconds=config.undo_seconds,
         thresholds=shipped_thresholds(config.threshold, config.threshold_high),
         review_hours=config.review_hours,
+        calendar=config.calendar,
     )
 
 
@@ -82,6 +84,7 @@ def _publish_shipped() -> PublishedPolicy:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FIRST_POLICY_LOCK])
         if not PolicyVersion.objects.published().exists():
             policy = shipped()
+            require_calendars(policy)
             sha256 = policy.digest()
             PolicyVersion.objects.create(
                 number=1,

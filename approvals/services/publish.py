@@ -14,6 +14,7 @@ from approvals.errors import NothingChanged, NotSubmitted, SecondPersonNeeded
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
 from approvals.services import drafts, policies
+from approvals.services.calendars import require_calendars
 from approvals.soundness import require_sound
 from audit.actors import Actor
 from audit.clock import database_now
@@ -86,6 +87,7 @@ def publish(
             raise drafts.meanwhile(base_version, current)
         if policy.digest() == current.sha256:
             raise NothingChanged(current.version)
+        require_calendars(policy)
         require_sound(policy, ports.runs().catalogue(), current.policy)
         row = PolicyVersion(document=policy.document(), sha256=policy.digest(), base=base_version)
         return _publish(row, current, caller, drafts.checked_why(why), tightens_only=None)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
 from approvals import events, queues
+from approvals.deadlines import start_over
 from approvals.errors import NotConsumable, RequestUnknown
 from approvals.models import ApprovalRequest
 from approvals.records import record_request
@@ -65,9 +64,7 @@ def reopen(
     if preview is not None:
         request.preview = preview.model_dump(mode="json")
         request.title = preview.title[:500]
-    hours = request.needs.review_hours or settings.COUNTERSIGN.review_hours
-    request.review_deadline = now + timedelta(hours=hours)
-    request.reminded_at = None
+    start_over(request, now)
     request.notified_at = None
     request.mail_due_at = now + queues.MAIL_OVERDUE
     shown, request.shown_sha256 = show(request)

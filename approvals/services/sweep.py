@@ -9,10 +9,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import ExpressionWrapper, F, Q
 
 from approvals import queues
+from approvals.asked import deciders, people_of
 from approvals.models import ApprovalRequest
+from approvals.records import record_request
 from approvals.services import expire, policies
 from approvals.services.simulate import resume_simulations
 from approvals.services.tighten import unchecked
@@ -77,17 +78,8 @@ def _each(candidates: Candidates, move: Callable[[UUID], bool]) -> int:
 
 def _half_time(now: datetime) -> Candidates:
     """Pending requests whose reviewers have let half of the time pass."""
-    half = ExpressionWrapper(
-        F("created_at") + (F("review_deadline") - F("created_at")) / 2,
-        output_field=models.DateTimeField(),
-    )
-    return (
-        ApprovalRequest.objects.pending()
-        .filter(reminded_at=None, review_deadline__gt=now)
-        .exclude(requirements__reminder=False)
-        .filter(Q(notified_at__isnull=False))
-        .alias(half=half)
-        .filter(half__lte=now)
+    return ApprovalRequest.objects.pending().filter(
+        remind_at__lte=now, reminded_at=None, review_deadline__gt=now, notified_at__isnull=False
     )
 
 
@@ -99,8 +91,24 @@ def _remind(request_id: UUID) -> bool:
             .update(reminded_at=database_now())
         )
         if landed:
+            _tell_reminded(ApprovalRequest.objects.get(pk=request_id))
             queues.mail_about(request_id, "reminder")
         return bool(landed)
+
+
+def _tell_reminded(request: ApprovalRequest) -> None:
+    groups = list(request.request_groups.select_related("group"))
+    people = deciders(request, [row.group_id for row in groups])
+    record_request(
+        request,
+        "request.reminded",
+        expire.SWEEPER,
+        facts={
+            "groups": [row.group.slug for row in groups],
+            "asked": people_of(people),
+            "review_deadline": request.review_deadline,
+        },
+    )
 
 
 def _mail_again(request_id: UUID) -> bool:

@@ -29,8 +29,8 @@ from approvals.soundness import unmet
 from approvals.tightening import loosenings
 from approvals.views.policies import as_file
 from approvals.views.policy_page import (
+    choices,
     described,
-    group_choices,
     line_of,
     opened_form,
     saying_refusals,
@@ -137,7 +137,7 @@ def page(
         "form_action": request.path,
         "editing": line_of(policy, str(form["line"].value())) if form else None,
         "durations": durations
-        or DurationsForm(initial=DurationsForm.initial_of(policy), groups=group_choices()),
+        or DurationsForm(initial=DurationsForm.initial_of(policy), **choices()),
         "why_form": WhyForm(initial={"why": draft.why, "edition": draft.edition}),
         "problems": problems or [],
         "simulation": newest_of(draft),
@@ -190,7 +190,7 @@ def policy_draft_durations(request: HttpRequest, pk: int) -> HttpResponse:
     """Undo time, time to decide, and who may loosen by rules of their own."""
     draft = found(pk, signed_in(request))
     policy = load(draft.document)
-    form = DurationsForm(request.POST, groups=group_choices())
+    form = DurationsForm(request.POST, **choices())
     if not form.is_valid():
         return page(request, draft, durations=form, status=422)
     try:

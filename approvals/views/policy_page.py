@@ -21,7 +21,7 @@ from accounts.models import ReviewGroup
 from approvals import ports
 from approvals.eligibility import POLICY_READERS
 from approvals.forms import ThresholdForm
-from approvals.models import PolicyVersion
+from approvals.models import PolicyVersion, WorkingCalendar
 from approvals.policies import Policy, load
 from approvals.policy_words import (
     ThresholdLine,
@@ -34,6 +34,7 @@ from approvals.policy_words import (
     rule_lines,
     rule_outcome,
     threshold_lines,
+    time_to_decide,
     when_sentence,
 )
 from approvals.vocabulary import Risk
@@ -101,6 +102,7 @@ def described(policy: Policy) -> dict[str, Any]:
             {"about": baseline_about(line), "outcome": baseline_outcome(line, titles)}
             for line in policy.baseline
         ],
+        "time_to_decide": time_to_decide(policy.review_hours, policy.calendar),
         "delegates": [titles.get(slug, slug) for slug in policy.delegates],
     }
 
@@ -192,6 +194,12 @@ def opened_form(policy: Policy, asked: Mapping[str, str], base: int) -> Threshol
     if line is not None:
         initial |= {"line": line.key, "value": line.text}
     return threshold_form(policy, initial=initial)
+
+
+def choices() -> dict[str, list[tuple[str, str]]]:
+    """What forms of a policy offer: every review group and every calendar, by slug and title."""
+    calendars = WorkingCalendar.objects.order_by("title").values_list("slug", "title")
+    return {"groups": group_choices(), "calendars": list(calendars)}
 
 
 def group_choices() -> list[tuple[str, str]]:

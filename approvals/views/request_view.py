@@ -14,9 +14,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.models import User
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
+from approvals.asked import Decider, deciders
 from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
@@ -161,10 +161,9 @@ class RequestView:
         ]
 
     def _who(self, row: RequestGroup) -> list[str]:
-        people = User.objects.filter(memberships__group=row.group_id, is_active=True)
-        if self.item.initiator_id is not None and self.item.kind not in INITIATOR_MAY:
-            people = people.exclude(pk=self.item.initiator_id)
-        names = [person.get_full_name() for person in people.order_by("username")[: MOST_NAMES + 1]]
+        may = self.item.kind in INITIATOR_MAY
+        people = deciders(self.item, [row.group_id], initiator_too=may)
+        names = [_with_absent(person) for person in people[: MOST_NAMES + 1]]
         return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names
 
     @cached_property
@@ -335,6 +334,11 @@ class RequestView:
     @property
     def closed_sentence(self) -> str:
         return f"{_capitalised(standing_of(self.item).sentence)}."
+
+
+def _with_absent(person: Decider) -> str:
+    name = person.user.get_full_name()
+    return f"{name} (for {' and '.join(person.lent_by)})" if person.lent_by else name
 
 
 def _capitalised(text: str) -> str:

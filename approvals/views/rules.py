@@ -20,7 +20,7 @@ from approvals.policy_forms import BaselineForm, RequirementsForm, RuleForm
 from approvals.schemas import Requirements
 from approvals.services import drafts
 from approvals.views.drafts import found, may_write
-from approvals.views.policy_page import group_choices, saying_refusals
+from approvals.views.policy_page import choices, group_choices, saying_refusals
 
 NEW = "new"
 
@@ -68,15 +68,14 @@ def policy_rule(request: HttpRequest, pk: int, name: str = NEW) -> HttpResponse:
 
 def _rule_form(request: HttpRequest, policy: Policy, rule: Rule | None, caller: Caller) -> RuleForm:
     authority = authority_of(caller)
-    groups = group_choices()
     scopes = [("global", "The whole policy")] if authority.whole else []
     scopes += [
         (f"group:{slug}", f"{title}'s own rules")
-        for slug, title in groups
+        for slug, title in group_choices()
         if authority.whole or slug in authority.groups
     ]
     initial = RuleForm.initial_of(rule) if rule is not None else _blank({"effect": "review"})
-    return RuleForm(request.POST or None, initial=initial, groups=groups, scopes=scopes)
+    return RuleForm(request.POST or None, initial=initial, **choices(), scopes=scopes)
 
 
 @login_required
@@ -112,7 +111,7 @@ def policy_baseline(request: HttpRequest, pk: int, place: int | None = None) -> 
 
 def _baseline_form(request: HttpRequest, row: BaselineRow | None) -> BaselineForm:
     initial = BaselineForm.initial_of(row) if row is not None else _blank({"outcome": "review"})
-    return BaselineForm(request.POST or None, initial=initial, groups=group_choices())
+    return BaselineForm(request.POST or None, initial=initial, **choices())
 
 
 def _blank(values: dict[str, Any]) -> dict[str, Any]:

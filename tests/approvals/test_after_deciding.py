@@ -424,7 +424,7 @@ def test_claim_that_is_not_renewed_ends(opened: Opener, reviewer: User) -> None:
 
 
 def test_deadline_moves_up_to_the_limit(opened: Opener, reviewer: User) -> None:
-    request = opened(needs=Requirements(extend_limit_hours=5))
+    request = opened(needs=Requirements(extend_limit_hours=5, calendar=""))
     before = request.review_deadline
     assert extend(request_id=request.pk, hours=3, caller=by(reviewer)) == before + timedelta(
         hours=3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from approvals.services.sweep import sweep
 from approvals.vocabulary import Kind
 from audit.clock import database_now
 from tests.approvals.conftest import Opener
-from tests.approvals.till import Till, by, one_of, verdict_on
+from tests.approvals.till import Till, by, events_of, one_of, verdict_on
 
 
 def addresses() -> list[str]:
@@ -117,12 +116,12 @@ def test_a_mail_that_failed_is_tried_again(
 def test_half_of_the_time_is_reminded_of_once(opened: Opener, reviewer: User) -> None:
     request = opened()
     send_mail_about(str(request.pk))
-    now = database_now()
-    ApprovalRequest.objects.filter(pk=request.pk).update(
-        created_at=now - timedelta(hours=13), review_deadline=now + timedelta(hours=11)
-    )
+    assert request.remind_at < request.review_deadline
+    assert sweep()["reminded"] == 0
+    ApprovalRequest.objects.filter(pk=request.pk).update(remind_at=database_now())
     assert sweep()["reminded"] == 1
     assert sweep()["reminded"] == 0
+    assert events_of(request).count("request.reminded") == 1
     assert send_mail_about(str(request.pk), "reminder", later="ignored") == 1
     assert mail.outbox[-1].subject.startswith("Still waiting")
 
