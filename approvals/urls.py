@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import inbox, policies, requests
+from approvals.views import inbox, policies, reason_chips, requests
 
 urlpatterns = [
     path("", inbox.inbox, name="home"),
@@ -17,4 +17,16 @@ urlpatterns = [
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
     path("policies/", policies.policy_thresholds, name="policy-thresholds"),
     path("policies/<int:number>/", policies.policy_version, name="policy-version"),
+    path("policies/reasons/", reason_chips.reason_chips, name="reason-chips"),
+    path("policies/reasons/<slug:code>/", reason_chips.reason_chip, name="reason-chip"),
+    path(
+        "policies/reasons/<slug:code>/move/",
+        reason_chips.reason_chip_move,
+        name="reason-chip-move",
+    ),
+    path(
+        "policies/reasons/<slug:code>/retire/",
+        reason_chips.reason_chip_retire,
+        name="reason-chip-retire",
+    ),
 ]

@@ -11,9 +11,11 @@ from uuid import UUID
 from accounts.callers import Caller
 from accounts.models import Membership, User
 from approvals import quorum
-from approvals.models import ApprovalRequest, RequestGroup, Vote
+from approvals.chips import in_words
+from approvals.models import ApprovalRequest, ReasonChip, RequestGroup, Vote
 from approvals.schemas import DecisionIn
 from audit.prepared import Prepared
+from audit.schemas import Outcome
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Ballot:
     body_sha256: str
     now: datetime
     opened_at: datetime | None
+    chip: ReasonChip | None = None
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
@@ -41,6 +44,8 @@ class Ballot:
             digest=self.decision.digest,
             shown_sha256=self.decision.shown_sha256,
             reason=self.decision.reason or self.decision.message or "",
+            reason_code=self.chip.code if self.chip else "",
+            reason_label=self.chip.label if self.chip else "",
             groups=sorted(self.caller.group_ids),
             counts=counts,
             material=material,
@@ -49,6 +54,19 @@ class Ballot:
             active_seconds=self.decision.active_seconds,
             created_at=self.now,
         )
+
+    def outcome(self, decision: str, meaning: str | None = None) -> Outcome:
+        """What the log says came of it, with the reason that was picked."""
+        code = self.chip.code if self.chip else None
+        return Outcome(decision=decision, meaning=meaning, reason_code=code)
+
+    def told(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What the run hears: the words of the reason that was picked, then the person's own."""
+        if self.chip is None:
+            return given
+        words = in_words(self.chip.label, str(given.get("reason") or ""))
+        picked = {"reason_code": self.chip.code, "reason_label": self.chip.label}
+        return {**given, "reason": words, **picked}
 
     def facts(self, vote: Vote) -> dict[str, Any]:
         """What the log keeps of a vote."""

@@ -26,8 +26,8 @@ SENTENCES: Final[dict[str, str]] = {
     "request.claimed": "{actor} is looking at the request for {tool}",
     "request.released": "{actor} let go of the request for {tool}",
     "request.voted": "{actor} {decided} {tool}; more are needed",
-    "request.edited": "{actor} changed the arguments of {tool}",
-    "request.decided": "{actor} {decided} {tool}",
+    "request.edited": "{actor} changed the arguments of {tool}{reason}",
+    "request.decided": "{actor} {decided} {tool}{reason}",
     "request.undone": "{actor} took back the decision on {tool}",
     "request.expired": "Nobody decided on {tool} in time",
     "request.superseded": "The request for {tool} was superseded",
@@ -49,6 +49,11 @@ SENTENCES: Final[dict[str, str]] = {
     "approval.lapsed": "The approval of {tool} lapsed unused{reason}",
     "policy.drafted": "{actor} drafted a policy",
     "policy.published": "{actor} published policy {policy_version}",
+    "reason_chip.added": "{actor} added the reason {chip}",
+    "reason_chip.changed": "{actor} changed the reason {chip}",
+    "reason_chip.moved": "{actor} moved the reason {chip} to place {place}",
+    "reason_chip.retired": "{actor} retired the reason {chip}",
+    "reason_chip.restored": "{actor} brought back the reason {chip}",
     "agent.first_seen": "A new version of {agent} was seen",
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.disabled": "{actor} disabled {agent}",
@@ -139,6 +144,8 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "group": facts.get("group", "a review group"),
         "changes": _changes(facts),
         "subject": str(facts.get("subject", "a subject")),
+        "chip": _plain(str(facts.get("chip", ""))),
+        "place": str(facts.get("place", "")),
     }
 
 

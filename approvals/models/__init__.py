@@ -1,6 +1,7 @@
-"""Requests that wait for people, what was decided on them, and the policy versions."""
+"""Requests that wait for people, what was decided on them, reason chips, and the policy versions."""
 
 from approvals.models.policy import PolicyVersion
+from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
 from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
@@ -11,6 +12,7 @@ __all__ = [
     "ApprovalRequestQuerySet",
     "Comment",
     "PolicyVersion",
+    "ReasonChip",
     "RequestGroup",
     "RequestRevision",
     "Viewing",

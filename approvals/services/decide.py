@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.callers import Caller
-from approvals import bodies, eligibility, events
+from approvals import bodies, chips, eligibility, events
 from approvals.closing import Approval, approve, close
 from approvals.errors import (
     AlreadyVoted,
@@ -32,7 +32,6 @@ from approvals.voting import Ballot, groups_of, votes_on
 from audit.clock import database_now, moment_of, one_moment
 from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
-from audit.schemas import Outcome
 from audit.services.refusals import record_refusal
 from audit.writes import insert
 
@@ -117,6 +116,7 @@ def _decide_locked(
 
     consequence = bodies.consequence_of(Kind(request.kind), decision, request.question)
     given = bodies.checked(decision, consequence, request.question)
+    chip = chips.picked(decision)
     if decision.verdict in eligibility.APPROVING:
         errors = eligibility.require_friction(
             request,
@@ -133,6 +133,7 @@ def _decide_locked(
         body_sha256=body_sha256,
         now=now,
         opened_at=eligibility.opened_at(request, caller),
+        chip=chip,
     )
     return _take(request, groups, votes, ballot, consequence, given)
 
@@ -193,7 +194,7 @@ def _told(
             request,
             "request.voted",
             ballot.caller.actor,
-            outcome=Outcome(decision="approve"),
+            outcome=ballot.outcome("approve"),
             facts={
                 **ballot.facts(vote),
                 "given": outcome.given,
