@@ -179,6 +179,7 @@ class CallSteps:
         if kind == "approved":
             return self._execute(step, effects, now)
         reason = data.get("reason") or data.get("message") or ""
+        picked = data.get("reason_code")
         settle_refused(
             self.lease,
             step,
@@ -186,6 +187,7 @@ class CallSteps:
             code=kind,
             message=TOLD.get(kind, "The call did not run."),
             **({"feedback": reason} if reason else {}),
+            **({"reason_code": picked} if picked else {}),
         )
         return True
 

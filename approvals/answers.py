@@ -83,6 +83,8 @@ class ApprovalSummary(BaseModel):
     created_at: str
     decided_at: str | None
     decided_by: str | None
+    reason_code: str | None = Field(description="The reason chip picked by whoever closed it.")
+    reason_label: str | None = Field(description="What that chip said then.")
     standing: StandingOut
     claim: ClaimedOut | None
     superseded_by: str | None
@@ -108,6 +110,8 @@ class VoteOut(BaseModel):
     revision: int
     counts: bool
     reason: str
+    reason_code: str | None
+    reason_label: str | None
 
 
 class ResolutionOut(BaseModel):
@@ -195,6 +199,22 @@ class ClaimOut(BaseModel):
     by: str
     until: str
     taken_from: str | None
+
+
+class ReasonChipOut(BaseModel):
+    """A reason that may be picked with one of these verdicts, until it is retired."""
+
+    code: str = Field(description="What a decision sends as `reason_code`; it never changes.")
+    label: str
+    verdicts: list[str]
+    retired_at: str | None
+
+
+class ReasonChipList(BaseModel):
+    """The reason chips, in the order in which they are offered."""
+
+    items: list[ReasonChipOut]
+    next_cursor: str | None
 
 
 class PolicySummary(BaseModel):

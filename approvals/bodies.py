@@ -24,6 +24,7 @@ _FIELDS = (
     "choice",
     "message",
     "reason",
+    "reason_code",
     "typed",
 )
 _TEXTS = frozenset({"reason", "message", "choice"})
@@ -33,6 +34,9 @@ LARGEST_VALUE = 60_000
 def digest_of(decision: DecisionIn) -> str:
     """What tells one decision from another under the same nonce; time spent does not."""
     body = decision.model_dump(mode="json", exclude={"active_seconds", "nonce"})
+    if decision.reason_code is None:
+        # As before there were chips: a verdict sent again across a deploy stays the same verdict.
+        del body["reason_code"]
     return sha256_hex(canonical_bytes(body))
 
 
@@ -73,7 +77,7 @@ def checked(
         value = getattr(decision, name)
         if value is None:
             continue
-        if name != consequence.body and name not in consequence.optional:
+        if not _takes(consequence, name):
             errors.append(_error(name, f"{decision.verdict} does not take this; leave it out"))
         elif isinstance(value, str) and name in _TEXTS and not value.strip():
             continue
@@ -81,6 +85,8 @@ def checked(
             given[name] = value
     body = consequence.body
     absent = body is not None and body not in given and not errors
+    if body == "reason" and "reason_code" in given:
+        absent = False
     if absent and not (body == "answer" and _takes_null(question)):
         errors.append(_error(str(body), f"{decision.verdict} needs it"))
     errors.extend(_sizes(given))
@@ -88,8 +94,15 @@ def checked(
         errors.extend(_against_question(given, question or {}))
     if errors:
         raise BadBody(errors)
-    given.pop("typed", None)
+    for name in ("typed", "reason_code"):
+        given.pop(name, None)
     return given
+
+
+def _takes(consequence: Consequence, field: str) -> bool:
+    """A chip is taken wherever a reason is."""
+    name = "reason" if field == "reason_code" else field
+    return name == consequence.body or name in consequence.optional
 
 
 def _sizes(given: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from approvals.chips import in_words
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.records import record_request
 from approvals.signals import Resolution, request_resolved
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
 from approvals.voting import Ballot, tally
-from audit.schemas import Outcome
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def approve(
     remaining = {slugs[group]: number for group, number in count.missing.items()}
     met = counts and not remaining
     if met:
-        _approved(request, ballot, vote)
+        _approved(request, ballot, vote, votes)
     elif vote.verdict == "approve":
         _touched(request)
     return Approval(
@@ -58,7 +58,9 @@ def approve(
     )
 
 
-def _approved(request: ApprovalRequest, ballot: Ballot, vote: Vote) -> None:
+def _approved(
+    request: ApprovalRequest, ballot: Ballot, vote: Vote, votes: Sequence[Vote] | None
+) -> None:
     ready_at = ballot.now + request.undo_window
     minutes = request.needs.execute_by_minutes
     data = {
@@ -67,7 +69,8 @@ def _approved(request: ApprovalRequest, ballot: Ballot, vote: Vote) -> None:
         "revision": request.revision,
         # So that the agent is told of the call that a person made of its own.
         "edited": request.revision > 1 and request.revisions.filter(editor__isnull=False).exists(),
-        "reason": ballot.decision.reason or "",
+        **ballot.told({"reason": ballot.decision.reason or ""}),
+        "edit_reason": _why_edited([*(votes or ()), vote]),
     }
     settle(
         request,
@@ -91,12 +94,18 @@ def _approved(request: ApprovalRequest, ballot: Ballot, vote: Vote) -> None:
         request,
         "request.decided",
         ballot.caller.actor,
-        outcome=Outcome(decision=str(vote.verdict), meaning="approved"),
+        outcome=ballot.outcome(str(vote.verdict), "approved"),
         facts=facts,
         content=True,
         texts={"reason": ballot.decision.reason or ""},
     )
     tell(request)
+
+
+def _why_edited(votes: Sequence[Vote]) -> str:
+    """Why a person changed the arguments, in the words of the last one who did."""
+    edits = [vote for vote in votes if vote.verdict == "edit"]
+    return in_words(edits[-1].reason_label, edits[-1].reason) if edits else ""
 
 
 def close(
@@ -107,7 +116,8 @@ def close(
     given: dict[str, Any],
 ) -> None:
     """Close the request by a verdict that takes one person. Updates `request` in place."""
-    resolution = Resolution(consequence.resolution, consequence.state, None, given)
+    told = ballot.told(given)
+    resolution = Resolution(consequence.resolution, consequence.state, None, told)
     reason = str(given.get("reason") or given.get("message") or "")
     settle(
         request,
@@ -121,7 +131,7 @@ def close(
         request,
         "request.decided",
         ballot.caller.actor,
-        outcome=Outcome(decision=str(vote.verdict), meaning=consequence.resolution),
+        outcome=ballot.outcome(str(vote.verdict), consequence.resolution),
         facts={**ballot.facts(vote), "state": consequence.state.value},
         content=True,
         texts={"reason": reason},

@@ -186,6 +186,25 @@ class BadBody(Invalid):
         super().__init__(f"The decision cannot be taken: {text}.", params={"errors": list(errors)})
 
 
+class ChipUnknown(NotFound):
+    """No such reason chip."""
+
+    code = "reason_chip_unknown"
+
+    def __init__(self, chip: str) -> None:
+        super().__init__("There is no such reason.", params={"reason_chip": chip})
+
+
+class BadChip(Invalid):
+    """A reason chip does not hold; `params["errors"]` lists {field, message}."""
+
+    code = "bad_reason_chip"
+
+    def __init__(self, errors: Sequence[dict[str, str]]) -> None:
+        text = " ".join(error["message"] for error in errors)
+        super().__init__(f"This reason cannot be kept. {text}", params={"errors": list(errors)})
+
+
 class NonceReused(Invalid):
     """One nonce, two different decisions."""
 

@@ -17,6 +17,7 @@ from audit.errors import Invalid
 DECIDE_FORM: Final = "decide-form"
 LONGEST_TEXT: Final = 5_000
 LONGEST_WHY: Final = 2_000
+OWN_WORDS: Final = "Other"
 
 
 def _text_area(name: str, rows: int = 3, css: str = "", **attributes: str) -> forms.Textarea:
@@ -46,15 +47,64 @@ class VerdictForm(forms.Form):
             self.add_error(name, str(error.get("message", "This does not hold.")))
 
 
-class ReasonForm(VerdictForm):
-    """Why: told to the agent and kept in the log."""
+Chips = Sequence[tuple[str, str]]
+"""Code and label of each reason that is offered, in order."""
 
+
+class ReasonForm(VerdictForm):
+    """Why: told to the agent and kept in the log. Picked from the chips, written, or both.
+
+    With `needed` one of the two has to be there.
+    """
+
+    reason_code = forms.ChoiceField(
+        label="Reason",
+        required=False,
+        error_messages={"invalid_choice": "This reason is no longer offered. Pick another."},
+        widget=forms.RadioSelect(attrs={"form": DECIDE_FORM}),
+    )
     reason = forms.CharField(
         label="Reason",
+        required=False,
         max_length=LONGEST_TEXT,
         widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
         help_text="The agent reads it, and the audit log keeps it.",
     )
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        verdict: str,
+        chips: Chips = (),
+        needed: bool = True,
+    ) -> None:
+        super().__init__(data)
+        self.needed = needed
+        self.labels = dict(chips)
+        if chips:
+            picking = self.fields["reason_code"]
+            assert isinstance(picking, forms.ChoiceField)
+            picking.choices = [*chips, ("", OWN_WORDS)]
+            # Words are kept when another verdict's form is opened; what is picked speaks of one verdict.
+            picking.widget.attrs["data-draft"] = f"reason_code-{verdict}"
+            self.fields["reason"].label = "In your own words"
+        else:
+            del self.fields["reason_code"]
+            self.fields["reason"].required = needed
+
+    def clean(self) -> dict[str, Any]:
+        """A reason that is asked for is there."""
+        given = self.cleaned_data
+        if self.needed and not self.errors and not given.get("reason_code") and not given["reason"]:
+            self.add_error("reason", "Pick a reason, or write one.")
+        return given
+
+    @property
+    def picked(self) -> str:
+        """The label of what was picked, also where the rest does not hold."""
+        code = str(self.data.get("reason_code") or "")
+        return self.labels.get(code, "")
 
 
 class FeedbackForm(ReasonForm):
@@ -64,6 +114,17 @@ class FeedbackForm(ReasonForm):
         super().__init__(*arguments, **options)
         self.fields["reason"].label = "What should change"
         self.fields["reason"].help_text = "The agent reads it and may propose again."
+
+
+class EditReasonForm(ReasonForm):
+    """Why the arguments change, for whoever wants to say."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["reason"].label = "Why"
+        self.fields["reason"].help_text = ""
+        # The arguments are what is written here; why they change takes a line.
+        self.fields["reason"].widget.attrs |= {"rows": "1", "class": "one-line"}
 
 
 class MessageForm(VerdictForm):

@@ -9,7 +9,14 @@ from typing import Any
 from accounts.callers import Caller
 from approvals import eligibility, ports
 from approvals.bodies import offered_verdicts
-from approvals.models import ApprovalRequest, PolicyVersion, RequestGroup, Simulation, Vote
+from approvals.models import (
+    ApprovalRequest,
+    PolicyVersion,
+    ReasonChip,
+    RequestGroup,
+    Simulation,
+    Vote,
+)
 from approvals.ports import Operation
 from approvals.reasons import sentence
 from approvals.showing import visible_reasons
@@ -107,6 +114,8 @@ def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "created_at": _moment(request.created_at),
         "decided_at": _moment(request.decided_at),
         "decided_by": request.decided_by.username if request.decided_by else None,
+        "reason_code": _reason_code(request),
+        "reason_label": request.reason_label or None,
         "standing": {
             "what": standing.what,
             "who": standing.who,
@@ -193,6 +202,8 @@ def _vote(vote: Vote) -> dict[str, Any]:
         "revision": vote.revision,
         "counts": vote.counts,
         "reason": vote.reason,
+        "reason_code": vote.reason_code or None,
+        "reason_label": vote.reason_label or None,
     }
 
 
@@ -203,6 +214,21 @@ def _resolution(request: ApprovalRequest, hidden: Sequence[str]) -> dict[str, An
     if hidden and "arguments" in data:
         data["arguments"] = visible_arguments(request, hidden)
     return {"kind": request.resolution["kind"], "data": data}
+
+
+def _reason_code(request: ApprovalRequest) -> str | None:
+    data = (request.resolution or {}).get("data") or {}
+    return data.get("reason_code") or None
+
+
+def chip_as_json(chip: ReasonChip) -> dict[str, Any]:
+    """One reason chip."""
+    return {
+        "code": chip.code,
+        "label": chip.label,
+        "verdicts": chip.verdicts,
+        "retired_at": _moment(chip.retired_at),
+    }
 
 
 def _operation(operation: Operation | None) -> dict[str, Any] | None:

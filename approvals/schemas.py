@@ -24,6 +24,7 @@ from approvals.vocabulary import (
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 #: How long a second factor stays good where requirements do not say.
 SECOND_FACTOR_SECONDS = 900
+ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 #: Slug of a working calendar; empty counts around the clock.
 CalendarName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
@@ -292,7 +293,8 @@ class DecisionIn(Shape):
     """One person's verdict, bound to what they saw.
 
     `digest` and `shown_sha256` are those of the representation that was read. The same nonce of
-    the same person gets the first answer again.
+    the same person gets the first answer again. `reason_code` names a reason chip; it may stand for
+    `reason`, or beside it.
     """
 
     verdict: Verdict
@@ -308,5 +310,6 @@ class DecisionIn(Shape):
     choice: Annotated[str, StringConstraints(max_length=100)] | None = None
     message: Annotated[str, StringConstraints(max_length=5_000)] | None = None
     reason: Annotated[str, StringConstraints(max_length=5_000)] | None = None
+    reason_code: ReasonCode | None = None
     typed: Annotated[str, StringConstraints(max_length=500)] | None = None
     active_seconds: int | None = Field(default=None, ge=0, le=86_400)

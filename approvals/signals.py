@@ -23,7 +23,9 @@ class Resolution:
     compensate accepted corrected continued changed returned expired lapsed undone.
     `state` is the request's new state. `ready_at` is set for approvals: before it nothing may
     be dispatched. `data` carries what the verdict gave: arguments, answer, caps, result, output,
-    choice, message, reason.
+    choice, message, reason. A reason that was picked from the chips stands in `reason` in words, before
+    those of the person, and as `reason_code` and `reason_label`; `edit_reason` says why an approved
+    call was changed.
     """
 
     kind: str

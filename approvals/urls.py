@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from approvals.views import drafts, inbox, policies, requests, rules, simulations, trying
+from approvals.views import (
+    drafts,
+    inbox,
+    policies,
+    reason_chips,
+    requests,
+    rules,
+    simulations,
+    trying,
+)
 
 urlpatterns = [
     path("", inbox.inbox, name="home"),
@@ -53,5 +62,17 @@ urlpatterns = [
     path("policies/drafts/<int:pk>/simulate/", simulations.policy_simulate, name="policy-simulate"),
     path(
         "policies/simulations/<uuid:pk>/", simulations.policy_simulation, name="policy-simulation"
+    ),
+    path("policies/reasons/", reason_chips.reason_chips, name="reason-chips"),
+    path("policies/reasons/<slug:code>/", reason_chips.reason_chip, name="reason-chip"),
+    path(
+        "policies/reasons/<slug:code>/move/",
+        reason_chips.reason_chip_move,
+        name="reason-chip-move",
+    ),
+    path(
+        "policies/reasons/<slug:code>/retire/",
+        reason_chips.reason_chip_retire,
+        name="reason-chip-retire",
     ),
 ]

@@ -85,6 +85,10 @@ class Verdict(StrEnum):
     RETURN = "return"
 
 
+#: Verdicts that a reason chip can be offered for.
+GIVES_REASON = (Verdict.REJECT, Verdict.SEND_BACK, Verdict.EDIT, Verdict.STOP)
+
+
 class GateOutcome(StrEnum):
     """What the gate says about an action."""
 

@@ -12,9 +12,11 @@ from accounts.callers import Caller
 from accounts.models import EffectiveMembership, User
 from approvals import quorum
 from approvals.asked import not_stood_in_for
-from approvals.models import ApprovalRequest, RequestGroup, Vote
+from approvals.chips import in_words
+from approvals.models import ApprovalRequest, ReasonChip, RequestGroup, Vote
 from approvals.schemas import DecisionIn
 from audit.prepared import Prepared
+from audit.schemas import Outcome
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Ballot:
     now: datetime
     opened_at: datetime | None
     on_behalf_of: tuple[int, ...] = ()
+    chip: ReasonChip | None = None
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
@@ -43,6 +46,8 @@ class Ballot:
             digest=self.decision.digest,
             shown_sha256=self.decision.shown_sha256,
             reason=self.decision.reason or self.decision.message or "",
+            reason_code=self.chip.code if self.chip else "",
+            reason_label=self.chip.label if self.chip else "",
             groups=sorted(self.caller.group_ids),
             on_behalf_of=list(self.on_behalf_of),
             counts=counts,
@@ -52,6 +57,19 @@ class Ballot:
             active_seconds=self.decision.active_seconds,
             created_at=self.now,
         )
+
+    def outcome(self, decision: str, meaning: str | None = None) -> Outcome:
+        """What the log says came of it, with the reason that was picked."""
+        code = self.chip.code if self.chip else None
+        return Outcome(decision=decision, meaning=meaning, reason_code=code)
+
+    def told(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What the run hears: the words of the reason that was picked, then the person's own."""
+        if self.chip is None:
+            return given
+        words = in_words(self.chip.label, str(given.get("reason") or ""))
+        picked = {"reason_code": self.chip.code, "reason_label": self.chip.label}
+        return {**given, "reason": words, **picked}
 
     def facts(self, vote: Vote) -> dict[str, Any]:
         """What the log keeps of a vote."""

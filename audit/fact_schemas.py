@@ -217,6 +217,14 @@ class PolicyFacts(Facts):
     second_waived: bool | None = None
 
 
+class ReasonChipFacts(Facts):
+    """A reason chip by its code, and what it is offered for; its label is a disclosure. `place` counts from 1."""
+
+    chip: Code
+    verdicts: Codes | None = None
+    place: Count | None = None
+
+
 class AgentFacts(Facts):
     """A hosted agent; its version's digest stands in the event's `agent`."""
 

@@ -26,8 +26,8 @@ SENTENCES: Final[dict[str, str]] = {
     "request.claimed": "{actor} is looking at the request for {tool}",
     "request.released": "{actor} let go of the request for {tool}",
     "request.voted": "{actor} {decided} {tool}{on_behalf}; more are needed",
-    "request.edited": "{actor} changed the arguments of {tool}{on_behalf}",
-    "request.decided": "{actor} {decided} {tool}{on_behalf}",
+    "request.edited": "{actor} changed the arguments of {tool}{on_behalf}{reason}",
+    "request.decided": "{actor} {decided} {tool}{on_behalf}{reason}",
     "request.tightened": "A newer policy asks for more on {tool}",
     "request.undone": "{actor} took back the decision on {tool}",
     "request.expired": "Nobody decided on {tool} in time",
@@ -59,6 +59,11 @@ SENTENCES: Final[dict[str, str]] = {
     "calendar.created": "{actor} set up the working calendar {calendar}",
     "calendar.changed": "{actor} changed the working calendar {calendar}",
     "calendar.deleted": "{actor} deleted the working calendar {calendar}",
+    "reason_chip.added": "{actor} added the reason {chip}",
+    "reason_chip.changed": "{actor} changed the reason {chip}",
+    "reason_chip.moved": "{actor} moved the reason {chip} to place {place}",
+    "reason_chip.retired": "{actor} retired the reason {chip}",
+    "reason_chip.restored": "{actor} brought back the reason {chip}",
     "agent.first_seen": "A new version of {agent} was seen",
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.disabled": "{actor} disabled {agent}",
@@ -156,6 +161,8 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "group": facts.get("group", "a review group"),
         "changes": _changes(facts),
         "subject": str(facts.get("subject", "a subject")),
+        "chip": _plain(str(facts.get("chip", ""))),
+        "place": str(facts.get("place", "")),
     }
 
 

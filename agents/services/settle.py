@@ -154,12 +154,15 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
 
 def _edited_note(step: Step) -> dict[str, Any]:
     """Tells the agent that a person changed its call, so that it does not repeat the original."""
-    if not (step.resolution or {}).get("edited"):
+    resolution = step.resolution or {}
+    if not resolution.get("edited"):
         return {}
+    why = (resolution.get("data") or {}).get("edit_reason")
     return {
         "edited_by_a_person": True,
         "arguments_that_ran": step.arguments,
         "note": "A person changed this call before it ran. It is done; do not repeat the original.",
+        **({"why": why} if why else {}),
     }
 
 

@@ -2,10 +2,11 @@
 
 from ninja import Router
 
-from approvals.api import policies, requests
+from approvals.api import policies, reason_chips, requests
 
 router = Router()
 router.add_router("", requests.router)
 router.add_router("", policies.router)
+router.add_router("", reason_chips.router)
 
 __all__ = ["router"]

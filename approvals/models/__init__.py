@@ -1,7 +1,8 @@
-"""Requests that wait for people, what was decided on them, and the policy versions."""
+"""Requests that wait for people, what was decided on them, reason chips, and the policy versions."""
 
 from approvals.models.calendar import WorkingCalendar
 from approvals.models.policy import PolicyVersion
+from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
 from approvals.models.simulation import Simulation
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
@@ -13,6 +14,7 @@ __all__ = [
     "ApprovalRequestQuerySet",
     "Comment",
     "PolicyVersion",
+    "ReasonChip",
     "RequestGroup",
     "RequestRevision",
     "Simulation",

@@ -267,6 +267,12 @@ class ApprovalRequest(models.Model):
         return self.score_visible or not self.awaits_verdict
 
     @property
+    def reason_label(self) -> str:
+        """The reason that was picked with the verdict that closed it, as it read then."""
+        data = (self.resolution or {}).get("data") or {}
+        return str(data.get("reason_label") or "")
+
+    @property
     def undo_window(self) -> timedelta:
         """How long an approval waits before it may be used."""
         return timedelta(seconds=self.undo_seconds)

@@ -89,6 +89,7 @@ class Vote(models.Model):
     `counts` is True while it is an approval that the quorum counts. `answer` is what the person
     was told, so that the same nonce gets the same answer; `body_sha256` tells another body apart.
     `on_behalf_of` are ids of the people whose absence let the person decide, where their own groups did not.
+    `reason_code` is the chip that was picked, `reason_label` what it said then.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -102,6 +103,8 @@ class Vote(models.Model):
     digest = models.CharField(max_length=71)
     shown_sha256 = models.CharField(max_length=71)
     reason = models.TextField(blank=True)
+    reason_code = models.CharField(max_length=40, blank=True, default="", db_default="")
+    reason_label = models.CharField(max_length=80, blank=True, default="", db_default="")
     groups = models.JSONField(default=list)
     on_behalf_of = models.JSONField(default=list)
     counts = models.BooleanField(default=False)
@@ -127,6 +130,11 @@ class Vote(models.Model):
             models.CheckConstraint(
                 condition=Q(counts=False) | Q(voided_at__isnull=True),
                 name="approvals_vote_void_counts_not",
+            ),
+            models.CheckConstraint(
+                condition=Q(reason_code="", reason_label="")
+                | (~Q(reason_code="") & ~Q(reason_label="")),
+                name="approvals_vote_chip_has_label",
             ),
         ]
 

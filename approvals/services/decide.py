@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.callers import Caller
-from approvals import bodies, eligibility, events
+from approvals import bodies, chips, eligibility, events
 from approvals.closing import Approval, approve, close
 from approvals.errors import (
     AlreadyVoted,
@@ -33,7 +33,6 @@ from approvals.voting import Ballot, groups_of, votes_on
 from audit.clock import database_now, moment_of, one_moment
 from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
-from audit.schemas import Outcome
 from audit.services.refusals import record_refusal
 from audit.writes import insert
 
@@ -134,6 +133,7 @@ def _decide_locked(
 
     consequence = bodies.consequence_of(Kind(request.kind), decision, request.question)
     given = bodies.checked(decision, consequence, request.question)
+    chip = chips.picked(decision)
     if decision.verdict in eligibility.APPROVING:
         errors = eligibility.require_friction(
             request,
@@ -151,6 +151,7 @@ def _decide_locked(
         now=now,
         opened_at=eligibility.opened_at(request, caller),
         on_behalf_of=eligibility.on_behalf_of(request, groups, caller),
+        chip=chip,
     )
     return _take(request, groups, votes, ballot, consequence, given)
 
@@ -211,7 +212,7 @@ def _told(
             request,
             "request.voted",
             ballot.caller.actor,
-            outcome=Outcome(decision="approve"),
+            outcome=ballot.outcome("approve"),
             facts={
                 **ballot.facts(vote),
                 "given": outcome.given,

@@ -19,7 +19,6 @@ from approvals.services import policies
 from approvals.showing import show
 from approvals.vocabulary import Friction
 from approvals.voting import Ballot, void
-from audit.schemas import Outcome
 
 
 def edit(
@@ -63,7 +62,7 @@ def edit(
         request,
         "request.edited",
         ballot.caller.actor,
-        outcome=Outcome(decision="edit"),
+        outcome=ballot.outcome("edit"),
         facts={
             **ballot.facts(vote),
             "from_revision": previous,

@@ -1,4 +1,4 @@
-"""The dock of a request: which verdicts a kind offers, as buttons, links and forms. Pure."""
+"""The dock of a request: which verdicts a kind offers, as buttons, links and forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from approvals.bodies import offered_verdicts
 from approvals.forms import (
     AnswerForm,
     CapsForm,
+    Chips,
     ChoiceForm,
+    EditReasonForm,
     FeedbackForm,
     HappenedForm,
     MessageForm,
@@ -21,7 +23,7 @@ from approvals.forms import (
     ReasonForm,
     VerdictForm,
 )
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, ReasonChip
 from approvals.vocabulary import Friction, Kind, Verdict
 
 
@@ -180,6 +182,11 @@ def _options(request: ApprovalRequest) -> list[dict[str, Any]]:
     return [c if isinstance(c, dict) else {"value": c, "label": c} for c in choices]
 
 
+def chips_for(verdict: str) -> Chips:
+    """The reasons that are offered for a verdict."""
+    return list(ReasonChip.objects.offered_for(verdict).values_list("code", "label"))
+
+
 def verdict_form(
     request: ApprovalRequest, verdict: str, data: Mapping[str, Any] | None = None
 ) -> VerdictForm | None:
@@ -187,13 +194,15 @@ def verdict_form(
     question = request.question or {}
     match verdict:
         case Verdict.SEND_BACK:
-            return FeedbackForm(data)
-        case Verdict.REJECT | Verdict.STOP if request.kind == Kind.ACTION:
-            return ReasonForm(data)
-        case Verdict.STOP | Verdict.DID_NOT | Verdict.COMPENSATE:
-            form = ReasonForm(data)
-            form.fields["reason"].required = False
-            return form
+            return FeedbackForm(data, verdict=verdict, chips=chips_for(verdict))
+        case Verdict.EDIT:
+            offered = chips_for(verdict)
+            return EditReasonForm(data, verdict=verdict, chips=offered, needed=False)
+        case Verdict.REJECT | Verdict.STOP:
+            needed = request.kind == Kind.ACTION
+            return ReasonForm(data, verdict=verdict, chips=chips_for(verdict), needed=needed)
+        case Verdict.DID_NOT | Verdict.COMPENSATE:
+            return ReasonForm(data, verdict=verdict, needed=False)
         case Verdict.ANSWER:
             return AnswerForm(question, data)
         case Verdict.EXTEND:

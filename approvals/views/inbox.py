@@ -185,7 +185,7 @@ def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalReque
     claimed = holder is not None and until is not None and until > timezone.now()
     mine = claimed and item.claimed_by_id == caller.user.pk
     kind = "" if item.kind == Kind.ACTION else f"{KIND_WORDS[Kind(item.kind)]} · "
-    closed = "" if pending else standing_of(item).sentence
+    closed = "" if pending else _closed(item)
     return Row(
         item=item,
         url=f"{reverse('request-detail', kwargs={'pk': item.pk})}?{urlencode({'tab': tab})}",
@@ -196,6 +196,11 @@ def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalReque
         else (holder.get_full_name() if claimed and holder else ""),
         current=current is not None and current.pk == item.pk,
     )
+
+
+def _closed(item: ApprovalRequest) -> str:
+    """How it was closed, with the reason that was picked."""
+    return " · ".join(part for part in (standing_of(item).sentence, item.reason_label) if part)
 
 
 def _rest(caller: Caller, waiting: dict[str, int]) -> dict[str, Any]:

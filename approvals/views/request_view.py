@@ -17,6 +17,7 @@ from accounts.callers import Caller
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
 from approvals.asked import Decider, deciders
+from approvals.chips import in_words
 from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
@@ -41,6 +42,7 @@ class Line:
     at: datetime | None
     state: str = ""
     reason: str = ""
+    picked: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,14 @@ class RequestView:
         return [f"{vote.user.get_full_name()} approved" for vote in given.order_by("created_at")]
 
     @cached_property
+    def edit_reason(self) -> str:
+        """Why the arguments were changed last, as the editor said."""
+        if not self.edited_by:
+            return ""
+        last = self.item.votes.filter(verdict=Verdict.EDIT).last()
+        return in_words(last.reason_label, last.reason) if last is not None else ""
+
+    @cached_property
     def why_not(self) -> str:
         """Why this person may not approve (or answer); empty when they may."""
         verdict = Verdict.APPROVE if self.item.kind == Kind.ACTION else Verdict.STOP
@@ -292,8 +302,12 @@ class RequestView:
         if self.is_pending:
             return None
         standing = standing_of(self.item)
-        reason = self.item.feedback
-        return Line(_capitalised(standing.sentence), standing.when, reason=reason)
+        return Line(
+            _capitalised(standing.sentence),
+            standing.when,
+            reason=self.item.feedback,
+            picked=self.item.reason_label,
+        )
 
     @cached_property
     def _operation(self) -> Operation | None:

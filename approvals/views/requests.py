@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from accounts.doors import signed_in
 from approvals.argument_forms import SchemaForm
 from approvals.errors import AlreadyDecided, ContentChanged, RequestUnknown
+from approvals.forms import ReasonForm, VerdictForm
 from approvals.models import ApprovalRequest
 from approvals.schemas import DecisionIn
 from approvals.services.claim import claim, release
@@ -124,15 +125,18 @@ def _refused(
     problem: Refusal | None = refusal
     typed_error = ""
     if isinstance(refusal, AlreadyDecided | ContentChanged):
-        conflict, problem = _conflict(request.POST, refusal), None
+        conflict, problem = _conflict(request.POST, forms, refusal), None
     elif errors := refusal.params.get("errors"):
         problem = None
         typed_error = next((e["message"] for e in errors if e["field"] == "typed"), "")
         rest = [error for error in errors if error["field"] != "typed"]
+        at_verdict, other = _parted(forms.verdict, rest)
+        if at_verdict and forms.verdict is not None:
+            forms.verdict.add_refusals(at_verdict)
         target = forms.arguments if isinstance(forms.arguments, SchemaForm) else forms.verdict
         if target is not None:
-            target.add_refusals(rest)
-        elif rest:
+            target.add_refusals(other)
+        elif other:
             problem = refusal
     return _render(
         request,
@@ -146,9 +150,23 @@ def _refused(
     )
 
 
-def _conflict(post: Any, refusal: Refusal) -> dict[str, Any]:
+Errors = list[Mapping[str, Any]]
+
+
+def _parted(form: VerdictForm | None, errors: Errors) -> tuple[Errors, Errors]:
+    """Those that speak of a field of the verdict's form, and the others."""
+    names = form.fields if form is not None else {}
+    return (
+        [error for error in errors if error["field"] in names],
+        [error for error in errors if error["field"] not in names],
+    )
+
+
+def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
     """Who was faster and with what, and the draft."""
-    draft = [
+    picked = forms.verdict.picked if isinstance(forms.verdict, ReasonForm) else ""
+    draft = [{"label": "Picked", "value": picked}] if picked else []
+    draft += [
         {"label": name.replace("_", " ").capitalize(), "value": post[name]}
         for name in DRAFTS
         if post.get(name)

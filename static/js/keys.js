@@ -4,6 +4,8 @@ import { isSettled, mayPress } from "./arming.js";
 
 const SECOND_KEY_MS = 1_500;
 const FIELD = "input, textarea, select, [contenteditable]";
+// Nothing is typed into these.
+const NO_FIELD = ".reason-chip input";
 const PLACES = { i: "Inbox", r: "Runs", a: "Agents", p: "Policies", d: "Audit" };
 const REMEMBERED = "inbox-row";
 
@@ -62,6 +64,15 @@ function back() {
   else document.querySelector("#request .request-back")?.click();
 }
 
+// The chips of the form that is open: 1 to 9 in their order, 0 for the last one, which is one's own words.
+function pick(number) {
+  const chips = document.querySelectorAll("#request .dock-form .reason-chip input");
+  const chip = number === 0 ? chips[chips.length - 1] : chips[number - 1];
+  if (!chip || (number > 0 && chip === chips[chips.length - 1])) return;
+  chip.click();
+  chip.focus();
+}
+
 function help() {
   document.getElementById("key-help").showModal();
 }
@@ -84,14 +95,17 @@ const KEYS = {
     goingUntil = performance.now() + SECOND_KEY_MS;
   },
   "?": help,
+  ...Object.fromEntries([..."0123456789"].map((digit) => [digit, () => pick(Number(digit))])),
 };
 
 function isMeantForUs(event) {
   if (event.defaultPrevented || event.repeat || event.isComposing || event.keyCode === 229) return false;
   if (event.ctrlKey || event.metaKey || event.altKey || event.getModifierState("AltGraph")) return false;
-  // Punctuation sits behind Shift on many keyboards; letters with Shift are other keys.
-  if (event.shiftKey && !"/?.[]".includes(event.key)) return false;
-  return !event.target.closest?.(FIELD) && !document.querySelector("dialog[open], details.menu[open]");
+  // Punctuation sits behind Shift on many keyboards, and digits on some; letters with Shift are other keys.
+  if (event.shiftKey && !"/?.[]0123456789".includes(event.key)) return false;
+  const field = event.target.closest?.(FIELD);
+  if (field && !field.matches(NO_FIELD)) return false;
+  return !document.querySelector("dialog[open], details.menu[open]");
 }
 
 function actionOf(event) {

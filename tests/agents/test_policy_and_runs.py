@@ -90,7 +90,8 @@ def test_an_edited_amount_needs_a_second_person_and_runs_as_edited(
         [calls(call("pay", judged({"account": "A1", "amount": "42.00"}))), final(summary="ok")]
     )
     edited = {"account": "A1", "amount": "80.00"}
-    counter.decide(counter.request(run), Verdict.EDIT, reviewer, arguments=edited)
+    why = {"reason_code": "wrong_amount", "reason": "With the fee."}
+    counter.decide(counter.request(run), Verdict.EDIT, reviewer, arguments=edited, **why)
     request = counter.request(run)
     assert (request.revision, request.arguments["amount"]) == (2, "80.00")
     assert counter.go_on(run).state == "waiting"
@@ -99,6 +100,7 @@ def test_an_edited_amount_needs_a_second_person_and_runs_as_edited(
     assert [amount for _, _, amount in bank.sent] == ["80.00"]
     told = counter.model.requests[-1]["messages"][-1]["content"]
     assert "edited_by_a_person" in told
+    assert "Wrong amount: With the fee." in told
     assert "80.00" in told
 
 

@@ -78,9 +78,12 @@ def test_feedback_of_a_call_that_was_sent_back_reaches_the_agent(
 ) -> None:
     again = judged({"account": "A2", "amount": "42.00"})
     run = counter.start([calls(call("pay", PAY)), calls(call("pay", again)), final(summary="ok")])
-    counter.decide(counter.request(run), Verdict.SEND_BACK, reviewer, reason="Use A2.")
+    why = {"reason": "Use A2.", "reason_code": "wrong_recipient"}
+    counter.decide(counter.request(run), Verdict.SEND_BACK, reviewer, **why)
     run = counter.go_on(run)
-    assert "Use A2." in model.requests[1]["messages"][-1]["content"]
+    told = model.requests[1]["messages"][-1]["content"]
+    assert "Wrong recipient: Use A2." in told
+    assert '"reason_code":"wrong_recipient"' in told.replace(" ", "")
     request = counter.request(run)
     assert request.arguments["account"] == "A2"
     assert bank.sent == []

@@ -116,7 +116,7 @@ def test_refusing_asks_for_a_reason_and_then_closes(
     assert "Reason" in page(client, parked, "?mode=reject").content.decode()
     empty = decide(client, parked, verdict, reason="")
     assert empty.status_code == 422
-    assert "This field is required" in empty.content.decode()
+    assert "Pick a reason, or write one." in empty.content.decode()
     assert decide(client, parked, verdict, reason="Wrong account.").status_code == 302
     parked.refresh_from_db()
     assert parked.state == state

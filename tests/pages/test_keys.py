@@ -198,7 +198,8 @@ def test_forms_are_opened_by_key_with_the_focus_in_them(desk: Desk, reviewer: Us
     request = desk.request()
     page = desk.open(reviewer, request)
     row(page, request).locator("a").focus()
-    for key, field in (("e", "[data-edit] input"), ("r", "#id_reason"), ("/", "#id_reason")):
+    chips = "[name=reason_code]"
+    for key, field in (("e", "[data-edit] input"), ("r", chips), ("/", chips)):
         page.keyboard.press(key)
         expect(page.locator(field).first).to_be_focused()
         title(page).focus()
@@ -208,6 +209,45 @@ def test_forms_are_opened_by_key_with_the_focus_in_them(desk: Desk, reviewer: Us
     expect(page.locator(".claim-form")).to_contain_text("Let go")
     page.keyboard.press("c")
     expect(page.locator(".claim-form")).to_contain_text("Claim")
+
+
+def test_a_reason_is_picked_by_its_number_and_a_digit_in_the_words_is_a_digit(
+    desk: Desk, reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    # No form is open: numbers are nothing.
+    page.keyboard.press("2")
+    page.keyboard.press("r")
+    chips = page.locator("[name=reason_code]")
+    expect(chips.first).to_be_focused()
+    page.keyboard.press("2")
+    expect(page.get_by_role("radio", name="Wrong recipient")).to_be_checked()
+    page.keyboard.press("9")
+    expect(page.get_by_role("radio", name="Wrong recipient")).to_be_checked()
+    page.keyboard.press("0")
+    expect(page.get_by_role("radio", name="Other")).to_be_checked()
+    words = page.locator("#id_reason")
+    words.press_sequentially("12 are too many")
+    expect(words).to_have_value("12 are too many")
+    expect(page.get_by_role("radio", name="Other")).to_be_checked()
+    title(page).focus()
+    page.keyboard.press("1")
+    expect(page.get_by_role("radio", name="Wrong amount")).to_be_checked()
+    assert sent == []
+    # What was picked is a draft like what was typed.
+    page.reload()
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    page.keyboard.press("r")
+    expect(page.get_by_role("radio", name="Wrong amount")).to_be_checked()
+    expect(words).to_have_value("12 are too many")
+    page.get_by_role("radio", name="Wrong amount").press("Enter")
+    desk.becomes(request, "rejected")
+    expect(page.locator("#standing")).to_contain_text("Wrong amount")
+    request.refresh_from_db()
+    assert request.reason_label == "Wrong amount"
+    assert request.feedback == "12 are too many"
 
 
 def test_g_and_a_letter_go_places_approve_nothing_and_back_leads_to_the_whole_page(
