@@ -12,6 +12,7 @@ from django.db import models
 from django.urls import reverse
 
 from accounts.models import User
+from approvals.characters import spelled
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
 from audit.clock import database_now
@@ -85,7 +86,7 @@ def _title(request: ApprovalRequest) -> str:
     """The request's title in one line; without what not every reader may see."""
     if request.sensitive:
         return f"{request.agent_title or request.agent}: {request.tool}"
-    return " ".join(request.title.split())
+    return spelled(" ".join(request.title.split()))
 
 
 def recipients(request: ApprovalRequest) -> set[str]:
