@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower, Now
 from uuid6 import uuid7
 
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, RoleName
+from audit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +56,13 @@ class PeopleManager(UserManager.from_queryset(UserQuerySet)):  # type: ignore[mi
     use_in_migrations = False
 
 
+def _require_printable(field: str, name: str) -> None:
+    if printable(name) != name or "\n" in name:
+        raise ValidationError(
+            {field: f"This holds a character that cannot be seen: {printable(name)}"}
+        )
+
+
 class User(AbstractUser):
     """A person. Deactivated, never deleted: requests and events keep pointing here."""
 
@@ -78,6 +87,11 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name()
 
+    def clean(self) -> None:
+        """A name stands in decisions and in the log: nobody's may hold what cannot be seen."""
+        super().clean()
+        _require_printable("display_name", self.display_name)
+
     def get_full_name(self) -> str:
         """What other people see: the display name, or the user name where there is none."""
         return self.display_name or self.username
@@ -99,6 +113,11 @@ class ReviewGroup(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        """As a person's name."""
+        super().clean()
+        _require_printable("title", self.title)
 
 
 class Membership(models.Model):

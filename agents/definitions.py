@@ -89,6 +89,10 @@ class Agent:
             raise DefinitionError(
                 f"Agent {self.slug!r}: use lower-case letters, digits and hyphens."
             )
+        if not self.title.isprintable():
+            raise DefinitionError(
+                f"Agent {self.slug}: its title holds a character that cannot be seen."
+            )
         names = [tool.name for tool in self.tools]
         for name in names:
             if name in BUILT_IN:

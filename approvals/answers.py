@@ -144,6 +144,9 @@ class ApprovalOut(ApprovalSummary):
     schema_: dict[str, Any] = Field(alias="schema", description="JSON Schema of the arguments.")
     sensitive: list[str]
     hidden_arguments: list[str]
+    address_warnings: list[str] = Field(
+        description="Addresses in arguments, preview and question that are not what they seem."
+    )
     rationale: str = Field(description="What the agent says; nobody verified it.")
     evidence: list[dict[str, Any]]
     question: dict[str, Any] | None

@@ -8,6 +8,8 @@ the tool's own validation afterwards; here it only gets its JSON type back.
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
@@ -15,7 +17,7 @@ from typing import Any, Final, Literal
 from django import forms
 
 from approvals.characters import runs
-from audit.canonical import loads_strict
+from audit.canonical import INTEGER_LIMIT, loads_strict
 from audit.errors import Invalid
 
 Kind = Literal[
@@ -25,6 +27,7 @@ Kind = Literal[
 MOST_DEPTH: Final = 2
 LONG_TEXT_FROM: Final = 80
 ARGUMENTS: Final = "arguments"
+_LARGEST: Final = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _kind(known: _Schema, node: dict[str, Any], value: Any) -> tuple[Kind, tuple
         item, _ = known.resolved(node.get("items"))
         return ("lines" if _is_lines(item, value) else "json"), ()
     if node.get("type") == "string":
-        long = isinstance(value, str) and ("\n" in value or len(value) > LONG_TEXT_FROM)
+        long = isinstance(value, str) and (_breaks(value) or len(value) > LONG_TEXT_FROM)
         return ("long_text" if long else "text"), ()
     kinds: dict[Any, Kind] = {
         "integer": "integer",
@@ -144,7 +147,12 @@ def _kind(known: _Schema, node: dict[str, Any], value: Any) -> tuple[Kind, tuple
 def _is_lines(item: Mapping[str, Any], value: Any) -> bool:
     if item.get("type") != "string" or "enum" in item:
         return False
-    return all(isinstance(entry, str) and "\n" not in entry for entry in value or [])
+    return all(isinstance(entry, str) and not _breaks(entry) for entry in value or [])
+
+
+def _breaks(text: str) -> bool:
+    """Whether a field of one line would lose what the text holds."""
+    return "\n" in text or "\r" in text
 
 
 def _words(name: str) -> str:
@@ -241,13 +249,18 @@ def written(slot: Slot) -> str:
 
 
 def _unchanged(slot: Slot, posted: str) -> bool:
-    return posted.replace("\r\n", "\n") == written(slot).replace("\r\n", "\n")
+    return _plain_lines(posted) == _plain_lines(written(slot))
+
+
+def _plain_lines(text: str) -> str:
+    """Line ends as they are after a browser has sent them (HTML, 4.10.11.4: newlines are normalised)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _read(slot: Slot, posted: str) -> Any:
     if _unchanged(slot, posted):
         return slot.value
-    posted = posted.replace("\r\n", "\n")
+    posted = _plain_lines(posted)
     if not posted.strip() and slot.nullable:
         return None
     match slot.kind:
@@ -264,11 +277,16 @@ def _read(slot: Slot, posted: str) -> Any:
 
 
 def _read_number(slot: Slot, posted: str) -> int | float:
+    whole = slot.kind == "integer"
     try:
-        return int(posted) if slot.kind == "integer" else float(posted)
-    except ValueError as error:
-        wanted = "a whole number" if slot.kind == "integer" else "a number"
-        raise ValueError(f"Write {wanted}.") from error
+        value = int(posted) if whole else float(posted)
+    except ValueError:
+        value = math.nan
+    # Python also reads nan, inf, underscores and the digits of other scripts.
+    plain = posted.isascii() and "_" not in posted
+    if not plain or not -_LARGEST < value < _LARGEST or (whole and abs(value) >= INTEGER_LIMIT):
+        raise ValueError(f"Write {'a whole number below 2^53' if whole else 'a number'}.")
+    return value
 
 
 def _read_json(posted: str) -> Any:

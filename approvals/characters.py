@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _KEPT_CONTROLS = frozenset("\n\t")
-_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\U00016fe4\U0001d159")
+#: More marks than this on one letter are drawn over the lines above and below it; no script needs them.
+MOST_COMBINED = 4
+_COMBINING = frozenset({"Mn", "Me"})
 _MARKED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 _WORD = re.compile(r"\S+")
 _ADDRESS = re.compile(r"@|://|\.[^\W\d_]{2,}", re.UNICODE)
@@ -29,7 +32,10 @@ _IMITATING_SCRIPTS = (
 
 @dataclass(frozen=True)
 class Run:
-    """Plain text, or one marked character: `note` then says what it is (`U+202E RIGHT-TO-LEFT OVERRIDE`)."""
+    """Plain text, or a marked character: `note` then says what it is (`U+202E RIGHT-TO-LEFT OVERRIDE`).
+
+    Of an invisible one, `text` holds it as often as it stands there in a row.
+    """
 
     text: str
     note: str = ""
@@ -37,8 +43,9 @@ class Run:
 
     @property
     def code_point(self) -> str:
-        """`U+202E` for a marked character; empty for plain text."""
-        return self.note.partition(" ")[0]
+        """`U+202E` for a marked character, `U+202E ×3` for three in a row; empty for plain text."""
+        point = self.note.partition(" ")[0]
+        return f"{point} ×{len(self.text)}" if len(self.text) > 1 and point else point
 
 
 def runs(text: str) -> Iterator[Run]:
@@ -48,18 +55,38 @@ def runs(text: str) -> Iterator[Run]:
             yield Run(text)
         return
     imitations = frozenset(_imitating_letters(text))
+    piled = frozenset(_piled_marks(text))
     plain: list[str] = []
-    for position, character in enumerate(text):
-        invisible = is_invisible(character)
+    position = 0
+    while position < len(text):
+        character = text[position]
+        unseen = is_invisible(character)
+        invisible = unseen or position in piled
         if not invisible and position not in imitations:
             plain.append(character)
+            position += 1
             continue
         if plain:
             yield Run("".join(plain))
             plain.clear()
-        yield Run(character, note=_named(character), invisible=invisible)
+        end = position + 1
+        while text[end : end + 1] == character and (unseen or (invisible and end in piled)):
+            end += 1
+        yield Run(text[position:end], note=_named(character), invisible=invisible)
+        position = end
     if plain:
         yield Run("".join(plain))
+
+
+def spelled(text: str) -> str:
+    """The text for where nothing can be drawn (mail, terminals, titles): every mark as `[U+202E]`.
+
+    What is invisible is replaced by its mark; a letter that imitates another keeps its place before it.
+    """
+    return "".join(
+        run.text if not run.note else f"{'' if run.invisible else run.text}[{run.code_point}]"
+        for run in runs(text)
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -74,6 +101,18 @@ def is_invisible(character: str) -> bool:
         or character in _BLANK_LETTERS
         or "VARIATION SELECTOR" in unicodedata.name(character, "")
     )
+
+
+def _piled_marks(text: str) -> Iterator[int]:
+    """Positions of marks that belong to no letter, or are more on one letter than any script puts there."""
+    based, combined = False, 0
+    for position, character in enumerate(text):
+        if character.isascii() or unicodedata.category(character) not in _COMBINING:
+            based, combined = not (character.isspace() or is_invisible(character)), 0
+            continue
+        combined += 1
+        if not based or combined > MOST_COMBINED:
+            yield position
 
 
 def _imitating_letters(text: str) -> Iterator[int]:

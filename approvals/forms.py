@@ -11,6 +11,7 @@ from django import forms
 from django.utils.html import format_html
 
 from approvals.policy_words import DEFAULT_LINE
+from approvals.templatetags.interface import reveal
 from audit.canonical import loads_strict
 from audit.errors import Invalid
 
@@ -193,7 +194,7 @@ def _answer_field(question: Mapping[str, Any]) -> forms.Field:
         case "choice" if choices:
             return forms.ChoiceField(
                 label="Answer",
-                choices=[(choice, choice) for choice in choices],
+                choices=[(choice, reveal(choice)) for choice in choices],
                 widget=forms.RadioSelect(attrs=attributes),
             )
     return forms.CharField(label="Answer", max_length=LONGEST_TEXT, widget=_text_area("answer"))
@@ -236,7 +237,9 @@ def _way(option: Mapping[str, Any]) -> str:
     """The label of one way to go on, with what it means."""
     label = str(option.get("label", option["value"]))
     means = str(option.get("means") or "")
-    return format_html('{} <span class="hint">{}</span>', label, means) if means else label
+    if not means:
+        return reveal(label)
+    return format_html('{} <span class="hint">{}</span>', reveal(label), reveal(means))
 
 
 class OutputForm(VerdictForm):

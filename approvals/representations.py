@@ -19,7 +19,7 @@ from approvals.models import (
 )
 from approvals.ports import Operation
 from approvals.reasons import sentence
-from approvals.showing import visible_reasons
+from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.vocabulary import Kind
@@ -38,6 +38,7 @@ def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "schema": request.schema,
         "sensitive": request.sensitive,
         "hidden_arguments": hidden,
+        "address_warnings": address_warnings(request) if not hidden else [],
         "rationale": request.rationale if not hidden else "",
         "evidence": request.evidence if not hidden else [],
         "question": request.question if not hidden else dict(HIDDEN),

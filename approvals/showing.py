@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from approvals.lookalikes import warnings_of
 from approvals.models import ApprovalRequest
 from approvals.reasons import sentence, without_score
 from audit.canonical import canonical_bytes, sha256_hex
 
-VERSION = 1
+VERSION = 2
 
 
 def show(request: ApprovalRequest) -> tuple[bytes, str]:
@@ -24,6 +25,11 @@ def visible_reasons(request: ApprovalRequest) -> list[dict[str, Any]]:
     if request.is_score_revealed:
         return reasons
     return without_score(reasons)
+
+
+def address_warnings(request: ApprovalRequest) -> list[str]:
+    """A sentence for each address that is not what it seems, wherever the reviewer decides on it."""
+    return warnings_of(request.arguments, request.preview, request.question)
 
 
 def _document(request: ApprovalRequest) -> dict[str, Any]:
@@ -45,6 +51,7 @@ def _document(request: ApprovalRequest) -> dict[str, Any]:
         "tool": request.tool,
         "tool_version": request.tool_version,
         "arguments": request.arguments,
+        "address_warnings": address_warnings(request),
         "digest": request.digest,
         "risk": str(request.risk),
         "effects": request.effects,

@@ -7,6 +7,7 @@ that has one reads the value again.
 
 import csv
 import hashlib
+import json
 from typing import Any, Final
 
 import orjson
@@ -92,5 +93,7 @@ def _cell(event: dict[str, Any], path: tuple[str, ...], body: bytes) -> str:
     if value is None:
         return ""
     if isinstance(value, dict | list):
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        # What a spreadsheet would not show, or would turn around, is escaped as JSON can.
+        return text if text.isprintable() else json.dumps(value, sort_keys=True)
     return str(value)

@@ -63,6 +63,8 @@ def create_token(
     label = name.strip()
     if not label or len(label) > NAME_LENGTH:
         raise BadToken(f"Give the token a name of 1 to {NAME_LENGTH} characters.")
+    if not label.isprintable():
+        raise BadToken("The token's name holds a character that cannot be seen.")
     if not person.is_active:
         raise BadToken("The account is closed; it can have no token.")
     granted = _granted(person, scopes)

@@ -194,9 +194,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
     run = visible_run(caller, pk)
     now = database_now()
     before = request.GET.get("before", "")
-    timeline = read_timeline(
-        run, caller, now=now, before=int(before) if before.isdecimal() else None
-    )
+    timeline = read_timeline(run, caller, now=now, before=int(before) if _is_seq(before) else None)
     last = timeline.last
     waits = waits_of([run], caller).get(run.pk, [])
     return {
@@ -229,6 +227,10 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
         **forms,
     }
+
+
+def _is_seq(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _waited_seconds(run: Run, now: Any) -> float:

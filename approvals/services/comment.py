@@ -12,7 +12,7 @@ from approvals.errors import EmptyComment
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest, Comment
 from approvals.records import record_request
-from audit.errors import TooLarge
+from audit.errors import Invalid, TooLarge
 
 LONGEST = 5_000
 
@@ -29,16 +29,27 @@ class CommentTooLong(TooLarge):
         )
 
 
+class UnfitComment(Invalid):
+    """PostgreSQL stores no NUL."""
+
+    code = "unfit_comment"
+
+    def __init__(self) -> None:
+        super().__init__("A comment holds no NUL character.")
+
+
 def comment(*, request_id: UUID, body: str, caller: Caller) -> Comment:
     """Write a comment; open to reviewers and to the run's initiator, whatever the state.
 
-    Raises `EmptyComment`, `CommentTooLong`, and `PermissionMissing` for those who only read.
+    Raises `EmptyComment`, `CommentTooLong`, `UnfitComment`, and `PermissionMissing` for those who only read.
     """
     text = body.strip()
     if not text:
         raise EmptyComment
     if len(text) > LONGEST:
         raise CommentTooLong(len(text))
+    if "\0" in text:
+        raise UnfitComment
     with transaction.atomic():
         request = locked_for(request_id, caller)
         if request.initiator_id == caller.user.pk:

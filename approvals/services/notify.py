@@ -11,6 +11,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.urls import reverse
 
 from approvals.asked import deciders
+from approvals.characters import spelled
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
 from audit.clock import database_now
@@ -84,7 +85,7 @@ def _title(request: ApprovalRequest) -> str:
     """The request's title in one line; without what not every reader may see."""
     if request.sensitive:
         return f"{request.agent_title or request.agent}: {request.tool}"
-    return " ".join(request.title.split())
+    return spelled(" ".join(request.title.split()))
 
 
 def recipients(request: ApprovalRequest) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 from django import template
@@ -51,6 +52,8 @@ STATE_WORDS = {
 }
 
 URGENT_SECONDS = 60 * 60
+#: How many different characters a mark names in its title.
+MOST_NAMED = 4
 
 
 @register.simple_tag
@@ -99,18 +102,38 @@ def initials(name: str) -> str:
 
 @register.filter
 def reveal(value: object) -> SafeString:
-    """A value as text in which invisible, direction-turning and look-alike characters are marked."""
-    parts = [
-        format_html('<span class="revealed" title="{}">{}</span>', run.note, _shown(run))
-        if run.note
-        else run.text
-        for run in characters.runs(as_text(value))
-    ]
+    """A value as text in which invisible, direction-turning and look-alike characters are marked.
+
+    Marks beside each other are one element: thousands of them must not freeze the page.
+    """
+    parts: list[SafeString | str] = []
+    for unseen, beside in groupby(characters.runs(as_text(value)), lambda run: run.invisible):
+        if unseen:
+            parts.append(_mark(list(beside)))
+        else:
+            parts.extend(_mark([run]) if run.note else run.text for run in beside)
     return format_html_join("", "{}", ((part,) for part in parts))
 
 
-def _shown(run: characters.Run) -> str:
-    return run.code_point if run.invisible else run.text
+@register.filter
+def marked(value: object) -> bool:
+    """Whether `reveal` would mark anything in it."""
+    return any(run.note for run in characters.runs(as_text(value)))
+
+
+@register.filter
+def spelled(value: object) -> str:
+    """The same where nothing can be drawn (titles, labels): each mark as `[U+202E]`."""
+    return characters.spelled(as_text(value))
+
+
+def _mark(beside: Sequence[characters.Run]) -> SafeString:
+    names = list(dict.fromkeys(run.note for run in beside))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    shown = " ".join(run.code_point if run.invisible else run.text for run in beside)
+    return format_html(
+        '<span class="revealed" title="{}{}">{}</span>', ", ".join(names[:MOST_NAMED]), more, shown
+    )
 
 
 @register.filter

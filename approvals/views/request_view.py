@@ -22,7 +22,7 @@ from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
-from approvals.showing import visible_reasons
+from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
@@ -257,6 +257,11 @@ class RequestView:
             }
             for slot in slots_of(self.item.schema, self.item.arguments, "arguments")
         ]
+
+    @cached_property
+    def address_warnings(self) -> list[str]:
+        """Addresses that are not what they seem, in what the viewer may see."""
+        return [] if self.hidden else address_warnings(self.item)
 
     @cached_property
     def _first(self) -> Any:

@@ -69,7 +69,8 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take a verdict. What does not fit comes back at its field, the draft with it."""
     caller = signed_in(request)
     item = show_to(request_id=pk, caller=caller)
-    verdict = str(request.POST.get("verdict", ""))
+    said = str(request.POST.get("verdict", ""))
+    verdict = said if said in frozenset(Verdict) else ""
     form = verdict_form(item, verdict, request.POST)
     arguments = None
     if verdict == Verdict.EDIT:
@@ -91,6 +92,8 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
     """What was posted, as the one shape that decides. Raises Invalid for a form that was tampered with."""
+    if any("\0" in str(value) for value in post.values()):
+        raise Invalid("The form holds a NUL character.", code="form_not_whole")
     body: dict[str, Any] = dict(forms.verdict.body()) if forms.verdict is not None else {}
     if isinstance(forms.arguments, SchemaForm):
         body["arguments"] = forms.arguments.edited()
@@ -212,7 +215,7 @@ def request_claim(request: HttpRequest, pk: UUID) -> HttpResponse:
 def request_extend(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move the deadline."""
     hours = str(request.POST.get("hours", ""))
-    amount = int(hours) if hours.isdigit() else 0
+    amount = int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 6 else 0
     return _act(request, pk, lambda: extend(request_id=pk, hours=amount, caller=signed_in(request)))
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.characters import runs
+from approvals.characters import MOST_COMBINED, runs, spelled
 from approvals.templatetags.interface import reveal
+from tests.approvals.hostile import HOSTILE, UNSEEN
 
 
 def marked(text: str) -> list[str]:
@@ -24,6 +25,7 @@ def marked(text: str) -> list[str]:
         "first line\n\tsecond line",
         "“quoted” – dashed — and … more",
         "👍 fine",
+        "e\u0301te\u0301, ก็ดี, בְּרֵאשִׁ֖ית",  # letters with as many marks as scripts need
     ],
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
@@ -81,3 +83,38 @@ def test_a_marked_character_is_named_for_the_reader() -> None:
     assert str(reveal("<b>")) == "&lt;b&gt;"
     assert str(reveal({"paid": True, "to": "Acme"})).startswith("{\n")
     assert str(reveal(None)) == "–"
+
+
+def test_marks_piled_on_a_letter_are_drawn_beside_it() -> None:
+    pile = "Z" + "\u0301" * 40 + "z"
+    assert marked(pile) == [f"U+0301 ×{40 - MOST_COMBINED}"]
+    assert "\u0301" * (MOST_COMBINED + 1) not in str(reveal(pile))
+
+
+@pytest.mark.parametrize("text", ["\u0332under", "a \u0338b", "\n\u0301"])
+def test_a_mark_without_a_letter_does_not_reach_what_stands_before_it(text: str) -> None:
+    assert len(marked(text)) == 1
+
+
+def test_thousands_of_invisible_characters_are_one_mark() -> None:
+    assert str(reveal("a" + "\u200b" * 30_000 + "b")).count("<span") == 1
+    assert "U+200B ×30000" in str(reveal("\u200b" * 30_000))
+    turning = str(reveal("\u202e\u202c" * 10_000))
+    assert turning.count("<span") == 1
+    assert turning.count("U+202E</span>") + turning.count("U+202E ") >= 10_000
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_unseen_is_left_where_text_is_shown_or_spelled(name: str) -> None:
+    for shown in (str(reveal(HOSTILE[name])), spelled(HOSTILE[name])):
+        assert not set(UNSEEN) & set(shown)
+        assert not any("\U000e0000" <= letter <= "\U000e007f" for letter in shown)
+    assert not {"<script", "<img", "<svg", "<style"} & {
+        part for part in ("<script", "<img", "<svg", "<style") if part in str(reveal(HOSTILE[name]))
+    }
+
+
+def test_text_without_pictures_names_its_marks_in_brackets() -> None:
+    assert spelled("a\u202eb") == "a[U+202E]b"
+    assert spelled("p\u0430y@x.com") == "p\u0430[U+0430]y@x.com"
+    assert spelled("plain") == "plain"

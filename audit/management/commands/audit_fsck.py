@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.fsck import Checked, check
+from audit.printable import printable
 
 
 class Command(BaseCommand):
@@ -21,10 +22,10 @@ class Command(BaseCommand):
         for sentence in check(checked):
             found += 1
             if not options["all"]:
-                raise CommandError(sentence)
-            self.stderr.write(sentence)
+                raise CommandError(printable(sentence))
+            self.stderr.write(printable(sentence))
         for warning in checked.warnings:
-            self.stderr.write(self.style.WARNING(f"Note: {warning}"))
+            self.stderr.write(self.style.WARNING(f"Note: {printable(warning)}"))
         if found:
             raise CommandError(f"{found} things do not fit.")
         self.stdout.write(
