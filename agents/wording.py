@@ -93,6 +93,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "ended_too_early": "Not taken",
     "told_meanwhile": "Not taken",
     "goal_changed": "Set aside",
+    "nobody_could_decide": "Not done: too few people could approve it",
     "did_not_happen": "Not done: there is nothing to undo",
 }
 STEP_STATES: Final[Mapping[str, str]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -320,6 +320,20 @@ class Unsatisfiable(Conflict):
             f"Nobody could decide this: there is no review group {', '.join(groups)}. "
             "Create it, or change the policy.",
             params={"groups": list(groups)},
+        )
+
+
+class NobodyCouldDecide(Conflict):
+    """Too few people could approve the action, so no request for it is opened."""
+
+    code = "nobody_could_decide"
+
+    def __init__(self, lacking: Mapping[str, int]) -> None:
+        people = " and ".join(f"{number} more of {title}" for title, number in lacking.items())
+        super().__init__(
+            f"Nobody could approve this: it lacks {people} who may decide and did not start the run. "
+            "Add people, or change the policy.",
+            params={"lacking": dict(lacking)},
         )
 
 

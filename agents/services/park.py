@@ -8,19 +8,23 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from agents.events import announce, tell
+from agents.context import refusal_message
+from agents.events import action_ref, announce, tell
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
-from agents.services.release_locks import check_turn_on_commit
+from agents.services.release_locks import check_turn_on_commit, release_locks
 from agents.states import PEOPLE, RunState, StepState
+from approvals.errors import NobodyCouldDecide
 from approvals.schemas import Opening
 from approvals.services.open_request import open_request
+from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
+from audit.schemas import Outcome
 from audit.writes import insert
 
 
@@ -54,14 +58,14 @@ def park(
         if end_if_cancelled(run):
             return
         actor = Actor.agent(run.agent.slug)
-        for ask in asks:
-            _open(run, ask, actor)
+        # A call that nobody could decide on is settled here, and the model is told at once.
+        refused = [ask for ask in asks if not _opened(run, ask, actor)]
         reached("park.requests_open")
         now = database_now()
         besides = {*in_line, *(held_back or ())}
         resolved = [each for each in resolved_steps(run.pk) if each.step not in besides]
         heard = [each for each in resolved if not held or each.kind in PEOPLE]
-        woken = bool(heard) or run.wake_seq != lease.wake_seq
+        woken = bool(heard) or bool(refused) or run.wake_seq != lease.wake_seq
         ready_at = earliest_ready_at(resolved, now) if woken else None
         sleeps = not woken and held_back
         wake_at = now + timedelta(seconds=min(held_back.values())) if held_back else None
@@ -77,7 +81,7 @@ def park(
             ready_at=ready_at,
             wake_at=wake_at if sleeps else None,
         )
-        facts: dict[str, Any] = {"requests": len(asks)}
+        facts: dict[str, Any] = {"requests": len(asks) - len(refused)}
         if in_line:
             facts["why"] = "resource"
             check_turn_on_commit(run.pk)
@@ -88,9 +92,14 @@ def park(
         announce(run, "parked")
 
 
-def _open(run: Run, ask: Ask, actor: Actor) -> None:
-    request = open_request(opening=ask.opening, actor=actor)
+def _opened(run: Run, ask: Ask, actor: Actor) -> bool:
+    """Open the request; False where too few people could approve the call, which is then refused."""
     step = ask.step
+    try:
+        request = open_request(opening=ask.opening, actor=actor)
+    except NobodyCouldDecide as refusal:
+        _refuse(run, step, refusal)
+        return False
     if step._state.adding:
         step.state = StepState.WAITING
         step.approval_id = request.pk
@@ -99,3 +108,23 @@ def _open(run: Run, ask: Ask, actor: Actor) -> None:
         Step.objects.move(
             step.pk, StepState.WAITING, approval_id=request.pk, state_token=ask.state_token
         )
+    return True
+
+
+def _refuse(run: Run, step: Step, refusal: NobodyCouldDecide) -> None:
+    Step.objects.move(
+        step.pk,
+        StepState.REFUSED,
+        problem=refusal.code,
+        finished_at=database_now(),
+        output=refusal_message("denied", refusal.code, refusal.detail),
+    )
+    if step.locks:
+        release_locks(run, step)
+    tell(
+        run,
+        "action.denied",
+        action=action_ref(step, Risk((step.judgement or {})["action"]["risk"])),
+        facts={"step": step.seq, "why": refusal.code},
+        outcome=Outcome(decision="deny", reason_code=refusal.code),
+    )

@@ -7,11 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from accounts.models import ReviewGroup
-from approvals import events, queues
+from accounts.models import EffectiveMembership, ReviewGroup, User
+from approvals import events, queues, quorum
 from approvals.addressing import groups_by_slug, named
 from approvals.deadlines import due
 from approvals.digests import action_digest, document_digest
+from approvals.errors import NobodyCouldDecide
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.records import record_request
 from approvals.revisions import keep_revision
@@ -20,6 +21,7 @@ from approvals.services import calendars
 from approvals.showing import show, visible_reasons
 from approvals.vocabulary import GateOutcome, Kind, Risk
 from audit.actors import Actor
+from audit.prepared import Prepared
 from audit.recorder import NoTransaction
 from audit.writes import insert
 
@@ -32,8 +34,9 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     """Store the request inside the caller's transaction, which holds the run's lock.
 
     Browsers hear of it and the deciding groups get their mail once that transaction commits.
-    Raises `Unsatisfiable` when a required group does not exist, and `NotReviewable` for an action
-    without a verdict *review* or whose digest is not that of its arguments.
+    Raises `Unsatisfiable` when a required group does not exist, `NobodyCouldDecide` for an action that
+    not enough people could approve, and `NotReviewable` for one without a verdict *review* or whose digest
+    is not that of its arguments.
     """
     if not connection.in_atomic_block:
         raise NoTransaction
@@ -43,6 +46,8 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     if opening.owner_group:
         slugs.add(opening.owner_group)
     groups = groups_by_slug(slugs)
+    if opening.kind == Kind.ACTION:
+        _require_deciders(opening, requirements, groups)
 
     request = _build(opening, requirements, groups)
     shown, request.shown_sha256 = show(request)
@@ -79,6 +84,44 @@ def _check(opening: Opening) -> None:
     action = opening.action
     if action.digest != action_digest(action.tool, action.tool_version, action.arguments):
         raise NotReviewable("the digest is not that of the arguments")
+
+
+_deciders = Prepared(
+    lambda group: EffectiveMembership.objects.filter(
+        group=group, user__in=User.objects.holding("decide_requests").values("pk")
+    ).order_by(),
+    -1,
+    rewrite=lambda sql: sql.replace('"group_id" = %s', '"group_id" = ANY(%s)'),
+)
+
+
+def _require_deciders(
+    opening: Opening, requirements: Requirements, groups: dict[str, ReviewGroup]
+) -> None:
+    """An action that too few people could approve would wait for nobody, until it is refused."""
+    asked = [groups[need.group].pk for need in requirements.groups]
+    owner = groups[opening.owner_group].pk if opening.owner_group else None
+    left_out = {owner} if requirements.exclude_owner else set()
+    held: dict[int, set[tuple[int, int | None]]] = {}
+    for row in _deciders([*asked, *(pk for pk in left_out if pk is not None)]):
+        held.setdefault(row.user_id, set()).add((row.group_id, row.on_behalf_of_id))
+    voters = {
+        person: groups_held
+        for person, groups_held in held.items()
+        if person != opening.initiator and not left_out & {group for group, _ in groups_held}
+    }
+    missing = quorum.missing(
+        [(groups[need.group].pk, need.count) for need in requirements.groups],
+        {p: {g for g, absent in has if absent is None} for p, has in voters.items()},
+        (),
+        {
+            p: {(g, absent) for g, absent in has if absent not in (None, opening.initiator)}
+            for p, has in voters.items()
+        },
+    )
+    if missing:
+        titles = {group.pk: group.title for group in groups.values()}
+        raise NobodyCouldDecide({titles[group]: number for group, number in missing.items()})
 
 
 def _requirements(opening: Opening) -> Requirements:

@@ -23,6 +23,7 @@ from approvals.services.decide import decide
 from approvals.vocabulary import Verdict
 from audit.actors import Actor
 from tests.agents.bank import Bank, teller
+from tests.harness.people import person
 from tests.model_server import ModelServer, Script
 
 TEST = Actor.system("test")
@@ -106,9 +107,18 @@ class Counter:
 
 
 @pytest.fixture
+def bystander(finance: ReviewGroup) -> User:
+    """Somebody of Finance without a mail address who could decide, and who never does."""
+    who = person("bystander", "reviewer", groups=(finance,))
+    User.objects.filter(pk=who.pk).update(email="")
+    return who
+
+
+@pytest.fixture
 def counter(
     bank: Bank,
     operator: User,
+    bystander: User,
     model: ModelServer,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> Counter:

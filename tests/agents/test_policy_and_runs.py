@@ -137,3 +137,27 @@ def test_a_drawn_sample_of_what_would_run_unseen_waits_for_a_person(
     request = counter.request(run)
     assert (run.state, request.is_sample, request.score_visible) == ("waiting", True, False)
     assert bank.sent == []
+
+
+def test_a_call_that_nobody_could_approve_is_refused_and_the_run_goes_on(
+    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User
+) -> None:
+    rules_published(
+        {
+            "name": "two-people",
+            "when": {"tools": ["pay"]},
+            "effect": "review",
+            "requirements": {"groups": [{"group": "finance", "count": 2}]},
+        }
+    )
+    User.objects.exclude(pk__in=[reviewer.pk, counter.operator.pk]).update(is_active=False)
+    run = counter.go_on(
+        counter.start(
+            [calls(call("pay", judged({"account": "A1", "amount": "42.00"}))), final(summary="no")]
+        )
+    )
+    step = run.steps.get(name="pay")
+    assert (run.state, step.state, step.problem) == ("succeeded", "refused", "nobody_could_decide")
+    assert "lacks 1 more of Finance" in step.output["message"]
+    assert not ApprovalRequest.objects.filter(run_id=run.pk).exists()
+    assert bank.sent == []

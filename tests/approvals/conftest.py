@@ -19,6 +19,7 @@ from approvals.signals import request_resolved
 from approvals.vocabulary import Kind
 from audit.actors import Actor
 from tests.approvals.till import AGENT, VERSION, Till, context, refund, sure
+from tests.harness.people import person
 
 
 @pytest.fixture
@@ -32,7 +33,22 @@ Opener = Callable[..., ApprovalRequest]
 
 
 @pytest.fixture
-def opened(till: Till, operator: User, finance: ReviewGroup, support: ReviewGroup) -> Opener:
+def bystanders(finance: ReviewGroup, support: ReviewGroup) -> list[User]:
+    """People without a mail address who could decide everything, and who never do."""
+    names = ("bystander", "second-bystander", "third-bystander")
+    people = [person(name, "reviewer", groups=(finance, support)) for name in names]
+    User.objects.filter(pk__in=[each.pk for each in people]).update(email="")
+    return people
+
+
+@pytest.fixture
+def opened(
+    till: Till,
+    operator: User,
+    finance: ReviewGroup,
+    support: ReviewGroup,
+    bystanders: list[User],
+) -> Opener:
     """`opened()` opens a refund that one of Support decides; anything can be asked for otherwise."""
 
     def open_one(

@@ -367,10 +367,10 @@ def test_one_rejection_ends_what_two_should_approve(
 def test_owner_group_is_left_out_where_the_policy_says_so(
     opened: Opener, reviewer: User, finance: ReviewGroup
 ) -> None:
+    from_finance = person("from-finance", "reviewer", groups=(finance,))
     request = opened(needs=Requirements(groups=one_of("finance").groups, exclude_owner=True))
     with pytest.raises(NotInGroups):
         take(request, reviewer)
-    from_finance = person("from-finance", "reviewer", groups=(finance,))
     assert take(request, from_finance).state == "approved"
 
 

@@ -12,10 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from approvals.errors import Unsatisfiable
+from approvals.errors import NobodyCouldDecide, Unsatisfiable
 from approvals.models import ApprovalRequest
 from approvals.representations import as_json
-from approvals.schemas import CoinToss, Opening, Preview, Requirements
+from approvals.schemas import CoinToss, GroupNeed, Opening, Preview, Requirements
 from approvals.services.claim import claim
 from approvals.services.decide import decide
 from approvals.services.open_request import NotReviewable, open_request
@@ -102,7 +102,47 @@ def test_opening_takes_a_handful_of_queries(opened: Opener) -> None:
     ) as queries:
         opened()
     sent = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE"))]
-    assert len(sent) <= 9, sent
+    assert len(sent) <= 10, sent
+
+
+@pytest.mark.parametrize(
+    ("needs", "lacking"),
+    [
+        (Requirements(groups=(GroupNeed(group="finance", count=4),)), {"Finance": 1}),
+        (
+            Requirements(
+                groups=(GroupNeed(group="finance", count=2), GroupNeed(group="support", count=2))
+            ),
+            {"Support": 1},
+        ),
+        (Requirements(exclude_owner=True, groups=(GroupNeed(group="finance"),)), {"Finance": 1}),
+    ],
+)
+def test_what_too_few_people_could_approve_is_not_opened(
+    opened: Opener, needs: Requirements, lacking: dict[str, int]
+) -> None:
+    with pytest.raises(NobodyCouldDecide) as refused:
+        opened(needs=needs)
+    assert refused.value.params["lacking"] == lacking
+    assert not ApprovalRequest.objects.exists()
+
+
+def test_who_started_the_run_does_not_count_among_those_who_could(
+    opened: Opener, bystanders: list[User]
+) -> None:
+    needs = Requirements(groups=(GroupNeed(group="finance", count=3),))
+    assert opened(needs=needs).state == "pending"
+    with pytest.raises(NobodyCouldDecide):
+        opened(needs=needs, initiator=bystanders[0].pk)
+
+
+def test_an_account_that_is_closed_does_not_count_among_those_who_could(
+    opened: Opener, bystanders: list[User]
+) -> None:
+    needs = Requirements(groups=(GroupNeed(group="finance", count=3),))
+    User.objects.filter(pk=bystanders[0].pk).update(is_active=False)
+    with pytest.raises(NobodyCouldDecide):
+        opened(needs=needs)
 
 
 def test_a_request_is_seen_by_its_people_only(
