@@ -21,7 +21,7 @@ from approvals.services import policies
 from approvals.services.calendars import calendars_named
 from approvals.services.delete_calendar import delete_calendar
 from approvals.services.set_calendar import change_calendar, create_calendar
-from approvals.views.policies import for_readers
+from approvals.views.policy_page import for_readers
 from audit.clock import database_now
 
 EXAMPLE_HOURS = 8
