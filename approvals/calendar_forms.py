@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django import forms
 
-from approvals.calendars import WEEKDAYS, Calendar
+from approvals.calendars import WEEKDAYS, Calendar, as_written
 
 _HOLIDAY: Final = re.compile(r"^(\d{4}-\d{2}-\d{2})[\s,;:]+(.*)$")
 LONGEST_HOLIDAYS: Final = 20_000
@@ -81,13 +81,21 @@ class CalendarForm(forms.Form):
             holidays.append({"day": found[1], "name": found[2]})
         return holidays
 
+    def clean(self) -> dict[str, Any]:
+        """Every span of every day, so that all that does not hold is said at once."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        for day in WEEKDAYS:
+            for span in _spans(cleaned.get(day, "")):
+                try:
+                    as_written(span)
+                except ValueError as error:
+                    self.add_error(day, _sentence(str(error)))
+        return cleaned
+
     def document(self) -> dict[str, Any]:
         """The calendar as it was typed; only after is_valid()."""
         cleaned = self.cleaned_data
-        week = {
-            day: [span.strip() for span in cleaned[day].split(",") if span.strip()]
-            for day in WEEKDAYS
-        }
+        week = {day: _spans(cleaned[day]) for day in WEEKDAYS}
         return {
             **{name: cleaned[name] for name in ("title", "slug", "timezone") if name in cleaned},
             "hours": {day: spans for day, spans in week.items() if spans},
@@ -104,6 +112,10 @@ class CalendarForm(forms.Form):
                 holiday = self.cleaned_data["holidays"][int(parts[1])]
                 message = f"{holiday['day']} {holiday['name']}: {message}"
             self.add_error(name if name in self.fields else None, _sentence(message))
+
+
+def _spans(text: str) -> list[str]:
+    return [span.strip() for span in text.split(",") if span.strip()]
 
 
 def _sentence(text: str) -> str:

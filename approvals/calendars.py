@@ -58,7 +58,8 @@ def _minutes(text: str) -> Minutes:
     return start, until
 
 
-def _as_written(text: str) -> str:
+def as_written(text: str) -> str:
+    """A span in its one spelling; a ValueError says how to write one."""
     start, until = _minutes(text)
     return f"{_clock(start)}-{_clock(until)}"
 
@@ -67,7 +68,7 @@ def _clock(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-Span = Annotated[str, AfterValidator(_as_written)]
+Span = Annotated[str, AfterValidator(as_written)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 

@@ -194,6 +194,12 @@ def test_what_does_not_hold_is_said_at_its_field_and_keeps_what_was_typed(
     assert not WorkingCalendar.objects.filter(slug="office").exists()
 
 
+def test_all_that_does_not_hold_is_said_at_once(client: Client, login: Login, admin: User) -> None:
+    typed = {**TYPED, "monday": "9", "sunday": "10:00-10:00", "holidays": "never"}
+    answer = login(client, admin).post(reverse("calendar-add"), typed)
+    assert set(answer.context["form"].errors) == {"monday", "sunday", "holidays"}
+
+
 def test_a_reviewer_reads_calendars_and_changes_none(
     client: Client, login: Login, reviewer: User
 ) -> None:
