@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ninja import Router, Schema
 from pydantic import Field
 
+from accounts import absence_api
 from accounts.doors import signed_in
 from accounts.roles import roles_of
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 router = Router(tags=["me"])
+router.add_router("", absence_api.router)
 
 
 class GroupOut(Schema):

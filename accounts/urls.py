@@ -7,7 +7,7 @@ people have one e-mail address, which an admin gives.
 from allauth.account import views as allauth
 from django.urls import path, re_path
 
-from accounts.views import people, settings
+from accounts.views import absences, people, settings
 
 urlpatterns = [
     path("accounts/login/", allauth.login, name="account_login"),
@@ -36,8 +36,11 @@ urlpatterns = [
     path("people/add/", people.person_add, name="person-add"),
     path("people/<int:pk>/", people.person_detail, name="person-detail"),
     path("people/<int:pk>/invitation/", people.person_invite, name="person-invite"),
+    path("people/<int:pk>/absence/", absences.person_absence, name="person-absence"),
     path("people/groups/add/", people.group_add, name="group-add"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/absence/", absences.own_absence, name="own-absence"),
+    path("settings/absences/<uuid:pk>/end/", absences.absence_end, name="absence-end"),
     path("settings/tokens/", settings.token_create, name="token-create"),
     path("settings/tokens/<uuid:pk>/revoke/", settings.token_revoke, name="token-revoke"),
 ]

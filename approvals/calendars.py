@@ -10,19 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator
 
 from approvals.calendar_errors import BadCalendar
 from approvals.schemas import Shape
@@ -65,7 +58,8 @@ def _minutes(text: str) -> Minutes:
     return start, until
 
 
-def _as_written(text: str) -> str:
+def as_written(text: str) -> str:
+    """A span in its one spelling; a ValueError says how to write one."""
     start, until = _minutes(text)
     return f"{_clock(start)}-{_clock(until)}"
 
@@ -74,7 +68,7 @@ def _clock(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-Span = Annotated[str, AfterValidator(_as_written)]
+Span = Annotated[str, AfterValidator(as_written)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
@@ -106,18 +100,6 @@ class Calendar(Shape):
         if twice:
             raise ValueError(f"{', '.join(twice)} stands twice; name each day once")
         return tuple(sorted(holidays, key=lambda holiday: holiday.day))
-
-    @model_validator(mode="after")
-    def _holds(self) -> Calendar:
-        for weekday, spans in zip(WEEKDAYS, self.week, strict=True):
-            for (_, until), (start, _) in pairwise(spans):
-                if start < until:
-                    raise ValueError(f"two spans that count on {weekday.capitalize()} overlap")
-        if sum(until - start for spans in self.week for start, until in spans) < LEAST_MINUTES:
-            raise ValueError(
-                "a calendar needs at least one hour in its week, or nothing is ever due"
-            )
-        return self
 
     @cached_property
     def week(self) -> tuple[tuple[Minutes, ...], ...]:
@@ -151,7 +133,7 @@ class Calendar(Shape):
 def load(document: Mapping[str, Any]) -> Calendar:
     """The calendar of a JSON document; `BadCalendar` names each field and what to change."""
     try:
-        return Calendar.model_validate(dict(document))
+        calendar = Calendar.model_validate(dict(document))
     except ValidationError as error:
         raise BadCalendar(
             [
@@ -162,6 +144,26 @@ def load(document: Mapping[str, Any]) -> Calendar:
                 for item in error.errors(include_url=False)
             ]
         ) from error
+    problems = list(_problems(calendar))
+    if problems:
+        raise BadCalendar(problems)
+    return calendar
+
+
+@lru_cache(maxsize=64)
+def as_stored(document: bytes) -> Calendar:
+    """The calendar of a stored JSON text, which held when it was stored; lists have the same one often."""
+    return Calendar.model_validate_json(document)
+
+
+def _problems(calendar: Calendar) -> Iterator[dict[str, str]]:
+    for weekday, spans in zip(WEEKDAYS, calendar.week, strict=True):
+        if any(start < until for (_, until), (start, _) in pairwise(spans)):
+            said = f"two spans that count on {weekday.capitalize()} overlap"
+            yield {"field": f"hours.{weekday}", "message": said}
+    if sum(until - start for spans in calendar.week for start, until in spans) < LEAST_MINUTES:
+        said = "a calendar needs at least one hour in its week, or nothing is ever due"
+        yield {"field": "hours", "message": said}
 
 
 def add_working(start: datetime, seconds: float, calendar: Calendar) -> datetime:

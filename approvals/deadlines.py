@@ -62,10 +62,14 @@ def halfway(start: datetime, end: datetime, calendar: Calendar | None) -> dateti
     return add_working(start, working_seconds_between(start, end, calendar) / 2, calendar)
 
 
-def working_hours_left(now: datetime, deadline: datetime, calendar: Calendar) -> str:
-    """In words, rounded down: `14 working hours`, `25 working minutes`."""
+def working_time_left(
+    now: datetime, deadline: datetime, calendar: Calendar, *, short: bool = False
+) -> str:
+    """In words, rounded down: `14 working hours left`, `1 working minute left`; short: `14 working h`."""
     seconds = working_seconds_between(now, deadline, calendar)
-    number, word = int(seconds // HOUR), "hour"
+    number, word, unit = int(seconds // HOUR), "hour", "h"
     if number == 0:
-        number, word = int(seconds // 60), "minute"
-    return f"{number} working {word}{'' if number == 1 else 's'}"
+        number, word, unit = int(seconds // 60), "minute", "min"
+    if short:
+        return f"{number} working {unit}"
+    return f"{number} working {word}{'' if number == 1 else 's'} left"

@@ -199,6 +199,10 @@ class Requirements(Shape):
             undo_seconds=_most(self.undo_seconds, other.undo_seconds),
         )
 
+    def counted_like(self, asked: Requirements) -> Requirements:
+        """These with the calendar of what was asked before: a request keeps the one it was opened by."""
+        return self.model_copy(update={"calendar": asked.calendar})
+
     def _soonness(self) -> tuple[float, bool, str]:
         """Orders deadlines without knowing the calendars: fewer hours, one that is named, its name.
 

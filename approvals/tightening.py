@@ -206,7 +206,10 @@ def _rest(before: Policy, after: Policy) -> Iterator[str]:
         yield "There is less time to take an approval back."
     if after.review_hours > before.review_hours:
         yield "There is more time to decide before silence counts as a no."
-    compared = {"thresholds", "baseline", "rules", "delegates", "undo_seconds", "review_hours"}
+    if after.calendar not in ("", before.calendar):
+        yield "The hours to decide are counted by another calendar, which may leave more time."
+    compared = {"thresholds", "baseline", "rules", "delegates", "undo_seconds"}
+    compared |= {"review_hours", "calendar"}
     for name, title in _fields(before).items():
         if name not in compared and getattr(before, name) != getattr(after, name):
             yield f"{title} changed."
@@ -221,6 +224,7 @@ def asks_for_as_much(now: Requirements, then: Requirements, policy: Policy) -> b
     return (
         permits_as_little(now, then)
         and (now.review_hours or policy.review_hours) <= (then.review_hours or policy.review_hours)
+        and _calendar(now, policy) in ("", _calendar(then, policy))
         and now.extend_limit_hours <= then.extend_limit_hours
         and _undo(now, policy) >= _undo(then, policy)
     )
@@ -255,6 +259,11 @@ def _escalates_no_further(now: Requirements, then: Requirements) -> bool:
 
 def _minutes(needs: Requirements) -> float:
     return needs.execute_by_minutes if needs.execute_by_minutes is not None else float("inf")
+
+
+def _calendar(needs: Requirements, policy: Policy) -> str:
+    """The calendar whose hours count; around the clock, hours are over the soonest."""
+    return policy.calendar if needs.calendar is None else needs.calendar
 
 
 def _undo(needs: Requirements, policy: Policy) -> float:

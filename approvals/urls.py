@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.views import (
+    calendars,
     drafts,
     inbox,
     policies,
@@ -25,6 +26,12 @@ urlpatterns = [
     path("requests/<uuid:pk>/extend/", requests.request_extend, name="request-extend"),
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
     path("policies/", policies.policy_thresholds, name="policy-thresholds"),
+    path("policies/calendars/", calendars.calendar_list, name="calendar-list"),
+    path("policies/add-calendar/", calendars.calendar_add, name="calendar-add"),
+    path("policies/calendars/<slug:slug>/", calendars.calendar_detail, name="calendar-detail"),
+    path(
+        "policies/calendars/<slug:slug>/delete/", calendars.calendar_delete, name="calendar-delete"
+    ),
     path("policies/<int:number>/", policies.policy_version, name="policy-version"),
     path("policies/<int:number>/roll-back/", policies.policy_roll_back, name="policy-roll-back"),
     path("policies/<int:number>/document.json", policies.policy_export, name="policy-export"),

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.absences import absences_of
 from accounts.callers import Caller
 from accounts.deciders import deciders_by_group, holders_by_permission
 from accounts.doors import signed_in
@@ -107,7 +108,13 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(
         request,
         "accounts/person.html",
-        {"person": person, "form": form, "invited": not person.has_usable_password()},
+        {
+            "person": person,
+            "form": form,
+            "invited": not person.has_usable_password(),
+            "may_decide": person.has_perm("accounts.decide_requests"),
+            **absences_of(person),
+        },
         status=_status(form),
     )
 

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.absences import absences_of
 from accounts.doors import signed_in
 from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
 from accounts.forms import TokenForm
@@ -73,6 +74,8 @@ def _page(
             "tokens": ApiToken.objects.visible_to(user).usable().newest_first(),
             "roles": [ROLES[name] for name in roles_of(user)],
             "review_groups": user.review_groups.all(),
+            "may_decide": user.has_perm("accounts.decide_requests"),
+            **absences_of(user),
         },
         status=status,
     )

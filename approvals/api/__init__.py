@@ -2,11 +2,12 @@
 
 from ninja import Router
 
-from approvals.api import policies, reason_chips, requests
+from approvals.api import calendars, policies, reason_chips, requests
 
 router = Router()
 router.add_router("", requests.router)
 router.add_router("", policies.router)
 router.add_router("", reason_chips.router)
+router.add_router("", calendars.router)
 
 __all__ = ["router"]

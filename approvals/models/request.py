@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from uuid6 import uuid7
 
-from approvals.calendars import Calendar
+from approvals.calendars import Calendar, as_stored
 from approvals.models.words import ApprovalRequestQuerySet
 from approvals.schemas import Confidence, GateContext, Preview, Requirements
 from approvals.states import RequestState
@@ -221,7 +222,7 @@ class ApprovalRequest(models.Model):
     @property
     def counts_by(self) -> Calendar | None:
         """The calendar whose hours count for the deadline; None for every hour."""
-        return Calendar.model_validate(self.calendar) if self.calendar else None
+        return as_stored(orjson.dumps(self.calendar)) if self.calendar else None
 
     @property
     def what(self) -> Preview:

@@ -197,7 +197,7 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
     if verdict.requirements is None:
         return None
     owner = request.owner_group.slug if request.owner_group else None
-    wanted = named(verdict.requirements, owner)
+    wanted = named(verdict.requirements, owner).counted_like(request.needs)
     if not _lacks(request, wanted):
         return None
     addressed(request, list(request.request_groups.select_related("group")), wanted)

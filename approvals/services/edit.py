@@ -115,7 +115,7 @@ def _requirements(request: ApprovalRequest, verdict: GateVerdict) -> Requirement
     if verdict.requirements is None:
         return request.needs
     owner = request.owner_group.slug if request.owner_group else None
-    wanted = named(verdict.requirements, owner)
+    wanted = named(verdict.requirements, owner).counted_like(request.needs)
     if wanted.friction.rank < request.needs.friction.rank:
         wanted = wanted.model_copy(
             update={

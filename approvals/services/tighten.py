@@ -142,7 +142,7 @@ def _ask_for_more(
     published: PublishedPolicy,
 ) -> None:
     try:
-        needs = request.needs.plus(wanted)
+        needs = request.needs.plus(wanted).counted_like(request.needs)
         request.requirements = needs.model_dump(mode="json")
         addressed(request, list(request.request_groups.select_related("group")), needs)
     except Unsatisfiable:

@@ -14,7 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from approvals import characters
-from approvals.models import MOST_COUNTED
+from approvals.deadlines import working_time_left
+from approvals.models import MOST_COUNTED, ApprovalRequest
 
 register = template.Library()
 
@@ -54,6 +55,8 @@ STATE_WORDS = {
 URGENT_SECONDS = 60 * 60
 #: How many different characters a mark names in its title.
 MOST_NAMED = 4
+#: Further away a list says the days: counting working hours of a hundred rows takes time.
+MOST_COUNTED_IN_LISTS = timedelta(days=14)
 
 
 @register.simple_tag
@@ -227,6 +230,25 @@ def moment(at: datetime | None, mode: str = "clock") -> SafeString:
         f"{whole.day} {whole:%b %Y, %H:%M:%S %Z}",
         attributes,
         text,
+    )
+
+
+@register.simple_tag
+def due(request: ApprovalRequest, *, short: bool = False) -> SafeString:
+    """How long people have for a request: in its calendar's hours where it has one, else as a countdown.
+
+    The last hour is a countdown in any case; scripts keep it true. `short` for lists.
+    """
+    at, now, calendar = request.review_deadline, timezone.now(), request.counts_by
+    far = at is not None and short and at - now > MOST_COUNTED_IN_LISTS
+    if at is None or calendar is None or far or urgency(at) != "calm":
+        return moment(at, "countdown")
+    whole = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}" data-countdown data-working data-urgency="calm">{}</time>',
+        whole.isoformat(),
+        f"{whole.day} {whole:%b %Y, %H:%M:%S %Z}",
+        working_time_left(now, at, calendar, short=short),
     )
 
 

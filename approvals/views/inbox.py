@@ -31,7 +31,7 @@ MOST_ROWS = 100
 _IN_A_ROW = (
     *("kind", "state", "version", "risk", "agent_title", "tool", "title", "preview"),
     *("sensitive", "arguments", "question", "rationale", "initiator", "resolution"),
-    *("review_deadline", "decided_at", "claim_expires_at"),
+    *("review_deadline", "calendar", "decided_at", "claim_expires_at"),
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
 )

@@ -14,9 +14,10 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.models import User
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
-from approvals.asked import Decider, deciders
+from approvals.asked import deciders
 from approvals.chips import in_words
 from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
@@ -165,7 +166,7 @@ class RequestView:
     def _who(self, row: RequestGroup) -> list[str]:
         may = self.item.kind in INITIATOR_MAY
         people = deciders(self.item, [row.group_id], initiator_too=may)
-        names = [_with_absent(person) for person in people[: MOST_NAMES + 1]]
+        names = [_named(found.user, found.lent_by) for found in people[: MOST_NAMES + 1]]
         return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names
 
     @cached_property
@@ -173,7 +174,17 @@ class RequestView:
         given = self.item.votes.select_related("user").filter(
             revision=self.item.revision, counts=True
         )
-        return [f"{vote.user.get_full_name()} approved" for vote in given.order_by("created_at")]
+        votes = list(given.order_by("created_at"))
+        absent = {person for vote in votes for person in vote.on_behalf_of}
+        names = (
+            {person.pk: person.get_full_name() for person in User.objects.filter(pk__in=absent)}
+            if absent
+            else {}
+        )
+        return [
+            f"{_named(vote.user, [names[pk] for pk in vote.on_behalf_of])} approved"
+            for vote in votes
+        ]
 
     @cached_property
     def edit_reason(self) -> str:
@@ -355,9 +366,10 @@ class RequestView:
         return f"{_capitalised(standing_of(self.item).sentence)}."
 
 
-def _with_absent(person: Decider) -> str:
-    name = person.user.get_full_name()
-    return f"{name} (for {' and '.join(person.lent_by)})" if person.lent_by else name
+def _named(person: User, absent: Sequence[str]) -> str:
+    """A person, and for whom they stand in."""
+    name = person.get_full_name()
+    return f"{name} (for {' and '.join(absent)})" if absent else name
 
 
 def _capitalised(text: str) -> str:

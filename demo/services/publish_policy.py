@@ -10,6 +10,7 @@ from approvals.schemas import GroupNeed, Requirements
 from approvals.services.policies import current
 from approvals.services.publish import publish
 from audit.actors import Actor
+from demo.services.set_office_hours import OFFICE_HOURS, set_office_hours
 
 AS_SHIPPED = 1
 
@@ -27,7 +28,9 @@ RULES: Final = (
         title="Refunds over €50: one of Finance",
         when=When(tools=("issue_refund",), condition="args.amount > 50"),
         effect="review",
-        requirements=Requirements(groups=(GroupNeed(group="finance", count=1),)),
+        requirements=Requirements(
+            groups=(GroupNeed(group="finance", count=1),), calendar=OFFICE_HOURS
+        ),
     ),
     Rule(
         name="mail-to-the-customer",
@@ -47,13 +50,15 @@ def with_rules(policy: Policy) -> Policy:
 
 
 def publish_policy(*, actor: Actor) -> int:
-    """Publish the demo's rules once, on top of the shipped policy; returns the number in force.
+    """Publish the demo's rules and the calendar that they name once, on top of the shipped policy; returns
+    the number in force.
 
     What an admin published since stays as it is, also where a rule was taken out.
     """
     published = current()
     if published.version > AS_SHIPPED:
         return published.version
+    set_office_hours(actor=actor)
     document = with_rules(published.policy).document()
     return publish(
         document=document,

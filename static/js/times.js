@@ -32,7 +32,8 @@ export function refreshTimes(now = Date.now()) {
   }
   for (const element of document.querySelectorAll("time[data-countdown]")) {
     const seconds = Math.trunc((Date.parse(element.dateTime) - now) / 1000);
-    write(element, left(seconds));
+    // Working hours are the server's to count; the last hour is a countdown all the same.
+    if (!("working" in element.dataset) || seconds < HOUR) write(element, left(seconds));
     element.dataset.urgency = urgency(seconds);
   }
 }

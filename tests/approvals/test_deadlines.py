@@ -16,13 +16,15 @@ from approvals.calendars import Calendar, add_working, load, working_seconds_bet
 from approvals.errors import BadPolicy
 from approvals.models import ApprovalRequest, PolicyVersion, WorkingCalendar
 from approvals.policies import BaselineRow, Policy, Rule
-from approvals.schemas import Opening, Preview, Requirements
+from approvals.schemas import Preview, Requirements
 from approvals.services import policies
+from approvals.services.consume import consume
 from approvals.services.decide import decide
 from approvals.services.extend import extend
 from approvals.services.publish import publish
 from approvals.services.reopen import reopen_changed
 from approvals.services.sweep import sweep
+from approvals.services.tighten import tighten_open
 from approvals.vocabulary import Expiry, Kind
 from audit.actors import Actor
 from audit.canonical import loads_strict
@@ -304,4 +306,34 @@ def test_requirements_added_up_keep_the_sooner_deadline(
 def test_what_never_expires_has_no_calendar(opened: Opener) -> None:
     request = opened(kind=Kind.ATTENTION)
     assert (request.review_deadline, request.remind_at, request.calendar) == (None, None, None)
-    assert Opening.model_fields["requirements"].default is None
+
+
+@pytest.mark.parametrize("by_what", ["tightening", "spending", "editing"])
+def test_a_policy_of_later_does_not_change_the_calendar_of_what_is_open(
+    opened: Opener,
+    nights: Calendar,
+    reviewer: User,
+    second_reviewer: User,
+    by_what: str,
+) -> None:
+    request = opened(needs=Requirements(calendar="nights", undo_seconds=0))
+    if by_what == "spending":
+        decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+    two = one_of("support", "finance", undo_seconds=0, calendar="working-week")
+    rule = {"name": "both", "effect": "review", "requirements": two.model_dump()}
+    current = policies.current()
+    document = current.policy.document() | {"rules": [rule]}
+    publish(document=document, base_version=current.version, caller=SYSTEM, why="Tighter.")
+    if by_what == "tightening":
+        assert tighten_open() == 1
+    elif by_what == "spending":
+        with transaction.atomic():
+            spent = consume(request_id=request.pk, revision=1, digest=request.digest, actor=SYSTEM)
+        assert spent.outcome == "reopened"
+    else:
+        ApprovalRequest.objects.filter(pk=request.pk).update(checked_version=2)
+        edited = verdict_on(request, "edit", arguments={**request.arguments, "amount": "5.00"})
+        decide(request_id=request.pk, decision=edited, caller=by(reviewer))
+    request.refresh_from_db()
+    assert request.revision == 2
+    assert (request.needs.calendar, request.counts_by) == ("nights", nights)

@@ -252,6 +252,15 @@ def test_what_only_tightens_is_known_as_such(before: Policy, after: Policy) -> N
         ),
         (default_policy(), default_policy(undo_seconds=0), "less time to take"),
         (default_policy(), default_policy(review_hours=48), "more time to decide"),
+        (default_policy(), default_policy(calendar="office"), "another calendar"),
+        (default_policy(calendar="office"), default_policy(calendar="other"), "another calendar"),
+        (
+            with_rules(rule("review", requirements=one_of("finance", calendar="").model_dump())),
+            with_rules(
+                rule("review", requirements=one_of("finance", calendar="office").model_dump())
+            ),
+            "asks for less than it did",
+        ),
         (
             with_rules(rule("allow", scope="group:support")),
             with_rules(rule("allow", scope="group:support"), delegates=("support",)),
@@ -272,6 +281,17 @@ def test_what_only_tightens_is_known_as_such(before: Policy, after: Policy) -> N
 def test_what_may_let_more_through_is_said(before: Policy, after: Policy, said: str) -> None:
     found = loosenings(before, after, [PAY_BACK])
     assert any(said in sentence for sentence in found), found
+
+
+def test_counting_around_the_clock_only_tightens() -> None:
+    before, after = default_policy(calendar="office"), default_policy()
+    assert loosenings(before, after, [PAY_BACK]) == []
+    assert loosenings(after, after, [PAY_BACK]) == []
+    needs = one_of("finance")
+    around, office = (needs.model_copy(update={"calendar": name}) for name in ("", "office"))
+    assert asks_for_as_much(around, office, before)
+    assert asks_for_as_much(needs, office, before)
+    assert not asks_for_as_much(needs, office, default_policy(calendar="other"))
 
 
 def test_covering_looks_at_every_field() -> None:

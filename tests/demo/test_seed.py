@@ -11,14 +11,17 @@ from pytest_django import Settings
 
 from accounts.models import Membership, User
 from agents.models import HostedAgent
+from approvals.models import WorkingCalendar
 from approvals.services.policies import current
 from approvals.services.publish import publish
+from approvals.services.set_calendar import create_calendar
 from audit.actors import Actor
 from demo.agents import refund_desk
 from demo.models import Order
 from demo.seed import seed
 from demo.services.open_accounts import keep_password
 from demo.services.publish_policy import with_rules
+from demo.services.set_office_hours import CALENDAR
 from tests.demo.judging import judged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cheap_passwords")]
@@ -129,6 +132,21 @@ def test_a_policy_that_an_admin_published_is_left_alone(directory: Path) -> None
     )
     seed()
     assert current().policy.rules == ()
+
+
+def test_large_refunds_are_decided_in_office_hours(directory: Path) -> None:
+    seed()
+    assert WorkingCalendar.objects.get(slug="office-hours").calendar.timezone == "Europe/Berlin"
+    verdict = judged("issue_refund", 9300, order="ORD-10001", amount="420.00")
+    assert verdict.requirements is not None
+    assert verdict.requirements.calendar == "office-hours"
+
+
+def test_a_calendar_of_that_name_is_left_alone(directory: Path) -> None:
+    own = {**CALENDAR, "title": "Ours"}
+    create_calendar(document=own, caller=Actor.system("demo"))
+    seed()
+    assert WorkingCalendar.objects.get(slug="office-hours").title == "Ours"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""A working calendar in plain words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from approvals.calendars import WEEKDAYS, Calendar
+
+
+def week_words(calendar: Calendar) -> list[str]:
+    """The week a line each, days with the same hours together: `Monday to Friday 09:00-17:00`."""
+    return list(_lines(calendar))
+
+
+def _lines(calendar: Calendar) -> Iterator[str]:
+    by_day = [(day.capitalize(), calendar.hours.get(day, ())) for day in WEEKDAYS]
+    for spans, group in groupby(by_day, key=lambda each: each[1]):
+        days = [day for day, _ in group]
+        if spans:
+            name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            yield f"{name} {', '.join(span.replace('-', '–') for span in spans)}"
