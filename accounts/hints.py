@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 CHANNEL: Final = "countersign:hints"
 EVERYTHING: Final = "everything"
+"""The audience of those who may see everything."""
+EVERYBODY: Final = "everybody"
+"""The audience of all who are signed in."""
 MOST_AT_ONCE: Final = 100
 
 log = logging.getLogger(__name__)
 
 
 class Hint(TypedDict):
-    topic: Literal["request", "run"]
+    topic: Literal["request", "run", "switch"]
     id: str
     version: int
     kind: str

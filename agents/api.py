@@ -34,6 +34,7 @@ from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from agents.states import ENDED, RunState, StepKind
+from agents.switchboard import Switchboard
 from agents.timeline import effects_of, mask_of
 from audit.clock import database_now
 from audit.paging import page
@@ -262,6 +263,10 @@ def post_undo(
     return Status(200 if run.pk == run_id else 201, _shown(_visible(caller, run.pk), caller))
 
 
+def _shown_agent(caller: Caller, slug: str) -> dict[str, Any]:
+    return agent_as_json(_agent(caller, slug), database_now(), Switchboard.now())
+
+
 def _agent(caller: Caller, slug: str) -> HostedAgent:
     caller.require(None, scope="read")
     rows = HostedAgent.objects.visible_to(caller.user).select_related(
@@ -282,13 +287,14 @@ def list_agents(request: HttpRequest) -> dict[str, Any]:
         "owner_group", "active_version"
     )
     now = database_now()
-    return {"items": [agent_as_json(hosted, now) for hosted in rows.order_by("slug")]}
+    board = Switchboard.now()
+    return {"items": [agent_as_json(hosted, now, board) for hosted in rows.order_by("slug")]}
 
 
 @router.get("agents/{slug}", response=dict[str, Any], tags=["agents"], summary="One agent")
 def read_agent(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Tools with risk and effects, versions, and examples to start a run with."""
-    return agent_as_json(_agent(signed_in(request), slug), database_now())
+    return _shown_agent(signed_in(request), slug)
 
 
 @router.post(
@@ -298,17 +304,17 @@ def post_disable(request: HttpRequest, slug: str, body: ReasonIn | None = None) 
     """Nothing new starts, nothing dispatches; parked requests stay decidable."""
     caller = signed_in(request)
     disable_agent(slug=slug, reason=body.reason if body else "", caller=caller)
-    return agent_as_json(_agent(caller, slug), database_now())
+    return _shown_agent(caller, slug)
 
 
 @router.post(
     "agents/{slug}/enable", response=dict[str, Any], tags=["agents"], summary="Switch it on"
 )
 def post_enable(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """Ready runs go on with the next sweep."""
+    """Runs that were held up go on at once."""
     caller = signed_in(request)
     enable_agent(slug=slug, caller=caller)
-    return agent_as_json(_agent(caller, slug), database_now())
+    return _shown_agent(caller, slug)
 
 
 @router.post(
@@ -321,4 +327,4 @@ def post_activate(request: HttpRequest, slug: str, digest: str) -> dict[str, Any
     """New runs use it; its owner group or an admin may say so."""
     caller = signed_in(request)
     activate_version(slug=slug, digest=digest, caller=caller)
-    return agent_as_json(_agent(caller, slug), database_now())
+    return _shown_agent(caller, slug)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from agents.definitions import Agent
 from agents.effects import Effects
-from agents.errors import AgentDisabled
+from agents.errors import CallStopped
 from agents.execution import call_tool
 from agents.gating import Subject, read_token
 from agents.journal import CALL_KINDS, Journal
@@ -26,7 +26,6 @@ from agents.services.end import succeed
 from agents.services.park import Ask, park
 from agents.services.record_reply import needs_person
 from agents.services.rejudge import still_allowed
-from agents.services.release import release
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
@@ -109,14 +108,15 @@ class CallSteps:
             if step.kind == StepKind.TOOL and self.agent.tool(step.name) is None:
                 return self._refuse_gone(step)
         asks = [self._ask(step, now) for step in asking]
-        in_line, held_back = self.turns.in_line, self.turns.held_back
+        in_line, held_back, stopped = self.turns.in_line, self.turns.held_back, self.turns.stopped
         if (
             asks
             or in_line
             or held_back
+            or stopped
             or any(step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open)
         ):
-            park(self.lease, asks, in_line=in_line, held_back=held_back)
+            park(self.lease, asks, in_line=in_line, held_back=held_back, stopped=stopped)
             return False
         return self._finish(self.open[0])
 
@@ -157,10 +157,9 @@ class CallSteps:
             if Step.objects.only("resolution").get(pk=step.pk).resolution != step.resolution:
                 # Taken back, or decided anew, since the journal was read.
                 return True
-            if isinstance(refusal, AgentDisabled) or refusal.params.get("stopped"):
-                # A kill switch takes nothing away: the approval keeps while the run stands still.
-                release(self.lease)
-                return False
+            if isinstance(refusal, CallStopped) or refusal.params.get("stopped"):
+                # Switched off just now, which takes nothing away: the run is read anew, and stands still.
+                return True
             if refusal.params.get("ready_at"):
                 # The clock of PostgreSQL was set back: by it the approval can still be taken back.
                 park(self.lease, [], held_back={step.pk: SOON_SECONDS})

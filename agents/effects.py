@@ -9,15 +9,17 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from agents.definitions import Agent
-from agents.errors import LostLease
+from agents.errors import CallStopped, LostLease
 from agents.execution import CallOutcome, Done, Failed, Unknown, call_tool, look_up
 from agents.gating import Subject, preview_of, read_token
+from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.models import EffectRecord, Run, Step
 from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.dispatch import Changed, Lapsed, Reopened, intend, send_again
+from agents.services.park import park
 from agents.services.settle import (
     TransactionalFailure,
     run_transactional,
@@ -35,6 +37,8 @@ from audit.clock import database_now
 from audit.fault_points import reached
 
 MOST_SENDS = 3
+MADE_AGAIN = frozenset({EffectClass.TRANSACTIONAL, EffectClass.IDEMPOTENT})
+"""What is done anew where nobody knows whether it was done."""
 
 
 class _TryAgain(Exception):
@@ -68,7 +72,12 @@ class Effects:
     def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """Send what is intended, and journal what is known of it; True when the run goes on."""
         reached("intent.committed")
-        outcome = self._send(step, tool, effect)
+        try:
+            outcome = self._send(step, tool, effect)
+        except CallStopped:
+            # It is not known whether it happened, and it may not be sent again now: that is found out
+            # once the switch is lifted.
+            return True
         if isinstance(outcome, Unknown) and tool.effect_class is EffectClass.QUERYABLE:
             found = self._look_up(step, tool, effect)
             outcome = found if isinstance(found, Done) else outcome
@@ -90,14 +99,23 @@ class Effects:
             return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
 
     def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
-        """A worker died after the intent: what its effect class allows, and no more."""
+        """A worker died after the intent: what its effect class allows, and no more.
+
+        A call that would be made again waits while a kill switch holds it.
+        """
+        if is_held(self.run, step.name) and EffectClass(effect.effect_class) in MADE_AGAIN:
+            park(self.lease, [], stopped=[step])
+            return False
         match EffectClass(effect.effect_class):
             case EffectClass.TRANSACTIONAL:
                 outcome = self._send(step, tool, effect)
             case EffectClass.IDEMPOTENT:
-                send_again(self.lease, effect)
-                spend_allowance(tool, owed=True)
-                outcome = self._send(step, tool, effect, doubtful=True)
+                try:
+                    send_again(self.lease, effect)
+                    spend_allowance(tool, owed=True)
+                    outcome = self._send(step, tool, effect, doubtful=True)
+                except CallStopped:
+                    return True
             case EffectClass.QUERYABLE:
                 outcome = self._look_up(step, tool, effect)
             case EffectClass.OPAQUE:
@@ -121,7 +139,10 @@ class Effects:
     def _send(
         self, step: Step, tool: Tool, effect: EffectRecord, *, doubtful: bool = False
     ) -> CallOutcome:
-        """Send, and again where the class allows it. `doubtful`: an earlier sending may have done it."""
+        """Send, and again where the class allows it. `doubtful`: an earlier sending may have done it.
+
+        Raises CallStopped where it would be sent again, to find out, and a kill switch was set meanwhile.
+        """
         ctx = self._context(effect)
         if effect.effect_class == EffectClass.TRANSACTIONAL:
             try:
@@ -158,6 +179,10 @@ class Effects:
                         raise _TryAgain
         except _TryAgain:
             return outcome
+        except CallStopped:
+            if isinstance(outcome, Failed):
+                return outcome
+            raise
         if isinstance(outcome, Unknown) and tool.effect_class is EffectClass.QUERYABLE:
             found = self._look_up(step, tool, effect)
             return found if isinstance(found, Done) else outcome

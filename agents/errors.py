@@ -28,6 +28,64 @@ class AgentDisabled(Conflict):
         super().__init__(f"{slug} is switched off; nothing new starts.", params={"agent": slug})
 
 
+class EverythingStopped(Conflict):
+    code = "everything_stopped"
+
+    def __init__(self) -> None:
+        super().__init__("Everything is switched off; nothing new starts.")
+
+
+class CallStopped(Conflict):
+    """A kill switch holds the call, whatever was decided on it."""
+
+    code = "call_stopped"
+
+    def __init__(self, slug: str, tool: str) -> None:
+        super().__init__(
+            f"{tool} of {slug} is switched off; nothing was sent.",
+            params={"agent": slug, "tool": tool},
+        )
+
+
+class SwitchedOffAlready(Conflict):
+    """`who` set the same switch before, at a moment in ISO 8601, and it is still on."""
+
+    code = "kill_switch_on"
+
+    def __init__(self, switch: str, who: str, since: str) -> None:
+        super().__init__(
+            f"{who} has set this switch already, and it is on.",
+            params={"kill_switch": switch, "who": who, "since": since},
+        )
+
+
+class SwitchLifted(Conflict):
+    """`who` lifted it, at a moment in ISO 8601."""
+
+    code = "kill_switch_lifted"
+
+    def __init__(self, who: str, at: str) -> None:
+        super().__init__(
+            f"{who} has lifted this switch already.", params={"who": who, "lifted_at": at}
+        )
+
+
+class UnknownSwitch(NotFound):
+    code = "unknown_kill_switch"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such kill switch, or you may not see it.")
+
+
+class SwitchInvalid(Invalid):
+    """`field` is what does not fit: scope, agent, tool or reason."""
+
+    code = "kill_switch_invalid"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail, params={"field": field})
+
+
 class VersionNotActive(Conflict):
     code = "agent_version_not_active"
 
@@ -109,9 +167,9 @@ class RunTakenOver(Conflict):
 class RunSwitchedOff(Conflict):
     code = "agent_disabled"
 
-    def __init__(self, slug: str) -> None:
+    def __init__(self, slug: str, then: str = "take it over") -> None:
         super().__init__(
-            f"{slug} is switched off, so the run stands still already; switch it on, then take over.",
+            f"{slug} is switched off and its runs stand still; lift the switch, then {then}.",
             params={"agent": slug},
         )
 

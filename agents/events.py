@@ -9,8 +9,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.hints import EVERYTHING, Hint, publish, to_group, to_person, to_run
+from accounts.hints import EVERYBODY, EVERYTHING, Hint, publish, to_group, to_person, to_run
+from agents.kill_switches import KillSwitch
 from agents.models import Run, Step
+from agents.states import SwitchScope
 from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.recorder import record
@@ -84,3 +86,31 @@ def announce(run: Run, kind: str, *, version: int | None = None) -> None:
     raised = run.version + 1 if version is None else version
     hint: Hint = {"topic": "run", "id": str(run.pk), "version": raised, "kind": kind}
     transaction.on_commit(partial(publish, audiences, hint), robust=True)
+
+
+def tell_switch(switch: KillSwitch, actor: Actor, why: str) -> None:
+    """Record that the switch was set, or lifted."""
+    kinds = ("agent.disabled", "agent.enabled")
+    if switch.scope is not SwitchScope.AGENT:
+        kinds = ("switch.set", "switch.lifted")
+    slug = switch.agent.slug if switch.agent else None
+    stream = f"agent:{slug}" if slug else "log"
+    record(
+        type=kinds[0] if switch.is_on else kinds[1],
+        actor=actor,
+        stream=stream,
+        agent=AgentRef(slug=slug) if slug else None,
+        facts={
+            "switch": switch.pk,
+            "scope": switch.scope.value,
+            **({"tool": switch.tool} if switch.tool else {}),
+        },
+        disclosures=[Disclose("reason", why, f"switch:{switch.pk}")],
+    )
+
+
+def announce_switch(switch: KillSwitch, kind: str) -> None:
+    """On commit, hint to every open page: what is switched off may be seen on any of them."""
+    version = 1 if switch.is_on else 2
+    hint: Hint = {"topic": "switch", "id": str(switch.pk), "version": version, "kind": kind}
+    transaction.on_commit(partial(publish, [EVERYBODY], hint), robust=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from django import forms
 
 from agents import wording
-from agents.states import OPEN, RunState
+from agents.models import HostedAgent
+from agents.states import OPEN, RunState, SwitchScope
 
 LONGEST_TEXT: Final = 20_000
 LONGEST_REASON: Final = 2_000
@@ -114,4 +116,91 @@ class SwitchOffForm(ReasonForm):
         help_text="Everybody whose run stands still because of this reads it.",
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"required": "Say why, so that others know what to wait for."},
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a kill switch may be set for; `key` is what the form sends."""
+
+    scope: SwitchScope
+    agent: str = ""
+    tool: str = ""
+    title: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.scope.value}:{self.agent}:{self.tool}"
+
+
+def targets_of(
+    agents: Sequence[HostedAgent], tools: Mapping[str, Collection[str]], *, everything: bool
+) -> list[Target]:
+    """What may be switched off by somebody for whom these agents are; `tools` by the agent's slug.
+
+    `everything`: also all agents at once, and a tool for all of them.
+    """
+    found = [Target(SwitchScope.GLOBAL, title="Everything: all agents")] if everything else []
+    found += [Target(SwitchScope.AGENT, each.slug, title=each.title) for each in agents]
+    for each in agents:
+        for name in sorted(tools.get(each.slug, ())):
+            title = f"{each.title}: {wording.plain(name)}"
+            found.append(Target(SwitchScope.AGENT_TOOL, each.slug, name, title))
+    if everything:
+        for name in sorted({name for names in tools.values() for name in names}):
+            found.append(Target(SwitchScope.TOOL, "", name, wording.plain(name)))
+    return found
+
+
+_TARGET_GROUPS: Final = {
+    SwitchScope.GLOBAL: "All at once",
+    SwitchScope.AGENT: "One agent",
+    SwitchScope.AGENT_TOOL: "One tool of one agent",
+    SwitchScope.TOOL: "One tool, whichever agent calls it",
+}
+
+
+class SwitchForm(SwitchOffForm):
+    """A kill switch to set: what for, why, and that one is sure."""
+
+    target = forms.ChoiceField(
+        label="What is switched off?",
+        error_messages={
+            "required": "Choose what is switched off.",
+            "invalid_choice": "This is not yours to switch off, or does not exist.",
+        },
+    )
+    sure = forms.BooleanField(
+        label="Stop it now: nothing new of it starts, asks a model or goes out",
+        error_messages={"required": "Confirm that it is to stop now."},
+    )
+    field_order = ("target", "reason", "sure")
+
+    def __init__(self, *args: Any, targets: Sequence[Target], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._targets = {target.key: target for target in targets}
+        grouped: dict[str, list[tuple[str, str]]] = {}
+        for target in targets:
+            grouped.setdefault(_TARGET_GROUPS[target.scope], []).append((target.key, target.title))
+        field = cast("forms.ChoiceField", self.fields["target"])
+        field.choices = [("", "Choose"), *grouped.items()]
+
+    @property
+    def chosen(self) -> Target:
+        """The target of a valid form."""
+        return self._targets[self.cleaned_data["target"]]
+
+
+class LiftForm(forms.Form):
+    """Why a kill switch is lifted, and that one is sure."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        label="Why may it go on?",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why it may go on."},
+    )
+    sure = forms.BooleanField(
+        label="Let it go on now: what was held back is carried out",
+        error_messages={"required": "Confirm that it is to go on now."},
     )

@@ -11,6 +11,7 @@ import structlog
 from django.db import connection
 
 from agents.definitions import Agent
+from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run
 from agents.proposals import Proposal
 from agents.storable import storable
@@ -83,7 +84,11 @@ SELECT EXISTS (
        AND run.agent_version_id = %s),
   (SELECT count(*) FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
     WHERE step.name = %s AND step.kind = 'tool' AND step.state IN ('succeeded', 'dispatched')
-      AND run.agent_id = %s AND step.started_at >= %s)
+      AND run.agent_id = %s AND step.started_at >= %s),
+  (SELECT switch.id FROM agents_killswitch AS switch
+    WHERE switch.lifted_at IS NULL AND switch.tool IN ('', %s)
+      AND (switch.agent_id IS NULL OR switch.agent_id = %s)
+    ORDER BY switch.set_at LIMIT 1)
 """
 
 
@@ -94,9 +99,17 @@ def gate_context(
     with connection.cursor() as cursor:
         cursor.execute(
             _CALLS,
-            [tool.name, run.agent_version_id, tool.name, run.agent_id, now - timedelta(hours=1)],
+            [
+                tool.name,
+                run.agent_version_id,
+                tool.name,
+                run.agent_id,
+                now - timedelta(hours=1),
+                tool.name,
+                run.agent_id,
+            ],
         )
-        used_before, calls_last_hour = cursor.fetchone()
+        used_before, calls_last_hour, switch = cursor.fetchone()
     return GateContext(
         at=now,
         tainted=run.tainted,
@@ -106,8 +119,12 @@ def gate_context(
         budget_used_bp=min(10_000, run.step_count * 10_000 // max(1, agent.budget.steps)),
         initiator=run.initiator_id,
         earlier=tuple(earlier),
-        stopped=f"{agent.title} is switched off." if run.agent.disabled_at else None,
+        stopped=_why_stopped(switch) if switch else None,
     )
+
+
+def _why_stopped(switch: UUID) -> str:
+    return KillSwitch.objects.select_related("agent").get(pk=switch).sentence
 
 
 def preview_of(

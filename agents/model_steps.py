@@ -35,6 +35,14 @@ MOST_INTERRUPTIONS = 5
 LONGEST_SLEEP_SECONDS = 3600
 
 
+class _SwitchedOff(Exception):
+    """A kill switch was set while the model was asked; `error` is what came of that."""
+
+    def __init__(self, error: ModelError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 @dataclass(frozen=True)
 class ModelSteps:
     """One model call of a run."""
@@ -72,6 +80,10 @@ class ModelSteps:
             except ModelError as error:
                 last = error
                 continue
+            except _SwitchedOff as halt:
+                # It is asked anew once the switch is lifted; no further attempt is made until then.
+                fail_model_call(self.lease, step, halt.error)
+                return True
             return self._take(step, reply)
         assert last is not None
         return self._give_up(step, last)
@@ -90,7 +102,9 @@ class ModelSteps:
 
     def _journal(self, step: Step, model: str) -> Callable[[ModelError], None]:
         def failed(error: ModelError) -> None:
-            record_attempt(self.lease, step, {**describe_failure(error), "model": model})
+            attempt = {**describe_failure(error), "model": model}
+            if not record_attempt(self.lease, step, attempt):
+                raise _SwitchedOff(error)
 
         return failed
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.db.models import F, OuterRef, Q
-from uuid6 import uuid7
 
 from accounts.models import EffectiveMembership, User
+from agents.kill_switches import holds_whole, new_id
 from agents.states import (
     CLAIMABLE,
     ENDED,
@@ -35,11 +35,6 @@ from audit.writes import update
 def _groups_of(user: User) -> models.QuerySet[Any, Any]:
     """Ids of the review groups that the person counts as a member of."""
     return EffectiveMembership.objects.filter(user=user).values("group_id")
-
-
-def new_id() -> UUID:
-    """A UUIDv7: ordered by the time it was made."""
-    return UUID(int=uuid7().int)
 
 
 def _values(members: Iterable[str]) -> list[str]:
@@ -90,7 +85,7 @@ class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
 
 
 class HostedAgent(models.Model):
-    """An agent as it is operated: which version runs, who answers for it, whether it is switched off."""
+    """An agent as it is operated: which version runs, and who answers for it."""
 
     slug = models.CharField(max_length=63, unique=True)
     title = models.CharField(max_length=200)
@@ -101,11 +96,6 @@ class HostedAgent(models.Model):
     active_version = models.ForeignKey(
         AgentVersion, null=True, on_delete=models.PROTECT, related_name="+"
     )
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    disabled_reason = models.TextField(blank=True)
 
     objects = HostedAgentQuerySet.as_manager()
 
@@ -134,12 +124,12 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.order_by("-created_at", "-id")
 
     def claimable(self, now: datetime) -> Self:
-        """Runs that a worker may take now: not paused, their agent not switched off."""
+        """Runs that a worker may take now: not paused, and held by no kill switch."""
         return self.filter(
             Q(ready_at__isnull=True) | Q(ready_at__lte=now),
+            ~holds_whole(OuterRef("agent_id")),
             state__in=CLAIMABLE,
             paused_at__isnull=True,
-            agent__disabled_at__isnull=True,
         )
 
     def change(self, pk: UUID, **changes: Any) -> None:
@@ -284,7 +274,10 @@ class StepQuerySet(models.QuerySet["Step"]):
 
 class Step(models.Model):
     """One journalled unit of a run. Holds data, never pickles; `agents.journal_schemas` says what
-    `schema` means."""
+    `schema` means.
+
+    `stopped`: its run parked because the tool is switched off.
+    """
 
     SCHEMA = 2
 
@@ -311,6 +304,7 @@ class Step(models.Model):
     )
     coin = models.JSONField(null=True, blank=True)
     approval_id = models.UUIDField(null=True, blank=True)
+    stopped = models.BooleanField(default=False, db_default=False)
     state_token = models.TextField(blank=True)
     resolution = models.JSONField(null=True, blank=True)
     output = models.JSONField(null=True, blank=True)
@@ -349,6 +343,11 @@ class Step(models.Model):
                 fields=["started_at", "id"],
                 condition=Q(judgement__isnull=False),
                 name="step_judged",
+            ),
+            models.Index(
+                fields=["name"],
+                condition=Q(stopped=True, state__in=["proposed", "waiting", "dispatched"]),
+                name="step_stopped",
             ),
         ]
 

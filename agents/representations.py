@@ -13,6 +13,7 @@ from agents.masking import NOT_SHOWN, Mask, score_hidden
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
 from agents.states import StepKind, StepState
+from agents.switchboard import Switchboard, halt_as_json, halts_of
 from agents.tool_health import health_of
 
 
@@ -68,7 +69,7 @@ def message_as_json(message: RunMessage) -> dict[str, Any]:
 
 
 def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str, Any]]]:
-    """What each run waits for, by run id: requests, then resources that other calls work on."""
+    """What each run waits for, by run id: requests, resources that other calls work on, kill switches."""
     rows = Step.objects.filter(run__in=runs, state=StepState.WAITING, approval_id__isnull=False)
     grouped: dict[UUID, list[dict[str, Any]]] = {}
     for step in rows.order_by("seq"):
@@ -82,6 +83,8 @@ def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str,
         )
     for run_id, lines in in_line(runs, caller).items():
         grouped.setdefault(run_id, []).extend(line.as_json() for line in lines)
+    for run_id, halts in halts_of(runs).items():
+        grouped.setdefault(run_id, []).extend(halt_as_json(halt) for halt in halts)
     return grouped
 
 
@@ -141,9 +144,10 @@ def effect_as_json(effect: EffectRecord | None) -> dict[str, Any] | None:
     }
 
 
-def agent_as_json(hosted: HostedAgent, now: datetime) -> dict[str, Any]:
+def agent_as_json(hosted: HostedAgent, now: datetime, board: Switchboard) -> dict[str, Any]:
     """An agent with its tools and how they are, and inputs that a newcomer can start a run with."""
     declared = registry.find(hosted.slug)
+    own, halt = board.own(hosted.pk), board.over_agent(hosted.pk)
     health = health_of(declared.tools, now) if declared else {}
     tools = [
         {**tool, "health": health[tool["name"]].as_json()}
@@ -156,8 +160,10 @@ def agent_as_json(hosted: HostedAgent, now: datetime) -> dict[str, Any]:
         "owner": hosted.owner_group.slug,
         "active_version": hosted.active_version.digest if hosted.active_version else None,
         "installed_version": declared.version if declared else None,
-        "disabled": hosted.disabled_at is not None,
-        "disabled_reason": hosted.disabled_reason or None,
+        "disabled": own is not None,
+        "disabled_reason": own.reason if own else None,
+        "held_by": str(halt.pk) if halt else None,
+        "tools_off": sorted({each.tool for each in board.over_tools(hosted.pk)}),
         "tools": tools,
         "examples": [
             {"title": example.title, "input": example.input}

@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from pydantic import BaseModel
 
+from agents.kill_switches import holds_whole
 from agents.models import ResourceClaim, Step
 from agents.states import HOLDING, SETTLED, RunState, StepState
 from agents.storable import storable
@@ -90,10 +91,12 @@ def _key(name: str) -> int:
 
 def _moves(run: str = "") -> Q:
     """That a run goes on by itself; its calls that wait in line are passed over while it does not."""
-    flags = ("paused_at", "cancel_requested_at", "agent__disabled_at")
+    flags = ("paused_at", "cancel_requested_at")
     own = OuterRef(f"{run}pk")
     held_by_person = Step.objects.filter(run=own, kind__in=HOLDING, state=StepState.WAITING)
-    return Q(**{f"{run}{flag}__isnull": True for flag in flags}) & Q(~Exists(held_by_person))
+    switched_off = holds_whole(OuterRef(f"{run}agent_id"))
+    moves = Q(**{f"{run}{flag}__isnull": True for flag in flags})
+    return moves & Q(~Exists(held_by_person)) & Q(~switched_off)
 
 
 def _others() -> QuerySet[ResourceClaim]:
@@ -105,7 +108,7 @@ def _others() -> QuerySet[ResourceClaim]:
     )
 
 
-_EARLIER = Q(ticket__lt=OuterRef("ticket")) & _moves("run__")
+_EARLIER = Q(ticket__lt=OuterRef("ticket"), step__stopped=False) & _moves("run__")
 
 
 def _has_before() -> Q:
@@ -127,7 +130,7 @@ def runs_in_turn(
     undoable = Q(run__state=RunState.READY, run__ready_at__gt=Now())
     # From the claims, of which few wait; of the runs very many may be parked.
     waiting = ResourceClaim.objects.filter(
-        parked | undoable, _moves("run__"), ~Exists(held_up), held=False
+        parked | undoable, _moves("run__"), ~Exists(held_up), held=False, step__stopped=False
     ).exclude(step__state__in=SETTLED)
     if names is not None:
         waiting = waiting.filter(resource__in=names)

@@ -16,6 +16,7 @@ from agents.definitions import Agent
 from agents.drift import Trouble, describe_drift, is_for_others, stale_calls
 from agents.effects import recover, send
 from agents.errors import LostLease
+from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.model_steps import ModelSteps
@@ -89,7 +90,7 @@ def advance_once(lease: Lease) -> bool:
         raise LostLease
     run = read_run(lease)
     cancelling = run.cancel_requested_at is not None
-    if not cancelling and (run.paused_at is not None or run.agent.disabled_at is not None):
+    if not cancelling and (run.paused_at is not None or is_held(run)):
         release(lease)
         return False
     journal = Journal.of(run.pk)

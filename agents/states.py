@@ -71,6 +71,17 @@ class EffectState(StrEnum):
     IN_DOUBT = "in_doubt"
 
 
+class SwitchScope(StrEnum):
+    """How much a kill switch holds."""
+
+    GLOBAL = "global"
+    AGENT = "agent"
+    AGENT_TOOL = "agent_tool"
+    """One tool of one agent."""
+    TOOL = "tool"
+    """One tool, whichever agent calls it."""
+
+
 class Outcome(StrEnum):
     """How a run that ended turned out."""
 
@@ -123,6 +134,10 @@ ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not f
 OPEN = frozenset(RunState) - ENDED
 CLAIMABLE = frozenset({R.QUEUED, R.READY})
 SETTLED = frozenset(state for state, following in STEP_TRANSITIONS.items() if not following)
+
+
+STOPPABLE = frozenset({S.PROPOSED, S.WAITING, S.DISPATCHED})
+"""States of a call that a kill switch may hold."""
 
 
 def run_sources(target: RunState) -> frozenset[RunState]:

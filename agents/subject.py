@@ -17,11 +17,12 @@ from agents.bound import bind
 from agents.definitions import Agent
 from agents.errors import EditRefused
 from agents.gating import preview_of_edit, propose
-from agents.models import AgentVersion, EffectRecord, HostedAgent, Run, Step
+from agents.holding import held_tools
+from agents.kill_switches import WHOLE, KillSwitch
+from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.states import EffectState, StepState
 from approvals.ports import Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
-from audit.prepared import Prepared
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -36,11 +37,6 @@ SENTENCES = {
     EffectState.FAILED: "Failed; it did not happen.",
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }
-
-_switched_off = Prepared(
-    lambda slug: HostedAgent.objects.filter(slug=slug, disabled_at__isnull=False).order_by("pk"),
-    "a-slug",
-)
 
 
 class HostedRuns:
@@ -117,13 +113,14 @@ class HostedRuns:
         return None
 
     def stopped(self, agent: str, tool: str) -> str | None:
-        """A sentence while the agent is switched off."""
-        hosted = _switched_off.one(agent)
-        return (
-            f"{hosted.title} is switched off: {hosted.disabled_reason}".rstrip(": ")
-            if hosted
-            else None
-        )
+        """A sentence while the tool, the agent or everything is switched off. In a transaction no switch is
+        set before that ends."""
+        held = held_tools(agent)
+        if WHOLE not in held and tool not in held:
+            return None
+        switch = KillSwitch.objects.active().over_call(agent, tool).select_related("agent").first()
+        # Outside a transaction it may have been lifted in between.
+        return switch.sentence if switch else None
 
     def past_calls(self, since: datetime, until: datetime) -> Iterable[PastCall]:
         """From the journals; undos that a person proposed too."""

@@ -16,6 +16,7 @@ from agents.models import EffectRecord, Run
 from agents.queues import RESUMES, RUNS, mail_bounce, wake, wake_on_commit
 from agents.resources import runs_in_turn
 from agents.services.end import end_if_cancelled
+from agents.services.let_go import freed, let_go
 from agents.services.release_locks import give_turn
 from agents.states import RunState
 from audit.actors import Actor
@@ -29,13 +30,14 @@ MAIL_OVERDUE = timedelta(minutes=2)
 
 
 def sweep_once() -> dict[str, int]:
-    """Free expired leases, wake sleepers, runs whose turn for a resource has come, and ready runs nobody
-    took. Counts by what was done."""
+    """Free expired leases, wake sleepers, runs whose turn for a resource has come or whose kill switch was
+    lifted, and ready runs nobody took. Counts by what was done."""
     now = database_now()
     return {
         "leases_expired": _each(_expired(now), _free),
         "sleepers_woken": _each(_sleepers(now), _rouse),
         "turns_given": _each(runs_in_turn(most=BATCH), give_turn),
+        "let_go": _each(freed(most=BATCH), let_go),
         "woken": _wake_forgotten(now),
         "bounces_mailed": _mail_overdue(now),
     }

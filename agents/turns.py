@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.definitions import Agent
+from agents.holding import is_held
 from agents.models import Run, Step
 from agents.resources import names_of
 from agents.services.break_circuit import seconds_left, take_probe
@@ -23,14 +24,15 @@ SOON_SECONDS = 1.0
 class Turns:
     """The turns of a run's open calls.
 
-    `in_line` are those that wait for a resource; `held_back` those whose tool may not be called yet, with
-    the seconds until it may.
+    `in_line` are those that wait for a resource; `stopped` those that a kill switch holds; `held_back` those
+    whose tool may not be called yet, with the seconds until it may.
     """
 
     lease: Lease
     run: Run
     agent: Agent
     in_line: set[UUID] = field(default_factory=set)
+    stopped: list[Step] = field(default_factory=list)
     held_back: dict[UUID, float] = field(default_factory=dict)
 
     def has_come(self, step: Step) -> bool:
@@ -46,8 +48,13 @@ class Turns:
     def may_run(self, step: Step) -> bool:
         """Whether the call may be made now. Raises LocksUnknown."""
         tool = self.agent.tool(step.name)
-        if tool is None or not self.has_come(step):
-            return tool is None
+        if tool is None:
+            return True
+        if is_held(self.run, tool.name):
+            self.stopped.append(step)
+            return False
+        if not self.has_come(step):
+            return False
         seconds, why = self._until_callable(tool, step)
         if seconds <= 0:
             return True

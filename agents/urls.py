@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import agents, controls, runs
+from agents.views import agents, controls, kill_switches, runs
 
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("runs/<uuid:pk>/goal/", controls.run_goal, name="run-goal"),
     path("runs/<uuid:pk>/take-over/", controls.run_take_over, name="run-take-over"),
     path("runs/<uuid:pk>/effects/<uuid:effect>/undo/", controls.effect_undo, name="effect-undo"),
+    path("kill-switches/", kill_switches.switch_list, name="kill-switches"),
+    path("kill-switches/set/", kill_switches.switch_set, name="kill-switch-set"),
+    path("kill-switches/banner/", kill_switches.switch_banner, name="kill-switch-banner"),
+    path("kill-switches/<uuid:pk>/lift/", kill_switches.switch_lift, name="kill-switch-lift"),
     path("agents/", agents.agent_list, name="agent-list"),
     path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from agents.definitions import Category
+from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run, Step
-from agents.states import EffectState, Outcome, RunState, StepKind, StepState
+from agents.states import EffectState, Outcome, RunState, StepKind, StepState, SwitchScope
 from agents.tools import EffectClass
 
 CATEGORIES: Final[Mapping[str, str]] = {
@@ -309,14 +310,27 @@ def run_tone(run: Run) -> str:
     return str(run.state)
 
 
-def why_it_stands(run: Run, last: Step | None, now: datetime) -> str:
-    """Why the run does not move, or how it ended, in a sentence; empty where the page says it."""
+_HALTED: Final = {
+    SwitchScope.GLOBAL: "Everything is switched off: nothing is dispatched until that switch is lifted.",
+    SwitchScope.AGENT: "Its agent is switched off: nothing is dispatched until it is switched on again.",
+    SwitchScope.AGENT_TOOL: "{tool} is switched off for its agent: the call waits until that is lifted.",
+    SwitchScope.TOOL: "{tool} is switched off: the call waits until that switch is lifted.",
+}
+
+
+def why_it_stands(
+    run: Run, last: Step | None, now: datetime, halt: KillSwitch | None = None
+) -> str:
+    """Why the run does not move, or how it ended, in a sentence; empty where the page says it.
+
+    `halt` is the kill switch that holds it.
+    """
     if run.ended:
         return _how_it_ended(run)
     if run.cancel_requested_at is not None:
         return "It is cancelled at the next safe point."
-    if run.agent.disabled_at is not None:
-        return "Its agent is switched off: nothing is dispatched until it is switched on again."
+    if halt is not None:
+        return _HALTED[halt.scope].format(tool=plain(halt.tool))
     if run.paused_at is not None:
         return "Paused: no worker takes it up until it is resumed. Decisions still land."
     if run.taken_over_by is not None:

@@ -12,7 +12,7 @@ import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from accounts.hints import EVERYTHING, to_group, to_person, to_run
+from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run
 from accounts.models import EffectiveMembership, User
 from approvals import ports
 from approvals.hub import hub
@@ -96,7 +96,7 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (key and not session.exists(key)):
         return None
-    audiences = {to_person(user.pk)}
+    audiences = {EVERYBODY, to_person(user.pk)}
     groups = EffectiveMembership.objects.filter(user=user).values_list("group_id", flat=True)
     audiences.update(to_group(pk) for pk in groups)
     if user.has_perm("accounts.read_everything"):

@@ -236,6 +236,14 @@ class AgentFacts(Facts):
     scope: Code | None = None
 
 
+class SwitchFacts(Facts):
+    """A kill switch by id, and what it holds."""
+
+    switch: Id | None = None
+    scope: Code | None = None
+    tool: Code | None = None
+
+
 class BreakerFacts(Facts):
     """A tool that failed so many times in a row, and until when it is left alone."""
 

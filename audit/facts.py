@@ -43,6 +43,7 @@ from audit.fact_schemas import (
     RunFacts,
     RunVersionChanged,
     SessionFacts,
+    SwitchFacts,
     TokenFacts,
 )
 
@@ -109,8 +110,10 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "reason_chip.restored": ReasonChipFacts,
     "agent.first_seen": AgentFacts,
     "agent.activated": AgentFacts,
-    "agent.disabled": AgentFacts,
-    "agent.enabled": AgentFacts,
+    "agent.disabled": SwitchFacts,
+    "agent.enabled": SwitchFacts,
+    "switch.set": SwitchFacts,
+    "switch.lifted": SwitchFacts,
     "breaker.opened": BreakerFacts,
     "breaker.closed": BreakerFacts,
     "signin.succeeded": SessionFacts,

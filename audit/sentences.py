@@ -68,6 +68,8 @@ SENTENCES: Final[dict[str, str]] = {
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.disabled": "{actor} disabled {agent}",
     "agent.enabled": "{actor} enabled {agent}",
+    "switch.set": "{actor} switched off {switched}",
+    "switch.lifted": "{actor} lifted the switch that held {switched}",
     "breaker.opened": "{Tool} failed again and again and is left alone for a while",
     "breaker.closed": "{Tool} answers again",
     "signin.succeeded": "{actor} signed in",
@@ -114,6 +116,9 @@ _DECIDED: Final = {
 }
 
 
+_PARKED_FOR: Final = {"resource": "its turn", "switch": "a kill switch to be lifted"}
+
+
 def people_in(body: Mapping[str, Any]) -> set[str]:
     """Ids of the people that the event's sentence names."""
     found = {body["actor"]["id"]} if body["actor"]["kind"] == "person" else set()
@@ -151,8 +156,9 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "state": f": {_plain(state)}" if state else "",
         "reason": f": {_plain(reason)}" if reason else "",
         "policy": f" under policy {policy['version']}" if "version" in policy else "",
-        "parked_for": "its turn" if facts.get("why") == "resource" else "a person",
+        "parked_for": _PARKED_FOR.get(facts.get("why", ""), "a person"),
         "restored": str(facts.get("restores", "")),
+        "switched": _switched(body),
         "policy_version": str(policy.get("version", "")),
         "person": _person(str(facts.get("person", "")), names),
         "stand_in": _person(str(facts.get("stand_in", "")), names),
@@ -185,6 +191,13 @@ def _on_behalf(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
 def _kind(facts: Mapping[str, Any]) -> str:
     kind = facts.get("kind")
     return f"a request ({_plain(kind)})" if kind else "an action"
+
+
+def _switched(body: Mapping[str, Any]) -> str:
+    tool, agent = body.get("facts", {}).get("tool"), body.get("agent", {}).get("slug")
+    if tool is None:
+        return agent or "everything"
+    return f"{tool} of {agent}" if agent else f"{tool} of every agent"
 
 
 def _changes(facts: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from accounts.doors import BearerToken, BrowserSession
 from accounts.problems import problem, refused
 from agents.api import router as agents_router
 from agents.callback_api import router as callbacks_router
+from agents.switch_api import router as switches_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
 from audit.canonical import MalformedJson, loads_strict
@@ -117,7 +118,14 @@ api = Api(
     parser=StrictJson(),
     docs=DocsPage(),
 )
-for router in (accounts_router, agents_router, callbacks_router, approvals_router, audit_router):
+for router in (
+    accounts_router,
+    agents_router,
+    switches_router,
+    callbacks_router,
+    approvals_router,
+    audit_router,
+):
     api.add_router("", router)
 
 

@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.roles import roles_of
 from accounts.vocabulary import ROLES
+from agents.switchboard import global_switch
 from approvals.models import ApprovalRequest
 from countersign.appearance import THEMES, theme_of
 
@@ -38,6 +39,14 @@ DESTINATIONS: Final = (
         ("/policies/",),
         ("publish_policies", "decide_requests", "read_everything"),
     ),
+    Destination(
+        "switches",
+        "Kill switches",
+        "stop",
+        "kill-switches",
+        ("/kill-switches/",),
+        ("manage_agents",),
+    ),
     Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
     Destination("people", "People", "people", "people", ("/people/",), ("manage_people",)),
     Destination("settings", "Settings", "settings", "settings", ("/settings/",)),
@@ -59,6 +68,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         # Not asked for where a page has counted them itself.
         "inbox_count": SimpleLazyObject(ApprovalRequest.objects.team(user).number),
         "role_names": [ROLES[name].title for name in roles_of(user)],
+        "everything_off": SimpleLazyObject(global_switch),
         "practice_model": settings.COUNTERSIGN.practice,
     }
 

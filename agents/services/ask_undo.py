@@ -8,8 +8,10 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.callers import Caller
-from agents.errors import NotUndoable, UnknownEffectOfRun, UnknownRun
+from agents.errors import NotUndoable, RunSwitchedOff, UnknownEffectOfRun, UnknownRun
 from agents.events import action_ref, announce, args_disclosure, tell
+from agents.holding import held_tools
+from agents.kill_switches import WHOLE
 from agents.models import EffectRecord, Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.services.start_undo_run import start_undo_run
@@ -27,7 +29,7 @@ def ask_undo(*, run_id: UUID, effect_id: UUID, reason: str, caller: Caller) -> R
     """Note the wish; returns the run in which the undo is proposed, the effect's own or a new one.
 
     Those who control the run, and the agent's owner group, may ask. Raises UnknownRun,
-    UnknownEffectOfRun, NotUndoable, or Forbidden.
+    UnknownEffectOfRun, NotUndoable, RunSwitchedOff where a run would have to be started, or Forbidden.
     """
     with transaction.atomic():
         run = _locked(run_id, caller)
@@ -46,6 +48,8 @@ def ask_undo(*, run_id: UUID, effect_id: UUID, reason: str, caller: Caller) -> R
         if run.state in OPEN:
             _wake(run)
             return run
+        if WHOLE in held_tools(run.agent.slug):
+            raise RunSwitchedOff(run.agent.slug, "have it undone")
         return start_undo_run(effect, run)
 
 

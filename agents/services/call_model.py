@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import F
 
 from agents.events import announce
+from agents.holding import is_held
 from agents.journal import Journal
 from agents.journal_schemas import Shortened, shortened
 from agents.llm_types import ModelError, Reply
@@ -31,11 +32,12 @@ def begin_model_call(
     """Insert the step before the call, so that a crash in between is seen in the timeline.
 
     Of the request only what the earlier steps do not hold is stored; the digest is that of all of it.
-    None, with nothing changed, where a person said something meanwhile: the model is to hear that too.
+    None, with nothing changed, where a person said something meanwhile: the model is to hear that too; and
+    where a kill switch holds the run.
     """
     kept = shortened(request, earlier.steps)
-    with fenced(lease) as run:
-        if run.unheard:
+    with fenced(lease, with_switches=True) as run:
+        if run.unheard or is_held(run):
             return None
         step = note_model_call(run, kept, earlier=earlier, model=model, digest=digest_of(request))
         _show(run)
@@ -63,13 +65,14 @@ def note_model_call(
     return step
 
 
-def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
-    """Add a failed attempt to the step."""
-    with fenced(lease) as run:
+def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> bool:
+    """Add a failed attempt to the step; False where a kill switch holds the run, so that it asks no more."""
+    with fenced(lease, with_switches=True) as run:
         now = database_now()
         step.attempts = [*step.attempts, {**failure, "at": now.isoformat()}]
         Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
         _show(run)
+        return not is_held(run)
 
 
 def describe_failure(error: ModelError) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.errors import LostLease
+from agents.holding import HELD, HELD_FOR_NOW
 from agents.models import Run
 from agents.states import RunState
 from agents.tool_health import TROUBLED
@@ -45,11 +46,13 @@ UPDATE agents_run AS run
            + coalesce(extract(epoch FROM clock_timestamp() - run.parked_at), 0),
        parked_at = NULL, ready_at = NULL, wake_at = NULL, nudged_at = NULL,
        stalled_claims = run.stalled_claims + 1
-  FROM agents_hostedagent AS agent
- WHERE run.id = %s AND agent.id = run.agent_id
+ WHERE run.id = %s
    AND run.state IN ('queued', 'ready')
    AND (run.ready_at IS NULL OR run.ready_at <= clock_timestamp())
-   AND run.paused_at IS NULL AND agent.disabled_at IS NULL
+   AND run.paused_at IS NULL
+   AND NOT EXISTS (SELECT FROM agents_killswitch AS switch
+                    WHERE switch.lifted_at IS NULL AND switch.tool = ''
+                      AND (switch.agent_id IS NULL OR switch.agent_id = run.agent_id))
 RETURNING run.*)
 """
 
@@ -61,7 +64,9 @@ def _claiming(sql: str) -> str:
 
 _claimed = Prepared(
     lambda: (
-        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED).select_related(*AROUND).order_by()
+        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED, held=HELD_FOR_NOW)
+        .select_related(*AROUND)
+        .order_by()
     ),
     rewrite=_claiming,
 )
@@ -71,10 +76,18 @@ _locked = Prepared(
     rewrite=locking_first(Run),
 )
 
+_locked_for_now = Prepared(
+    lambda: (
+        Run.objects.annotate(read_at=CLOCK, held=HELD_FOR_NOW).select_related(*AROUND).order_by()
+    ),
+    rewrite=locking_first(Run),
+)
 
 _read = Prepared(
     lambda pk: (
-        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED).select_related(*AROUND).filter(pk=pk)
+        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED, held=HELD)
+        .select_related(*AROUND)
+        .filter(pk=pk)
     ),
     UUID(int=0),
 )
@@ -90,7 +103,8 @@ class Claimed:
 
 
 def claim(run_id: UUID, *, owner: str) -> Claimed | None:
-    """Take the run if it may go on now; None when somebody has it, or it waits, or it is paused."""
+    """Take the run if it may go on now; None when somebody has it, it waits, or it is paused or switched
+    off. Inside a transaction no kill switch is set before that ends."""
     seconds = settings.COUNTERSIGN.lease_seconds
     run = _claimed.one(before=[owner, seconds, run_id])
     if run is None:
@@ -100,14 +114,16 @@ def claim(run_id: UUID, *, owner: str) -> Claimed | None:
 
 
 @contextmanager
-def fenced(lease: Lease) -> Iterator[Run]:
+def fenced(lease: Lease, *, with_switches: bool = False) -> Iterator[Run]:
     """A transaction that holds the run's row and lands only while the lease is ours. All that is done in
-    it happened at one moment.
+    it happened at one moment. `with_switches`: the run is read with what is switched off for it
+    (`holding.is_held`), and no switch is set before the transaction ends.
 
     Raises LostLease when another worker has claimed the run since, or it is no longer running.
     """
     with transaction.atomic():
-        run = _locked.one(before=[lease.run_id])
+        locked = _locked_for_now if with_switches else _locked
+        run = locked.one(before=[lease.run_id])
         if run is None or run.epoch != lease.epoch or run.state != RunState.RUNNING:
             raise LostLease
         with one_moment(moment_of(run)):

@@ -10,9 +10,10 @@ from django.db import connection
 from django.db.models import F
 
 from agents.definitions import Agent
-from agents.errors import AgentDisabled
+from agents.errors import CallStopped
 from agents.events import action_ref, announce, args_disclosure, tell
 from agents.gating import effect_key
+from agents.holding import is_held
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.states import EffectState, StepState, step_sources
@@ -64,12 +65,12 @@ def intend(
     """Spend the approval (or the gate's allowance) and commit the intent to send.
 
     `changed` sends the call back to review instead.
-    Raises a Refusal, with nothing changed, when the approval may not be used now: AgentDisabled,
+    Raises a Refusal, with nothing changed, when the approval may not be used now: CallStopped,
     NotConsumable, StepMoved.
     """
-    with fenced(lease) as run:
-        if run.agent.disabled_at is not None:
-            raise AgentDisabled(agent.slug)
+    with fenced(lease, with_switches=True) as run:
+        if is_held(run, tool.name):
+            raise CallStopped(agent.slug, tool.name)
         if run.cancel_requested_at is not None or run.paused_at is not None or run.unheard:
             return Reopened()
         if step.undoes_id is not None and not still_stands(step.undoes_id):
@@ -93,7 +94,7 @@ def intend(
 # Step and effect in one statement: one of them alone would be a lie.
 _INTENT = """
 WITH moved AS (
-    UPDATE agents_step SET state = 'dispatched', epoch = %s
+    UPDATE agents_step SET state = 'dispatched', epoch = %s, stopped = false
      WHERE id = %s AND state = ANY(%s) RETURNING id, run_id, approval_id)
 INSERT INTO agents_effect (
     id, run_id, step_id, approval_id, approval_revision, digest, effect_class, idempotency_key,
@@ -174,8 +175,10 @@ def still_stands(effect_id: UUID) -> bool:
 
 
 def send_again(lease: Lease, effect: EffectRecord) -> None:
-    """Count one more sending of the same effect with the same key."""
-    with fenced(lease):
+    """Count one more sending of the same effect with the same key. Raises CallStopped."""
+    with fenced(lease, with_switches=True) as run:
+        if is_held(run, effect.step.name):
+            raise CallStopped(run.agent.slug, effect.step.name)
         EffectRecord.objects.filter(pk=effect.pk, state=EffectState.DISPATCHED).update(
             sends=F("sends") + 1, epoch=lease.epoch
         )

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from django.db import transaction
 
-from accounts.callers import Caller, authorised
+from accounts.callers import Caller
 from agents import registry
-from agents.errors import UnknownAgent, UnknownVersion
+from agents.errors import SwitchedOffAlready, SwitchLifted, UnknownAgent, UnknownVersion
+from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, HostedAgent
+from agents.services.lift_switch import lift_switch
+from agents.services.set_switch import authorised_over, set_switch
+from agents.states import SwitchScope
 from audit.actors import Actor
-from audit.clock import database_now
 from audit.recorder import record
-from audit.schemas import AgentRef, Disclose
+from audit.schemas import AgentRef
 
-
-def _authorised(caller: Caller | Actor, hosted: HostedAgent) -> Actor:
-    """Admins of agents, and the people of the group that owns the agent."""
-    if isinstance(caller, Caller) and hosted.owner_group_id in caller.own_group_ids:
-        caller.require(None, scope="admin")
-        return caller.actor
-    return authorised(caller, "manage_agents", scope="admin")
+NO_REASON = "No reason was given."
 
 
 def _locked(slug: str) -> HostedAgent:
@@ -33,7 +32,7 @@ def activate_version(*, slug: str, digest: str, caller: Caller | Actor) -> Hoste
     """Let new runs use the installed version with that digest. Raises UnknownAgent, UnknownVersion."""
     with transaction.atomic():
         hosted = _locked(slug)
-        actor = _authorised(caller, hosted)
+        actor = authorised_over(caller, hosted)
         installed = registry.find(slug)
         version = AgentVersion.objects.filter(slug=slug, digest=digest).first()
         if installed is None or version is None or installed.version != digest:
@@ -52,36 +51,28 @@ def activate_version(*, slug: str, digest: str, caller: Caller | Actor) -> Hoste
 
 
 def disable_agent(*, slug: str, reason: str, caller: Caller | Actor) -> HostedAgent:
-    """Kill switch: nothing new starts, nothing dispatches; parked requests stay decidable."""
-    with transaction.atomic():
-        hosted = _locked(slug)
-        actor = _authorised(caller, hosted)
-        if hosted.disabled_at is not None:
-            return hosted
-        hosted.disabled_at = database_now()
-        hosted.disabled_by = caller.user if isinstance(caller, Caller) else None
-        hosted.disabled_reason = reason
-        hosted.save(update_fields=["disabled_at", "disabled_by", "disabled_reason"])
-        record(
-            type="agent.disabled",
-            actor=actor,
-            stream=f"agent:{slug}",
-            agent=AgentRef(slug=slug),
-            disclosures=[Disclose("reason", reason, f"agent:{slug}")] if reason else [],
-        )
-        return hosted
+    """Set the agent's own kill switch, unless it is on. Raises UnknownAgent, or a Forbidden."""
+    hosted = _found(slug)
+    words = reason.strip() or NO_REASON
+    # One that is on already is not set again.
+    with suppress(SwitchedOffAlready):
+        set_switch(scope=SwitchScope.AGENT, agent=slug, reason=words, caller=caller)
+    return hosted
 
 
 def enable_agent(*, slug: str, caller: Caller | Actor) -> HostedAgent:
-    """Lift the kill switch; ready runs are picked up by the next sweep."""
-    with transaction.atomic():
-        hosted = _locked(slug)
-        actor = _authorised(caller, hosted)
-        if hosted.disabled_at is None:
-            return hosted
-        hosted.disabled_at = None
-        hosted.disabled_by = None
-        hosted.disabled_reason = ""
-        hosted.save(update_fields=["disabled_at", "disabled_by", "disabled_reason"])
-        record(type="agent.enabled", actor=actor, stream=f"agent:{slug}", agent=AgentRef(slug=slug))
-        return hosted
+    """Lift the agent's own kill switch, if it is on. Raises UnknownAgent, or a Forbidden."""
+    hosted = _found(slug)
+    authorised_over(caller, hosted)
+    own = KillSwitch.objects.active().filter(agent=hosted, tool=WHOLE).first()
+    if own is not None:
+        with suppress(SwitchLifted):
+            lift_switch(switch_id=own.pk, reason=NO_REASON, caller=caller)
+    return hosted
+
+
+def _found(slug: str) -> HostedAgent:
+    hosted = HostedAgent.objects.filter(slug=slug).first()
+    if hosted is None:
+        raise UnknownAgent(slug)
+    return hosted

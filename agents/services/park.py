@@ -10,6 +10,7 @@ from uuid import UUID
 
 from agents.context import refusal_message
 from agents.events import action_ref, announce, tell
+from agents.holding import is_held
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
@@ -44,17 +45,18 @@ def park(
     held: bool = False,
     in_line: Collection[UUID] = (),
     held_back: Mapping[UUID, float] | None = None,
+    stopped: Sequence[Step] = (),
 ) -> None:
     """Open the requests and let go of the run until one of them resolves.
 
     Where a decision landed since the claim, or an approval waits for the end of its undo time, the run
     becomes ready instead of waiting. `held`: only a person's word on the run itself lets it go on, so
-    that approvals of its calls wait with it. `in_line`: calls that wait for a resource;
-    `held_back`: calls whose tool may not be called yet, with the seconds until it may, for which the run
-    sleeps. Both whatever was decided on them.
+    that approvals of its calls wait with it. `in_line`: calls that wait for a resource; `stopped`: calls
+    that a kill switch holds; `held_back`: calls whose tool may not be called yet, with the seconds until it
+    may, for which the run sleeps. All whatever was decided on them.
     """
     reached("park.begun")
-    with fenced(lease) as run:
+    with fenced(lease, with_switches=True) as run:
         if end_if_cancelled(run):
             return
         actor = Actor.agent(run.agent.slug)
@@ -62,11 +64,19 @@ def park(
         refused = [ask for ask in asks if not _opened(run, ask, actor)]
         reached("park.requests_open")
         now = database_now()
-        besides = {*in_line, *(held_back or ())}
+        waiting = {step.pk for step in stopped}
+        # One that was lifted in between has woken whoever was parked then.
+        freed = any(not is_held(run, step.name) for step in stopped)
+        if waiting and not freed:
+            Step.objects.filter(pk__in=waiting).update(stopped=True)
+        besides = {*in_line, *(held_back or ()), *waiting}
         resolved = [each for each in resolved_steps(run.pk) if each.step not in besides]
         heard = [each for each in resolved if not held or each.kind in PEOPLE]
-        woken = bool(heard) or bool(refused) or run.wake_seq != lease.wake_seq
-        ready_at = earliest_ready_at(resolved, now) if woken else None
+        woken = bool(heard) or freed or bool(refused) or run.wake_seq != lease.wake_seq
+        at_once = freed or bool(refused)
+        # A wake-up of its own: the job that is at work now bears the number of the last one.
+        wake_seq = run.wake_seq + at_once
+        ready_at = (now if at_once else earliest_ready_at(resolved, now)) if woken else None
         sleeps = not woken and held_back
         wake_at = now + timedelta(seconds=min(held_back.values())) if held_back else None
         state = RunState.READY if woken else RunState.SLEEPING if sleeps else RunState.WAITING
@@ -80,15 +90,18 @@ def park(
             stalled_claims=0,
             ready_at=ready_at,
             wake_at=wake_at if sleeps else None,
+            wake_seq=wake_seq,
         )
         facts: dict[str, Any] = {"requests": len(asks) - len(refused)}
+        if waiting:
+            facts["why"] = "switch"
         if in_line:
             facts["why"] = "resource"
             check_turn_on_commit(run.pk)
         if asks or not sleeps:
             tell(run, "run.parked", facts=facts)
         if ready_at is not None and ready_at <= now:
-            wake_on_commit(run.pk, run.wake_seq, RESUMES)
+            wake_on_commit(run.pk, wake_seq, RESUMES)
         announce(run, "parked")
 
 

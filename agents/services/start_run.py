@@ -13,12 +13,15 @@ from agents import registry
 from agents.definitions import Agent
 from agents.errors import (
     AgentDisabled,
+    EverythingStopped,
     IdempotencyKeyReused,
     InvalidInput,
     UnknownAgent,
     VersionNotActive,
 )
 from agents.events import announce, tell
+from agents.holding import held_for_now, is_held
+from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import HostedAgent, Run
 from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
@@ -34,11 +37,24 @@ def start_run(
     """Start a run of the agent's active version; returns it and whether it is new.
 
     The same key of the same person gives the first run again. Raises UnknownAgent, AgentDisabled,
-    VersionNotActive, InvalidInput, IdempotencyKeyReused, or Forbidden without the permission.
+    EverythingStopped, VersionNotActive, InvalidInput, IdempotencyKeyReused, or Forbidden without the
+    permission.
     """
     caller.require("start_runs", scope="run")
+    try:
+        with transaction.atomic():
+            return _start(agent, input, caller, idempotency_key)
+    except IntegrityError:
+        # Two requests with one key met: the unique constraint let one through, which is there now.
+        with transaction.atomic():
+            return _start(agent, input, caller, idempotency_key)
+
+
+def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run, bool]:
+    """Look and start in one transaction, in which no kill switch is set."""
     hosted = (
         HostedAgent.objects.select_related("active_version", "owner_group")
+        .annotate(held=held_for_now("pk"))
         .filter(slug=agent)
         .first()
     )
@@ -47,22 +63,15 @@ def start_run(
         raise UnknownAgent(agent)
     normalised = _parse(definition, input)
     digest = sha256_hex(canonical_bytes(normalised))
-    present = _present(caller, idempotency_key, hosted, digest)
+    present = _present(caller, key, hosted, digest)
     if present is not None:
         return present, False
-    if hosted.disabled_at is not None:
-        raise AgentDisabled(agent)
+    if is_held(hosted):
+        everything = KillSwitch.objects.active().filter(agent__isnull=True, tool=WHOLE)
+        raise EverythingStopped if everything.exists() else AgentDisabled(agent)
     if hosted.active_version is None or hosted.active_version.digest != definition.version:
         raise VersionNotActive(agent)
-    try:
-        with transaction.atomic():
-            return _insert(hosted, normalised, digest, caller, idempotency_key), True
-    except IntegrityError:
-        # Two requests with one key met: the unique constraint let one through.
-        present = _present(caller, idempotency_key, hosted, digest)
-        if present is None:
-            raise
-        return present, False
+    return _insert(hosted, normalised, digest, caller, key), True
 
 
 def _parse(agent: Agent, value: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.callers import Caller
 from agents.errors import RunPaused, RunSwitchedOff, RunTakenOver
 from agents.events import announce, run_stream, tell
+from agents.kill_switches import KillSwitch
 from agents.models import Run
 from agents.services.locking import listening
 from agents.services.rouse import rouse
@@ -31,7 +32,7 @@ def take_over(*, run_id: UUID, reason: str, caller: Caller) -> Run:
             raise RunTakenOver(str(run.taken_over_by), run.taken_over_at.isoformat())
         if run.paused_at is not None:
             raise RunPaused
-        if run.agent.disabled_at is not None:
+        if KillSwitch.objects.active().over_whole(run.agent_id).exists():
             raise RunSwitchedOff(run.agent.slug)
         say(run, MessageKind.TAKE_OVER, words, caller)
         Run.objects.filter(pk=run.pk).update(

@@ -23,6 +23,7 @@ from agents.context import build_request
 from agents.definitions import Agent
 from agents.drift import describe_drift, stale_calls
 from agents.events import announce
+from agents.holding import is_held
 from agents.journal import CALL_KINDS, Journal
 from agents.journal_schemas import shortened
 from agents.model_calls import endpoints_of
@@ -97,7 +98,7 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
 
 def _next(claimed: Claimed) -> Intended | Begun | None:
     run = claimed.run
-    if run.stalled_claims > MOST_STALLED_CLAIMS:
+    if run.stalled_claims > MOST_STALLED_CLAIMS or is_held(run):
         return None
     if run.cancel_requested_at is not None or run.unheard:
         return None
@@ -129,7 +130,7 @@ def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | No
     run = claimed.run
     step = approved_next(journal, claimed.at)
     tool = agent.tool(step.name) if step else None
-    if step is None or tool is None:
+    if step is None or tool is None or is_held(run, tool.name):
         return None
     revision, digest = (
         int((step.resolution or {})["revision"]),

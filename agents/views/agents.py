@@ -22,6 +22,7 @@ from agents.forms import SwitchOffForm
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.states import ENDED, RunState
+from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
 from agents.tool_words import ToolWords, tool_words
 from agents.version_changes import changes_between
@@ -54,8 +55,10 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     caller = signed_in(request)
     agents = list(_visible(caller).order_by("title", "slug"))
     counts = _counts(agents, caller)
-    rows = [_row(hosted, counts.get(hosted.pk, Counter())) for hosted in agents]
-    return render(request, "agents/agent_list.html", {"rows": rows})
+    board = Switchboard.now()
+    rows = [_row(hosted, counts.get(hosted.pk, Counter()), board) for hosted in agents]
+    context = {"rows": rows, "may_see_switches": bool(agents_to_switch(caller.user))}
+    return render(request, "agents/agent_list.html", context)
 
 
 @require_GET
@@ -127,10 +130,14 @@ def _detail_page(
     limits = definition.get("budget") or {}
     runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
     recent = runs.select_related("agent", "initiator", "taken_over_by").defer("input", "output")
+    board = Switchboard.now()
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
     context: dict[str, Any] = {
         "agent": hosted,
-        "row": _row(hosted, Counter()),
+        "row": _row(hosted, Counter(), board),
+        "switch": board.own(hosted.pk),
+        "halt": board.over_agent(hosted.pk),
+        "tools_off": board.over_tools(hosted.pk),
         "category": wording.CATEGORIES.get(hosted.category, hosted.category),
         "people": list(hosted.owner_group.members.filter(is_active=True).order_by("username")),
         "definition": definition,
@@ -153,7 +160,7 @@ def _detail_page(
 
 def _visible(caller: Caller) -> Any:
     return HostedAgent.objects.visible_to(caller.user).select_related(
-        "owner_group", "active_version", "disabled_by"
+        "owner_group", "active_version"
     )
 
 
@@ -164,10 +171,10 @@ def _find(caller: Caller, slug: str) -> HostedAgent:
     return hosted
 
 
-def _row(hosted: HostedAgent, counts: Counter[str]) -> AgentRow:
+def _row(hosted: HostedAgent, counts: Counter[str], board: Switchboard) -> AgentRow:
     declared = registry.find(hosted.slug)
     active = hosted.active_version.digest if hosted.active_version else None
-    if hosted.disabled_at is not None:
+    if board.over_agent(hosted.pk) is not None:
         state, tone = "Switched off", "disabled"
     elif declared is None:
         state, tone = "Not installed", "failed"

@@ -23,6 +23,7 @@ from agents.context import task_text
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.models import HostedAgent, Run, RunMessage
 from agents.states import MessageKind
+from agents.switchboard import halts_of
 from agents.timeline import read_step, read_timeline
 from agents.views.starting import offers, start, start_form, startable
 from agents.waits import Wait, waits_of
@@ -197,12 +198,15 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
     timeline = read_timeline(run, caller, now=now, before=int(before) if _is_seq(before) else None)
     last = timeline.last
     waits = waits_of([run], caller).get(run.pk, [])
+    halt = next(iter(halts_of([run]).get(run.pk, [])), None)
     return {
         "run": run,
         "timeline": timeline,
         "state": wording.run_state(run, only_in_line=_only_in_line(waits)),
         "tone": wording.run_tone(run),
-        "stands": wording.why_it_stands(run, last.step if last else None, now),
+        "halt": halt,
+        "held_whole": halt is not None and not halt.tool,
+        "stands": wording.why_it_stands(run, last.step if last else None, now, halt),
         "ready_later": run.state == "ready" and run.ready_at is not None and run.ready_at > now,
         "waits": waits,
         "active_seconds": _active_seconds(run, now),

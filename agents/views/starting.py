@@ -11,11 +11,18 @@ from django.urls import reverse
 
 from accounts.callers import Caller
 from agents import registry
-from agents.errors import AgentDisabled, InvalidInput, UnknownAgent, VersionNotActive
+from agents.errors import (
+    AgentDisabled,
+    EverythingStopped,
+    InvalidInput,
+    UnknownAgent,
+    VersionNotActive,
+)
 from agents.forms import StartForm
 from agents.inputs import read_input, text_field, write_input
 from agents.models import HostedAgent, Run
 from agents.services.start_run import start_run
+from agents.switchboard import Switchboard
 from audit.canonical import canonical_bytes, sha256_hex
 
 
@@ -32,10 +39,11 @@ class Offer:
 
 def startable(agents: list[HostedAgent]) -> list[HostedAgent]:
     """Those of the agents that a run can be started of now."""
+    board = Switchboard.now()
     return [
         hosted
         for hosted in agents
-        if hosted.disabled_at is None
+        if board.over_agent(hosted.pk) is None
         and (declared := registry.find(hosted.slug)) is not None
         and hosted.active_version is not None
         and hosted.active_version.digest == declared.version
@@ -90,7 +98,7 @@ def start(form: StartForm, caller: Caller) -> tuple[Run, bool] | None:
         return start_run(agent=slug, input=given, caller=caller, idempotency_key=_key(form))
     except InvalidInput as refusal:
         form.add_error("text", refusal.detail)
-    except (UnknownAgent, AgentDisabled, VersionNotActive) as refusal:
+    except (UnknownAgent, AgentDisabled, EverythingStopped, VersionNotActive) as refusal:
         form.add_error("agent", refusal.detail)
     return None
 

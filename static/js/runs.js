@@ -5,7 +5,7 @@ const list = document.getElementById("runs");
 
 // Any run may be new here; of requests, only those that the rows speak of.
 function concerns(hint) {
-  return hint.topic === "run" || list.querySelector(`a[href*="${CSS.escape(hint.id)}"]`) !== null;
+  return hint.topic === "run" || hint.topic === "switch" || list.querySelector(`a[href*="${CSS.escape(hint.id)}"]`) !== null;
 }
 
 follow(list, { concerns });

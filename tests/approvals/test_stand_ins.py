@@ -19,6 +19,7 @@ from accounts.errors import PermissionMissing
 from accounts.models import Absence, EffectiveMembership, ReviewGroup, User
 from accounts.services.end_absence import end_absence
 from accounts.services.name_stand_in import name_stand_in
+from agents.kill_switches import KillSwitch
 from agents.models import HostedAgent
 from agents.services.operate_agent import disable_agent
 from approvals.consumers import audiences_of
@@ -358,7 +359,8 @@ def test_standing_in_lets_nobody_operate_agents_or_runs(
     HostedAgent.objects.create(slug="till", title="Till", category="bounded", owner_group=support)
     with pytest.raises(PermissionMissing):
         disable_agent(slug="till", reason="no", caller=by(colleague))
-    assert disable_agent(slug="till", reason="yes", caller=by(reviewer)).disabled_at
+    disable_agent(slug="till", reason="yes", caller=by(reviewer))
+    assert KillSwitch.objects.active().filter(agent__slug="till").exists()
 
 
 def test_the_deciding_path_costs_no_statement_more(

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import ReviewGroup, User
 from agents import registry
 from agents.authoring import Budget
+from agents.kill_switches import KillSwitch
 from agents.models import HostedAgent, Run
 from agents.services.sync import sync_agents
 from agents.tool_words import type_words
@@ -32,6 +33,11 @@ def office(client: Client, login: Login, admin: User) -> Client:
     return login(client, admin)
 
 
+def switch_of(slug: str) -> KillSwitch | None:
+    """The agent's own kill switch while it is on."""
+    return KillSwitch.objects.active().filter(agent__slug=slug, tool="").first()
+
+
 def install(agent: object) -> None:
     """Install a version without activating it, as a deploy does."""
     registry.unregister("teller")
@@ -48,7 +54,7 @@ def test_a_visitor_is_sent_to_sign_in(client: Client, bank: Bank) -> None:
     for name in ("disable", "enable", "activate"):
         answer = client.post(f"/agents/teller/{name}/", OFF)
         assert answer.headers["Location"].startswith("/accounts/login/")
-    assert HostedAgent.objects.get(slug="teller").disabled_at is None
+    assert switch_of("teller") is None
 
 
 def test_an_outsider_sees_no_agent_and_switches_none(
@@ -59,7 +65,7 @@ def test_an_outsider_sees_no_agent_and_switches_none(
     assert client.get("/agents/teller/").status_code == 404
     for name in ("disable", "enable", "activate"):
         assert client.post(f"/agents/teller/{name}/", OFF).status_code == 404
-    assert HostedAgent.objects.get(slug="teller").disabled_at is None
+    assert switch_of("teller") is None
 
 
 @pytest.mark.parametrize("who", ["operator", "auditor"])
@@ -72,7 +78,7 @@ def test_who_only_looks_cannot_switch(
     for name in ("disable", "enable", "activate"):
         body = {**OFF, "digest": registry.get("teller").version}
         assert client.post(f"/agents/teller/{name}/", body).status_code == 403
-    assert HostedAgent.objects.get(slug="teller").disabled_at is None
+    assert switch_of("teller") is None
     assert not Event.objects.filter(type__in=["agent.disabled", "agent.enabled"]).exists()
 
 
@@ -182,14 +188,15 @@ def test_an_agent_is_switched_off_with_a_reason_and_on_again(
 ) -> None:
     answer = office.post("/agents/teller/disable/", OFF)
     assert answer.headers["Location"] == "/agents/teller/"
-    hosted = HostedAgent.objects.get(slug="teller")
-    assert (hosted.disabled_by, hosted.disabled_reason) == (admin, "The bank is closed.")
+    switch = switch_of("teller")
+    assert switch is not None
+    assert (switch.set_by, switch.reason) == (admin, "The bank is closed.")
     text = text_of(office.get("/agents/teller/"))
     assert "Switched off by admin just now . The bank is closed." in text
     assert "nothing is dispatched" in text
     assert "Switched off" in text_of(office.get("/agents/"))
     office.post("/agents/teller/enable/")
-    assert HostedAgent.objects.get(slug="teller").disabled_at is None
+    assert switch_of("teller") is None
     assert Event.objects.filter(type="agent.disabled").count() == 1
     assert Event.objects.filter(type="agent.enabled").count() == 1
 
@@ -198,7 +205,7 @@ def test_switching_off_asks_for_a_reason_at_its_field(office: Client, bank: Bank
     answer = office.post("/agents/teller/disable/", {"reason": "  "})
     assert answer.status_code == 422
     assert "Say why, so that others know what to wait for." in text_of(answer)
-    assert HostedAgent.objects.get(slug="teller").disabled_at is None
+    assert switch_of("teller") is None
     assert office.get("/agents/teller/disable/").headers["Location"] == "/agents/teller/"
 
 
@@ -208,7 +215,9 @@ def test_people_of_the_owner_group_switch_their_own_agent_and_no_other(
     supporter = person("supporter", "reviewer", groups=(support,))
     assert login(client, supporter).post("/agents/teller/disable/", OFF).status_code == 403
     assert login(client, reviewer).post("/agents/teller/disable/", OFF).status_code == 302
-    assert HostedAgent.objects.get(slug="teller").disabled_by == reviewer
+    switch = switch_of("teller")
+    assert switch is not None
+    assert switch.set_by == reviewer
 
 
 # -- versions -------------------------------------------------------------------------------------

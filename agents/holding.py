@@ -1,0 +1,55 @@
+"""What is switched off for a run, as its worker reads it, and the lock that setting a switch waits for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from django.db.models import F, Func, OuterRef
+
+from agents.kill_switches import WHOLE, KillSwitch
+
+# Also in migration 0005, in the function that takes it shared.
+SWITCHBOARD: Final = 7_739_836_647_662_381_428
+
+HELD = ArraySubquery(KillSwitch.objects.active().over_agent(OuterRef("agent_id")).values("tool"))
+"""Annotated to a run as `held`: the tools that are switched off for it; `WHOLE` stands for everything."""
+
+
+def held_for_now(agent: str) -> Func:
+    """The same, and no switch is set before the transaction ends: what is read stays true until it commits.
+
+    `agent` names the field that holds the agent's key.
+    """
+    output = ArrayField(models.TextField())
+    return Func(F(agent), function="agents_held_tools", output_field=output)
+
+
+HELD_FOR_NOW: Final = held_for_now("agent_id")
+
+
+def is_held(row: models.Model, tool: str = WHOLE) -> bool:
+    """Whether a switch held the call, or everything, when the run or agent was read with `held`."""
+    held = vars(row)["held"]
+    return WHOLE in held or tool in held
+
+
+def lock_switchboard() -> None:
+    """Let nobody begin a call or a run until the transaction ends, after waiting for those who just do.
+
+    Whoever takes it locks no run afterwards: workers hold a run's row when they ask for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SWITCHBOARD])
+
+
+def held_tools(slug: str) -> list[str]:
+    """What is switched off for the agent, like `HELD_FOR_NOW`; the agent need not be hosted here."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT agents_held_tools((SELECT id FROM agents_hostedagent WHERE slug = %s))", [slug]
+        )
+        held: list[str] = cursor.fetchone()[0]
+    return held

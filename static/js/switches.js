@@ -1,0 +1,33 @@
+// Kill switches: the banner of every page, and on their own page the lists, as they are now.
+import { follow } from "./follow.js";
+import { reach } from "./live.js";
+import { morph, parse } from "./morph.js";
+
+const banner = document.getElementById("switch-banner");
+const lists = document.getElementById("kill-switches");
+let isOpened = false;
+let turn = 0;
+
+async function lookAgain() {
+  const mine = ++turn;
+  const response = await reach(banner.dataset.url);
+  if (!response?.ok || response.redirected) return;
+  const fresh = parse(await response.text());
+  if (mine === turn && fresh?.id === banner.id) morph(banner, fresh);
+}
+
+if (banner) {
+  document.addEventListener("hint", (event) => {
+    if (event.detail.topic === "switch") lookAgain();
+  });
+  document.addEventListener("resync", (event) => {
+    // The page has only just been made when its socket opens for the first time.
+    if (event.detail.why === "open" && !isOpened) isOpened = true;
+    else lookAgain();
+  });
+}
+
+if (lists) {
+  // What a switch holds back changes with the runs and their requests.
+  follow(lists, { concerns: () => true });
+}
