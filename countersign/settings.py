@@ -149,6 +149,10 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # Axes counts failed attempts, in the database and so for all web processes together.
 ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": False}
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Countersign"
 AXES_USERNAME_CALLABLE = "accounts.lockout.attempted_account"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "login"]
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.doors import signed_in
 from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
+from accounts.factors import has_factor
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.roles import roles_of
@@ -73,6 +74,7 @@ def _page(
             "tokens": ApiToken.objects.visible_to(user).usable().newest_first(),
             "roles": [ROLES[name] for name in roles_of(user)],
             "review_groups": user.review_groups.all(),
+            "has_factor": has_factor(user),
         },
         status=status,
     )
