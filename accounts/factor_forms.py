@@ -1,5 +1,6 @@
 """What people type, or their browser sends, to show a second factor."""
 
+import json
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -180,6 +181,8 @@ class AddPasskeyForm(PasskeyNameForm):
         credential = self.cleaned_data.get("credential")
         if credential:
             try:
+                if "\\u0000" in json.dumps(credential):
+                    raise ValueError("PostgreSQL stores no NUL")
                 webauthn.parse_registration_response(credential)
                 made = webauthn.complete_registration(credential)
             except MALFORMED as error:
