@@ -99,6 +99,15 @@ RQ_SHOW_ADMIN_LINK = False
 # Hints reach sockets from one Redis subscription for each web process; a channel layer would add a
 # subscription and an unbounded queue for each socket.
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {}
+# Only what django-allauth counts by is cached: attempts, and so for all web processes together. Not in
+# Redis, which holds no truth: signing in and changing a password go on while it is away.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 FILE_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 

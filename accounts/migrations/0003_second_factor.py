@@ -32,4 +32,16 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
+        # What django.core.cache.backends.db asks for: settings.CACHES names the table.
+        migrations.RunSQL(
+            """
+            CREATE TABLE accounts_cache (
+                cache_key varchar(255) PRIMARY KEY,
+                value text NOT NULL,
+                expires timestamptz NOT NULL
+            );
+            CREATE INDEX accounts_cache_expires ON accounts_cache (expires);
+            """,
+            "DROP TABLE accounts_cache",
+        ),
     ]

@@ -136,6 +136,25 @@ def test_signing_in_asks_for_the_second_factor(
     assert failed["actor"]["kind"] == "system"
 
 
+def test_whoever_starts_again_is_asked_for_the_password(client: Client, reviewer: User) -> None:
+    give_app(reviewer)
+    type_password(client)
+    assert client.get(LOGIN)["Location"] == SECOND_STEP
+    client.post("/accounts/logout/")
+    assert client.get(LOGIN).status_code == 200
+    assert client.get(SECOND_STEP)["Location"] == LOGIN
+
+
+def test_passkeys_from_one_address_are_limited_for_all_processes(
+    client: Client, db: None, database_dump: Dump
+) -> None:
+    answers = [
+        client.post("/accounts/login/passkey/", {"credential": "{}"}).status_code for _ in range(11)
+    ]
+    assert answers == [302] * 10 + [429]
+    assert "webauthn_login" in database_dump("accounts_cache")
+
+
 def test_a_code_is_good_once_for_every_process(client: Client, reviewer: User) -> None:
     give_app(reviewer)
     type_password(client)
