@@ -1,12 +1,20 @@
 """Sign-in rules for django-allauth."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.urls import reverse
+
+from accounts import factor_secrets
+from accounts.factors import has_factor
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+
+    from accounts.models import User
+
+PRODUCT = "Countersign"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -16,3 +24,32 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_password_change_redirect_url(self, request: "HttpRequest") -> str:
         return reverse("settings")
+
+    def get_reauthentication_methods(self, user: "User") -> list[dict[str, Any]]:
+        """Who has a second factor confirms with it: a password alone does not replace one."""
+        if not user.is_authenticated:
+            return []
+        name = "second-factor-confirm" if has_factor(user) else "password-confirm"
+        return [{"id": name, "description": "Confirm that it is you", "url": reverse(name)}]
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    def encrypt(self, text: str) -> str:
+        return factor_secrets.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return factor_secrets.decrypt(encrypted_text)
+
+    def get_totp_label(self, user: "User") -> str:
+        return user.username
+
+    def generate_authenticator_name(self, user: "User", type: str) -> str:
+        """A name to begin with; people change it."""
+        return "Passkey"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """The site as the browser's dialog calls it; bound to the host name that it was opened under."""
+        return {**super().get_public_key_credential_rp_entity(), "name": PRODUCT}
+
+    def get_public_key_credential_user_entity(self, user: "User") -> dict[str, Any]:
+        return {**super().get_public_key_credential_user_entity(user), "name": user.username}

@@ -1,5 +1,6 @@
 """Refusals of this app, in words that say what to do."""
 
+import math
 from typing import TYPE_CHECKING
 
 from audit.errors import Conflict, Forbidden, Invalid, NotFound
@@ -171,3 +172,73 @@ class CsrfFailed(Forbidden):
         super().__init__(
             "This request did not come from one of our pages. Reload the page, or use a token."
         )
+
+
+class WrongCode(Forbidden):
+    """The code is not one of now, or was used before; the same words for both."""
+
+    code = "wrong_code"
+
+    def __init__(self) -> None:
+        super().__init__("This code is not right, or it was used already. Wait for the next one.")
+
+
+class WrongPasskey(Forbidden):
+    code = "wrong_passkey"
+
+    def __init__(self) -> None:
+        super().__init__("The passkey was not accepted. Try again, or use another way.")
+
+
+class CodesClosed(Forbidden):
+    """Too many wrong codes: none is looked at for a while, by any process. Passkeys still work."""
+
+    code = "codes_closed"
+
+    def __init__(self, seconds: float) -> None:
+        minutes = max(1, math.ceil(seconds / 60))
+        super().__init__(
+            f"Too many wrong codes. Codes are taken again in {minutes} "
+            f"{'minute' if minutes == 1 else 'minutes'}. A passkey works in the meantime.",
+            params={"retry_after_seconds": max(1, math.ceil(seconds))},
+        )
+
+
+class FactorUnreadable(Conflict):
+    """The stored secret cannot be decrypted: the server's secret key is another one."""
+
+    code = "factor_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This second factor can no longer be checked, because the server's secret key changed. "
+            "Use a passkey, or ask an admin to reset your second factor."
+        )
+
+
+class NoSuchFactor(NotFound):
+    code = "no_such_factor"
+
+    def __init__(self) -> None:
+        super().__init__("You have no such second factor.")
+
+
+class AppThere(Conflict):
+    code = "app_there"
+
+    def __init__(self) -> None:
+        super().__init__("You have an authenticator app already. Remove it before adding another.")
+
+
+class NothingToRecover(Conflict):
+    code = "nothing_to_recover"
+
+    def __init__(self) -> None:
+        super().__init__("Recovery codes stand in for a second factor. Add one first.")
+
+
+class OwnFactors(Conflict):
+    code = "own_factors"
+
+    def __init__(self) -> None:
+        super().__init__("Your own second factor is removed in the settings, not here.")

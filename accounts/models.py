@@ -226,6 +226,26 @@ class EffectiveMembership(models.Model):
         return f"{self.user_id} in {self.group_id}"
 
 
+class FactorLockManager(models.Manager["FactorLock"]):
+    def locked(self, person: User) -> FactorLock:
+        """The person's row, locked: one attempt and one change of second factors at a time."""
+        self.get_or_create(user=person)
+        return self.select_for_update().get(user=person)
+
+
+class FactorLock(models.Model):
+    """How often a person's codes were wrong since the last right one, and until when none is taken."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="factor_lock")
+    failures = models.PositiveIntegerField(default=0)
+    closed_until = models.DateTimeField(null=True, blank=True)
+
+    objects = FactorLockManager()
+
+    def __str__(self) -> str:
+        return f"{self.failures} wrong codes of {self.user_id}"
+
+
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def visible_to(self, user: User) -> ApiTokenQuerySet:
         """Only one's own: nobody else has a use for the list of somebody's tokens."""

@@ -7,10 +7,13 @@ people have one e-mail address, which an admin gives.
 from allauth.account import views as allauth
 from django.urls import path, re_path
 
-from accounts.views import absences, people, settings
+from accounts.views import absences, confirming, people, second_factor, settings
 
 urlpatterns = [
     path("accounts/login/", allauth.login, name="account_login"),
+    # The names of these two are django-allauth's: its sign-in leads there.
+    path("accounts/login/second-factor/", confirming.SecondStep.as_view(), name="mfa_authenticate"),
+    path("accounts/login/passkey/", confirming.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
     path("accounts/logout/", allauth.logout, name="account_logout"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
     path("accounts/signup/", allauth.signup, name="account_signup"),
@@ -37,10 +40,36 @@ urlpatterns = [
     path("people/<int:pk>/", people.person_detail, name="person-detail"),
     path("people/<int:pk>/invitation/", people.person_invite, name="person-invite"),
     path("people/<int:pk>/absence/", absences.person_absence, name="person-absence"),
-    path("people/groups/add/", people.group_add, name="group-add"),
-    path("settings/", settings.settings, name="settings"),
     path("settings/absence/", absences.own_absence, name="own-absence"),
     path("settings/absences/<uuid:pk>/end/", absences.absence_end, name="absence-end"),
+    path("people/<int:pk>/second-factor/reset/", people.factors_reset, name="person-factors-reset"),
+    path("people/groups/add/", people.group_add, name="group-add"),
+    path("settings/", settings.settings, name="settings"),
+    path("settings/second-factor/", second_factor.second_factor, name="second-factor"),
+    path("settings/second-factor/app/", second_factor.app_add, name="second-factor-app-add"),
+    path(
+        "settings/second-factor/passkeys/add/",
+        second_factor.passkey_add,
+        name="second-factor-passkey-add",
+    ),
+    path(
+        "settings/second-factor/passkeys/<int:pk>/",
+        second_factor.passkey_edit,
+        name="second-factor-passkey-edit",
+    ),
+    path(
+        "settings/second-factor/<int:pk>/remove/",
+        second_factor.factor_remove,
+        name="second-factor-remove",
+    ),
+    path("settings/second-factor/codes/", second_factor.recovery_codes, name="second-factor-codes"),
+    path(
+        "settings/second-factor/codes/download/",
+        second_factor.recovery_codes_download,
+        name="second-factor-codes-download",
+    ),
+    path("settings/second-factor/confirm/", confirming.confirm, name="second-factor-confirm"),
+    path("settings/second-factor/password/", confirming.confirm_password, name="password-confirm"),
     path("settings/tokens/", settings.token_create, name="token-create"),
     path("settings/tokens/<uuid:pk>/revoke/", settings.token_revoke, name="token-revoke"),
 ]

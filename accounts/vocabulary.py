@@ -16,6 +16,8 @@ Permission = Literal[
     "read_sensitive",
 ]
 Scope = Literal["read", "run", "decide", "audit", "admin"]
+FactorMethod = Literal["authenticator_app", "passkey", "recovery_code"]
+FactorPurpose = Literal["sign_in", "confirmation"]
 RoleName = Literal["reviewer", "admin", "operator", "auditor", "sensitive-reader"]
 
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
@@ -40,6 +42,13 @@ SCOPE_PERMISSIONS: Final[dict[Scope, frozenset[Permission]]] = {
     "decide": frozenset({"decide_requests"}),
     "audit": frozenset({"read_audit", "export_audit"}),
     "admin": frozenset({"publish_policies", "manage_people", "manage_agents"}),
+}
+
+
+FACTOR_WORDS: Final[dict[FactorMethod, str]] = {
+    "authenticator_app": "authenticator app",
+    "passkey": "passkey",
+    "recovery_code": "recovery code",
 }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from accounts.callers import Caller
+from accounts.confirmations import Confirmation
 from accounts.vocabulary import Permission
 from approvals.asked import not_stood_in_for
 from approvals.errors import (
@@ -123,7 +124,7 @@ def require_friction(
     caller: Caller,
     *,
     typed: str | None,
-    second_factor_at: datetime | None,
+    second_factor: Confirmation | None,
     now: datetime,
 ) -> list[dict[str, str]]:
     """What the policy asks for besides the verdict to approve.
@@ -131,10 +132,7 @@ def require_friction(
     Returns field errors for a typed confirmation that does not fit; raises for the others.
     """
     needs = request.needs
-    if needs.friction == Friction.SECOND_FACTOR:
-        fresh = timedelta(seconds=needs.second_factor_seconds)
-        if second_factor_at is None or now - second_factor_at > fresh:
-            raise SecondFactorRequired
+    require_second_factor(request, second_factor, now)
     if needs.friction == Friction.READING:
         opened = opened_at(request, caller)
         if opened is None or now - opened < timedelta(seconds=needs.friction_seconds):
@@ -144,6 +142,25 @@ def require_friction(
         if " ".join((typed or "").split()) != " ".join(wanted.split()):
             return [{"field": "typed", "message": f"type exactly: {wanted}"}]
     return []
+
+
+def require_second_factor(
+    request: ApprovalRequest, second_factor: Confirmation | None, now: datetime
+) -> None:
+    """Raise `SecondFactorRequired` where the request asks for one and none was used lately."""
+    if asks_second_factor(request) and not confirms(request, second_factor, now):
+        raise SecondFactorRequired
+
+
+def asks_second_factor(request: ApprovalRequest) -> bool:
+    """Whether approving it asks for a second factor."""
+    return request.needs.friction == Friction.SECOND_FACTOR
+
+
+def confirms(request: ApprovalRequest, second_factor: Confirmation | None, now: datetime) -> bool:
+    """Whether the second factor was used within the time that the request gives."""
+    window = timedelta(seconds=request.needs.second_factor_seconds)
+    return second_factor is not None and second_factor.is_fresh(now, window)
 
 
 def opened_at(request: ApprovalRequest, caller: Caller) -> datetime | None:

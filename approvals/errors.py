@@ -141,14 +141,18 @@ class SensitiveHidden(Forbidden):
 
 
 class SecondFactorRequired(Forbidden):
-    """The policy asks for a second factor, which a token cannot give."""
+    """The policy asks for a second factor, which a token cannot give.
+
+    `confirm_url` is where somebody who is signed in gives it.
+    """
 
     code = "second_factor_required"
 
-    def __init__(self) -> None:
+    def __init__(self, confirm_url: str = "") -> None:
         super().__init__(
             "This request asks for a second factor. Decide it in the browser, "
-            "after confirming with your authenticator or passkey."
+            "after confirming with your authenticator or passkey.",
+            params={"confirm_url": confirm_url} if confirm_url else {},
         )
 
 

@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from accounts.callers import Caller
+from accounts.confirmations import Confirmation
 from accounts.models import EffectiveMembership, User
 from approvals import quorum
 from approvals.asked import not_stood_in_for
 from approvals.chips import in_words
 from approvals.models import ApprovalRequest, ReasonChip, RequestGroup, Vote
 from approvals.schemas import DecisionIn
+from approvals.vocabulary import Friction, Verdict
 from audit.prepared import Prepared
 from audit.schemas import Outcome
 
@@ -30,11 +32,13 @@ class Ballot:
     opened_at: datetime | None
     on_behalf_of: tuple[int, ...] = ()
     chip: ReasonChip | None = None
+    second_factor: Confirmation | None = None
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
     ) -> Vote:
         """The vote on the request's current revision; stored once its outcome is known."""
+        used = self.second_factor if self._asked(request) else None
         return Vote(
             request=request,
             revision=request.revision,
@@ -55,6 +59,10 @@ class Ballot:
             score_visible=request.score_visible,
             opened_at=self.opened_at,
             active_seconds=self.decision.active_seconds,
+            second_factor=used.method if used else "",
+            second_factor_age_seconds=max(0, int((self.now - used.at).total_seconds()))
+            if used
+            else None,
             created_at=self.now,
         )
 
@@ -71,6 +79,11 @@ class Ballot:
         picked = {"reason_code": self.chip.code, "reason_label": self.chip.label}
         return {**given, "reason": words, **picked}
 
+    def _asked(self, request: ApprovalRequest) -> bool:
+        """Whether this verdict had to be confirmed."""
+        approving = self.decision.verdict in (Verdict.APPROVE, Verdict.EDIT)
+        return approving and request.needs.friction == Friction.SECOND_FACTOR
+
     def facts(self, vote: Vote) -> dict[str, Any]:
         """What the log keeps of a vote."""
         opened = int((self.now - self.opened_at).total_seconds()) if self.opened_at else None
@@ -81,6 +94,8 @@ class Ballot:
             "open_seconds": opened,
             "active_seconds": self.decision.active_seconds,
             "on_behalf_of": [str(person) for person in self.on_behalf_of] or None,
+            "second_factor": vote.second_factor or None,
+            "second_factor_age_seconds": vote.second_factor_age_seconds,
         }
 
 

@@ -122,7 +122,8 @@ class RequestClaimed(RequestFacts):
 
 class RequestVoted(RequestFacts):
     """One person's verdict, and how many of the needed ones there are now. `on_behalf_of` are the people
-    whose membership let them decide."""
+    whose membership let them decide. Where a second factor was asked for: which was used, and how many seconds
+    before."""
 
     vote: Id | None = None
     verdict: Code | None = None
@@ -133,6 +134,8 @@ class RequestVoted(RequestFacts):
     open_seconds: Count | None = None
     active_seconds: Count | None = None
     on_behalf_of: Codes | None = None
+    second_factor: Code | None = None
+    second_factor_age_seconds: Count | None = None
 
 
 class RequestEdited(RequestVoted):
@@ -264,6 +267,19 @@ class PersonFacts(Facts):
     person: Id
     added: Codes | None = None
     removed: Codes | None = None
+
+
+class FactorFacts(Facts):
+    """A second factor of a person by id: its kind, what it was used for, how many recovery codes are left,
+    how many factors an admin removed, whether codes are refused for a while now."""
+
+    person: Id | None = None
+    factor: Id | None = None
+    method: Code | None = None
+    purpose: Code | None = None
+    left: Count | None = None
+    removed: Count | None = None
+    closed: bool | None = None
 
 
 class GroupFacts(Facts):

@@ -96,6 +96,8 @@ class Config(BaseSettings):
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
     calendar: CalendarName = "working-week"
+    second_factor_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    second_factor_lock_seconds: Seconds = 300
     sign_of_life_seconds: Seconds = 15
     wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
 

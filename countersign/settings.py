@@ -99,6 +99,15 @@ RQ_SHOW_ADMIN_LINK = False
 # Hints reach sockets from one Redis subscription for each web process; a channel layer would add a
 # subscription and an unbounded queue for each socket.
 CHANNEL_LAYERS: dict[str, dict[str, object]] = {}
+# Only what django-allauth counts by is cached: attempts, and so for all web processes together. Not in
+# Redis, which holds no truth: signing in and changing a password go on while it is away.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "accounts_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 FILE_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 
@@ -149,6 +158,10 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 # Axes counts failed attempts, in the database and so for all web processes together.
 ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": False}
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Countersign"
 AXES_USERNAME_CALLABLE = "accounts.lockout.attempted_account"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "login"]
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"

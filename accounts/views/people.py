@@ -17,7 +17,8 @@ from accounts.absences import absences_of
 from accounts.callers import Caller
 from accounts.deciders import deciders_by_group, holders_by_permission
 from accounts.doors import signed_in
-from accounts.errors import BadPerson, BadReviewGroup, LastAdmin, UsernameTaken
+from accounts.errors import BadPerson, BadReviewGroup, LastAdmin, OwnFactors, UsernameTaken
+from accounts.factors import has_factor
 from accounts.forms import AccessForm, GroupForm, PersonForm
 from accounts.invitations import invitation_url
 from accounts.models import User
@@ -26,7 +27,9 @@ from accounts.services.create_group import create_group
 from accounts.services.create_person import create_person
 from accounts.services.join_group import join_group
 from accounts.services.leave_group import leave_group
+from accounts.services.reset_factors import reset_factors
 from accounts.services.set_roles import set_roles
+from accounts.views.confirming import confirmed
 from accounts.vocabulary import ROLES
 from audit.paging import BadCursor, page
 
@@ -114,6 +117,8 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "invited": not person.has_usable_password(),
             "may_decide": person.has_perm("accounts.decide_requests"),
             **absences_of(person),
+            "has_factor": has_factor(person),
+            "is_oneself": person.pk == signed_in(request).user.pk,
         },
         status=_status(form),
     )
@@ -136,6 +141,30 @@ def person_invite(request: HttpRequest, pk: int) -> HttpResponse:
         )
         return redirect("person-detail", pk=person.pk)
     return _invitation(request, person)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+@manages_people
+@confirmed
+@never_cache
+def factors_reset(request: HttpRequest, pk: int) -> HttpResponse:
+    """Remove the second factors of somebody who lost theirs, after asking. Nobody can read them."""
+    person = get_object_or_404(User, pk=pk)
+    if request.method == "POST":
+        try:
+            removed = reset_factors(person=person, caller=signed_in(request))
+        except OwnFactors as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            messages.success(
+                request,
+                f"{person} has no second factor now and signs in with the password alone."
+                if removed
+                else f"{person} had no second factor.",
+            )
+        return redirect("person-detail", pk=person.pk)
+    return render(request, "accounts/factors_reset.html", {"person": person})
 
 
 @require_http_methods(["GET", "POST"])

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.absences import absences_of
 from accounts.doors import signed_in
 from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
+from accounts.factors import has_factor
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.roles import roles_of
@@ -76,6 +77,7 @@ def _page(
             "review_groups": user.review_groups.all(),
             "may_decide": user.has_perm("accounts.decide_requests"),
             **absences_of(user),
+            "has_factor": has_factor(user),
         },
         status=status,
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Router, Status
 from pydantic import BaseModel, ConfigDict, Field
 
+from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
 from approvals.answers import (
     ApprovalList,
@@ -19,6 +23,7 @@ from approvals.answers import (
     ExtendedOut,
     UndoneOut,
 )
+from approvals.errors import SecondFactorRequired
 from approvals.models import ApprovalRequest
 from approvals.representations import as_json, summary
 from approvals.schemas import DecisionIn
@@ -102,8 +107,22 @@ def read_approval(request: HttpRequest, request_id: UUID) -> dict[str, Any]:
     summary="Decide",
 )
 def post_decision(request: HttpRequest, request_id: UUID, decision: DecisionIn) -> dict[str, Any]:
-    """Take the caller's verdict. The same nonce again gets the same answer, with `replayed`."""
-    return _decided(decide(request_id=request_id, decision=decision, caller=signed_in(request)))
+    """Take the caller's verdict. The same nonce again gets the same answer, with `replayed`.
+
+    Where the request asks for a second factor, a token is refused; a session is sent to `confirm_url`.
+    """
+    caller = signed_in(request)
+    confirmed = None if caller.is_token else confirmation_of(request)
+    try:
+        return _decided(
+            decide(request_id=request_id, decision=decision, caller=caller, second_factor=confirmed)
+        )
+    except SecondFactorRequired as refusal:
+        if caller.is_token:
+            raise
+        page = reverse("request-detail", kwargs={"pk": request_id})
+        way = f"{reverse('second-factor-confirm')}?{urlencode({'next': page})}"
+        raise SecondFactorRequired(f"{settings.COUNTERSIGN.address}{way}") from refusal
 
 
 @router.post(

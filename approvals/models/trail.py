@@ -90,6 +90,7 @@ class Vote(models.Model):
     was told, so that the same nonce gets the same answer; `body_sha256` tells another body apart.
     `on_behalf_of` are ids of the people whose absence let the person decide, where their own groups did not.
     `reason_code` is the chip that was picked, `reason_label` what it said then.
+    `second_factor` is what confirmed it where that was asked for, `second_factor_age_seconds` how long before.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -114,6 +115,8 @@ class Vote(models.Model):
     score_visible = models.BooleanField(default=True)
     opened_at = models.DateTimeField(null=True, blank=True)
     active_seconds = models.PositiveIntegerField(null=True, blank=True)
+    second_factor = models.CharField(max_length=20, blank=True, default="", db_default="")
+    second_factor_age_seconds = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.callers import Caller
+from accounts.confirmations import Confirmation
 from approvals import bodies, chips, eligibility, events
 from approvals.closing import Approval, approve, close
 from approvals.errors import (
@@ -63,19 +64,19 @@ def decide(
     request_id: UUID,
     decision: DecisionIn,
     caller: Caller,
-    second_factor_at: datetime | None = None,
+    second_factor: Confirmation | None = None,
 ) -> Decided:
     """Take the verdict, or raise the refusal that says why not; then nothing has changed.
 
-    `second_factor_at` is when the caller last confirmed with a second factor in this session.
+    `second_factor` is when, and with what, the caller last confirmed in this session.
     A refusal is recorded in a transaction of its own.
     """
     try:
         try:
-            return _in_one_transaction(request_id, decision, caller, second_factor_at)
+            return _in_one_transaction(request_id, decision, caller, second_factor)
         except _Unjudged:
             tighten(request_id=request_id)
-            return _in_one_transaction(request_id, decision, caller, second_factor_at)
+            return _in_one_transaction(request_id, decision, caller, second_factor)
     except NotFound:
         raise
     except Refusal as refusal:
@@ -88,29 +89,29 @@ class _Unjudged(Exception):
 
 
 def _in_one_transaction(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor: Confirmation | None
 ) -> Decided:
     with transaction.atomic():
-        decided = _decide(request_id, decision, caller, second_factor_at)
+        decided = _decide(request_id, decision, caller, second_factor)
         reached("decision.before_commit")
         return decided
 
 
 def _decide(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor: Confirmation | None
 ) -> Decided:
     request = locked_for(request_id, caller)
     if request.state == RequestState.PENDING and not is_judged_by_now(request):
         raise _Unjudged
     with one_moment(moment_of(request)):
-        return _decide_locked(request, decision, caller, second_factor_at)
+        return _decide_locked(request, decision, caller, second_factor)
 
 
 def _decide_locked(
     request: ApprovalRequest,
     decision: DecisionIn,
     caller: Caller,
-    second_factor_at: datetime | None,
+    second_factor: Confirmation | None,
 ) -> Decided:
     groups = groups_of(request)
     eligibility.require(request, groups, caller, decision.verdict)
@@ -139,7 +140,7 @@ def _decide_locked(
             request,
             caller,
             typed=decision.typed,
-            second_factor_at=second_factor_at,
+            second_factor=second_factor,
             now=now,
         )
         if errors:
@@ -152,6 +153,7 @@ def _decide_locked(
         opened_at=eligibility.opened_at(request, caller),
         on_behalf_of=eligibility.on_behalf_of(request, groups, caller),
         chip=chip,
+        second_factor=second_factor,
     )
     return _take(request, groups, votes, ballot, consequence, given)
 
@@ -177,6 +179,9 @@ def _take(
     remaining: dict[str, int] = {}
     if verdict == Verdict.EDIT:
         groups, vote, counts = edit(request, groups, ballot, given)
+        if counts:
+            # The edited call may ask for what the one before did not.
+            eligibility.require_second_factor(request, ballot.second_factor, ballot.now)
         outcome = approve(request, groups, ballot, vote, counts=counts)
         remaining = _told(request, ballot, vote, outcome)
     elif verdict == Verdict.APPROVE:

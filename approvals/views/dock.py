@@ -24,6 +24,7 @@ from approvals.forms import (
     VerdictForm,
 )
 from approvals.models import ApprovalRequest, ReasonChip
+from approvals.views.second_factor import Asked
 from approvals.vocabulary import Friction, Kind, Verdict
 
 
@@ -118,6 +119,7 @@ class Dock:
     open: Choice | None = None
     others: tuple[Choice, ...] = ()
     typed: Typed | None = None
+    second_factor: Asked | None = None
 
 
 @dataclass
@@ -137,6 +139,7 @@ def dock_of(
     typed_error: str,
     *,
     taken: Callable[[Verdict], bool],
+    second_factor: Asked | None = None,
 ) -> Dock:
     """The dock in a mode: empty, or the verdict whose form is open.
 
@@ -155,6 +158,7 @@ def dock_of(
         open=picked,
         others=tuple(c for c in offers if c is not picked and c.opens and not mode),
         typed=_typed(request, typed_error) if approves else None,
+        second_factor=second_factor if approves else None,
     )
 
 

@@ -15,9 +15,16 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from pydantic import ValidationError
 
+from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
+from accounts.factors import has_factor
 from approvals.argument_forms import SchemaForm
-from approvals.errors import AlreadyDecided, ContentChanged, RequestUnknown
+from approvals.errors import (
+    AlreadyDecided,
+    ContentChanged,
+    RequestUnknown,
+    SecondFactorRequired,
+)
 from approvals.forms import ReasonForm, VerdictForm
 from approvals.models import ApprovalRequest
 from approvals.schemas import DecisionIn
@@ -27,6 +34,7 @@ from approvals.services.decide import decide
 from approvals.services.extend import extend
 from approvals.services.show import show_to
 from approvals.services.undo import undo
+from approvals.views import second_factor
 from approvals.views.dock import Forms, dock_of, verdict_form
 from approvals.views.inbox import inbox_context, listed, tab_of
 from approvals.views.request_view import RequestView, masked
@@ -59,7 +67,16 @@ def found_or_404(view: View) -> View:
 def request_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The request beside its list; alone as a fragment where a script asks for it."""
     item = show_to(request_id=pk, caller=signed_in(request))
-    return _render(request, item, mode=str(request.GET.get("mode", "")))
+    mode = str(request.GET.get("mode", ""))
+    kept = second_factor.kept_of(request, item)
+    if kept is None:
+        return _render(request, item, mode=mode)
+    if not kept.fits(item):
+        second_factor.forget(request)
+        return _render(request, item, conflict=_conflict(kept.post, Forms(), _changed(item)))
+    # What was typed before the confirmation stands in its fields again.
+    typed = _forms(item, kept.verdict, kept.post) if mode == kept.verdict else None
+    return _render(request, item, mode=mode, forms=typed)
 
 
 @login_required
@@ -71,23 +88,32 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     item = show_to(request_id=pk, caller=caller)
     said = str(request.POST.get("verdict", ""))
     verdict = said if said in frozenset(Verdict) else ""
-    form = verdict_form(item, verdict, request.POST)
-    arguments = None
-    if verdict == Verdict.EDIT:
-        arguments = SchemaForm(schema=item.schema, values=item.arguments, data=request.POST)
-    forms = Forms(verdict=form, arguments=arguments)
-    checked = [each for each in (form, arguments) if each is not None]
+    forms = _forms(item, verdict, request.POST)
+    checked = [each for each in (forms.verdict, forms.arguments) if each is not None]
     # Every form is checked, so that all that is wrong stands on the page at once.
     sound = [each.is_valid() for each in checked]
     if not all(sound):
         return _render(request, item, mode=verdict, forms=forms, status=422)
     try:
         decision = _decision(request.POST, verdict, forms)
-        second_factor_at = None
-        decide(request_id=pk, decision=decision, caller=caller, second_factor_at=second_factor_at)
+        confirmed = confirmation_of(request)
+        decide(request_id=pk, decision=decision, caller=caller, second_factor=confirmed)
+    except SecondFactorRequired as refusal:
+        if not has_factor(caller.user):
+            return _refused(request, pk, verdict, forms, refusal)
+        return second_factor.to_confirm(request, item, Verdict(verdict), tab_of(request))
     except Refusal as refusal:
         return _refused(request, pk, verdict, forms, refusal)
+    second_factor.forget(request)
     return _done(request, pk)
+
+
+def _forms(item: ApprovalRequest, verdict: str, post: Any) -> Forms:
+    """The forms of a verdict, with what was posted in them."""
+    arguments = None
+    if verdict == Verdict.EDIT:
+        arguments = SchemaForm(schema=item.schema, values=item.arguments, data=post)
+    return Forms(verdict=verdict_form(item, verdict, post), arguments=arguments)
 
 
 def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
@@ -162,6 +188,15 @@ def _parted(form: VerdictForm | None, errors: Errors) -> tuple[Errors, Errors]:
     return (
         [error for error in errors if error["field"] in names],
         [error for error in errors if error["field"] not in names],
+    )
+
+
+def _changed(item: ApprovalRequest) -> ContentChanged:
+    return ContentChanged(
+        revision=item.revision,
+        digest=item.digest,
+        shown_sha256=item.shown_sha256,
+        what="shown_sha256",
     )
 
 
@@ -263,7 +298,15 @@ def _render(
     tab = tab_of(request)
     shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
     masked(item, shown.hidden)
-    dock = dock_of(item, shown.url, tab, mode, typed_error, taken=shown.takes)
+    dock = dock_of(
+        item,
+        shown.url,
+        tab,
+        mode,
+        typed_error,
+        taken=shown.takes,
+        second_factor=second_factor.asked_of(request, item) if shown.is_pending else None,
+    )
     forms = forms or Forms()
     if dock.open is not None:
         if forms.verdict is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.confirmations import Confirmation
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import ReviewGroup, User
 from approvals import closing
@@ -542,7 +543,7 @@ def test_second_factor_refuses_tokens_and_stale_sessions(opened: Opener, reviewe
         request_id=request.pk,
         decision=decision,
         caller=by(reviewer),
-        second_factor_at=database_now(),
+        second_factor=Confirmation(at=database_now(), method="passkey"),
     )
     assert done.state == "approved"
 

@@ -39,6 +39,8 @@ NOT_PAGES = {
     "token-revoke",
     "absence-end",
     "calendar-delete",
+    "second-factor-codes-download",
+    "mfa_login_webauthn",
     "audit-export-ask",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
     *("reason-chip-move", "reason-chip-retire"),
@@ -54,6 +56,10 @@ ELSEWHERE = {
     # Reached through a mail, or on the way to another page.
     *("account_inactive", "account_set_password", "person-invite"),
     *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+    # Second factors: tests/pages/test_second_factor.py.
+    *("mfa_authenticate", "password-confirm", "person-factors-reset", "second-factor"),
+    *(f"second-factor-{what}" for what in ("app-add", "passkey-add", "passkey-edit")),
+    *(f"second-factor-{what}" for what in ("remove", "codes", "confirm")),
     # An export is ready only after a worker made it: tests/audit/test_views.py.
     "audit-export",
 }

@@ -1,0 +1,52 @@
+"""When a person last used a second factor in this session: kept on the server, for this session only."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from allauth.mfa.models import Authenticator
+
+from accounts.factors import method_of
+from accounts.vocabulary import FactorMethod
+from audit.clock import database_now
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+KEY: Final = "second_factor"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A second factor was used: when by the database's clock, and which."""
+
+    at: datetime
+    method: FactorMethod
+
+    def is_fresh(self, now: datetime, window: timedelta) -> bool:
+        """Whether it still counts."""
+        return now - self.at <= window
+
+
+def remember(request: "HttpRequest", factor: Any) -> None:
+    """Note that the factor was used just now. Not called for a factor that was only added."""
+    request.session[KEY] = {
+        "at": database_now().isoformat(),
+        "factor": factor.pk,
+        "person": str(factor.user_id),
+    }
+
+
+def confirmation_of(request: "HttpRequest") -> Confirmation | None:
+    """The last use of a second factor in this session; None for tokens, or once the factor is gone.
+
+    Costs a statement only where the session holds one.
+    """
+    kept = request.session.get(KEY) if request.user.is_authenticated else None
+    if kept is None or kept["person"] != str(request.user.pk):
+        return None
+    factor = Authenticator.objects.filter(pk=kept["factor"], user_id=request.user.pk).first()
+    if factor is None:
+        return None
+
+    return Confirmation(at=datetime.fromisoformat(kept["at"]), method=method_of(factor))
