@@ -14,11 +14,14 @@ Permission = Literal[
     "export_audit",
     "read_everything",
     "read_sensitive",
+    "grant_sticky_approvals",
 ]
 Scope = Literal["read", "run", "decide", "audit", "admin"]
 FactorMethod = Literal["authenticator_app", "passkey", "recovery_code"]
 FactorPurpose = Literal["sign_in", "confirmation"]
-RoleName = Literal["reviewer", "admin", "operator", "auditor", "sensitive-reader"]
+RoleName = Literal[
+    "reviewer", "admin", "operator", "auditor", "sensitive-reader", "sticky-approver"
+]
 
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
@@ -33,13 +36,14 @@ PERMISSION_SENTENCES: Final[dict[Permission, str]] = {
     "export_audit": "Can export the audit log",
     "read_everything": "Can see every run and request",
     "read_sensitive": "Can see sensitive arguments",
+    "grant_sticky_approvals": "Can let calls like an approved one run by themselves for a while",
 }
 
 # A scope is worth having only if the account holds one of these; reading one's own is open to all.
 SCOPE_PERMISSIONS: Final[dict[Scope, frozenset[Permission]]] = {
     "read": frozenset(),
     "run": frozenset({"start_runs", "control_runs"}),
-    "decide": frozenset({"decide_requests"}),
+    "decide": frozenset({"decide_requests", "grant_sticky_approvals"}),
     "audit": frozenset({"read_audit", "export_audit"}),
     "admin": frozenset({"publish_policies", "manage_people", "manage_agents"}),
 }
@@ -104,6 +108,12 @@ ROLES: Final[dict[RoleName, Role]] = {
             "Sensitive reader",
             "Sees sensitive arguments, on top of another role.",
             frozenset({"read_sensitive"}),
+        ),
+        Role(
+            "sticky-approver",
+            "Sticky approver",
+            "Lets calls like an approved one run by themselves for a while, on top of reviewer.",
+            frozenset({"grant_sticky_approvals"}),
         ),
     )
 }

@@ -271,6 +271,29 @@ class SimulationOut(BaseModel):
     problem: str
 
 
+class StickyOut(BaseModel):
+    """A sticky approval. A constraint's value is {"hidden": true} where it is not for this caller."""
+
+    id: str
+    request: str
+    agent: str
+    tool: str
+    constraints: dict[str, Any]
+    why: str
+    granted_by: str
+    granted_at: str
+    expires_at: str
+    revoked_by: str | None
+    revoked_at: str | None
+
+
+class StickyList(BaseModel):
+    """A page of sticky approvals."""
+
+    items: list[StickyOut]
+    next_cursor: str | None
+
+
 class PolicyList(BaseModel):
     """A page of policy versions."""
 

@@ -341,6 +341,23 @@ class NobodyCouldDecide(Conflict):
         )
 
 
+class NotSticky(Conflict):
+    """Calls like this one are decided one by one."""
+
+    code = "not_sticky"
+
+
+class StickyUnknown(NotFound):
+    """No such sticky approval, or none that is still in force."""
+
+    code = "sticky_unknown"
+
+    def __init__(self, sticky_id: UUID) -> None:
+        super().__init__(
+            "There is no such sticky approval in force.", params={"sticky": str(sticky_id)}
+        )
+
+
 class BadPolicy(Invalid):
     """The policy document does not hold; `params["errors"]` lists {field, message}."""
 

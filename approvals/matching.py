@@ -53,8 +53,9 @@ class Silent:
 def speaking(
     action: ProposedAction, context: GateContext, published: PublishedPolicy
 ) -> list[Finding]:
-    """The rules that speak of the action, by name."""
-    return [each for each in matched(action, context, published) if isinstance(each, Finding)]
+    """The rules that speak of the action, by name, and then the sticky approvals."""
+    rules = [each for each in matched(action, context, published) if isinstance(each, Finding)]
+    return [*rules, *_stickies(action, context, published)]
 
 
 def matched(
@@ -78,6 +79,14 @@ def matched(
             yield Finding(rule) if holds else Silent(rule, "condition")
         except (conditions.Unevaluable, conditions.ConditionError) as problem:
             yield Finding(rule, str(problem) or "no answer")
+
+
+def _stickies(
+    action: ProposedAction, context: GateContext, published: PublishedPolicy
+) -> Iterator[Finding]:
+    for sticky in published.stickies:
+        if sticky.speaks_of(action, context):
+            yield Finding(sticky.rule)
 
 
 def _miss(rule: Rule, action: ProposedAction, context: GateContext, policy: Policy) -> Miss | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -32,7 +32,12 @@ from approvals.schemas import CalendarName, GroupNeed, Requirements, Shape
 from approvals.scores import Scores
 from approvals.vocabulary import Effect, Risk
 
+if TYPE_CHECKING:
+    from approvals.sticky import Sticky
+
 SCHEMA_VERSION = 1
+#: What the names of sticky approvals begin with, where verdicts name what decided.
+STICKY_PREFIX = "sticky-"
 MOST_RULES = 500
 
 
@@ -226,7 +231,8 @@ class BaselineRow(Shape):
 class Policy(Shape):
     """A whole policy. `undo_seconds` holds for consequential actions, `review_hours` for requests,
     wherever requirements do not say otherwise; they are hours of the working calendar `calendar`, or
-    around the clock where none is named. `delegates` names the groups whose own rules may also allow."""
+    around the clock where none is named. `delegates` names the groups whose own rules may also allow.
+    `sticky_hours` is how long a sticky approval may last at most; 0 lets nobody grant any."""
 
     schema_version: Literal[1] = 1
     thresholds: Thresholds = Thresholds()
@@ -234,6 +240,7 @@ class Policy(Shape):
     baseline: tuple[BaselineRow, ...] = ()
     rules: tuple[Rule, ...] = ()
     delegates: tuple[str, ...] = ()
+    sticky_hours: float = Field(default=168, ge=0, le=24 * 90)
     undo_seconds: float = Field(default=10, ge=0, le=60)
     review_hours: float = Field(default=24, gt=0, le=24 * 90)
     calendar: CalendarName = ""
@@ -313,11 +320,18 @@ def _checked(requirements: Requirements) -> Requirements:
 
 @dataclass(frozen=True)
 class PublishedPolicy:
-    """A policy as it is in force."""
+    """A policy as it is in force, with the sticky approvals that are."""
 
     version: int
     sha256: str
     policy: Policy
+    stickies: tuple[Sticky, ...] = ()
+
+    def still_has(self, rule: str) -> bool:
+        """Whether a rule that a verdict names counts in this version, a sticky approval while it is in force."""
+        return not rule.startswith(STICKY_PREFIX) or any(
+            sticky.rule_name == rule for sticky in self.stickies
+        )
 
     @cached_property
     def rules_by_name(self) -> tuple[Rule, ...]:

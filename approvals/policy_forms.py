@@ -413,6 +413,12 @@ class DurationsForm(PartForm):
     )
     review_hours = forms.FloatField(label="Hours to decide", max_value=2_160)
     calendar = forms.ChoiceField(label="Counted in", required=False)
+    sticky_hours = forms.FloatField(
+        label="Hours that a sticky approval may last",
+        min_value=0,
+        max_value=2_160,
+        help_text="0: nobody may grant any.",
+    )
     delegates = forms.MultipleChoiceField(
         label="Groups whose own rules may also allow",
         required=False,
@@ -438,6 +444,7 @@ class DurationsForm(PartForm):
             "undo_seconds": f"{policy.undo_seconds:g}",
             "review_hours": f"{policy.review_hours:g}",
             "calendar": policy.calendar,
+            "sticky_hours": f"{policy.sticky_hours:g}",
             "delegates": list(policy.delegates),
         }
 

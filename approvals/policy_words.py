@@ -306,6 +306,7 @@ def _rule_change(said: str, old: Rule, new: Rule) -> str:
 
 def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
     values: Sequence[tuple[str, Any, Any]] = (
+        ("Hours that a sticky approval may last", before.sticky_hours, after.sticky_hours),
         ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
         ("Hours to decide", before.review_hours, after.review_hours),
         ("Calendar of these hours", _calendar(before.calendar), _calendar(after.calendar)),

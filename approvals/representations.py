@@ -15,6 +15,7 @@ from approvals.models import (
     ReasonChip,
     RequestGroup,
     Simulation,
+    StickyApproval,
     Vote,
 )
 from approvals.ports import Operation
@@ -161,6 +162,27 @@ def policy_as_json(row: PolicyVersion, *, in_force: int, whole: bool = True) -> 
     if whole:
         data["document"] = row.document
     return data
+
+
+def sticky_as_json(row: StickyApproval, caller: Caller) -> dict[str, Any]:
+    """One sticky approval, without the values that the caller may not see."""
+    hidden = set() if caller.holds("read_sensitive") else set(row.sensitive)
+    return {
+        "id": str(row.pk),
+        "request": str(row.request_id),
+        "agent": row.agent,
+        "tool": row.tool,
+        "constraints": {
+            name: {**each, "value": dict(HIDDEN)} if name in hidden else each
+            for name, each in row.constraints.items()
+        },
+        "why": row.why,
+        "granted_by": row.granted_by.username,
+        "granted_at": _moment(row.granted_at),
+        "expires_at": _moment(row.expires_at),
+        "revoked_by": row.revoked_by.username if row.revoked_by else None,
+        "revoked_at": _moment(row.revoked_at),
+    }
 
 
 def simulation_as_json(simulation: Simulation) -> dict[str, Any]:

@@ -208,7 +208,9 @@ def _rest(before: Policy, after: Policy) -> Iterator[str]:
         yield "There is more time to decide before silence counts as a no."
     if after.calendar not in ("", before.calendar):
         yield "The hours to decide are counted by another calendar, which may leave more time."
-    compared = {"thresholds", "baseline", "rules", "delegates", "undo_seconds"}
+    if after.sticky_hours > before.sticky_hours:
+        yield "Sticky approvals may last longer."
+    compared = {"sticky_hours", "thresholds", "baseline", "rules", "delegates", "undo_seconds"}
     compared |= {"review_hours", "calendar"}
     for name, title in _fields(before).items():
         if name not in compared and getattr(before, name) != getattr(after, name):

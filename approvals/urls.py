@@ -11,6 +11,7 @@ from approvals.views import (
     requests,
     rules,
     simulations,
+    sticky,
     trying,
 )
 
@@ -70,6 +71,9 @@ urlpatterns = [
     path(
         "policies/simulations/<uuid:pk>/", simulations.policy_simulation, name="policy-simulation"
     ),
+    path("requests/<uuid:request_pk>/sticky/", sticky.request_sticky, name="request-sticky"),
+    path("policies/sticky/", sticky.sticky_list, name="sticky-list"),
+    path("policies/sticky/<uuid:sticky_pk>/revoke/", sticky.sticky_revoke, name="sticky-revoke"),
     path("policies/reasons/", reason_chips.reason_chips, name="reason-chips"),
     path("policies/reasons/<slug:code>/", reason_chips.reason_chip, name="reason-chip"),
     path(

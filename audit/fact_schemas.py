@@ -207,6 +207,14 @@ class ApprovalLapsed(RequestFacts):
     error: Code | None = None
 
 
+class StickyFacts(RequestFacts):
+    """A sticky approval by id, and which arguments it keeps; their values are the request's own."""
+
+    sticky: Id | None = None
+    expires_at: Moment | None = None
+    kept: Codes | None = None
+
+
 class PolicyFacts(Facts):
     """A draft or a published policy version."""
 

@@ -44,6 +44,7 @@ from audit.fact_schemas import (
     RunFacts,
     RunVersionChanged,
     SessionFacts,
+    StickyFacts,
     SwitchFacts,
     TokenFacts,
 )
@@ -96,6 +97,8 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "effect.in_doubt": EffectFacts,
     "effect.resolved": EffectFacts,
     "approval.lapsed": ApprovalLapsed,
+    "sticky.granted": StickyFacts,
+    "sticky.revoked": StickyFacts,
     "policy.drafted": PolicyFacts,
     "policy.submitted": PolicyFacts,
     "policy.withdrawn": PolicyFacts,

@@ -51,6 +51,8 @@ SENTENCES: Final[dict[str, str]] = {
     "effect.in_doubt": "Whether {tool} happened is not known",
     "effect.resolved": "{actor} settled whether {tool} happened{decision}",
     "approval.lapsed": "The approval of {tool} lapsed unused{reason}",
+    "sticky.granted": "{actor} let calls of {tool} like an approved one run by themselves",
+    "sticky.revoked": "{actor} ended a sticky approval of {tool}",
     "policy.drafted": "{actor} drafted a policy",
     "policy.submitted": "{actor} submitted a policy to be published",
     "policy.withdrawn": "{actor} gave up a draft of a policy",

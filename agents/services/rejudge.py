@@ -24,7 +24,8 @@ def still_allowed(lease: Lease, step: Step) -> bool:
     assert step.judgement is not None, "every call of a tool is judged"
     published = current()
     judged = Judged.load(step.judgement)
-    if judged.verdict.policy_version == published.version:
+    same = judged.verdict.policy_version == published.version
+    if same and published.still_has(judged.verdict.rule):
         return True
     verdict = judge(judged.action, judged.confidence, judged.context, published)
     if verdict.allowed:

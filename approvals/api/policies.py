@@ -12,16 +12,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
-from approvals.answers import PolicyList, PolicyOut, RebasedOut, SimulationOut
+from approvals.answers import (
+    PolicyList,
+    PolicyOut,
+    RebasedOut,
+    SimulationOut,
+    StickyList,
+    StickyOut,
+)
 from approvals.authority import authority_of
 from approvals.eligibility import require_policy_reader
 from approvals.errors import BadBody, DraftUnknown, PolicyUnknown, SimulationUnknown
-from approvals.models import PolicyVersion, Simulation
+from approvals.models import PolicyVersion, Simulation, StickyApproval
 from approvals.policies import Policy
-from approvals.representations import policy_as_json, simulation_as_json
+from approvals.representations import policy_as_json, simulation_as_json, sticky_as_json
 from approvals.services import drafts, policies
 from approvals.services.publish import publish_draft, roll_back
 from approvals.services.simulate import ask_simulation
+from approvals.services.sticky import grant_sticky, revoke_sticky
 from approvals.vocabulary import Risk
 from audit.clock import database_now
 from audit.paging import page
@@ -75,6 +83,15 @@ class SimulateIn(Body):
     since: datetime | None = None
     until: datetime | None = None
     line: str = Field(default="", max_length=400)
+
+
+class StickyIn(Body):
+    """For each argument whether it stays the `same` (unless said otherwise), is `at_most` what it was,
+    or may be `any`."""
+
+    constraints: dict[str, Literal["same", "at_most", "any"]] = Field(default_factory=dict)
+    hours: float = Field(gt=0, le=24 * 90)
+    why: str = Field(min_length=1, max_length=2_000)
 
 
 class PublishIn(EditionIn):
@@ -280,6 +297,59 @@ def read_simulation(request: HttpRequest, simulation_id: UUID) -> dict[str, Any]
         raise SimulationUnknown(simulation_id)
     readable_draft(simulation.draft_id, signed_in(request))
     return simulation_as_json(simulation)
+
+
+@router.get(
+    "sticky-approvals",
+    response=StickyList,
+    operation_id="list_sticky_approvals",
+    summary="Sticky approvals",
+)
+def list_sticky_approvals(
+    request: HttpRequest,
+    cursor: str | None = None,
+    limit: Annotated[int, Field(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """What runs by itself because somebody said so, and what did, the newest first."""
+    caller = signed_in(request)
+    require_policy_reader(caller)
+    rows = StickyApproval.objects.select_related("granted_by", "revoked_by")
+    found = page(rows, order=("-granted_at", "-id"), cursor=cursor, limit=limit)
+    return {
+        "items": [sticky_as_json(row, caller) for row in found.items],
+        "next_cursor": found.next_cursor,
+    }
+
+
+@router.post(
+    "approvals/{uuid:request_id}/sticky",
+    response={201: StickyOut},
+    operation_id="grant_sticky_approval",
+    summary="Let calls like this one run",
+)
+def post_sticky(request: HttpRequest, request_id: UUID, body: StickyIn) -> Status[dict[str, Any]]:
+    """Let calls like this approved one run by themselves for a while."""
+    caller = signed_in(request)
+    granted = grant_sticky(
+        request_id=request_id,
+        constraints=body.constraints,
+        hours=body.hours,
+        why=body.why,
+        caller=caller,
+    )
+    return Status(201, sticky_as_json(granted, caller))
+
+
+@router.post(
+    "sticky-approvals/{uuid:sticky_id}/revoke",
+    response=StickyOut,
+    operation_id="revoke_sticky_approval",
+    summary="End a sticky approval",
+)
+def post_revoke_sticky(request: HttpRequest, sticky_id: UUID) -> dict[str, Any]:
+    """End it at once."""
+    caller = signed_in(request)
+    return sticky_as_json(revoke_sticky(sticky_id=sticky_id, caller=caller), caller)
 
 
 def readable_draft(draft_id: int, caller: Caller) -> PolicyVersion:

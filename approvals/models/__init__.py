@@ -5,6 +5,7 @@ from approvals.models.policy import PolicyVersion
 from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
 from approvals.models.simulation import Simulation
+from approvals.models.sticky import StickyApproval
 from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
 from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
 
@@ -18,6 +19,7 @@ __all__ = [
     "RequestGroup",
     "RequestRevision",
     "Simulation",
+    "StickyApproval",
     "Viewing",
     "Vote",
     "WorkingCalendar",

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from approvals.digests import document_digest
 from approvals.errors import PolicyUnknown, PolicyUnreadable
-from approvals.models import PolicyVersion
+from approvals.models import PolicyVersion, StickyApproval
 from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
 from approvals.services.calendars import require_calendars
+from approvals.sticky import Sticky
 from audit.actors import Actor
 from audit.errors import Refusal
 from audit.prepared import Prepared
 from audit.recorder import record
 from audit.schemas import PolicyRef
 
+#: More than that at once are no exceptions any more: the newest wait until others end.
+MOST_STICKIES = 500
 _FIRST_POLICY_LOCK = 7_302_117
 
 _newest = Prepared(
     lambda: (
-        PolicyVersion.objects.published().order_by("-number").only("number", "sha256", "state")[:1]
+        PolicyVersion.objects.published()
+        .order_by("-number")
+        .only("number", "sha256", "state")
+        .annotate(
+            sticky_ids=ArraySubquery(
+                StickyApproval.objects.in_force().order_by("pk").values("pk")[:MOST_STICKIES]
+            )
+        )[:1]
     )
 )
 
@@ -37,7 +50,16 @@ def current() -> PublishedPolicy:
     newest = _newest.one()
     if newest is None or newest.number is None:
         return _publish_shipped()
-    return _parsed(newest.number, newest.sha256)
+    published = _parsed(newest.number, newest.sha256)
+    sticky_ids = vars(newest)["sticky_ids"]
+    return replace(published, stickies=_stickies(tuple(sticky_ids))) if sticky_ids else published
+
+
+@lru_cache(maxsize=64)
+def _stickies(ids: tuple[UUID, ...]) -> tuple[Sticky, ...]:
+    """Grants never change but to end, and one that has ended is not asked for."""
+    rows = StickyApproval.objects.select_related("granted_by").filter(pk__in=ids).order_by("pk")
+    return tuple(row.sticky for row in rows)
 
 
 def version(number: int) -> PublishedPolicy:

@@ -69,6 +69,19 @@ class RequestView:
         return list(self.item.request_groups.select_related("group").order_by("group__title"))
 
     @property
+    def may_make_sticky(self) -> bool:
+        """Whether the reader may let calls like this approved one run by themselves."""
+        approved = self.item.state in (RequestState.APPROVED, RequestState.CONSUMED)
+        own = self.item.initiator_id == self.caller.user.pk
+        return (
+            approved
+            and self.item.kind == Kind.ACTION
+            and not own
+            and self.caller.holds("grant_sticky_approvals")
+            and eligibility.in_groups(self.item, self.groups, self.caller)
+        )
+
+    @property
     def is_pending(self) -> bool:
         return self.item.state == RequestState.PENDING
 
