@@ -21,7 +21,10 @@ from audit.schemas import Outcome
 
 @dataclass(frozen=True)
 class Ballot:
-    """One verdict while it is being taken: who, what, and the database's time."""
+    """One verdict while it is being taken: who, what, and the database's time.
+
+    `together`: with how many requests, this one included, it was given at once.
+    """
 
     caller: Caller
     decision: DecisionIn
@@ -30,6 +33,7 @@ class Ballot:
     opened_at: datetime | None
     on_behalf_of: tuple[int, ...] = ()
     chip: ReasonChip | None = None
+    together: int = 1
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
@@ -81,6 +85,7 @@ class Ballot:
             "open_seconds": opened,
             "active_seconds": self.decision.active_seconds,
             "on_behalf_of": [str(person) for person in self.on_behalf_of] or None,
+            "together": self.together if self.together > 1 else None,
         }
 
 

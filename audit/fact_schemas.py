@@ -122,7 +122,7 @@ class RequestClaimed(RequestFacts):
 
 class RequestVoted(RequestFacts):
     """One person's verdict, and how many of the needed ones there are now. `on_behalf_of` are the people
-    whose membership let them decide."""
+    whose membership let them decide; `together` says to how many requests it was given at once."""
 
     vote: Id | None = None
     verdict: Code | None = None
@@ -133,6 +133,7 @@ class RequestVoted(RequestFacts):
     open_seconds: Count | None = None
     active_seconds: Count | None = None
     on_behalf_of: Codes | None = None
+    together: Count | None = None
 
 
 class RequestEdited(RequestVoted):

@@ -64,22 +64,24 @@ def decide(
     decision: DecisionIn,
     caller: Caller,
     second_factor_at: datetime | None = None,
+    together: int = 1,
 ) -> Decided:
     """Take the verdict, or raise the refusal that says why not; then nothing has changed.
 
-    `second_factor_at` is when the caller last confirmed with a second factor in this session.
-    A refusal is recorded in a transaction of its own.
+    `second_factor_at` is when the caller last confirmed with a second factor in this session;
+    `together` with how many requests, this one included, it was given at once. A refusal is recorded
+    in a transaction of its own.
     """
     try:
         try:
-            return _in_one_transaction(request_id, decision, caller, second_factor_at)
+            return _in_one_transaction(request_id, decision, caller, second_factor_at, together)
         except _Unjudged:
             tighten(request_id=request_id)
-            return _in_one_transaction(request_id, decision, caller, second_factor_at)
+            return _in_one_transaction(request_id, decision, caller, second_factor_at, together)
     except NotFound:
         raise
     except Refusal as refusal:
-        _record_refusal(request_id, decision, caller, refusal)
+        record_refused(request_id, decision, caller, refusal)
         raise
 
 
@@ -88,22 +90,30 @@ class _Unjudged(Exception):
 
 
 def _in_one_transaction(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+    request_id: UUID,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor_at: datetime | None,
+    together: int,
 ) -> Decided:
     with transaction.atomic():
-        decided = _decide(request_id, decision, caller, second_factor_at)
+        decided = _decide(request_id, decision, caller, second_factor_at, together)
         reached("decision.before_commit")
         return decided
 
 
 def _decide(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor_at: datetime | None
+    request_id: UUID,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor_at: datetime | None,
+    together: int,
 ) -> Decided:
     request = locked_for(request_id, caller)
     if request.state == RequestState.PENDING and not is_judged_by_now(request):
         raise _Unjudged
     with one_moment(moment_of(request)):
-        return _decide_locked(request, decision, caller, second_factor_at)
+        return _decide_locked(request, decision, caller, second_factor_at, together)
 
 
 def _decide_locked(
@@ -111,6 +121,7 @@ def _decide_locked(
     decision: DecisionIn,
     caller: Caller,
     second_factor_at: datetime | None,
+    together: int,
 ) -> Decided:
     groups = groups_of(request)
     eligibility.require(request, groups, caller, decision.verdict)
@@ -152,6 +163,7 @@ def _decide_locked(
         opened_at=eligibility.opened_at(request, caller),
         on_behalf_of=eligibility.on_behalf_of(request, groups, caller),
         chip=chip,
+        together=together,
     )
     return _take(request, groups, votes, ballot, consequence, given)
 
@@ -264,9 +276,10 @@ def _replayed(request: ApprovalRequest, vote: Vote) -> Decided:
     )
 
 
-def _record_refusal(
+def record_refused(
     request_id: UUID, decision: DecisionIn, caller: Caller, refusal: Refusal
 ) -> None:
+    """Record, in a transaction of its own, that a verdict on a request did not count."""
     request = ApprovalRequest.objects.only("kind", "state", "revision", "run_id").get(pk=request_id)
     record_refusal(
         refusal=refusal,
