@@ -62,13 +62,7 @@ def problem(
 ) -> HttpResponse:
     """A problem document. `params` holds what a program needs to act on the code."""
     document = {
-        "type": f"urn:countersign:problem:{code}",
-        "title": TITLES.get(status, status.phrase),
-        "status": int(status),
-        "detail": detail,
-        "code": code,
-        "instance": request.path,
-        "params": params or {},
+        **_document(status, code=code, detail=detail, instance=request.path, params=params or {}),
         **members,
     }
     response = HttpResponse(
@@ -80,6 +74,31 @@ def problem(
     if status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="countersign"'
     return response
+
+
+def document_of(refusal: Refusal, *, instance: str) -> dict[str, Any]:
+    """The problem document of a refusal that stands inside another answer."""
+    return _document(
+        status_of(refusal),
+        code=refusal.code,
+        detail=refusal.detail,
+        instance=instance,
+        params=json.loads(json.dumps(refusal.params, default=_plain)),
+    )
+
+
+def _document(
+    status: HTTPStatus, *, code: str, detail: str, instance: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "type": f"urn:countersign:problem:{code}",
+        "title": TITLES.get(status, status.phrase),
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "instance": instance,
+        "params": params,
+    }
 
 
 def _plain(value: object) -> str:

@@ -179,6 +179,20 @@ class DecisionOut(BaseModel):
     replayed: bool
 
 
+class BatchItemOut(BaseModel):
+    """What came of one item: `decision`, or the `problem` document (RFC 9457) of its refusal."""
+
+    id: str
+    decision: DecisionOut | None
+    problem: dict[str, Any] | None
+
+
+class BatchOut(BaseModel):
+    """The results, in the order of the items."""
+
+    items: list[BatchItemOut]
+
+
 class UndoneOut(BaseModel):
     """The request as it waits again."""
 

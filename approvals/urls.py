@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.views import (
+    batch,
     calendars,
     drafts,
     inbox,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("", inbox.inbox, name="home"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/rows/", inbox.inbox_rows, name="inbox-rows"),
+    path("inbox/batch/", batch.inbox_batch, name="inbox-batch"),
     path("inbox/counts/", inbox.inbox_counts, name="inbox-counts"),
     path("requests/<uuid:pk>/", requests.request_detail, name="request-detail"),
     path("requests/<uuid:pk>/decide/", requests.request_decide, name="request-decide"),

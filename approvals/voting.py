@@ -23,7 +23,10 @@ from audit.schemas import Outcome
 
 @dataclass(frozen=True)
 class Ballot:
-    """One verdict while it is being taken: who, what, and the database's time."""
+    """One verdict while it is being taken: who, what, and the database's time.
+
+    `together`: with how many requests, this one included, it was given at once.
+    """
 
     caller: Caller
     decision: DecisionIn
@@ -33,6 +36,7 @@ class Ballot:
     on_behalf_of: tuple[int, ...] = ()
     chip: ReasonChip | None = None
     second_factor: Confirmation | None = None
+    together: int = 1
 
     def vote(
         self, request: ApprovalRequest, *, counts: bool = False, material: bool = False
@@ -96,6 +100,7 @@ class Ballot:
             "on_behalf_of": [str(person) for person in self.on_behalf_of] or None,
             "second_factor": vote.second_factor or None,
             "second_factor_age_seconds": vote.second_factor_age_seconds,
+            "together": self.together if self.together > 1 else None,
         }
 
 

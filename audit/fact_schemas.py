@@ -122,8 +122,8 @@ class RequestClaimed(RequestFacts):
 
 class RequestVoted(RequestFacts):
     """One person's verdict, and how many of the needed ones there are now. `on_behalf_of` are the people
-    whose membership let them decide. Where a second factor was asked for: which was used, and how many seconds
-    before."""
+    whose membership let them decide; `together` says to how many requests it was given at once. Where a second
+    factor was asked for: which was used, and how many seconds before."""
 
     vote: Id | None = None
     verdict: Code | None = None
@@ -136,6 +136,7 @@ class RequestVoted(RequestFacts):
     on_behalf_of: Codes | None = None
     second_factor: Code | None = None
     second_factor_age_seconds: Count | None = None
+    together: Count | None = None
 
 
 class RequestEdited(RequestVoted):

@@ -14,15 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
+from accounts.problems import document_of
 from approvals.answers import (
     ApprovalList,
     ApprovalOut,
+    BatchOut,
     ClaimOut,
     CommentOut,
     DecisionOut,
     ExtendedOut,
     UndoneOut,
 )
+from approvals.batches import MOST
 from approvals.errors import SecondFactorRequired
 from approvals.models import ApprovalRequest
 from approvals.representations import as_json, summary
@@ -30,6 +33,7 @@ from approvals.schemas import DecisionIn
 from approvals.services.claim import claim, release
 from approvals.services.comment import comment
 from approvals.services.decide import Decided, decide
+from approvals.services.decide_batch import BatchItem, decide_batch
 from approvals.services.extend import extend
 from approvals.services.show import show_to
 from approvals.services.undo import undo
@@ -58,6 +62,18 @@ class CommentIn(Body):
     """What to write."""
 
     body: str = Field(min_length=1, max_length=5_000)
+
+
+class BatchItemIn(DecisionIn):
+    """A decision with the request that it is on."""
+
+    id: UUID
+
+
+class BatchIn(Body):
+    """Decisions on requests of one agent and tool, of low or medium risk, each bound to what was read."""
+
+    items: Annotated[list[BatchItemIn], Field(min_length=1, max_length=MOST)]
 
 
 @router.get("approvals", response=ApprovalList, operation_id="list_approvals", summary="Requests")
@@ -123,6 +139,32 @@ def post_decision(request: HttpRequest, request_id: UUID, decision: DecisionIn) 
         page = reverse("request-detail", kwargs={"pk": request_id})
         way = f"{reverse('second-factor-confirm')}?{urlencode({'next': page})}"
         raise SecondFactorRequired(f"{settings.COUNTERSIGN.address}{way}") from refusal
+
+
+@router.post(
+    "approvals/decisions",
+    response=BatchOut,
+    operation_id="decide_batch",
+    summary="Decide several",
+)
+def post_decisions(request: HttpRequest, batch: BatchIn) -> dict[str, Any]:
+    """Take each verdict on its own: every item has what a decision answers, or a problem document."""
+    items = [
+        BatchItem(item.id, DecisionIn.model_validate(item.model_dump(exclude={"id"})))
+        for item in batch.items
+    ]
+    return {
+        "items": [
+            {
+                "id": str(each.request_id),
+                "decision": _decided(each.decided) if each.decided else None,
+                "problem": document_of(each.refusal, instance=f"{request.path}#{each.request_id}")
+                if each.refusal
+                else None,
+            }
+            for each in decide_batch(items=items, caller=signed_in(request))
+        ]
+    }
 
 
 @router.post(

@@ -65,22 +65,24 @@ def decide(
     decision: DecisionIn,
     caller: Caller,
     second_factor: Confirmation | None = None,
+    together: int = 1,
 ) -> Decided:
     """Take the verdict, or raise the refusal that says why not; then nothing has changed.
 
-    `second_factor` is when, and with what, the caller last confirmed in this session.
-    A refusal is recorded in a transaction of its own.
+    `second_factor` is when, and with what, the caller last confirmed in this session;
+    `together` with how many requests, this one included, it was given at once. A refusal is recorded
+    in a transaction of its own.
     """
     try:
         try:
-            return _in_one_transaction(request_id, decision, caller, second_factor)
+            return _in_one_transaction(request_id, decision, caller, second_factor, together)
         except _Unjudged:
             tighten(request_id=request_id)
-            return _in_one_transaction(request_id, decision, caller, second_factor)
+            return _in_one_transaction(request_id, decision, caller, second_factor, together)
     except NotFound:
         raise
     except Refusal as refusal:
-        _record_refusal(request_id, decision, caller, refusal)
+        record_refused(request_id, decision, caller, refusal)
         raise
 
 
@@ -89,22 +91,30 @@ class _Unjudged(Exception):
 
 
 def _in_one_transaction(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor: Confirmation | None
+    request_id: UUID,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor: Confirmation | None,
+    together: int,
 ) -> Decided:
     with transaction.atomic():
-        decided = _decide(request_id, decision, caller, second_factor)
+        decided = _decide(request_id, decision, caller, second_factor, together)
         reached("decision.before_commit")
         return decided
 
 
 def _decide(
-    request_id: UUID, decision: DecisionIn, caller: Caller, second_factor: Confirmation | None
+    request_id: UUID,
+    decision: DecisionIn,
+    caller: Caller,
+    second_factor: Confirmation | None,
+    together: int,
 ) -> Decided:
     request = locked_for(request_id, caller)
     if request.state == RequestState.PENDING and not is_judged_by_now(request):
         raise _Unjudged
     with one_moment(moment_of(request)):
-        return _decide_locked(request, decision, caller, second_factor)
+        return _decide_locked(request, decision, caller, second_factor, together)
 
 
 def _decide_locked(
@@ -112,6 +122,7 @@ def _decide_locked(
     decision: DecisionIn,
     caller: Caller,
     second_factor: Confirmation | None,
+    together: int,
 ) -> Decided:
     groups = groups_of(request)
     eligibility.require(request, groups, caller, decision.verdict)
@@ -154,6 +165,7 @@ def _decide_locked(
         on_behalf_of=eligibility.on_behalf_of(request, groups, caller),
         chip=chip,
         second_factor=second_factor,
+        together=together,
     )
     return _take(request, groups, votes, ballot, consequence, given)
 
@@ -269,9 +281,10 @@ def _replayed(request: ApprovalRequest, vote: Vote) -> Decided:
     )
 
 
-def _record_refusal(
+def record_refused(
     request_id: UUID, decision: DecisionIn, caller: Caller, refusal: Refusal
 ) -> None:
+    """Record, in a transaction of its own, that a verdict on a request did not count."""
     request = ApprovalRequest.objects.only("kind", "state", "revision", "run_id").get(pk=request_id)
     record_refusal(
         refusal=refusal,

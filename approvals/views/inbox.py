@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,18 +20,19 @@ from django.views.decorators.http import require_safe
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility
+from approvals.batches import MOST, why_alone
 from approvals.models import MOST_COUNTED, ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.templatetags.interface import counted
 from approvals.views.request_view import masked
 from approvals.views.request_words import KIND_WORDS
-from approvals.vocabulary import Kind
+from approvals.vocabulary import Friction, Kind
 
 MOST_ROWS = 100
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
-    *("kind", "state", "version", "risk", "agent_title", "tool", "title", "preview"),
+    *("kind", "state", "version", "risk", "agent", "agent_title", "tool", "title", "preview"),
     *("sensitive", "arguments", "question", "rationale", "initiator", "resolution"),
     *("review_deadline", "calendar", "decided_at", "claim_expires_at"),
     *("claimed_by__username", "claimed_by__display_name"),
@@ -40,7 +43,11 @@ TABS = {"mine": "Mine", "team": "Team", "decided": "Decided"}
 
 @dataclass(frozen=True)
 class Row:
-    """One request in a list, as templates/approvals/_row.html takes it."""
+    """One request in a list, as templates/approvals/_row.html takes it.
+
+    `batch` is the same for requests that may be decided together, and empty for one that is decided
+    alone; `alone` then says why.
+    """
 
     item: ApprovalRequest
     url: str
@@ -48,6 +55,8 @@ class Row:
     closed: str
     claimed_by: str
     current: bool
+    alone: str = ""
+    batch: str = ""
 
 
 def tab_of(request: HttpRequest) -> str:
@@ -104,6 +113,7 @@ def inbox_context(request: HttpRequest, current: ApprovalRequest | None = None) 
             for key, label in TABS.items()
         ],
         "inbox_count": waiting["team"],
+        "most_together": MOST,
         "shown": None,
         "rest": None if current is not None else _rest(caller, waiting),
     }
@@ -123,14 +133,25 @@ def rows_context(
     search = str(request.GET.get("q", "")).strip()[:200]
     rows = matching(listed(caller, tab), search)
     found = list(rows[: MOST_ROWS + 1])
-    shown = [_row(item, caller, tab, current) for item in found[:MOST_ROWS]]
+    found_here = found[:MOST_ROWS]
+    decidable = _decidable(found_here, caller, tab)
+    shown = [_row(item, caller, tab, current, decidable) for item in found_here]
     return {
         "rows": shown,
         "tab": tab,
+        "batches": tab != "decided" and caller.holds("decide_requests"),
         "search": search,
         "all": _number(rows, tab, search, waiting or {}) if len(found) > MOST_ROWS else 0,
         "others": 0 if shown else _waiting_for_others(caller),
     }
+
+
+def _decidable(rows: Sequence[ApprovalRequest], caller: Caller, tab: str) -> set[UUID]:
+    """Those of the rows that the person may decide now: all of Team, and of Mine those that are asked for."""
+    if tab == "mine" and rows:
+        asked = ApprovalRequest.objects.team(caller.user).filter(pk__in=[row.pk for row in rows])
+        return set(asked.values_list("pk", flat=True))
+    return {row.pk for row in rows} if tab == "team" else set()
 
 
 def _number(
@@ -162,7 +183,9 @@ def listed(caller: Caller, tab: str) -> ApprovalRequestQuerySet:
         rows = found.decided_for(caller.user).last_decided_first()
     else:
         rows = found.team(caller.user).by_deadline()
-    return rows.select_related("claimed_by", "decided_by").only(*_IN_A_ROW)
+    asked = KeyTextTransform("friction", "requirements")
+    joined = rows.select_related("claimed_by", "decided_by").annotate(friction=asked)
+    return joined.only(*_IN_A_ROW)
 
 
 def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuerySet:
@@ -177,8 +200,16 @@ def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuery
     return rows
 
 
-def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalRequest | None) -> Row:
-    masked(item, eligibility.hidden_arguments(item, caller))
+def _row(
+    item: ApprovalRequest,
+    caller: Caller,
+    tab: str,
+    current: ApprovalRequest | None,
+    decidable: Collection[UUID],
+) -> Row:
+    hidden = eligibility.hidden_arguments(item, caller)
+    alone = _why_alone(item, bool(hidden), item.pk in decidable)
+    masked(item, hidden)
     pending = item.state == RequestState.PENDING
     holder = item.claimed_by
     until = item.claim_expires_at
@@ -195,7 +226,17 @@ def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalReque
         if mine
         else (holder.get_full_name() if claimed and holder else ""),
         current=current is not None and current.pk == item.pk,
+        alone=alone,
+        batch="" if alone else f"{item.agent} {item.tool}",
     )
+
+
+def _why_alone(item: ApprovalRequest, hidden: bool, decidable: bool) -> str:
+    """Why the request is not decided together with others."""
+    # Annotated by `listed`: of all that is required, a row needs no more.
+    friction = str(getattr(item, "friction", None) or Friction.NONE)
+    why = why_alone(kind=item.kind, risk=item.risk, friction=friction, hidden=hidden)
+    return why or ("" if decidable else "not yours to decide now")
 
 
 def _closed(item: ApprovalRequest) -> str:

@@ -220,18 +220,19 @@ class RequestView:
     def why_not(self) -> str:
         """Why this person may not approve (or answer); empty when they may."""
         verdict = Verdict.APPROVE if self.item.kind == Kind.ACTION else Verdict.STOP
-        return self._refusal(verdict)
+        return self.refusal_of(verdict)
 
     def takes(self, verdict: Verdict) -> bool:
         """Whether this verdict would be taken from this person."""
-        return not self._refusal(verdict)
+        return not self.refusal_of(verdict)
 
     @cached_property
     def _has_approved(self) -> bool:
         given = self.item.votes.filter(revision=self.item.revision, counts=True)
         return given.filter(user=self.caller.user).exists()
 
-    def _refusal(self, verdict: Verdict) -> str:
+    def refusal_of(self, verdict: Verdict) -> str:
+        """Why this verdict would not be taken from this person; empty where it would."""
         if verdict == Verdict.APPROVE and self._has_approved:
             return AlreadyVoted().detail
         try:
@@ -243,7 +244,7 @@ class RequestView:
     @cached_property
     def may_act(self) -> bool:
         """Whether any verdict of this person would be taken: refusing needs less than approving."""
-        return self.is_pending and not self._refusal(Verdict.REJECT)
+        return self.is_pending and not self.refusal_of(Verdict.REJECT)
 
     @property
     def may_decide(self) -> bool:
@@ -377,7 +378,7 @@ class RequestView:
 
     @property
     def _may_undo(self) -> bool:
-        return self.item.decided_by_id == self.caller.user.pk or not self._refusal(Verdict.REJECT)
+        return self.item.decided_by_id == self.caller.user.pk or not self.refusal_of(Verdict.REJECT)
 
     @property
     def standing(self) -> str:

@@ -4,6 +4,7 @@ import { reach, speak } from "./live.js";
 import { morph } from "./morph.js";
 import { noticed, startRequest } from "./request.js";
 import { startKeys } from "./keys.js";
+import { startBatch, sync } from "./batch.js";
 
 const AT_MOST_EVERY_MS = 300;
 const COUNTED = / \(\d+\+?\)$/;
@@ -93,7 +94,7 @@ function offer() {
 
 // What stands below the rows: that there are none, or that not all are listed.
 function drawRest() {
-  while (list.nextElementSibling) list.nextElementSibling.remove();
+  while (list.nextElementSibling && !list.nextElementSibling.matches(".batch-bar")) list.nextElementSibling.remove();
   const isEmpty = rowsShown().length === 0;
   if (isEmpty) list.replaceChildren();
   list.after(...rest.filter((element) => isEmpty || !element.matches(".empty")));
@@ -115,6 +116,7 @@ function takeIn() {
   window.htmx.process(list);
   drawRest();
   offer();
+  sync();
   if (focused?.isConnected) focused.querySelector(".row-link").focus({ preventScroll: true });
   else if (fromButton) first?.querySelector(".row-link").focus();
 }
@@ -125,6 +127,7 @@ function leave(kept = null) {
   for (const row of list.querySelectorAll(":scope > .row.closed")) {
     if (row !== kept) row.remove();
   }
+  sync();
   if (rowsShown().length === 0) follow();
 }
 
@@ -167,6 +170,7 @@ async function look() {
     if (fresh.has(row.dataset.id)) update(row, fresh.get(row.dataset.id));
   }
   await closeGone(fresh);
+  sync();
   // Where nothing stands, there is no order to keep.
   if (rowsShown().length === 0) {
     takeIn();
@@ -208,6 +212,7 @@ document.addEventListener("request:shown", ({ detail: { id, state } }) => {
   if (state === "pending" && tab !== "decided") document.getElementById(`row-${id}`)?.classList.remove("closed");
   if (id !== lastOpened) opened();
   lastOpened = id;
+  sync();
 });
 document.addEventListener("hint", ({ detail: hint }) => {
   if (hint.topic === "request") follow();
@@ -221,3 +226,4 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
 arrivals.addEventListener("click", takeIn);
 startRequest();
 startKeys({ list, leave, arrivals });
+startBatch(list);

@@ -1,11 +1,12 @@
 // The keys of the inbox. None of them works in fields, dialogs and while text is composed, on repeat, or with modifiers;
 // nothing is decided by a key that was pressed before its content could be seen.
 import { isSettled, mayPress } from "./arming.js";
+import { toggle } from "./batch.js";
 
 const SECOND_KEY_MS = 1_500;
 const FIELD = "input, textarea, select, [contenteditable]";
 // Nothing is typed into these.
-const NO_FIELD = ".reason-chip input";
+const NO_FIELD = ".reason-chip input, .row-pick input";
 const PLACES = { i: "Inbox", r: "Runs", a: "Agents", p: "Policies", d: "Audit" };
 const REMEMBERED = "inbox-row";
 
@@ -85,6 +86,7 @@ const KEYS = {
   "[": () => open(step(-1)),
   Escape: back,
   ".": () => arrivals.hidden || arrivals.click(),
+  x: () => toggle(cursor()),
   a: approve,
   e: () => press("[data-mode=edit]"),
   r: () => press("[data-mode=reject]"),

@@ -49,6 +49,8 @@ NOT_PAGES = {
     *(f"agent-{what}" for what in ("disable", "enable", "activate")),
 }
 ELSEWHERE = {
+    # tests/pages/test_batch_browser.py
+    "inbox-batch",
     # tests/pages/test_looks.py
     *("policy-thresholds", "policy-version"),
     # tests/pages/test_runs_browser.py
