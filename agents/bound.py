@@ -78,6 +78,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "instructions": recorded["instructions"],
             "tools": tools,
             "models": tuple(recorded["models"]),
+            "verifier": recorded.get("verifier", ""),
             "budget": _budget(recorded["budget"], installed.budget),
             "output": _output(recorded["output"], installed.output),
             "recorded": recorded,

@@ -57,6 +57,11 @@ def _said_by_people(steps: Sequence[Step]) -> list[dict[str, Any]]:
     return [{"role": "user", "content": words} for _, words in spoken if words]
 
 
+def words_of_people(steps: Sequence[Step]) -> list[str]:
+    """What people said to the run in these steps, in the order in which they said it."""
+    return [message["content"] for message in _said_by_people(steps)]
+
+
 def _said_at(step: Step) -> datetime:
     if step.kind in (StepKind.MESSAGE, StepKind.GOAL):
         return datetime.fromisoformat((step.request or {})["sent_at"])

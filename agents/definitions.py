@@ -70,7 +70,8 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Agent:
-    """A hosted agent. `owner` is the slug of the review group that answers for it."""
+    """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
+    that looks for objections to its calls where a policy asks for that, else its own."""
 
     slug: str
     title: str
@@ -79,6 +80,7 @@ class Agent:
     instructions: str
     tools: Sequence[Tool]
     models: Sequence[str] = ()
+    verifier: str = ""
     budget: Budget = field(default_factory=Budget)
     input: type[BaseModel] = TextInput
     output: type[BaseModel] = Answer
@@ -158,6 +160,7 @@ class Agent:
             "budget": self.budget.model_dump(mode="json"),
             "input": self.input.model_json_schema(),
             "output": self.output_schema,
+            **({"verifier": self.verifier} if self.verifier else {}),
         }
 
     @cached_property

@@ -12,12 +12,11 @@ from django.db import connection
 
 from agents.definitions import Agent
 from agents.models import EffectRecord, Run
-from agents.proposals import Proposal
 from agents.storable import storable
 from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext, Undone, plain_preview
 from approvals.digests import action_digest
-from approvals.schemas import Confidence, GateContext, Preview, ProposedAction
+from approvals.schemas import GateContext, Preview, ProposedAction
 from audit.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -62,17 +61,6 @@ def propose(
         reversible=tool.reversible,
         argument_schema=tool.schema(),
         identity={name: arguments.get(name) for name in sorted(tool.identity)},
-    )
-
-
-def confidence_of(proposal: Proposal) -> Confidence:
-    """The model's own word on how sure it is; an unusable one counts as zero."""
-    if proposal.confidence_bp is None:
-        return Confidence()
-    return Confidence(
-        raw_bp=proposal.confidence_bp,
-        source="self_reported",
-        signals={"self_reported": proposal.confidence_bp},
     )
 
 

@@ -64,6 +64,19 @@ class Journal:
         return None
 
     @property
+    def unjudged(self) -> list[Step]:
+        """Calls of the newest reply that the gate has not been asked about yet, in order."""
+        return [step for step in self.steps if step.state == StepState.UNJUDGED]
+
+    def reply_of(self, step: Step) -> Step:
+        """The model step whose reply a call, or a score of one, belongs to."""
+        return next(
+            each
+            for each in reversed(self.steps)
+            if each.kind == StepKind.MODEL and each.seq < step.seq
+        )
+
+    @property
     def begun_model_call(self) -> Step | None:
         """A model call that was begun and has no reply yet, as after a crash."""
         last = self.steps[-1] if self.steps else None

@@ -6,6 +6,8 @@ of its messages the conversation starts with, `messages` those that came new. Th
 same each time, stand in a table of their own under `tools_sha256`. Everything else of the request stands
 as it was sent. A request without `after` is whole but for its tools, as one of schema 1 is altogether;
 so that what schema 1 wrote is read as it is.
+Schema 3: calls may stand unjudged while their scores are gathered, by steps of the kind `score`. Only such
+calls and steps are written under it, so that an older release leaves alone what it does not know.
 
 A journal of a newer schema than `Step.SCHEMA` is refused (`agents.drift`), and its requests are not shown.
 """

@@ -15,7 +15,7 @@ from typing import Any
 import openai
 from django.conf import settings
 
-from agents.llm_types import Endpoint, ModelError, Reply, ToolCall, call_ids
+from agents.llm_types import Endpoint, ModelError, Reply, calls_in
 from agents.storable import storable
 
 MAX_REPLY_BYTES = 4_000_000
@@ -37,6 +37,7 @@ def default_endpoint(model: str | None = None) -> Endpoint:
         api_key=config.openai_api_key or "none",
         model=model or config.openai_model,
         timeout_seconds=config.model_timeout_seconds,
+        log_probabilities=config.model_log_probabilities,
     )
 
 
@@ -58,7 +59,11 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
         response = client.post(
             "/chat/completions",
             cast_to=openai.HttpxBinaryResponseContent,
-            body={"model": endpoint.model, **request},
+            body={
+                "model": endpoint.model,
+                **({"logprobs": True} if endpoint.log_probabilities else {}),
+                **request,
+            },
         )
         body = response.content
     except openai.OpenAIError as error:
@@ -142,11 +147,7 @@ def _read(body: bytes, latency_ms: int) -> Reply:
         raw = storable(json.loads(body))
         choice = raw["choices"][0]
         message = choice["message"]
-        written = message.get("tool_calls") or []
-        calls = tuple(
-            ToolCall(name, str(call["function"]["name"]), str(call["function"]["arguments"]))
-            for name, call in zip(call_ids(written), written, strict=True)
-        )
+        calls = calls_in(raw)
         text = message.get("content") or ""
         usage = raw.get("usage") or {}
         return Reply(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a model is reached. `base_url` None means the client's own default."""
+    """Where a model is reached. `base_url` None means the client's own default; `log_probabilities`: it is
+    asked for those of its tokens."""
 
     base_url: str | None
     api_key: str
     model: str
     timeout_seconds: float
+    log_probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ def call_ids(written: Sequence[Any]) -> list[str]:
             given = f"unnamed-call-{place}"
         ids.append(given)
     return ids
+
+
+def calls_in(raw: Mapping[str, Any]) -> tuple[ToolCall, ...]:
+    """The calls of a decoded response body, in order. Raises KeyError, IndexError, TypeError or
+    AttributeError where it is not a chat completion."""
+    written = raw["choices"][0]["message"].get("tool_calls") or []
+    return tuple(
+        ToolCall(name, str(call["function"]["name"]), str(call["function"]["arguments"]))
+        for name, call in zip(call_ids(written), written, strict=True)
+    )
 
 
 @dataclass(frozen=True)

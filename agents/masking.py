@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Step
-from agents.states import SETTLED, StepKind
+from agents.states import SETTLED, StepKind, StepState
 from agents.undoing import PREFIX
 
 HIDDEN = "hidden until decided"
@@ -48,6 +48,10 @@ class Mask:
         if seq in self.scored:
             return HIDDEN
         return NOT_SHOWN if seq in self.replies else ""
+
+    def hides_score(self, seq: int) -> str:
+        """Why nothing that this step gathered may be shown, nor what was sent for it; empty when it may."""
+        return self.hides_request(seq)
 
     def hides_request(self, seq: int) -> str:
         """Why the conversation that was sent in this step may not be shown; empty when it may."""
@@ -97,7 +101,9 @@ def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
 
 
 def score_hidden(step: Step) -> bool:
-    """Whether the step's score must stay secret yet."""
+    """Whether the step's score must stay secret yet; until the coin is tossed, nobody knows."""
+    if step.state == StepState.UNJUDGED:
+        return True
     return step.state not in SETTLED and not (step.coin or {}).get("score_visible", True)
 
 

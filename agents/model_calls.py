@@ -21,6 +21,11 @@ def endpoints_of(agent: Agent) -> list[Endpoint]:
     return [default_endpoint(model) for model in agent.models] or [default_endpoint()]
 
 
+def verifiers_of(agent: Agent) -> list[Endpoint]:
+    """The models that look for objections to the agent's calls: the one it declares, else its own."""
+    return [default_endpoint(agent.verifier)] if agent.verifier else endpoints_of(agent)
+
+
 def longest(endpoint: Endpoint) -> float:
     """Seconds that asking takes at most, unless the server lets its reply trickle in."""
     return settings.COUNTERSIGN.model_attempts * (endpoint.timeout_seconds + LONGEST_WAIT_SECONDS)

@@ -286,12 +286,13 @@ class Step(models.Model):
     """One journalled unit of a run. Holds data, never pickles; `agents.journal_schemas` says what
     `schema` means."""
 
-    SCHEMA = 2
+    SCHEMA = 3
+    PLAIN_SCHEMA = 2
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     seq = models.PositiveIntegerField()
-    schema = models.PositiveSmallIntegerField(default=SCHEMA)
+    schema = models.PositiveSmallIntegerField(default=PLAIN_SCHEMA)
     kind = models.CharField(max_length=12, choices=_choices(StepKind))
     name = models.CharField(max_length=64)
     call_id = models.CharField(max_length=200, blank=True)

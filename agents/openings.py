@@ -60,6 +60,7 @@ def for_action(
         verdict=judged.verdict,
         coin=CoinToss.model_validate(step.coin) if step.coin else None,
         preview=preview,
+        route=str(step.judgement.get("route") or ""),
         rationale=step.rationale,
         sensitive=tuple(sorted(tool.sensitive)),
         cosmetic=tuple(sorted(tool.cosmetic)),

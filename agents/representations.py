@@ -14,6 +14,8 @@ from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
 from agents.states import StepKind, StepState
 from agents.tool_health import health_of
+from approvals.schemas import Confidence
+from approvals.score_words import scores_as_json
 
 
 def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
@@ -101,6 +103,8 @@ def step_as_json(
     judgement = step.judgement or {}
     hides_request = mask.hides_request(step.seq) if step.kind == StepKind.MODEL else ""
     hides_response = mask.hides_reply(step.seq) or (NOT_SHOWN if covered else "")
+    hides_score = mask.hides_score(step.seq) if step.kind == StepKind.SCORE else ""
+    confidence = None if secret or not judgement else judgement.get("confidence")
     return {
         "seq": step.seq,
         "kind": step.kind,
@@ -110,17 +114,19 @@ def step_as_json(
         "call_id": step.call_id or None,
         "arguments": step.arguments and mask.arguments(step.seq, step.arguments),
         "confidence": None if secret or step.confidence_bp is None else step.confidence_bp / 10_000,
+        "scores": confidence
+        and scores_as_json(Confidence.model_validate(confidence), objections=not covered),
         "rationale": (NOT_SHOWN if covered else step.rationale) or None,
         "verdict": None if secret else (judgement.get("verdict") or None),
         "approval": str(step.approval_id) if step.approval_id else None,
-        "request": hides_request or (sent or {}).get(step.seq, step.request),
-        "response": step.response and (hides_response or step.response),
-        "output": step.output and (NOT_SHOWN if covered else step.output),
+        "request": hides_request or hides_score or (sent or {}).get(step.seq, step.request),
+        "response": hides_score or (step.response and (hides_response or step.response)),
+        "output": hides_score or (step.output and (NOT_SHOWN if covered else step.output)),
         "locks": step.locks,
-        "attempts": step.attempts,
-        "model": step.model or None,
-        "tokens_in": step.tokens_in,
-        "tokens_out": step.tokens_out,
+        "attempts": [] if hides_score else step.attempts,
+        "model": None if hides_score else (step.model or None),
+        "tokens_in": None if hides_score else step.tokens_in,
+        "tokens_out": None if hides_score else step.tokens_out,
         "cost_micros": step.cost_micros,
         "input_digest": None if covered else (step.input_digest or None),
         "started_at": _moment(step.started_at),

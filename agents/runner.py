@@ -21,6 +21,7 @@ from agents.leases import renewer
 from agents.model_steps import ModelSteps
 from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
+from agents.score_steps import ScoreSteps
 from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
 from agents.services.end import end_undo
@@ -131,6 +132,8 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     cap = reached_cap(agent, run)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)
+    if journal.unjudged:
+        return ScoreSteps(lease, run, agent, journal).advance()
     if calls.any_open:
         return calls.advance()
     if run.undoes_id is not None:

@@ -23,6 +23,8 @@ class StepState(StrEnum):
 
     STARTED = "started"
     """A model call whose reply is not journalled yet."""
+    UNJUDGED = "unjudged"
+    """A call of a reply whose scores are being gathered; the gate has not been asked yet."""
     PROPOSED = "proposed"
     """A call of a reply that the gate allowed or sent to review, not begun."""
     WAITING = "waiting"
@@ -37,6 +39,8 @@ class StepState(StrEnum):
 
 class StepKind(StrEnum):
     MODEL = "model"
+    SCORE = "score"
+    """A further model call that gathers a score of a proposed call: `verifier` or `agreement`."""
     TOOL = "tool"
     QUESTION = "question"
     ABSTAIN = "abstain"
@@ -95,6 +99,7 @@ RUN_TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 S = StepState
 STEP_TRANSITIONS: dict[StepState, frozenset[StepState]] = {
     S.STARTED: frozenset({S.SUCCEEDED, S.FAILED}),
+    S.UNJUDGED: frozenset({S.PROPOSED, S.FAILED, S.REFUSED}),
     S.PROPOSED: frozenset({S.WAITING, S.DISPATCHED, S.SUCCEEDED, S.FAILED, S.REFUSED}),
     S.WAITING: frozenset({S.DISPATCHED, S.SUCCEEDED, S.FAILED, S.REFUSED}),
     S.DISPATCHED: frozenset({S.WAITING, S.SUCCEEDED, S.FAILED}),

@@ -12,6 +12,8 @@ from agents.masking import Mask
 from agents.models import Step
 from agents.states import SETTLED, StepKind, StepState
 from approvals.reasons import points, sentences, without_score
+from approvals.schemas import Confidence
+from approvals.score_words import PROBLEMS, ScoreLine, score_lines
 
 GATE_WORDS: Final[Mapping[str, str]] = {
     "allow": "The gate allowed it",
@@ -27,6 +29,7 @@ class Judgement:
     word: str
     reasons: list[str]
     score: str
+    scores: list[ScoreLine]
     policy_version: int
 
 
@@ -49,8 +52,13 @@ class Attempt:
     again_seconds: float | None
 
 
-def judgement_of(step: Step, shown: Mapping[str, Any]) -> Judgement | None:
-    """The gate's word; `shown` is the step as `step_as_json` lets it out."""
+def judgement_of(
+    step: Step, shown: Mapping[str, Any], *, covered: bool = False
+) -> Judgement | None:
+    """The gate's word; `shown` is the step as `step_as_json` lets it out.
+
+    `covered`: the reader may not see all arguments, which objections can repeat.
+    """
     verdict = (step.judgement or {}).get("verdict")
     if verdict is None:
         return None
@@ -61,6 +69,7 @@ def judgement_of(step: Step, shown: Mapping[str, Any]) -> Judgement | None:
         word=GATE_WORDS.get(str(verdict["outcome"]), "The gate spoke"),
         reasons=sentences(without_score(reasons) if secret else reasons),
         score="" if secret else _score(shown["confidence"], int(verdict["threshold_bp"])),
+        scores=[] if secret else _scores(step, covered=covered),
         policy_version=int(verdict.get("policy_version") or 0),
     )
 
@@ -68,6 +77,13 @@ def judgement_of(step: Step, shown: Mapping[str, Any]) -> Judgement | None:
 def _score(sure: float | None, threshold_bp: int) -> str:
     said = "no usable confidence" if sure is None else f"confidence {points(round(sure * 10_000))}"
     return f"{said}, threshold {points(threshold_bp)}"
+
+
+def _scores(step: Step, *, covered: bool) -> list[ScoreLine]:
+    """All scores, where there is more to say than the one that decided."""
+    confidence = Confidence.model_validate((step.judgement or {})["confidence"])
+    lines = score_lines(confidence, objections=not covered)
+    return lines if len(lines) > 1 else []
 
 
 def changes_of(step: Step, mask: Mask) -> list[Change]:
@@ -100,8 +116,12 @@ def attempts_of(step: Step) -> list[Attempt]:
 
 
 def note_of(step: Step) -> str:
-    """What a person's word came to."""
+    """What a person's word, or a call that gathers a score, came to."""
     output = step.output or {}
+    return _score_note(output) if step.kind == StepKind.SCORE else _note(step, output)
+
+
+def _note(step: Step, output: Mapping[str, Any]) -> str:
     status = str(output.get("status") or "")
     match step.kind:
         case StepKind.IN_DOUBT:
@@ -135,6 +155,20 @@ def note_of(step: Step) -> str:
             return str(output.get("note") or "")
         case _:
             return ""
+
+
+def _score_note(output: Mapping[str, Any]) -> str:
+    """What a call that gathers a score came to; what was objected stands with the call it is about."""
+    if output.get("problem"):
+        problem = PROBLEMS.get(str(output["problem"]), "the model could not be asked")
+        return f"No score came of it: {problem}."
+    if output.get("score_bp") is not None:
+        number = len(output.get("objections") or ())
+        found = f"{number} objection{'' if number == 1 else 's'}" if number else "no objections"
+        return f"Its score is {points(int(output['score_bp']))}, with {found}."
+    if "agrees" in output:
+        return "It proposes the same." if output["agrees"] else "It proposes something else."
+    return ""
 
 
 def _turn_of(step: Step) -> str:

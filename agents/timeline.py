@@ -95,6 +95,9 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
         hides = mask.hides_request(seq)
         request = None if hides else _messages_first(read_requests(run, [seq])[seq])
         return WholeStep(row, request, row.response, hides, row.hides)
+    if step.kind == StepKind.SCORE:
+        hides = mask.hides_score(seq)
+        return WholeStep(row, None if hides else _sent(run, step), row.response, hides, hides)
     asked = {
         "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
         "call_id": step.call_id,
@@ -110,6 +113,15 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
         hides_request="",
         hides_response=NOT_SHOWN if row.covered else "",
     )
+
+
+def _sent(run: Run, step: Step) -> Any:
+    """What was sent to gather a score."""
+    asked = step.request or {}
+    if "sent" in asked:
+        return asked["sent"]
+    of = int(asked["of"])
+    return {**_messages_first(read_requests(run, [of])[of]), "seed": asked["sample"]}
 
 
 def _messages_first(request: Any) -> Any:

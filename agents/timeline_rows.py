@@ -31,7 +31,14 @@ from agents.undoing import PREFIX, UNDOABLE
 from approvals.glances import Glance
 
 INDENTED: Final = frozenset(
-    {StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL, StepKind.IN_DOUBT}
+    {
+        StepKind.TOOL,
+        StepKind.SCORE,
+        StepKind.QUESTION,
+        StepKind.ABSTAIN,
+        StepKind.FINAL,
+        StepKind.IN_DOUBT,
+    }
 )
 
 
@@ -76,6 +83,7 @@ class Row:
     note: str
     feedback: str
     effect: EffectRecord | None
+    tokens: int
     effect_words: str
     undo_words: str
     may_be_undone: bool
@@ -142,7 +150,8 @@ class Rows:
         request = self._asked.get(step.approval_id) if step.approval_id else None
         shown = step_as_json(step, self._mask)
         covered = self._mask.covers(step.seq)
-        hides = self._mask.hides_reply(step.seq)
+        scores = step.kind == StepKind.SCORE
+        hides = self._mask.hides_score(step.seq) if scores else self._mask.hides_reply(step.seq)
         work, waits = self._work[step.seq], self._waited(step, request)
         effect = self._effects.get(step.pk)
         state, tone = self._standing(step)
@@ -165,16 +174,18 @@ class Rows:
                 {"label": name, "value": value}
                 for name, value in self._mask.arguments(step.seq, step.arguments).items()
             ],
-            judgement=judgement_of(step, shown),
+            judgement=judgement_of(step, shown, covered=covered),
             edited=bool((step.resolution or {}).get("edited")),
             changes=changes_of(step, self._mask),
             rationale="" if covered else step.rationale,
-            attempts=attempts_of(step),
+            attempts=[] if scores and hides else attempts_of(step),
             trouble=wording.model_trouble(step),
             told=wording.said_to_agent(step),
-            note=note_of(step) or ("" if covered else wording.bounced_words(effect)),
+            note=("" if scores and hides else note_of(step))
+            or ("" if covered else wording.bounced_words(effect)),
             feedback=feedback_of(step),
             effect=effect,
+            tokens=self._tokens(shown),
             effect_words=wording.effect_words(effect, step),
             undo_words=wording.undo_words(effect),
             may_be_undone=self._may_be_undone(step, effect),
@@ -207,6 +218,8 @@ class Rows:
         match step.kind:
             case StepKind.MODEL:
                 return step.model or step.name
+            case StepKind.SCORE:
+                return self._scored(step)
             case StepKind.QUESTION:
                 return str(given.get("question") or "")
             case StepKind.ABSTAIN:
@@ -227,6 +240,18 @@ class Rows:
             case _:
                 return ""
 
+    def _scored(self, step: Step) -> str:
+        """Which call a score is about; all calls of the reply for one that compares replies."""
+        of = (step.request or {}).get("of")
+        return next(
+            (wording.plain(s.name) for s in self._steps if s.seq == of and s.kind == StepKind.TOOL),
+            "",
+        )
+
+    @staticmethod
+    def _tokens(shown: Mapping[str, Any]) -> int:
+        return int(shown["tokens_in"] or 0) + int(shown["tokens_out"] or 0)
+
     def _goes_on_at(self, step: Step) -> datetime | None:
         if step.kind != StepKind.MODEL or step.state != StepState.FAILED:
             return None
@@ -237,7 +262,7 @@ class Rows:
 
     def _worked(self, step: Step) -> Span | None:
         """When the step itself was at work, without what it waited for."""
-        if step.kind not in (StepKind.MODEL, StepKind.TOOL):
+        if step.kind not in (StepKind.MODEL, StepKind.SCORE, StepKind.TOOL):
             return None
         start, end = step.started_at, step.finished_at or self._now
         effect = self._effects.get(step.pk)

@@ -98,6 +98,7 @@ REFUSED: Final[Mapping[str, str]] = {
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",
+    StepState.UNJUDGED: "Being scored",
     StepState.PROPOSED: "Proposed",
     StepState.WAITING: "Waiting",
     StepState.DISPATCHED: "Executing",
@@ -107,6 +108,7 @@ STEP_STATES: Final[Mapping[str, str]] = {
 }
 STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MODEL: "model",
+    StepKind.SCORE: "search",
     StepKind.TOOL: "tool",
     StepKind.QUESTION: "comment",
     StepKind.ABSTAIN: "stop",
@@ -160,6 +162,10 @@ def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
 def step_title(step: Step) -> str:
     """What the step is, as a reader would say it."""
     asked = step.request or {}
+    return _score_title(step, asked) if step.kind == StepKind.SCORE else _title(step, asked)
+
+
+def _title(step: Step, asked: Mapping[str, Any]) -> str:
     match step.kind:
         case StepKind.MODEL:
             return "Asks the model" if step.state == StepState.STARTED else "Asked the model"
@@ -187,6 +193,12 @@ def step_title(step: Step) -> str:
         case _:
             undone = (asked.get("undo") or {}).get("tool")
             return f"Undo: {plain(undone).lower()}" if undone else plain(step.name)
+
+
+def _score_title(step: Step, asked: Mapping[str, Any]) -> str:
+    if step.name == "verifier":
+        return "Had a model look for objections"
+    return f"Asked the model again, to compare: reply {asked.get('sample')}"
 
 
 def _who(step: Step) -> str:
@@ -255,7 +267,8 @@ def step_tone(step: Step) -> str:
         return "rejected" if step.problem in ("rejected", "denied") else "ended"
     if step.state == StepState.WAITING and resolved:
         return "approved" if resolved in ("approved", "answered", "returned") else "ended"
-    return "running" if step.state == StepState.STARTED else str(step.state)
+    begun = (StepState.STARTED, StepState.UNJUDGED)
+    return "running" if step.state in begun else str(step.state)
 
 
 def said_to_agent(step: Step) -> str:

@@ -21,7 +21,7 @@ def draw(
     secret: str, *, run_id: UUID, tool: str, identity: Mapping[str, Any], label: str = "audit"
 ) -> float:
     """A number in [0, 1) that belongs to this run, tool and thing acted on."""
-    named = canonical_bytes([label, str(run_id), tool, _plain(dict(identity))])
+    named = canonical_bytes([label, str(run_id), tool, normalised(dict(identity))])
     mac = hmac.new(secret.encode(), named, hashlib.sha256).digest()
     # 53 bits are what a float holds; with more, the largest would round up to 1.
     return (int.from_bytes(mac[:8], "big") >> 11) / 2**53
@@ -55,12 +55,12 @@ def toss(
     )
 
 
-def _plain(value: Any) -> Any:
+def normalised(value: Any) -> Any:
     """The same thing written in one way: trimmed, case folded, numbers without idle zeros."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): normalised(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [normalised(item) for item in value]
     if isinstance(value, bool) or value is None:
         return value
     text = " ".join(str(value).split()).casefold()

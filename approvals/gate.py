@@ -77,7 +77,9 @@ def _judge(
     published: PublishedPolicy,
 ) -> GateVerdict:
     policy = published.policy
-    confidence_bp = confidence.value_bp if confidence is not None else 0
+    source = policy.scores.resolve(agent=action.agent, tool=action.tool).source
+    confidence = (confidence or Confidence()).decided_by(source)
+    confidence_bp = confidence.value_bp
     resolved = policy.thresholds.resolve(agent=action.agent, tool=action.tool, risk=action.risk)
 
     def verdict(
@@ -127,7 +129,7 @@ def _judge(
     # What the global document says by itself; a group's own rules only add to it.
     wide = [f for f in reviews if f.rule.group is None]
     scoped = [f for f in reviews if f.rule.group is not None]
-    doubts = _doubts(action, context, confidence_bp, threshold)
+    doubts = _doubts(action, context, confidence, threshold)
     if reviews or unanswered:
         asked = [f.rule.requirements or Requirements() for f in wide]
         if not wide and (unanswered or baseline.reviews or doubts):
@@ -173,15 +175,22 @@ def _judge(
 
 
 def _doubts(
-    action: ProposedAction, context: GateContext, confidence_bp: int, threshold: Threshold
+    action: ProposedAction, context: GateContext, confidence: Confidence, threshold: Threshold
 ) -> list[Reason]:
     """What speaks against letting it run by the baseline, and is worth telling in any case."""
     doubts = []
-    if confidence_bp < threshold.value_bp:
+    # The model's own word goes without saying.
+    score = {} if confidence.source in ("self_reported", "none") else {"score": confidence.source}
+    if confidence.value_bp < threshold.value_bp:
+        if score and not confidence.is_usable:
+            note = confidence.notes.get(confidence.source)
+            problem = note.problem if note else ""
+            doubts.append(Reason(code="no_score", params={**score, "problem": problem}))
         params = {
-            "confidence_bp": confidence_bp,
+            "confidence_bp": confidence.value_bp,
             "threshold_bp": threshold.value_bp,
             "source": threshold.source,
+            **score,
         }
         doubts.append(Reason(code="below_threshold", params=params))
     if context.tainted and is_consequential(action.risk, action.effects):

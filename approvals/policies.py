@@ -29,6 +29,7 @@ from approvals import conditions
 from approvals.digests import document_digest
 from approvals.errors import BadPolicy
 from approvals.schemas import CalendarName, GroupNeed, Requirements, Shape
+from approvals.scores import Scores
 from approvals.vocabulary import Effect, Risk
 
 SCHEMA_VERSION = 1
@@ -229,6 +230,7 @@ class Policy(Shape):
 
     schema_version: Literal[1] = 1
     thresholds: Thresholds = Thresholds()
+    scores: Scores = Scores()
     baseline: tuple[BaselineRow, ...] = ()
     rules: tuple[Rule, ...] = ()
     delegates: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, When
 from approvals.schemas import Requirements
+from approvals.scores import score_changes
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
 
 OWNER = "@owner"
@@ -257,9 +258,10 @@ def baseline_outcome(row: BaselineRow, titles: Mapping[str, str]) -> str:
 
 
 def changes(before: Policy, after: Policy) -> list[str]:
-    """What differs, a sentence each: thresholds by line, rules by name, the rest by its name."""
+    """What differs, a sentence each: thresholds and scores by line, rules and the rest by name."""
     return [
         *_threshold_changes(before.thresholds, after.thresholds),
+        *score_changes(before.scores, after.scores),
         *_rule_changes(before, after),
         *(["The baseline changed."] if before.baseline != after.baseline else []),
         *_plain_changes(before, after),

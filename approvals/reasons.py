@@ -16,6 +16,17 @@ _SOURCES = {
     "rule": "of the rule",
 }
 
+_SCORES = {
+    "log_probability": "Confidence by log-probabilities",
+    "verifier": "The verifier's score",
+    "agreement": "Agreement",
+}
+_NO_SCORE = {
+    "log_probability": "The model server gave no log-probabilities for this call",
+    "verifier": "The verifier gave no score",
+    "agreement": "Agreement could not be measured",
+}
+
 
 def points(value_bp: int) -> str:
     """Basis points as people write them: 8000 is .80, 10000 is 1.00."""
@@ -30,8 +41,9 @@ def _rule(params: Mapping[str, Any]) -> str:
 
 def _below(params: Mapping[str, Any]) -> str:
     source = _SOURCES.get(str(params.get("source")), "")
+    score = _SCORES.get(str(params.get("score")), "Confidence")
     return (
-        f"Confidence {points(params['confidence_bp'])} is below the threshold "
+        f"{score} {points(params['confidence_bp'])} is below the threshold "
         f"{points(params['threshold_bp'])} {source}".rstrip()
         + "."
     )
@@ -51,6 +63,9 @@ def _tainted(params: Mapping[str, Any]) -> str:
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "below_threshold": _below,
+    "no_score": lambda p: (
+        f"{_NO_SCORE.get(str(p.get('score')), 'There is no score')}, which counts as zero."
+    ),
     "tainted": _tainted,
     "baseline": _baseline,
     "nothing_speaks": lambda p: "The policy does not speak of such actions, so a person looks.",
@@ -78,15 +93,16 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_ALLOWED = frozenset({"allowed_by_rule", "allowed_by_baseline"})
+_OF_SCORE = frozenset({"below_threshold", "no_score", "second_look", *_ALLOWED})
+
+
 def without_score(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The reasons of a request whose score is hidden: what speaks of the score says only that
-    somebody should look."""
-    shown: list[dict[str, Any]] = []
-    for reason in reasons:
-        about_score = reason.get("code") in ("below_threshold", "allowed_by_rule")
-        plain = {"code": "second_look", "params": {}} if about_score else dict(reason)
-        if plain not in shown:
-            shown.append(plain)
+    """The reasons of a call whose score is hidden. Every such call that waits says that somebody
+    should look, whatever its score is, so that the reason does not tell it."""
+    shown = [dict(reason) for reason in reasons if reason.get("code") not in _OF_SCORE]
+    if not any(reason.get("code") in _ALLOWED for reason in reasons):
+        shown.append({"code": "second_look", "params": {}})
     return shown
 
 

@@ -19,6 +19,7 @@ from approvals.models import (
 )
 from approvals.ports import Operation
 from approvals.reasons import sentence
+from approvals.score_words import scores_as_json
 from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -94,6 +95,8 @@ def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "calibrated_confidence": _share(request.calibrated_bp) if revealed else None,
         "threshold": _share(request.threshold_bp) if revealed else None,
         "score_source": request.score_source if revealed else None,
+        "score_version": request.score_version if revealed else None,
+        "scores": scores_as_json(request.confidence, objections=not hidden) if revealed else None,
         "is_sample": request.is_sample if revealed else None,
         "reasons": [
             {**reason, "sentence": sentence(reason)} for reason in visible_reasons(request)

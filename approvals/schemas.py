@@ -85,10 +85,27 @@ class ProposedAction(Shape):
         return is_consequential(self.risk, self.effects)
 
 
+class ScoreNote(Shape):
+    """How one score came about, or why there is none (`problem`, a code).
+
+    `version` names the formula. `samples` and `agreeing` count replies, `tokens` those that were
+    weighed. `objections` are a model's words: unverified.
+    """
+
+    version: str = "1"
+    problem: str = ""
+    model: str = ""
+    samples: int | None = None
+    agreeing: int | None = None
+    tokens: int | None = None
+    objections: tuple[str, ...] = ()
+
+
 class Confidence(Shape):
     """How sure the agent was, in basis points (0 to 10,000), and where that came from.
 
-    `signals` holds every score there is by its source, whether or not it decided anything.
+    `source` is the score that decides. `signals` holds every score there is by its source, whether
+    or not it decided anything, and `notes` how each came about.
     """
 
     raw_bp: BasisPoints | None = None
@@ -96,6 +113,28 @@ class Confidence(Shape):
     version: str = "1"
     calibrated_bp: BasisPoints | None = None
     signals: dict[str, BasisPoints] = Field(default_factory=dict)
+    notes: dict[str, ScoreNote] = Field(default_factory=dict)
+
+    def decided_by(self, source: str) -> Confidence:
+        """The same scores with this one deciding; one that is not there leaves no usable confidence."""
+        if source == self.source:
+            return self
+        if source == "self_reported" and self.source == "none" and source not in self.signals:
+            return self
+        note = self.notes.get(source)
+        return self.model_copy(
+            update={
+                "raw_bp": self.signals.get(source),
+                "source": source,
+                "version": note.version if note else "1",
+                "calibrated_bp": None,
+            }
+        )
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is a score that can be compared."""
+        return self.calibrated_bp is not None or self.raw_bp is not None
 
     @property
     def value_bp(self) -> int:

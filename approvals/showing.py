@@ -59,6 +59,7 @@ def _document(request: ApprovalRequest) -> dict[str, Any]:
         "confidence_bp": _compared(request) if seen else None,
         "threshold_bp": request.threshold_bp if seen else None,
         "score_source": request.score_source if seen else "",
+        "scores": _scores(request) if seen else {},
         "reasons": [{**reason, "sentence": sentence(reason)} for reason in reasons],
         "requirements": request.requirements,
         "policy": {
@@ -71,6 +72,15 @@ def _document(request: ApprovalRequest) -> dict[str, Any]:
         "tainted": request.tainted,
         "tainted_by": request.tainted_by,
         "question": request.question,
+    }
+
+
+def _scores(request: ApprovalRequest) -> dict[str, Any]:
+    """Every score in basis points: a document holds no fractions. Objections are a model's words."""
+    confidence = request.confidence
+    return {
+        source: {"score_bp": confidence.signals.get(source), **request.score_notes.get(source, {})}
+        for source in dict.fromkeys((*confidence.signals, *confidence.notes))
     }
 
 

@@ -175,8 +175,9 @@ class _Curve:
         elif highest.allowed:
             self._allowed_refused += refused
         else:
-            self._turning[past.confidence.value_bp] += 1
-            self._turning_refused[past.confidence.value_bp] += refused
+            # The score that decides under this policy, which may be another one than decided then.
+            self._turning[lowest.confidence_bp] += 1
+            self._turning_refused[lowest.confidence_bp] += refused
 
     def points(self) -> list[dict[str, Any]]:
         """At each hundredth: how many are reviewed, and how many run unseen that people had refused."""

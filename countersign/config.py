@@ -100,6 +100,7 @@ class Config(BaseSettings):
     wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
 
     model_timeout_seconds: Seconds = 60
+    model_log_probabilities: bool = False
     model_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     model_backoff_seconds: Annotated[float, Field(ge=0)] = 1.0
     model_sleep_seconds: Seconds = 30

@@ -38,7 +38,7 @@ def begin_model_call(
         if run.unheard:
             return None
         step = note_model_call(run, kept, earlier=earlier, model=model, digest=digest_of(request))
-        _show(run)
+        show_step(run)
         return step
 
 
@@ -69,7 +69,7 @@ def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
         now = database_now()
         step.attempts = [*step.attempts, {**failure, "at": now.isoformat()}]
         Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
-        _show(run)
+        show_step(run)
 
 
 def describe_failure(error: ModelError) -> dict[str, Any]:
@@ -87,33 +87,35 @@ def fail_model_call(lease: Lease, step: Step, error: ModelError) -> None:
     """Close the step without a reply."""
     with fenced(lease) as run:
         Step.objects.move(step.pk, StepState.FAILED, problem=error.code, finished_at=database_now())
-        _count(run, model_calls=0)
+        count_call(run, model_calls=0)
 
 
 def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
     """Close the step with its reply. The caller holds the fence."""
     now = database_now()
     step.response = reply.raw
+    step.model = reply.model[:200]
     Step.objects.move(
         step.pk,
         StepState.SUCCEEDED,
         response=reply.raw,
-        model=reply.model[:200],
+        model=step.model,
         tokens_in=reply.tokens_in,
         tokens_out=reply.tokens_out,
         problem="" if reply.calls else "no_tool_call",
         finished_at=now,
     )
-    _count(run, model_calls=1, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out)
+    count_call(run, model_calls=1, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out)
 
 
-def _show(run: Run) -> None:
+def show_step(run: Run) -> None:
     """Let open pages see what the step came to; what is counted is counted when it ends."""
     Run.objects.change(run.pk, version=F("version") + 1)
     announce(run, "stepped")
 
 
-def _count(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:
+def count_call(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:
+    """Charge a call that ended to the run, whose row the caller holds."""
     Run.objects.change(
         run.pk,
         step_count=F("step_count") + 1,

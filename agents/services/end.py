@@ -24,7 +24,7 @@ _END_STEPS = """
 UPDATE agents_step
    SET state = CASE state WHEN 'started' THEN 'failed' ELSE 'refused' END,
        problem = 'run_ended', finished_at = %s
- WHERE run_id = %s AND state IN ('proposed', 'waiting', 'started')
+ WHERE run_id = %s AND state IN ('unjudged', 'proposed', 'waiting', 'started')
 """
 
 

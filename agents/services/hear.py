@@ -20,6 +20,7 @@ from approvals.services.supersede import supersede_requests
 from audit.actors import Actor
 from audit.clock import database_now
 
+SET_ASIDE_FROM = (StepState.UNJUDGED, StepState.PROPOSED, StepState.WAITING)
 SET_ASIDE = "The task changed before this call ran."
 KINDS = {
     MessageKind.MESSAGE: StepKind.MESSAGE,
@@ -82,16 +83,15 @@ def _step(run: Run, seq: int, message: RunMessage, epoch: int, now: datetime) ->
 
 def _close_begun(journal: Journal, now: datetime) -> None:
     """A model call that a process died in would be made again without what was said: it is made anew."""
-    begun = journal.begun_model_call
-    if begun is None:
-        return
-    Step.objects.move(
-        begun.pk,
-        StepState.FAILED,
-        problem=INTERRUPTED["code"],
-        attempts=[*begun.attempts, {**INTERRUPTED, "at": now.isoformat()}],
-        finished_at=now,
-    )
+    for step in journal.unsettled:
+        if step.kind in (StepKind.MODEL, StepKind.SCORE):
+            Step.objects.move(
+                step.pk,
+                StepState.FAILED,
+                problem=INTERRUPTED["code"],
+                attempts=[*step.attempts, {**INTERRUPTED, "at": now.isoformat()}],
+                finished_at=now,
+            )
 
 
 def _set_aside(run: Run, journal: Journal, now: datetime) -> None:
@@ -99,7 +99,7 @@ def _set_aside(run: Run, journal: Journal, now: datetime) -> None:
     # Requests that were opened after the change was asked for and before it is heard.
     supersede_requests(run_id=run.pk, actor=Actor.system("goal-change"), why="goal_changed")
     for step in journal.unsettled:
-        if step.kind in CALL_KINDS and step.state in (StepState.PROPOSED, StepState.WAITING):
+        if step.kind in CALL_KINDS and step.state in SET_ASIDE_FROM:
             Step.objects.move(
                 step.pk,
                 StepState.REFUSED,

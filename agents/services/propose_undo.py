@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import F
 from pydantic import ValidationError
 
@@ -10,13 +12,14 @@ from agents.definitions import Agent
 from agents.events import announce
 from agents.journal import Journal
 from agents.models import EffectRecord, Run, Step
-from agents.proposals import Proposal
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import NOTHING_TO_UNDO, still_stands
 from agents.services.record_reply import judge_call
 from agents.states import StepKind, StepState
 from agents.tools import Tool
 from agents.undoing import PREFIX
+from approvals.schemas import Confidence
+from approvals.services.policies import current
 from audit.actors import Actor
 from audit.clock import database_now
 
@@ -75,32 +78,27 @@ def _propose(
         started_at=now,
     )
     tool = agent.tool(row.name)
-    proposal = _read(tool, row)
+    arguments = _read(tool, row)
     if not still_stands(effect.pk):
         row.state, row.problem, row.finished_at = StepState.FAILED, "did_not_happen", now
         row.output = refusal_message("failed", "did_not_happen", NOTHING_TO_UNDO)
-    elif proposal is None:
+    elif tool is None or arguments is None:
         row.state, row.problem, row.finished_at = StepState.FAILED, "tool_changed", now
         row.output = refusal_message("failed", "tool_changed", "The tool cannot undo it any more.")
     else:
         actor = Actor.person(asked["by"], "none")
-        judge_call(row, agent, run, proposal, journal.tools_called(), now, actor=actor)
+        row.arguments = arguments
+        earlier = journal.tools_called()
+        # No model proposes it, so there is no score of it.
+        judge_call(row, agent, run, tool, Confidence(), current(), earlier, now, actor=actor)
     row.save(force_insert=True)
 
 
-def _read(tool: Tool | None, row: Step) -> Proposal | None:
+def _read(tool: Tool | None, row: Step) -> dict[str, Any] | None:
+    """The arguments as the tool takes them now; None when it does not."""
     if tool is None:
         return None
     try:
-        arguments = tool.parse(row.arguments or {})
+        return tool.parse(row.arguments or {}).model_dump(mode="json")
     except ValidationError:
         return None
-    return Proposal(
-        kind=StepKind.TOOL,
-        name=tool.name,
-        tool=tool,
-        arguments=arguments,
-        normalised=arguments.model_dump(mode="json"),
-        confidence_bp=None,
-        rationale="",
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +13,21 @@ from django.conf import settings
 from agents.context import refusal_message
 from agents.definitions import Agent
 from agents.events import action_ref, announce, args_disclosure, tell
-from agents.gating import confidence_of, gate_context, propose
+from agents.gathering import confidence_from, signals_of
+from agents.gating import gate_context, propose
 from agents.journal import Journal
 from agents.llm_types import Reply, ToolCall
+from agents.log_probabilities import weigh
 from agents.models import Run, Step
 from agents.proposals import Malformed, Proposal, read_call
 from agents.services.call_model import finish_model_call
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from agents.storable import storable
+from agents.tools import Tool
 from approvals.coin import toss
 from approvals.gate import judge, sampled
+from approvals.policies import PublishedPolicy
 from approvals.reasons import sentence
 from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
 from approvals.services.policies import current
@@ -67,7 +72,11 @@ class Judged:
 
 
 def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: Journal) -> None:
-    """Close the model step and insert one step for each call of the reply, in its order."""
+    """Close the model step and insert one step for each call of the reply, in its order.
+
+    Where the policy asks for scores that take further calls of a model, the gate is asked about all calls
+    of the reply once these are there (`judge_reply`).
+    """
     with fenced(lease) as run:
         finish_model_call(run, step, reply)
         tell(
@@ -82,37 +91,50 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
         )
         now = database_now()
         earlier = journal.tools_called()
-        for offset, call in enumerate(reply.calls, start=1):
-            row = Step(
-                run=run,
-                seq=step.seq + offset,
-                call_id=call.id,
-                epoch=lease.epoch,
-                started_at=now,
-            )
-            _fill(row, agent, run, call, offset, earlier, now)
+        reads = [_read(agent, call, place) for place, call in enumerate(reply.calls, start=1)]
+        named = [read.name for read in reads if isinstance(read, Proposal) and read.tool]
+        published = current() if named else None
+        waits = published is not None and any(
+            published.policy.scores.resolve(agent=agent.slug, tool=name).takes_calls
+            for name in named
+        )
+        weights = weigh(reply.raw, reply.calls)
+        for read, call, weighed, seq in zip(
+            reads, reply.calls, weights, count(step.seq + 1), strict=False
+        ):
+            row = Step(run=run, seq=seq, call_id=call.id, epoch=lease.epoch, started_at=now)
+            _fill(row, read, call, now)
+            if isinstance(read, Proposal) and read.tool is not None and published is not None:
+                if waits:
+                    row.state, row.schema = StepState.UNJUDGED, Step.SCHEMA
+                else:
+                    choice = published.policy.scores.resolve(agent=agent.slug, tool=row.name)
+                    confidence = confidence_from(signals_of(row, weighed, choice), choice)
+                    judge_call(
+                        row,
+                        agent,
+                        run,
+                        read.tool,
+                        confidence,
+                        published,
+                        earlier,
+                        now,
+                        route=step.model or step.name,
+                    )
             insert(row)
         announce(run, "stepped")
         reached("reply.before_commit")
 
 
-def _fill(
-    row: Step,
-    agent: Agent,
-    run: Run,
-    call: ToolCall,
-    offset: int,
-    earlier: Sequence[str],
-    now: datetime,
-) -> None:
+def _read(agent: Agent, call: ToolCall, place: int) -> Proposal | Malformed:
     read = read_call(agent, call)
-    if offset > MOST_CALLS:
-        read = Malformed(
-            read.kind,
-            read.name,
-            "too_many_calls",
-            f"At most {MOST_CALLS} calls in one reply are taken.",
-        )
+    if place <= MOST_CALLS:
+        return read
+    what = f"At most {MOST_CALLS} calls in one reply are taken."
+    return Malformed(read.kind, read.name, "too_many_calls", what)
+
+
+def _fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -> None:
     row.kind, row.name = read.kind, read.name
     if isinstance(read, Malformed):
         row.state = StepState.FAILED
@@ -130,29 +152,27 @@ def _fill(
         row.request = {"relies_on": list(read.relies_on)}
     if read.tool is None:
         row.input_digest = sha256_hex(canonical_bytes(read.normalised))
-        return
-    judge_call(row, agent, run, read, earlier, now)
 
 
 def judge_call(
     row: Step,
     agent: Agent,
     run: Run,
-    proposal: Proposal,
+    tool: Tool,
+    confidence: Confidence,
+    published: PublishedPolicy,
     earlier: Sequence[str],
     now: datetime,
     *,
+    route: str = "",
     actor: Actor | None = None,
 ) -> None:
     """Fill in the gate's word on a proposed call and record it.
 
-    `actor`: the person who proposes it, where it is not the agent; who then counts as its initiator.
+    `route`: the model that proposes it. `actor`: the person who does, where it is not the agent; who then
+    counts as its initiator.
     """
-    tool = proposal.tool
-    assert tool is not None
-    published = current()
-    action = propose(agent, run.agent_version.digest, tool, proposal.normalised)
-    confidence = confidence_of(proposal)
+    action = propose(agent, run.agent_version.digest, tool, row.arguments or {})
     context = gate_context(run, agent, tool, earlier, now)
     if actor is not None and actor.kind == "person":
         context = context.model_copy(update={"initiator": int(actor.id)})
@@ -167,8 +187,13 @@ def judge_call(
     )
     verdict = sampled(verdict, coin, action, published.policy)
     row.input_digest = action.digest
+    row.confidence_bp = confidence.raw_bp
     judged = Judged(action, confidence, context, verdict)
-    row.judgement = {**judged.stored(), "effect_class": tool.effect_class.value}
+    row.judgement = {
+        **judged.stored(),
+        "effect_class": tool.effect_class.value,
+        "route": route,
+    }
     row.coin = coin.model_dump(mode="json")
     kind = "action.proposed"
     if verdict.denied:
@@ -182,6 +207,7 @@ def judge_call(
         )
     elif verdict.allowed:
         kind = "action.allowed"
+    seen = coin.score_visible
     tell(
         run,
         kind,
@@ -191,6 +217,8 @@ def judge_call(
             "step": row.seq,
             "tool_version": tool.version,
             "effect_class": tool.effect_class.value,
+            "threshold_bp": verdict.threshold_bp if seen else None,
+            "score_source": confidence.source if seen else None,
         },
         policy=PolicyRef(
             version=verdict.policy_version,

@@ -29,7 +29,9 @@ def still_allowed(lease: Lease, step: Step) -> bool:
     verdict = judge(judged.action, judged.confidence, judged.context, published)
     if verdict.allowed:
         return True
-    anew = Judged(judged.action, judged.confidence, judged.context, verdict)
+    scores = published.policy.scores
+    source = scores.resolve(agent=judged.action.agent, tool=judged.action.tool).source
+    anew = Judged(judged.action, judged.confidence.decided_by(source), judged.context, verdict)
     changes = {"judgement": {**step.judgement, **anew.stored()}}
     with fenced(lease) as run:
         if not verdict.denied:

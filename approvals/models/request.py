@@ -70,6 +70,9 @@ class ApprovalRequest(models.Model):
     score_version = models.CharField(max_length=40, blank=True)
     calibrated_bp = models.PositiveSmallIntegerField(null=True, blank=True)
     signals = models.JSONField(default=dict)
+    score_notes = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField())
+    )
     threshold_bp = models.PositiveSmallIntegerField(null=True, blank=True)
     score_visible = models.BooleanField(default=True)
     coin = models.FloatField(null=True, blank=True)
@@ -239,6 +242,7 @@ class ApprovalRequest(models.Model):
                 "version": self.score_version or "1",
                 "calibrated_bp": self.calibrated_bp,
                 "signals": self.signals,
+                "notes": self.score_notes,
             }
         )
 

@@ -187,6 +187,10 @@ def _build(
         score_version=opening.confidence.version,
         calibrated_bp=opening.confidence.calibrated_bp,
         signals=opening.confidence.signals,
+        score_notes={
+            source: note.model_dump(mode="json", exclude_defaults=True)
+            for source, note in opening.confidence.notes.items()
+        },
         threshold_bp=verdict.threshold_bp if verdict else None,
         score_visible=coin.score_visible if coin else True,
         coin=coin.value if coin else None,

@@ -23,6 +23,7 @@ from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
+from approvals.score_words import ScoreLine, score_lines
 from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -148,6 +149,14 @@ class RequestView:
             "label": f"Confidence {text}",
             "text": f"Confidence {text}",
         }
+
+    @property
+    def scores(self) -> list[ScoreLine]:
+        """Every score, where they may be seen and there is more to say than the one that decided."""
+        if self.item.kind != Kind.ACTION or not self.item.is_score_revealed:
+            return []
+        lines = score_lines(self.item.confidence, objections=not self.hidden)
+        return lines if len(lines) > 1 else []
 
     @cached_property
     def needs(self) -> list[dict[str, Any]]:

@@ -98,8 +98,10 @@ def _tried(
     title: str, action: ProposedAction, given: Mapping[str, Any], published: PublishedPolicy
 ) -> dict[str, Any]:
     share = given["confidence"]
+    # Whatever score decides: it is the one that was given.
+    source = published.policy.scores.resolve(agent=action.agent, tool=action.tool).source
     confidence = (
-        Confidence(raw_bp=int(share * 10_000), source="self_reported")
+        Confidence(raw_bp=int(share * 10_000), source=source)
         if (share is not None)
         else Confidence()
     )

@@ -1,0 +1,84 @@
+"""The scores of a call for programs and people: each by its source, with how it came about. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from approvals.reasons import points
+from approvals.schemas import Confidence
+
+TITLES: Final[Mapping[str, str]] = {
+    "self_reported": "The agent's own word",
+    "log_probability": "Log-probabilities",
+    "verifier": "Verifier",
+    "agreement": "Agreement",
+}
+PROBLEMS: Final[Mapping[str, str]] = {
+    "unusable": "it gave none that can be used",
+    "none_returned": "the model server gave none for this call",
+    "malformed": "its answer was not a review",
+    "interrupted": "the process died during the call, again and again",
+    "too_few_samples": "there were too few replies to compare",
+}
+
+
+@dataclass(frozen=True)
+class ScoreLine:
+    """One score in words; `decides`: it is the one that was compared with the threshold."""
+
+    title: str
+    text: str
+    about: str
+    decides: bool
+    objections: tuple[str, ...]
+
+
+def scores_as_json(confidence: Confidence, *, objections: bool = True) -> dict[str, dict[str, Any]]:
+    """Every score by its source: the share (null where there is none), its version, whether it decides.
+
+    `objections`: whether the reader may see those, which can repeat arguments.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    for source in dict.fromkeys((*confidence.signals, *confidence.notes)):
+        score = confidence.signals.get(source)
+        note = confidence.notes.get(source)
+        more = note.model_dump(mode="json", exclude_defaults=True) if note else {}
+        if not objections:
+            more.pop("objections", None)
+        made[source] = {
+            **more,
+            "score": None if score is None else score / 10_000,
+            "version": note.version if note else "1",
+            "decides": source == confidence.source,
+        }
+    return made
+
+
+def score_lines(confidence: Confidence, *, objections: bool = True) -> list[ScoreLine]:
+    """Every score in words, the one that decides first."""
+    lines = []
+    for source in sorted(
+        dict.fromkeys((*confidence.signals, *confidence.notes)),
+        key=lambda each: each != confidence.source,
+    ):
+        score, note = confidence.signals.get(source), confidence.notes.get(source)
+        problem = note.problem if note else ""
+        about = ""
+        if score is None:
+            about = PROBLEMS.get(problem, "the model could not be asked" if problem else "")
+        elif note and note.samples:
+            about = f"{note.agreeing} of {note.samples} replies propose it"
+        elif note and note.tokens:
+            about = f"over {note.tokens} token{'' if note.tokens == 1 else 's'} of the call"
+        lines.append(
+            ScoreLine(
+                title=TITLES.get(source, source),
+                text="no score" if score is None else points(score),
+                about=about,
+                decides=source == confidence.source,
+                objections=note.objections if note and objections else (),
+            )
+        )
+    return lines

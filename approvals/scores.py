@@ -1,0 +1,140 @@
+"""Which score of a call decides, and which are gathered beside it: a part of the policy. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from approvals.schemas import Shape
+
+Source = Literal["self_reported", "log_probability", "verifier", "agreement"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+EXTRA_CALLS: frozenset[Source] = frozenset({"verifier", "agreement"})
+"""Sources that take further calls of a model."""
+
+FEWEST_SAMPLES, MOST_SAMPLES, USUAL_SAMPLES = 2, 9, 3
+
+
+def _source(value: Any) -> Any:
+    if value not in SOURCES:
+        raise ValueError(f"name one of {', '.join(SOURCES)}")
+    return value
+
+
+def _samples(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and FEWEST_SAMPLES <= value <= MOST_SAMPLES):
+        raise ValueError(
+            f"agreement takes {FEWEST_SAMPLES} to {MOST_SAMPLES} samples, the first reply counted"
+        )
+    return value
+
+
+NamedSource = Annotated[Source, BeforeValidator(_source)]
+
+
+class ScoreChoice(Shape):
+    """`source` decides; what `also` names is gathered and recorded, and decides nothing.
+
+    `samples` belongs to agreement: how many replies are compared, the first one counted.
+    """
+
+    source: NamedSource = "self_reported"
+    samples: Annotated[int | None, BeforeValidator(_samples)] = None
+    also: tuple[NamedSource, ...] = ()
+
+    @field_validator("also")
+    @classmethod
+    def _once(cls, also: tuple[Source, ...]) -> tuple[Source, ...]:
+        if len(set(also)) < len(also):
+            raise ValueError("a source stands twice; name it once")
+        return also
+
+    @model_validator(mode="after")
+    def _fits(self) -> ScoreChoice:
+        if self.source in self.also:
+            raise ValueError(f"{self.source} decides already; take it out of also")
+        if self.samples is not None and not self.wants("agreement"):
+            raise ValueError("only agreement takes samples; take them out")
+        return self
+
+    def wants(self, source: Source) -> bool:
+        """Whether this score is to be there before the gate is asked."""
+        return source == self.source or source in self.also
+
+    @property
+    def takes_calls(self) -> bool:
+        """Whether any of it takes further calls of a model."""
+        return self.source in EXTRA_CALLS or not EXTRA_CALLS.isdisjoint(self.also)
+
+    @property
+    def replies(self) -> int:
+        """How many replies are compared for agreement, the first one counted."""
+        return self.samples or USUAL_SAMPLES
+
+
+class Scores(Shape):
+    """Which score decides; the most specific line counts, and counts whole."""
+
+    default: ScoreChoice = ScoreChoice()
+    agents: dict[str, ScoreChoice] = Field(default_factory=dict)
+    tools: dict[str, ScoreChoice] = Field(default_factory=dict)
+    agent_tools: dict[str, dict[str, ScoreChoice]] = Field(default_factory=dict)
+
+    def resolve(self, *, agent: str, tool: str) -> ScoreChoice:
+        """agent × tool, then tool, agent, default."""
+        pair = self.agent_tools.get(agent, {}).get(tool)
+        if pair is not None:
+            return pair
+        if tool in self.tools:
+            return self.tools[tool]
+        return self.agents.get(agent, self.default)
+
+    def lines(self) -> Iterator[tuple[str, ScoreChoice]]:
+        """Every line with what it counts for, the most specific first."""
+        for agent, tools in sorted(self.agent_tools.items()):
+            for tool, choice in sorted(tools.items()):
+                yield f"{tool} of {agent}", choice
+        for tool, choice in sorted(self.tools.items()):
+            yield f"{tool}, whichever agent", choice
+        for agent, choice in sorted(self.agents.items()):
+            yield f"All tools of {agent}", choice
+        yield "Everything else", self.default
+
+
+WORDS: dict[str, str] = {
+    "self_reported": "the model's own word",
+    "log_probability": "the log-probabilities of its tokens",
+    "verifier": "the verifier",
+    "agreement": "agreement",
+}
+
+
+def score_sentence(choice: ScoreChoice) -> str:
+    """Which score decides, in words: `agreement over 3 replies decides; the verifier is recorded too`."""
+    said = f"{_named(choice.source, choice)} {'decide' if choice.source == 'log_probability' else 'decides'}"
+    if not choice.also:
+        return said
+    also = " and ".join(_named(source, choice) for source in choice.also)
+    plural = len(choice.also) > 1 or choice.also == ("log_probability",)
+    return f"{said}; {also} {'are' if plural else 'is'} recorded too"
+
+
+def _named(source: Source, choice: ScoreChoice) -> str:
+    words = WORDS[source]
+    return f"{words} over {choice.replies} replies" if source == "agreement" else words
+
+
+def score_changes(before: Scores, after: Scores) -> Iterator[str]:
+    """What differs, a sentence for each line."""
+    old, new = dict(before.lines()), dict(after.lines())
+    for about in {**new, **old}:
+        then, now = old.get(about), new.get(about)
+        if then is None and now is not None:
+            yield f"{about}: {score_sentence(now)}; this is new."
+        elif now is None and then is not None:
+            yield f"{about}: taken out; it was that {score_sentence(then)}."
+        elif then is not None and now is not None and then != now:
+            yield f"{about}: {score_sentence(now)}; before, {score_sentence(then)}."
