@@ -12,7 +12,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from agents.masking import mask_for
 from agents.models import Run, Step
+from agents.representations import step_as_json
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
 from audit.models import Event
@@ -193,3 +195,14 @@ def test_a_sample_keeps_its_scores_secret_too(
     request = counter.request(run)
     assert (request.is_sample, request.score_visible) == (True, False)
     assert_nothing_told(read, run)
+
+
+def test_scores_whose_call_stands_on_an_earlier_page_are_hidden_there() -> None:
+    score = Step(seq=7, kind="score", name="verifier", state="succeeded", output={"score_bp": 1})
+    asked = Step(seq=8, kind="model", state="succeeded")
+    mask = mask_for([score, asked], [], reads_sensitive=True)
+    assert step_as_json(score, mask)["output"] == "hidden until decided"
+    reply = Step(seq=5, kind="model", state="succeeded")
+    settled = Step(seq=6, kind="tool", name="pay", state="succeeded")
+    whole = mask_for([reply, settled, score, asked], [], reads_sensitive=True)
+    assert step_as_json(score, whole)["output"] == {"score_bp": 1}
