@@ -24,12 +24,14 @@ class Mask:
     """`scored`: replies with a score that is secret yet. `fields`: sensitive arguments by step.
 
     `replies`: replies that hold such arguments; what is sent to a model after the first of them
-    repeats it. All steps by seq.
+    repeats it. `unplaced`: scores of a reply that is not among the steps, so that nobody can tell here whether
+    they are secret. All steps by seq.
     """
 
     scored: frozenset[int] = frozenset()
     fields: Mapping[int, frozenset[str]] = field(default_factory=dict)
     replies: frozenset[int] = frozenset()
+    unplaced: frozenset[int] = frozenset()
 
     def covers(self, seq: int) -> bool:
         """Whether the step has arguments that the reader may not see."""
@@ -51,7 +53,7 @@ class Mask:
 
     def hides_score(self, seq: int) -> str:
         """Why nothing that this step gathered may be shown, nor what was sent for it; empty when it may."""
-        return self.hides_request(seq)
+        return HIDDEN if seq in self.unplaced else self.hides_request(seq)
 
     def hides_request(self, seq: int) -> str:
         """Why the conversation that was sent in this step may not be shown; empty when it may."""
@@ -69,8 +71,14 @@ def mask_for(
     sensitive is.
     """
     scored = hidden_replies(steps)
+    first = next((step.seq for step in steps if step.kind == StepKind.MODEL), None)
+    unplaced = frozenset(
+        step.seq
+        for step in steps
+        if step.kind == StepKind.SCORE and (first is None or step.seq < first)
+    )
     if reads_sensitive:
-        return Mask(scored)
+        return Mask(scored, unplaced=unplaced)
     sensitive: dict[str, frozenset[str]] = {}
     for tool in (tool for definition in definitions for tool in definition.get("tools", ())):
         name = str(tool["name"])
@@ -85,7 +93,7 @@ def mask_for(
         elif secret := _secret_in(step, sensitive.get(step.name, frozenset())):
             fields[step.seq] = secret
             replies.add(reply)
-    return Mask(scored, fields, frozenset(replies))
+    return Mask(scored, fields, frozenset(replies), unplaced)
 
 
 def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:

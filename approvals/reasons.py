@@ -93,19 +93,16 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_ALLOWED = frozenset({"allowed_by_rule", "allowed_by_baseline"})
+_OF_SCORE = frozenset({"below_threshold", "no_score", "second_look", *_ALLOWED})
+
+
 def without_score(reasons: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The reasons of a request whose score is hidden: what speaks of the score says only that
-    somebody should look."""
-    shown: list[dict[str, Any]] = []
-    for reason in reasons:
-        about_score = reason.get("code") in (
-            "below_threshold",
-            "no_score",
-            "allowed_by_rule",
-        )
-        plain = {"code": "second_look", "params": {}} if about_score else dict(reason)
-        if plain not in shown:
-            shown.append(plain)
+    """The reasons of a call whose score is hidden. Every such call that waits says that somebody
+    should look, whatever its score is, so that the reason does not tell it."""
+    shown = [dict(reason) for reason in reasons if reason.get("code") not in _OF_SCORE]
+    if not any(reason.get("code") in _ALLOWED for reason in reasons):
+        shown.append({"code": "second_look", "params": {}})
     return shown
 
 

@@ -35,13 +35,19 @@ class ScoreLine:
     objections: tuple[str, ...]
 
 
+def _sources(confidence: Confidence) -> list[str]:
+    """Those that anything is known of, always in one order: a database keeps none."""
+    known = {*confidence.signals, *confidence.notes}
+    return [source for source in TITLES if source in known]
+
+
 def scores_as_json(confidence: Confidence, *, objections: bool = True) -> dict[str, dict[str, Any]]:
     """Every score by its source: the share (null where there is none), its version, whether it decides.
 
     `objections`: whether the reader may see those, which can repeat arguments.
     """
     made: dict[str, dict[str, Any]] = {}
-    for source in dict.fromkeys((*confidence.signals, *confidence.notes)):
+    for source in _sources(confidence):
         score = confidence.signals.get(source)
         note = confidence.notes.get(source)
         more = note.model_dump(mode="json", exclude_defaults=True) if note else {}
@@ -59,10 +65,7 @@ def scores_as_json(confidence: Confidence, *, objections: bool = True) -> dict[s
 def score_lines(confidence: Confidence, *, objections: bool = True) -> list[ScoreLine]:
     """Every score in words, the one that decides first."""
     lines = []
-    for source in sorted(
-        dict.fromkeys((*confidence.signals, *confidence.notes)),
-        key=lambda each: each != confidence.source,
-    ):
+    for source in sorted(_sources(confidence), key=lambda each: each != confidence.source):
         score, note = confidence.signals.get(source), confidence.notes.get(source)
         problem = note.problem if note else ""
         about = ""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from demo.practice.clarity import Source, euro, judge_clarity
+from demo.practice.clarity import Clarity, Source, euro, judge_clarity
 from demo.practice.conversation import Call, Conversation
 from demo.practice.facts import Facts, read_facts
 from demo.practice.reading import (
@@ -28,6 +28,7 @@ LOOK_UP, RULES, REFUND, MAIL = "look_up_order", "read_refund_rules", "issue_refu
 ASK, ABSTAIN, FINAL = "ask_human", "abstain", "final_answer"
 SENT_BACK, LAPSED, FAILED = "sent_back", "lapsed", "failed"
 
+CLEAR_ENOUGH, MUDDLED = 0.8, 0.6
 MOST_QUESTIONS = 3
 MOST_PROPOSALS = 4
 MOST_ANSWERS = 3
@@ -45,10 +46,14 @@ class Move:
 
 @dataclass(frozen=True)
 class Desk:
-    """The conversation with the names of the tools that are offered."""
+    """The conversation with the names of the tools that are offered.
+
+    `sample`: which further answer to the same conversation is asked for.
+    """
 
     talk: Conversation
     offered: Collection[str] = field(default_factory=frozenset)
+    sample: int | None = None
 
     @cached_property
     def ticket(self) -> Ticket:
@@ -63,9 +68,9 @@ class Desk:
         return next((call for call in reversed(self.talk.named(name)) if call.done), None)
 
 
-def next_move(talk: Conversation, offered: Collection[str]) -> Move:
-    """The call that the script makes now."""
-    desk = Desk(talk, offered)
+def next_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:
+    """The call that the script makes now. Further samples differ where the ticket leaves doubts."""
+    desk = Desk(talk, offered, sample)
     if not {LOOK_UP, REFUND} <= set(offered):
         return _abstain(
             "The practice model only knows the refund desk. Set OPENAI_BASE_URL for a real model."
@@ -163,10 +168,20 @@ def _first_proposal(desk: Desk, facts: Facts) -> Move:
             f"refunded for order {facts.order}.",
         )
     clarity = judge_clarity(ticket, source)
+    if _hesitates(desk, clarity):
+        return _ask(desk, f"Is {euro(amount)} for order {facts.order} what the customer wants?")
     why = f"{facts.customer} asks for {euro(amount)} back on {facts.order}. {facts.sentence()}"
     return _propose(
         facts, amount, ticket.reason, clarity.confidence, " ".join([why, *clarity.doubts])
     )
+
+
+def _hesitates(desk: Desk, clarity: Clarity) -> bool:
+    """Whether this further answer asks instead of acting: every one to a muddled ticket, every other one to
+    an unclear ticket."""
+    if desk.sample is None or clarity.confidence >= CLEAR_ENOUGH:
+        return False
+    return clarity.confidence < MUDDLED or desk.sample % 2 == 0
 
 
 def _amount(desk: Desk, facts: Facts) -> tuple[Decimal, Source]:

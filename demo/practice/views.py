@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from demo.practice import wire
 from demo.practice.conversation import read_conversation
+from demo.practice.review import SCHEMA_NAME, review
 from demo.practice.script import next_move
 
 View = Callable[[HttpRequest], JsonResponse]
@@ -49,8 +50,11 @@ def _check(request: HttpRequest, method: str) -> None:
 def complete(request: HttpRequest) -> JsonResponse:
     """`POST chat/completions`."""
     asked = wire.read_request(request.body)
-    move = next_move(read_conversation(asked.messages), asked.schemas.keys())
-    return JsonResponse(wire.completion(asked, move, created=int(time.time())))
+    now, talk = int(time.time()), read_conversation(asked.messages)
+    if asked.asks_for(SCHEMA_NAME):
+        return JsonResponse(wire.in_words(asked, review(talk.task).text(), created=now))
+    move = next_move(talk, asked.schemas.keys(), asked.seed)
+    return JsonResponse(wire.completion(asked, move, created=now))
 
 
 @endpoint("GET")

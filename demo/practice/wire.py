@@ -49,11 +49,18 @@ class CompletionRequest(BaseModel):
     tools: list[Tool] = Field(default_factory=list)
     stream: bool | None = None
     n: int | None = None
+    seed: int | None = None
+    response_format: dict[str, Any] | None = None
 
     @property
     def schemas(self) -> dict[str, dict[str, Any]]:
         """The JSON Schema of each offered tool's arguments."""
         return {tool.function.name: tool.function.parameters for tool in self.tools}
+
+    def asks_for(self, name: str) -> bool:
+        """Whether the answer is to be text of the JSON Schema with this name."""
+        schema = (self.response_format or {}).get("json_schema")
+        return isinstance(schema, Mapping) and schema.get("name") == name
 
 
 def read_request(body: bytes) -> CompletionRequest:
@@ -126,8 +133,7 @@ def _is_call(call: Any) -> bool:
 
 def completion(request: CompletionRequest, move: Move, *, created: int) -> dict[str, Any]:
     """The reply that makes the move; its ids follow from the conversation, so that asking again gives them again."""
-    said = json.dumps(request.messages, ensure_ascii=False, sort_keys=True)
-    mark = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    mark = _mark(request)
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     if move.tool in request.schemas:
         written = json.dumps(arguments_for(request.schemas[move.tool], move), ensure_ascii=False)
@@ -138,6 +144,29 @@ def completion(request: CompletionRequest, move: Move, *, created: int) -> dict[
         written = str(move.arguments.get("message") or move.arguments.get("reason") or "")
         message["content"] = written
         finish = "stop"
+    return _completed(request, message, finish, written, mark, created)
+
+
+def in_words(request: CompletionRequest, text: str, *, created: int) -> dict[str, Any]:
+    """The reply that says this text."""
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
+    return _completed(request, message, "stop", text, _mark(request), created)
+
+
+def _mark(request: CompletionRequest) -> str:
+    asked = [request.messages, *([request.seed] if request.seed is not None else [])]
+    said = json.dumps(asked, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _completed(
+    request: CompletionRequest,
+    message: dict[str, Any],
+    finish: str,
+    written: str,
+    mark: str,
+    created: int,
+) -> dict[str, Any]:
     read = sum(count_tokens(text_of(sent)) + 4 for sent in request.messages)
     read += sum(count_tokens(tool.model_dump_json()) for tool in request.tools)
     wrote = count_tokens(written) + 4

@@ -21,10 +21,13 @@ from hypothesis import strategies as st
 
 from agents.builtin import offered_tools
 from agents.call_steps import TOLD
-from agents.llm_types import ToolCall
+from agents.llm_types import Reply, ToolCall
+from agents.models import Run, Step
 from agents.proposals import Proposal, read_call
+from agents.verifier import Review, build_review, read_review
 from demo.agents import refund_desk
 from demo.practice import views
+from demo.practice.review import review as practice_review
 
 URLS = (
     path("practice/v1/chat/completions", views.complete),
@@ -464,3 +467,110 @@ def test_the_last_stored_answer_relies_only_on_calls_that_were_done(client: open
     assert answer["outcome"] == "declined"
     assert "The provider refused." in answer["message"]
     assert engine.ids[2] not in answer["relies_on"]
+
+
+# -- as a verifier, and asked again
+
+
+def reviewed(client: openai.OpenAI, ticket: str, **changes: Any) -> Review:
+    """What the model says as the verifier of a refund of €42.00, by the product's own request."""
+    engine = Engine(client, ticket)
+    arguments = {"order": "ORD-10042", "amount": "42.00", "reason": "broken", **changes}
+    tool = refund_desk.tool("issue_refund")
+    assert tool is not None
+    request = build_review(
+        Run(input={"text": ticket}),
+        [
+            Step(
+                seq=2,
+                kind="tool",
+                name="look_up_order",
+                state="succeeded",
+                arguments={"order": "ORD-10042"},
+                output=done(engine.sheet("ORD-10042")),
+            )
+        ],
+        Step(seq=3, kind="tool", name="issue_refund", arguments=arguments),
+        tool,
+    )
+    raw = client.chat.completions.create(model="practice", **request)
+    text = raw.choices[0].message.content
+    review = read_review(Reply(raw.model_dump(), text or "", (), "practice", "stop", 0, 0, 0))
+    assert review is not None
+    return review
+
+
+def test_as_a_verifier_it_has_nothing_against_a_clear_refund(client: openai.OpenAI) -> None:
+    review = reviewed(client, CLEAR)
+    assert review.objections == []
+    assert review.score_bp == 9_700
+
+
+@pytest.mark.parametrize(
+    ("changes", "objection"),
+    [
+        ({"amount": "43.00"}, "The ticket asks for €42.00, not for €43.00."),
+        ({"amount": "9000.00"}, "Only €1,000.00 can still be refunded."),
+        ({"order": "ORD-10043"}, "does not name ORD-10043"),
+    ],
+)
+def test_as_a_verifier_it_objects_to_what_the_ticket_does_not_say(
+    client: openai.OpenAI, changes: dict[str, str], objection: str
+) -> None:
+    review = reviewed(client, CLEAR, **changes)
+    assert any(objection in said for said in review.objections)
+    assert review.score_bp < 8_000
+
+
+def test_as_a_verifier_it_names_the_doubts_of_an_unclear_ticket(client: openai.OpenAI) -> None:
+    review = reviewed(client, "I think order ORD-10042 broke, maybe refund about €42.00?")
+    assert "The wording is unsure" in review.objections[0]
+    assert review.score_bp < 8_000
+
+
+def test_as_a_verifier_it_vouches_for_nothing_that_it_cannot_read() -> None:
+    for asked in ("", "{}", "null", '{"proposed_call": 1}', '{"proposed_call": {"arguments": 3}}'):
+        assert practice_review(asked).score == 0
+
+
+@pytest.mark.parametrize(
+    ("ticket", "moves"),
+    [
+        (CLEAR, ["issue_refund"] * 4),
+        (
+            "Order ORD-10042 came broken. What about my €42.00?",
+            ["issue_refund", "ask_human", "issue_refund", "ask_human"],
+        ),
+        (
+            "I think order ORD-10042 broke, maybe refund about €42.00?",
+            ["issue_refund", *["ask_human"] * 3],
+        ),
+    ],
+)
+def test_asked_again_it_answers_otherwise_where_the_ticket_leaves_doubts(
+    client: openai.OpenAI, ticket: str, moves: list[str]
+) -> None:
+    engine = Engine(client, ticket)
+    sheet, rules = done(engine.sheet("ORD-10042")), done({"window_days": 90, "rules": []})
+    called = [("c1", "look_up_order", {"order": "ORD-10042"}), ("c2", "read_refund_rules", {})]
+    messages: list[Any] = [{"role": "user", "content": ticket}]
+    for (call_id, name, arguments), answer in zip(called, (sheet, rules), strict=True):
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        messages += [
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": call_id, "type": "function", "function": function}],
+            },
+            {"role": "tool", "tool_call_id": call_id, "content": json.dumps(answer)},
+        ]
+    made = []
+    for seed in (None, 2, 3, 4):
+        more: dict[str, Any] = {} if seed is None else {"seed": seed}
+        tools: Any = offered_tools(refund_desk)
+        reply = client.chat.completions.create(
+            model="practice", messages=messages, tools=tools, **more
+        )
+        (call,) = reply.choices[0].message.tool_calls or ()
+        assert call.type == "function"
+        made.append(call.function.name)
+    assert made == moves

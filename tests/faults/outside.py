@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.model_server import Answer, call, calls, final, judged
+from tests.model_server import Answer, call, calls, final, judged, says
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,12 @@ def ticket_text(ticket: str, rounds: list[list[tuple[str, str]]]) -> str:
 
 
 def reply(request: dict[str, Any]) -> Answer:
-    """The model: what comes next follows from the conversation alone, so that it may be asked twice."""
+    """The model: what comes next follows from the conversation alone, so that it may be asked twice.
+
+    As a verifier it has no objections.
+    """
+    if "response_format" in request:
+        return says(json.dumps({"score": 1, "objections": []}))
     task = json.loads(request["messages"][1]["content"])
     done = sum(message["role"] == "assistant" for message in request["messages"])
     if done >= len(task["rounds"]):
