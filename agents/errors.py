@@ -195,6 +195,10 @@ class LostLease(Exception):
     """Another worker owns the run now; nothing of what this one does may land."""
 
 
+class SwitchedOff(Exception):
+    """A kill switch holds the run, so its worker makes no further model call."""
+
+
 class EditRefused(Invalid):
     code = "edit_refused"
 

@@ -11,9 +11,6 @@ from django.db.models import F, Func, OuterRef
 
 from agents.kill_switches import WHOLE, KillSwitch
 
-# Also in migration 0005, in the function that takes it shared.
-SWITCHBOARD: Final = 7_739_836_647_662_381_428
-
 HELD = ArraySubquery(KillSwitch.objects.active().over_agent(OuterRef("agent_id")).values("tool"))
 """Annotated to a run as `held`: the tools that are switched off for it; `WHOLE` stands for everything."""
 
@@ -42,7 +39,7 @@ def lock_switchboard() -> None:
     Whoever takes it locks no run afterwards: workers hold a run's row when they ask for it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SWITCHBOARD])
+        cursor.execute("SELECT agents_lock_switchboard()")
 
 
 def held_tools(slug: str) -> list[str]:

@@ -12,6 +12,7 @@ from agents.context import build_request
 from agents.conversations import requests_of
 from agents.definitions import Agent
 from agents.drift import Trouble
+from agents.errors import SwitchedOff
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.llm_types import ModelError, Reply
@@ -35,14 +36,6 @@ MOST_INTERRUPTIONS = 5
 LONGEST_SLEEP_SECONDS = 3600
 
 
-class _SwitchedOff(Exception):
-    """A kill switch was set while the model was asked; `error` is what came of that."""
-
-    def __init__(self, error: ModelError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
 @dataclass(frozen=True)
 class ModelSteps:
     """One model call of a run."""
@@ -63,7 +56,12 @@ class ModelSteps:
             step = begin_model_call(self.lease, earlier=self.journal, model=model, request=request)
             if step is None:
                 return True
-        elif self._interrupted(step, digest_of(rebuilt)):
+            return self.ask(step, request)
+        try:
+            too_often = self._interrupted(step, digest_of(rebuilt))
+        except SwitchedOff:
+            return True
+        if too_often:
             error = ModelError(
                 "interrupted", "The process died during this call, again and again.", False
             )
@@ -80,9 +78,7 @@ class ModelSteps:
             except ModelError as error:
                 last = error
                 continue
-            except _SwitchedOff as halt:
-                # It is asked anew once the switch is lifted; no further attempt is made until then.
-                fail_model_call(self.lease, step, halt.error)
+            except SwitchedOff:
                 return True
             return self._take(step, reply)
         assert last is not None
@@ -103,8 +99,12 @@ class ModelSteps:
     def _journal(self, step: Step, model: str) -> Callable[[ModelError], None]:
         def failed(error: ModelError) -> None:
             attempt = {**describe_failure(error), "model": model}
-            if not record_attempt(self.lease, step, attempt):
-                raise _SwitchedOff(error)
+            try:
+                record_attempt(self.lease, step, attempt)
+            except SwitchedOff:
+                # It is asked anew once the switch is lifted; no further attempt is made until then.
+                fail_model_call(self.lease, step, error)
+                raise
 
         return failed
 

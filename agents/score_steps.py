@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from agents.agreement import agreeing
 from agents.conversations import requests_of
 from agents.definitions import Agent
+from agents.errors import SwitchedOff
 from agents.gathering import Wanted, wanted_next
 from agents.journal import Journal
 from agents.leases import renewer
@@ -29,6 +32,8 @@ from agents.verifier import build_review, read_review
 from approvals.services.policies import current
 from audit.fault_points import reached
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True)
 class ScoreSteps:
@@ -40,22 +45,31 @@ class ScoreSteps:
     journal: Journal
 
     def advance(self) -> bool:
-        """Make the next call, or ask the gate when all scores are there; the run goes on either way."""
+        """Make the next call, or ask the gate when all scores are there; the run goes on either way.
+
+        A call that a kill switch interrupts is made again once that is lifted.
+        """
+        try:
+            self._advance()
+        except SwitchedOff:
+            log.info("score_held_back", run=str(self.run.pk))
+        return True
+
+    def _advance(self) -> None:
         begun = next((s for s in self.journal.unsettled if s.kind == StepKind.SCORE), None)
         if begun is not None:
             self._resume(begun)
-            return True
+            return
         wanted = wanted_next(self.agent, current().policy.scores, self.journal)
         if wanted is None:
             judge_reply(self.lease, self.agent, self.journal)
             reached("judgement.committed")
-            return True
+            return
         request = self._request(wanted)
         step = begin_score(self.lease, earlier=self.journal, wanted=wanted, request=request)
         if step is not None:
             reached("score.begun", of=step.name)
             self._make(step, request)
-        return True
 
     def _resume(self, step: Step) -> None:
         """Make a call again that a process died in, unless that happened too often."""

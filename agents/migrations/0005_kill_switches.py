@@ -10,20 +10,26 @@ from uuid6 import uuid7
 import agents.kill_switches
 
 NO_REASON = "No reason was given."
-# The number is agents.holding.SWITCHBOARD. Volatile, so that what it reads is of the moment
-# at which the lock was had, and not of the beginning of the statement that calls it.
-HELD_TOOLS = """
+# One lock, taken shared by whoever begins something and alone by whoever sets or lifts a switch: "killswit".
+SWITCHBOARD = 0x6B696C6C73776974
+LOCK = f"""
+CREATE FUNCTION agents_lock_switchboard() RETURNS void
+LANGUAGE sql VOLATILE AS 'SELECT pg_advisory_xact_lock({SWITCHBOARD})'
+"""
+# Volatile, so that what it reads is of the moment at which the lock was had, and not of the beginning of
+# the statement that calls it.
+HELD_TOOLS = f"""
 CREATE FUNCTION agents_held_tools(wanted bigint) RETURNS text[]
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(7739836637706611060);
+    PERFORM pg_advisory_xact_lock_shared({SWITCHBOARD});
     RETURN ARRAY(
         SELECT switch.tool::text FROM agents_killswitch AS switch
          WHERE switch.lifted_at IS NULL
            AND (switch.agent_id IS NULL OR switch.agent_id = wanted));
 END
 $$
-"""
+"""  # noqa: S608 - the number alone is put in
 
 
 def carry_over(apps: Any, schema_editor: Any) -> None:
@@ -153,5 +159,6 @@ class Migration(migrations.Migration):
                 name="step_stopped",
             ),
         ),
+        migrations.RunSQL(LOCK, reverse_sql="DROP FUNCTION agents_lock_switchboard()"),
         migrations.RunSQL(HELD_TOOLS, reverse_sql="DROP FUNCTION agents_held_tools(bigint)"),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
+from agents.errors import SwitchedOff
 from agents.events import announce
 from agents.holding import is_held
 from agents.journal import Journal
@@ -65,14 +66,15 @@ def note_model_call(
     return step
 
 
-def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> bool:
-    """Add a failed attempt to the step; False where a kill switch holds the run, so that it asks no more."""
+def record_attempt(lease: Lease, step: Step, failure: dict[str, Any]) -> None:
+    """Add a failed attempt to the step. Raises SwitchedOff, once that is done, where the run is held."""
     with fenced(lease, with_switches=True) as run:
         now = database_now()
         step.attempts = [*step.attempts, {**failure, "at": now.isoformat()}]
         Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
         show_step(run)
-        return not is_held(run)
+    if is_held(run):
+        raise SwitchedOff
 
 
 def describe_failure(error: ModelError) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.events import announce, tell
 from agents.gathering import Wanted
+from agents.holding import is_held
 from agents.journal import Journal
 from agents.llm_types import Reply
 from agents.models import Step
@@ -25,15 +26,15 @@ def begin_score(
     lease: Lease, *, earlier: Journal, wanted: Wanted, request: dict[str, Any]
 ) -> Step | None:
     """Insert the step before the call is made; None, with nothing changed, where a person said something
-    meanwhile, which is heard first."""
+    meanwhile, which is heard first, or a kill switch holds the run."""
     asked: dict[str, Any] = {"of": wanted.of}
     if wanted.source == "agreement":
         # The same request as the reply's, which the journal holds.
         asked["sample"] = wanted.sample
     else:
         asked["sent"] = request
-    with fenced(lease) as run:
-        if run.unheard:
+    with fenced(lease, with_switches=True) as run:
+        if run.unheard or is_held(run):
             return None
         step = Step(
             run=run,

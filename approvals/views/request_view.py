@@ -358,8 +358,18 @@ class RequestView:
         if done is not None:
             return Line(done.sentence, done.at, done.state)
         if self.item.state == RequestState.APPROVED:
-            return Line("Queued: it has not been sent yet.", None, "queued")
+            held = "Held back by a kill switch: it has not been sent."
+            return Line(
+                held if self.stopped else "Queued: it has not been sent yet.", None, "queued"
+            )
         return None
+
+    @cached_property
+    def stopped(self) -> str:
+        """What a kill switch says that holds back what is asked for; empty where none does."""
+        if not self.item.awaits_verdict:
+            return ""
+        return ports.runs().stopped(self.item.agent, self.item.tool) or ""
 
     @property
     def undo(self) -> dict[str, Any] | None:

@@ -118,6 +118,7 @@ function compare(event) {
 function heard({ detail: hint }) {
   const request = current();
   if (hint.topic === "request") noticed(hint);
+  else if (hint.topic === "switch") caughtUp();
   else if (request && request.dataset.state !== "pending" && request.querySelector(`a[href*="${CSS.escape(hint.id)}"]`)) lookAgain();
 }
 

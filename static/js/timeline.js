@@ -6,7 +6,7 @@ const run = document.getElementById("run");
 
 // Of requests, only those that the page speaks of.
 function mine(hint) {
-  return hint.id === run.dataset.run || run.querySelector(`a[href*="${CSS.escape(hint.id)}"]`) !== null;
+  return hint.id === run.dataset.run || hint.topic === "switch" || run.querySelector(`a[href*="${CSS.escape(hint.id)}"]`) !== null;
 }
 
 function tell() {

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
-from agents import call_steps, effects, model_calls, model_steps, registry
+from agents import call_steps, effects, model_calls, model_steps, registry, score_steps
 from agents.authoring import Retryable
 from agents.errors import (
     AgentDisabled,
@@ -46,8 +46,10 @@ from audit.errors import Forbidden
 from audit.models import Event
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST, Counter, host
-from tests.agents.test_effects import PAY, approved, killed_while_sending
+from tests.agents.scoring import Cast, review, score_by
+from tests.agents.test_effects import PAY, Killed, approved, die, killed_while_sending
 from tests.agents.test_policy_and_runs import SMALL, rules_published
+from tests.agents.test_scores import pay
 from tests.agents.test_undo import Undos, undos, wired
 from tests.harness.people import person
 from tests.model_server import ModelServer, call, calls, error, final, judged
@@ -223,6 +225,73 @@ def test_a_model_that_fails_is_not_asked_again_once_a_switch_is_set(
     assert (run.state, len(model.requests)) == ("ready", 1)
     (step,) = Step.objects.filter(run=run, kind="model")
     assert (step.state, len(step.attempts)) == ("failed", 1)
+    lift(KillSwitch.objects.get())
+    assert counter.go_on(run).state == "succeeded"
+
+
+def test_a_verifier_is_not_asked_once_a_switch_is_set(
+    counter: Counter, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_by({"source": "verifier"})
+    cast = Cast([pay()], [review(0.9)])
+    begin = score_steps.begin_score
+
+    def raced(*args: Any, **more: Any) -> Any:
+        if not KillSwitch.objects.exists():
+            switch("agent")
+        return begin(*args, **more)
+
+    monkeypatch.setattr("agents.score_steps.begin_score", raced)
+    assert counter.start(cast).state == "ready"
+    assert cast.asked == ["agent"]
+    on = KillSwitch.objects.get()
+    lift(on)
+    assert counter.go_on(Run.objects.get()).state == "succeeded"
+    assert cast.asked == ["agent", "verifier", "agent"]
+    assert len(bank.sent) == 1
+
+
+def test_a_verifier_that_fails_is_not_asked_again_before_the_switch_is_lifted(
+    counter: Counter, bank: Bank, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"model_attempts": 3})
+    score_by({"source": "verifier"})
+    cast = Cast([pay()], [error(503), review(0.9)])
+    complete = model_calls.complete
+
+    def switched(*args: Any) -> Any:
+        if cast.asked == ["agent"]:
+            switch("global")
+        return complete(*args)
+
+    monkeypatch.setattr("agents.model_calls.complete", switched)
+    assert counter.start(cast).state == "ready"
+    assert cast.asked == ["agent", "verifier"]
+    lift(KillSwitch.objects.get())
+    assert counter.go_on(Run.objects.get()).state == "succeeded"
+    assert cast.asked == ["agent", "verifier", "verifier", "agent"]
+    assert len(bank.sent) == 1
+
+
+def test_a_model_call_that_a_worker_died_in_is_not_made_again_once_a_switch_is_set(
+    counter: Counter, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.model_calls.complete", lambda *_: die())
+    with pytest.raises(Killed):
+        counter.start([final(summary="ok")])
+    monkeypatch.undo()
+    Run.objects.update(lease_expires_at=F("created_at") - timedelta(seconds=1))
+    sweep_once()
+    record = model_steps.record_attempt
+
+    def raced(*args: Any) -> None:
+        if not KillSwitch.objects.exists():
+            switch("global")
+        record(*args)
+
+    monkeypatch.setattr("agents.model_steps.record_attempt", raced)
+    run = counter.go_on(Run.objects.get())
+    assert (run.state, len(model.requests)) == ("ready", 0)
     lift(KillSwitch.objects.get())
     assert counter.go_on(run).state == "succeeded"
 

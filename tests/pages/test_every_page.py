@@ -14,7 +14,9 @@ from playwright.sync_api import BrowserContext, Page, expect
 from accounts.callers import Caller
 from accounts.models import User
 from agents.models import Run
+from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
+from agents.states import SwitchScope
 from approvals.models import ApprovalRequest
 from audit.models import Event
 from demo.agents import refund_desk
@@ -33,6 +35,7 @@ NOT_PAGES = {
     "inbox-counts",
     "run-steps",
     "audit-export-download",
+    "kill-switch-banner",
     # What forms post to; a refusal comes back as the page that posted.
     "effect-undo",
     "token-create",
@@ -120,6 +123,7 @@ def looks(
 ) -> list[Look]:
     """Every page that no other test looks at, and a request with the evidence of a real run."""
     request = started(site, operator)
+    off = set_switch(scope=SwitchScope.GLOBAL, reason="Incident.", caller=Caller.of_session(admin))
     event = Event.objects.filter(request=request.pk).order_by("inserted_at").first()
     assert event is not None
     return [
@@ -142,6 +146,9 @@ def looks(
         Look("settings", reviewer, "/settings/"),
         Look("account_change_password", reviewer, "/accounts/password/change/"),
         Look("account_logout", reviewer, "/accounts/logout/"),
+        Look("kill-switches", admin, "/kill-switches/"),
+        Look("kill-switch-set", admin, "/kill-switches/set/"),
+        Look("kill-switch-lift", admin, f"/kill-switches/{off.pk}/lift/"),
         Look("audit-list", auditor, "/audit/"),
         Look("audit-event", auditor, f"/audit/events/{event.pk}/"),
         Look("audit-export-list", auditor, "/audit/exports/"),

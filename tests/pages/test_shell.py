@@ -36,7 +36,10 @@ def places(user: User) -> list[str]:
         ("operator", ["Inbox", "Runs", "Agents", "Settings"]),
         ("reviewer", ["Inbox", "Runs", "Agents", "Policies", "Settings"]),
         ("auditor", ["Inbox", "Runs", "Agents", "Policies", "Audit", "Settings"]),
-        ("admin", ["Inbox", "Runs", "Agents", "Policies", "People", "Settings"]),
+        (
+            "admin",
+            ["Inbox", "Runs", "Agents", "Policies", "Kill switches", "People", "Settings"],
+        ),
     ],
 )
 def test_each_role_is_led_to_its_own_pages(
