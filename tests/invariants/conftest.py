@@ -8,14 +8,20 @@ import pytest
 
 from accounts.models import ReviewGroup, User
 from agents import registry
-from tests.agents.conftest import bank, counter, host, model, steps_of  # noqa: F401
-from tests.approvals.conftest import opened, till, told  # noqa: F401
+from tests.agents.conftest import bank, bystander, counter, host, model, steps_of  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till, told  # noqa: F401
 from tests.harness.environment import TestProcess
 from tests.harness.people import person
 from tests.invariants.doors import DOORS, Door
 from tests.invariants.racing import TELLER, Track
 
 Enter = Callable[..., Door]
+
+
+@pytest.fixture(autouse=True)
+def enough_people(bystanders: list[User]) -> list[User]:  # noqa: F811
+    """What too few people could approve is not asked for at all."""
+    return bystanders
 
 
 @pytest.fixture(params=DOORS, ids=lambda door: door.kind)

@@ -40,7 +40,8 @@ def in_force(*rules: dict[str, Any]) -> PublishedPolicy:
         ReviewGroup.objects.get_or_create(slug=slug, defaults={"title": slug.title()})[0]
         for slug in sorted(slugs)
     )
-    for name in ("first-on-call", "second-on-call"):
+    # As many people as each may ask of each group.
+    for name in ("bystander", "second-bystander", "third-bystander"):
         person(name, "reviewer", groups=groups)
     base = current()
     return publish(
