@@ -24,7 +24,7 @@ from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.end import succeed
 from agents.services.park import Ask, park
-from agents.services.record_reply import needs_person
+from agents.services.record_reply import is_allowed, needs_person
 from agents.services.rejudge import still_allowed
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
@@ -133,6 +133,11 @@ class CallSteps:
         except ValidationError as error:
             what = f"The tool takes other arguments by now. {describe_errors(error)}"
             settle_refused(self.lease, step, status="failed", code="tool_changed", message=what)
+            return True
+        if step.approval_id is None and not is_allowed(step):
+            # Whatever brought it here: there is no approval, and the gate did not let it through.
+            what = "The call has neither an approval nor the policy's leave."
+            settle_refused(self.lease, step, status="lapsed", code="not_approved", message=what)
             return True
         if step.approval_id is None and not still_allowed(self.lease, step):
             return True

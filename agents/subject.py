@@ -21,6 +21,7 @@ from agents.holding import held_tools
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.states import EffectState, StepState
+from agents.storable import storable
 from approvals.ports import Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
 
@@ -37,6 +38,8 @@ SENTENCES = {
     EffectState.FAILED: "Failed; it did not happen.",
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }
+
+UNFIT = "It holds a NUL character, or a number that is not finite or too large."
 
 
 class HostedRuns:
@@ -71,6 +74,9 @@ class HostedRuns:
                 ]
             ) from error
         normalised = parsed.model_dump(mode="json")
+        unfit = [name for name, value in normalised.items() if storable(value) != value]
+        if unfit:
+            raise EditRefused([{"field": name, "message": UNFIT} for name in unfit])
         action = propose(definition, agent_version, declared, normalised)
         preview = preview_of_edit(definition, declared, normalised)
         return Validated(

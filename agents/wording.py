@@ -88,6 +88,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "lapsed": "Approval lapsed",
     "cancelled": "Withdrawn",
     "run_ended": "Not done: the run ended",
+    "not_approved": "Not done: it was not approved",
     "tool_gone": "Not done: the tool is gone",
     "tool_changed": "Not done: the tool changed",
     "locks_unknown": "Not done: what it would touch is not known",

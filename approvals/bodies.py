@@ -12,7 +12,7 @@ from approvals.errors import BadBody, VerdictNotOffered
 from approvals.schemas import DecisionIn
 from approvals.states import VERDICTS, Consequence
 from approvals.vocabulary import Kind, Verdict
-from audit.canonical import canonical_bytes, sha256_hex
+from audit.canonical import canonical_bytes, holds_nul, sha256_hex
 from audit.errors import Invalid
 
 _FIELDS = (
@@ -113,6 +113,8 @@ def _sizes(given: Mapping[str, Any]) -> list[dict[str, Any]]:
         except Invalid as error:
             errors.append(_error(name, error.detail))
             continue
+        if holds_nul(value):
+            errors.append(_error(name, "a text in it holds a NUL character"))
         if size > LARGEST_VALUE:
             errors.append(_error(name, f"at most {LARGEST_VALUE} bytes, this has {size}"))
     return errors

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from approvals.policy_words import DEFAULT_LINE
 from approvals.templatetags.interface import reveal
-from audit.canonical import loads_strict
+from audit.canonical import INTEGER_LIMIT, loads_strict
 from audit.errors import Invalid
 
 DECIDE_FORM: Final = "decide-form"
@@ -148,6 +148,23 @@ class JsonField(forms.CharField):
             raise forms.ValidationError(f"This is no JSON: {error.detail}") from error
 
 
+class NumberField(forms.CharField):
+    """A number as JSON has it, so that none is endless, not a number, or too large to be told exactly."""
+
+    def to_python(self, value: Any) -> Any:
+        """The number, or an error that says what is wrong with it; None where nothing was written."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        try:
+            number = loads_strict(text)
+        except Invalid as error:
+            raise forms.ValidationError(f"Write a number. {error.detail}") from error
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise forms.ValidationError("Write a number.")
+        return number
+
+
 class HappenedForm(VerdictForm):
     """What the call returned, where that is known."""
 
@@ -167,11 +184,8 @@ class AnswerForm(VerdictForm):
         self.fields["answer"] = _answer_field(question)
 
     def body(self) -> dict[str, Any]:
-        """The answer as JSON; decimals as numbers."""
-        answer = self.cleaned_data["answer"]
-        if isinstance(answer, Decimal):
-            answer = int(answer) if answer == answer.to_integral_value() else float(answer)
-        return {"answer": answer}
+        """The answer as JSON."""
+        return {"answer": self.cleaned_data["answer"]}
 
 
 def _answer_field(question: Mapping[str, Any]) -> forms.Field:
@@ -186,9 +200,8 @@ def _answer_field(question: Mapping[str, Any]) -> forms.Field:
                 widget=forms.RadioSelect(attrs=attributes),
             )
         case "number":
-            return forms.DecimalField(
+            return NumberField(
                 label="Answer",
-                localize=False,
                 widget=forms.TextInput(attrs=attributes | {"inputmode": "decimal"}),
             )
         case "choice" if choices:
@@ -209,6 +222,7 @@ class CapsForm(VerdictForm):
             self.fields[name] = forms.IntegerField(
                 label=f"{name.replace('_', ' ').capitalize()}, by how much more",
                 min_value=1,
+                max_value=INTEGER_LIMIT - 1,
                 initial=int(value) or 1,
                 help_text=f"{value} are used up.",
                 widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),

@@ -130,6 +130,15 @@ def loads_strict(text: str | bytes) -> Any:
     return value
 
 
+def holds_nul(value: Any) -> bool:
+    """Whether a text in a JSON value holds a NUL character, which PostgreSQL stores in no text."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(holds_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(holds_nul(item) for item in value)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in pairs:

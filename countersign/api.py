@@ -23,7 +23,7 @@ from agents.callback_api import router as callbacks_router
 from agents.switch_api import router as switches_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
-from audit.canonical import MalformedJson, loads_strict
+from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from countersign.api_docs import outline, with_problems
 
@@ -52,18 +52,9 @@ class StrictJson(Parser):
         # Escaped is the only way in: JSON refuses the bare character. A backslash that is itself
         # escaped only costs the walk.
         value = loads_strict(request.body)
-        if b"\\u0000" in request.body and _holds_nul(value):
+        if b"\\u0000" in request.body and holds_nul(value):
             raise MalformedJson("A text holds a NUL character.")
         return value
-
-
-def _holds_nul(value: Any) -> bool:
-    """PostgreSQL stores no NUL, in no text."""
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(_holds_nul(item) for item in value)
 
 
 class DocsPage(DocsBase):

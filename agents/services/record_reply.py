@@ -237,3 +237,8 @@ def needs_person(row: Step) -> bool:
     if row.judgement is None:
         return False
     return bool(row.judgement["verdict"]["outcome"] != GateOutcome.ALLOW)
+
+
+def is_allowed(row: Step) -> bool:
+    """Whether the gate lets this call run without a person."""
+    return row.judgement is not None and row.judgement["verdict"]["outcome"] == GateOutcome.ALLOW

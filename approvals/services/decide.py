@@ -74,11 +74,12 @@ def decide(
     in a transaction of its own.
     """
     try:
-        try:
-            return _in_one_transaction(request_id, decision, caller, second_factor, together)
-        except _Unjudged:
-            tighten(request_id=request_id)
-            return _in_one_transaction(request_id, decision, caller, second_factor, together)
+        while True:
+            try:
+                return _in_one_transaction(request_id, decision, caller, second_factor, together)
+            except _Unjudged:
+                # Once for each policy that is published meanwhile.
+                tighten(request_id=request_id)
     except NotFound:
         raise
     except Refusal as refusal:

@@ -111,11 +111,15 @@ def _judged(request: ApprovalRequest, validated: Validated) -> GateVerdict:
 
 def _requirements(request: ApprovalRequest, verdict: GateVerdict) -> Requirements:
     """What the edited call asks for. A call that would run unseen keeps what was asked before: an
-    edit in review never loosens into nothing. Friction stays at least as strong."""
+    edit in review never loosens into nothing. Friction stays at least as strong. A policy that was
+    published since the request was opened loosens nothing through an edit either."""
     if verdict.requirements is None:
         return request.needs
     owner = request.owner_group.slug if request.owner_group else None
     wanted = named(verdict.requirements, owner).counted_like(request.needs)
+    opened_under = request.revisions.values_list("policy_version", flat=True).get(revision=1)
+    if opened_under != verdict.policy_version:
+        return request.needs.plus(wanted)
     if wanted.friction.rank < request.needs.friction.rank:
         wanted = wanted.model_copy(
             update={

@@ -14,8 +14,8 @@ from approvals.records import record_request
 from approvals.states import RequestState
 
 
-def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
-    """The request for a page that renders it; the first look at a pending revision is recorded.
+def found_for(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
+    """The request for whoever does something to it, which is not to look at it; records nothing.
 
     Raises `RequestUnknown` when there is none that the caller may see.
     """
@@ -25,6 +25,15 @@ def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
     request = seen.filter(pk=request_id).first()
     if request is None:
         raise RequestUnknown(request_id)
+    return request
+
+
+def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
+    """The request for a page that renders it; the first look at a pending revision is recorded.
+
+    Raises `RequestUnknown` when there is none that the caller may see.
+    """
+    request = found_for(request_id=request_id, caller=caller)
     if request.state != RequestState.PENDING:
         return request
     look: dict[str, Any] = {"request": request, "revision": request.revision, "user": caller.user}

@@ -32,7 +32,7 @@ from approvals.services.claim import claim, release
 from approvals.services.comment import comment
 from approvals.services.decide import decide
 from approvals.services.extend import extend
-from approvals.services.show import show_to
+from approvals.services.show import found_for, show_to
 from approvals.services.undo import undo
 from approvals.views import second_factor
 from approvals.views.dock import Forms, dock_of, verdict_form
@@ -85,7 +85,7 @@ def request_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Take a verdict. What does not fit comes back at its field, the draft with it."""
     caller = signed_in(request)
-    item = show_to(request_id=pk, caller=caller)
+    item = found_for(request_id=pk, caller=caller)
     said = str(request.POST.get("verdict", ""))
     verdict = said if said in frozenset(Verdict) else ""
     forms = _forms(item, verdict, request.POST)
@@ -93,7 +93,8 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     # Every form is checked, so that all that is wrong stands on the page at once.
     sound = [each.is_valid() for each in checked]
     if not all(sound):
-        return _render(request, item, mode=verdict, forms=forms, status=422)
+        shown = show_to(request_id=pk, caller=caller)
+        return _render(request, shown, mode=verdict, forms=forms, status=422)
     try:
         decision = _decision(request.POST, verdict, forms)
         confirmed = confirmation_of(request)

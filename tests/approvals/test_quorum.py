@@ -27,7 +27,7 @@ def most_places_taken(places: list[int], voters: dict[int, set[int]], stand_ins:
     return best
 
 
-@settings(max_examples=400)
+@settings(max_examples=1_500)
 @given(needs_lists, voter_maps, st.sets(st.integers(1, 4), max_size=1))
 def test_matching_agrees_with_trying_everything(
     needs: list[tuple[int, int]], voters: dict[int, set[int]], stand_ins: set[int]
@@ -69,7 +69,7 @@ def most_places_taken_with_lent(
     return most(places, set(), set())
 
 
-@settings(max_examples=400)
+@settings(max_examples=1_500)
 @given(needs_lists, voter_maps, lendings, st.sets(st.integers(1, 4), max_size=1))
 def test_matching_with_lent_memberships_agrees_with_trying_everything(
     needs: list[tuple[int, int]],
