@@ -142,6 +142,15 @@ def test_a_deadline_goes_over_the_weekend() -> None:
     assert add_working(saturday, 60, calendar()) == berlin("2026-11-23T09:01")
 
 
+def test_what_lies_between_ends_where_it_is_said_to_end() -> None:
+    assert working_seconds_between(
+        berlin("2026-11-20T16:00"), berlin("2026-11-20T16:30"), calendar()
+    ) == (30 * 60)
+    assert working_seconds_between(
+        berlin("2026-11-20T16:00"), berlin("2026-11-23T09:15"), calendar()
+    ) == (75 * 60)
+
+
 def test_a_holiday_has_no_hours() -> None:
     office = calendar(holidays=[{"day": "2026-12-25", "name": "Christmas Day"}])
     assert add_working(berlin("2026-12-24T16:00"), 2 * 3600, office) == berlin("2026-12-28T10:00")

@@ -14,8 +14,9 @@ from accounts.models import Membership, ReviewGroup, User
 from approvals.calendar_errors import CalendarUnknown
 from approvals.calendars import Calendar, add_working, load, working_seconds_between
 from approvals.errors import BadPolicy
+from approvals.gate import judge
 from approvals.models import ApprovalRequest, PolicyVersion, WorkingCalendar
-from approvals.policies import BaselineRow, Policy, Rule
+from approvals.policies import BaselineRow, Policy, PublishedPolicy, Rule
 from approvals.schemas import Preview, Requirements
 from approvals.services import policies
 from approvals.services.consume import consume
@@ -31,7 +32,7 @@ from audit.canonical import loads_strict
 from audit.clock import database_now
 from audit.models import Event
 from tests.approvals.conftest import Opener
-from tests.approvals.till import by, events_of, one_of, verdict_on
+from tests.approvals.till import by, context, events_of, one_of, refund, sure, verdict_on
 
 SYSTEM = Actor.system("test")
 NIGHTS = {
@@ -337,3 +338,14 @@ def test_a_policy_of_later_does_not_change_the_calendar_of_what_is_open(
     request.refresh_from_db()
     assert request.revision == 2
     assert (request.needs.calendar, request.counts_by) == ("nights", nights)
+
+
+@pytest.mark.parametrize(("own", "counted"), [(None, "office"), ("nights", "nights"), ("", "")])
+def test_the_gate_fills_in_the_policys_calendar_where_a_rule_names_none(
+    own: str | None, counted: str
+) -> None:
+    rule = Rule(name="r", effect="review", requirements=one_of("finance", calendar=own))
+    policy = Policy(rules=(rule,), calendar="office")
+    verdict = judge(refund(), sure(), context(), PublishedPolicy(1, policy.digest(), policy))
+    assert verdict.requirements is not None
+    assert verdict.requirements.calendar == counted

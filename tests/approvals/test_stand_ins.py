@@ -325,6 +325,18 @@ def test_a_stand_in_for_two_people_fills_one_place(
     assert vote.on_behalf_of == sorted([reviewer.pk, second_reviewer.pk])
 
 
+def test_the_initiators_membership_fills_no_place_through_a_stand_in(
+    opened: Opener, reviewer: User, second_reviewer: User, colleague: User, away: Away
+) -> None:
+    two = Requirements(groups=(GroupNeed(group="support", count=2),))
+    request = opened(needs=two, initiator=reviewer.pk)
+    away(reviewer, colleague)
+    away(second_reviewer, colleague)
+    assert approve(request, colleague).state == "pending"
+    # Both by one membership: that of the initiator does not count.
+    assert approve(request, second_reviewer).state == "pending"
+
+
 def test_a_member_who_stands_in_too_lends_the_place_they_do_not_need() -> None:
     # 7 is of Finance (1) and stands in for 8 of Support (2); both places are filled with 9 of Finance.
     needs = [(1, 1), (2, 1)]
