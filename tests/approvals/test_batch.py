@@ -250,21 +250,25 @@ def test_who_may_not_decide_alone_may_not_in_a_batch(
     assert states(own, other) == ["pending", "pending"]
 
 
-def test_a_role_that_is_lost_in_the_midst_of_a_batch_is_lost_for_the_rest(
-    safe: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lost", ["role", "membership"])
+def test_what_is_lost_in_the_midst_of_a_batch_is_lost_for_the_rest(
+    safe: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
     first, second = safe("20.00"), safe("30.00")
     batch, caller = items(first, second), by(reviewer)
 
-    def then_leave(**arguments: Any) -> Any:
+    def then_lose(**arguments: Any) -> Any:
         decided = decide(**arguments)
-        Membership.objects.filter(user=reviewer).delete()
+        if lost == "role":
+            reviewer.groups.clear()
+        else:
+            Membership.objects.filter(user=reviewer).delete()
         return decided
 
-    monkeypatch.setattr(decide_batch_module, "decide", then_leave)
+    monkeypatch.setattr(decide_batch_module, "decide", then_lose)
     results = decide_batch(items=batch, caller=caller)
-    assert refused(results)[0] is None
-    assert refused(results)[1] in (RequestUnknown, NotInGroups)
+    wanted = PermissionMissing if lost == "role" else RequestUnknown
+    assert refused(results) == [None, wanted]
     assert states(first, second) == ["approved", "pending"]
 
 
