@@ -24,6 +24,7 @@ from approvals.gate import judge
 from approvals.policies import Policy, PublishedPolicy
 from approvals.schemas import Confidence, GateContext, ProposedAction
 from approvals.simulating import Comparison, PastAction, Times
+from approvals.vocabulary import Risk
 from benchmarks import made_up
 from countersign.programs import PROJECT
 
@@ -126,8 +127,8 @@ def _simulator(rules: int, past: int) -> dict[str, Any]:
 
 
 def _simulated(policy: Policy, calls: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A lower default threshold and half of the rules, with the curve over that threshold."""
-    draft = policy.with_threshold("0.70")
+    """A lower threshold for low risk and half of the rules, with the curve over that threshold."""
+    draft = policy.with_threshold("0.70", risk=Risk.LOW)
     draft = draft.model_copy(update={"rules": draft.rules[::2]})
     ends = (_as_published(draft.with_threshold(share)) for share in ("0", "1"))
     lowest, highest = ends
