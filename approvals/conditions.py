@@ -11,6 +11,8 @@ from typing import Any
 
 import cel
 
+from approvals.argument_places import Place, described
+
 LONGEST_CONDITION = 2_000
 DEEPEST_ARGUMENTS = 16
 MOST_VALUES = 5_000
@@ -56,22 +58,65 @@ def check(source: str) -> None:
         )
 
 
+class Answers:
+    """The arguments of one action before any number of conditions: bound at the first, and each condition
+    answered once.
+
+    A text is a decimal where `numbers` names its dotted path, or where the JSON Schema says
+    `format: decimal` or takes both a number and a text (as pydantic writes `Decimal`).
+    """
+
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        numbers: Mapping[str, Decimal],
+    ) -> None:
+        self._given = arguments, schema, numbers
+        self._bound: _Bound | Unevaluable | None = None
+        self._answers: dict[str, bool | Unevaluable] = {}
+
+    def holds(self, source: str) -> bool:
+        """Whether the condition holds; else `Unevaluable`, or `ConditionError` where it does not compile."""
+        answer = self._answers.get(source)
+        if answer is None:
+            try:
+                answer = _answer(source, self._arguments())
+            except Unevaluable as problem:
+                answer = problem
+            self._answers[source] = answer
+        if isinstance(answer, Unevaluable):
+            raise Unevaluable(str(answer))
+        return answer
+
+    def _arguments(self) -> _Bound:
+        if self._bound is None:
+            try:
+                self._bound = _bind(*self._given)
+            except Unevaluable as problem:
+                self._bound = problem
+        if isinstance(self._bound, Unevaluable):
+            raise self._bound
+        return self._bound
+
+
 @dataclass(frozen=True)
-class Bound:
-    """Arguments as conditions see them, converted once for all conditions; `size` counts values."""
+class _Bound:
+    """Arguments as conditions see them; `size` counts values."""
 
     context: cel.Context
     size: int
 
 
-def holds(source: str, bound: Bound) -> bool:
-    """Whether the condition holds for arguments prepared by `bind`; else `Unevaluable`."""
+def _answer(source: str, bound: _Bound) -> bool:
     loops = _loops(source)
     if loops and bound.size**loops > MOST_STEPS:
         raise Unevaluable("the arguments are too many for it")
     try:
         answer = compiled(source).execute(bound.context)
     except (KeyboardInterrupt, SystemExit):
+        raise
+    except ConditionError:
         raise
     except BaseException as error:  # a panic of the Rust side is no Exception
         raise Unevaluable(_problem(error)) from error
@@ -89,90 +134,70 @@ def _problem(error: BaseException) -> str:
     return "it cannot be worked out"
 
 
-def bind(
-    arguments: Mapping[str, Any],
-    schema: Mapping[str, Any] | None,
-    numbers: Mapping[str, Decimal],
-) -> Bound:
-    """The arguments as conditions see them: decimals as numbers, sizes bounded.
-
-    A text is a decimal where `numbers` names its dotted path, or where the JSON Schema says
-    `format: decimal` or takes both a number and a text (as pydantic writes `Decimal`).
-    """
-    budget = [MOST_VALUES, MOST_TEXT]
-    root = schema or {}
-    args = _bind_object(arguments, _resolved(root, root), root, numbers, "", 0, budget)
-    return Bound(cel.Context(variables={"args": args}), MOST_VALUES - budget[0])
-
-
 def _bind(
-    value: Any,
-    schema: Mapping[str, Any],
-    root: Mapping[str, Any],
-    numbers: Mapping[str, Decimal],
-    path: str,
-    depth: int,
-    budget: list[int],
-) -> Any:
-    if depth > DEEPEST_ARGUMENTS:
-        raise Unevaluable(f"the arguments are nested deeper than {DEEPEST_ARGUMENTS} levels")
-    budget[0] -= 1
-    if budget[0] < 0:
-        raise Unevaluable(f"the arguments hold more than {MOST_VALUES} values")
-    schema = _resolved(schema, root)
-    if isinstance(value, Mapping):
-        return _bind_object(value, schema, root, numbers, path, depth, budget)
-    if isinstance(value, list | tuple):
-        items = schema.get("items", {})
-        items = items if isinstance(items, Mapping) else {}
-        return [
-            _bind(item, items, root, numbers, f"{path}.{index}", depth + 1, budget)
-            for index, item in enumerate(value)
-        ]
-    if isinstance(value, str):
-        budget[1] -= len(value)
-        if budget[1] < 0:
+    arguments: Mapping[str, Any], schema: Mapping[str, Any] | None, numbers: Mapping[str, Decimal]
+) -> _Bound:
+    """Decimals as numbers, sizes bounded."""
+    binding = _Binding(numbers)
+    args = binding.object(arguments, described(schema or {}), "", 0)
+    return _Bound(cel.Context(variables={"args": args}), MOST_VALUES - binding.values_left)
+
+
+class _Binding:
+    """One walk through the arguments, with what is left of the bounds."""
+
+    def __init__(self, numbers: Mapping[str, Decimal]) -> None:
+        self._numbers = numbers
+        self.values_left = MOST_VALUES
+        self._text_left = MOST_TEXT
+
+    def value(self, value: Any, place: Place, path: str, depth: int) -> Any:
+        if depth > DEEPEST_ARGUMENTS:
+            raise Unevaluable(f"the arguments are nested deeper than {DEEPEST_ARGUMENTS} levels")
+        self.values_left -= 1
+        if self.values_left < 0:
+            raise Unevaluable(f"the arguments hold more than {MOST_VALUES} values")
+        if isinstance(value, str):
+            return self._text(value, place, path)
+        if value is None or isinstance(value, bool | float):
+            return value
+        if isinstance(value, int):
+            if abs(value) >= LARGEST_INTEGER:
+                # CEL turns larger integers into floats, which then compare wrongly.
+                raise Unevaluable("an integer is not smaller than 2^53")
+            return value
+        if isinstance(value, list | tuple):
+            item = place.item()
+            return [
+                self.value(each, item, f"{path}.{index}", depth + 1)
+                for index, each in enumerate(value)
+            ]
+        if isinstance(value, Mapping):
+            return self.object(value, place, path, depth)
+        return _exact(value) if isinstance(value, Decimal) else value
+
+    def object(
+        self, value: Mapping[str, Any], place: Place, path: str, depth: int
+    ) -> dict[str, Any]:
+        return {
+            str(key): self.value(
+                each, place.field(key), f"{path}.{key}" if path else str(key), depth + 1
+            )
+            for key, each in value.items()
+        }
+
+    def _text(self, value: str, place: Place, path: str) -> str | float:
+        self._text_left -= len(value)
+        if self._text_left < 0:
             raise Unevaluable(f"the arguments hold more than {MOST_TEXT} characters")
-        if path in numbers:
-            return _exact(numbers[path])
-        if _is_decimal(schema, root):
+        if path in self._numbers:
+            return _exact(self._numbers[path])
+        if place.is_decimal:
             try:
                 return _exact(Decimal(value))
             except InvalidOperation:
                 return value
         return value
-    if isinstance(value, Decimal):
-        return _exact(value)
-    # CEL turns larger integers into floats, which then compare wrongly.
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= LARGEST_INTEGER:
-        raise Unevaluable("an integer is not smaller than 2^53")
-    return value
-
-
-def _bind_object(
-    value: Mapping[str, Any],
-    schema: Mapping[str, Any],
-    root: Mapping[str, Any],
-    numbers: Mapping[str, Decimal],
-    path: str,
-    depth: int,
-    budget: list[int],
-) -> dict[str, Any]:
-    properties = schema.get("properties", {})
-    other = schema.get("additionalProperties", {})
-    other = other if isinstance(other, Mapping) else {}
-    return {
-        str(key): _bind(
-            item,
-            properties.get(key, other),
-            root,
-            numbers,
-            f"{path}.{key}" if path else str(key),
-            depth + 1,
-            budget,
-        )
-        for key, item in value.items()
-    }
 
 
 def _exact(number: Decimal) -> float:
@@ -183,37 +208,6 @@ def _exact(number: Decimal) -> float:
     if Decimal(repr(nearest)) != number:
         raise Unevaluable("a number has more digits than can be compared")
     return nearest
-
-
-def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    for _ in range(8):
-        reference = schema.get("$ref")
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            break
-        target: Any = root
-        for part in reference[2:].split("/"):
-            target = target.get(part, {}) if isinstance(target, Mapping) else {}
-        schema = target if isinstance(target, Mapping) else {}
-    choices = schema.get("anyOf")
-    if isinstance(choices, list):
-        # An optional object or list: what describes its inside is the one choice that has one.
-        for choice in choices:
-            if isinstance(choice, Mapping):
-                inner = choice if "$ref" not in choice else _resolved(choice, root)
-                if "properties" in inner or "items" in inner:
-                    return inner
-    return schema
-
-
-def _is_decimal(schema: Mapping[str, Any], root: Mapping[str, Any]) -> bool:
-    if schema.get("format") == "decimal":
-        return True
-    choices = schema.get("anyOf")
-    if not isinstance(choices, list):
-        return False
-    inner = [_resolved(choice, root) for choice in choices if isinstance(choice, Mapping)]
-    types = {str(choice.get("type")) for choice in inner}
-    return types >= {"number", "string"} or any(c.get("format") == "decimal" for c in inner)
 
 
 @lru_cache(maxsize=2_000)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from approvals.baseline import Baseline, baseline_of, total
-from approvals.matching import Finding, speaking
+from approvals.conditions import Answers
+from approvals.matching import Finding, answers_of, speaking
 from approvals.policies import Policy, PublishedPolicy, Rule, Threshold, basis_points
 from approvals.schemas import (
     CoinToss,
@@ -30,10 +31,14 @@ def judge(
     confidence: Confidence | None,
     context: GateContext,
     published: PublishedPolicy,
+    answers: Answers | None = None,
 ) -> GateVerdict:
-    """What the published policy says about this action. Rule order does not matter."""
+    """What the published policy says about this action. Rule order does not matter.
+
+    `answers` (`matching.answers_of`) saves work where one action is judged by several policies.
+    """
     try:
-        return _judge(action, confidence, context, published)
+        return _judge(action, confidence, context, published, answers or answers_of(action))
     except Exception as error:  # noqa: BLE001
         # The gate stands in the way of every action: an error in it must neither let one through
         # nor break the run, so a person looks.
@@ -75,6 +80,7 @@ def _judge(
     confidence: Confidence | None,
     context: GateContext,
     published: PublishedPolicy,
+    answers: Answers,
 ) -> GateVerdict:
     policy = published.policy
     source = policy.scores.resolve(agent=action.agent, tool=action.tool).source
@@ -110,7 +116,7 @@ def _judge(
             GateOutcome.DENY, [Reason(code="unknown_tool", params={"tool": action.tool})]
         )
 
-    findings = speaking(action, context, published)
+    findings = speaking(action, context, published, answers)
     denies = [f for f in findings if f.rule.effect == "deny"]
     if denies:
         return verdict(

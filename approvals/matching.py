@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from approvals import conditions
-from approvals.policies import Policy, PublishedPolicy, Rule, When
+from approvals.policies import Policy, PublishedPolicy, Rule, RulesByEffect, When
 from approvals.schemas import GateContext, ProposedAction, Reason
+
+#: More kinds of action than an installation has tools; what is beyond is looked up each time.
+MOST_KINDS = 5_000
 
 #: What of a rule does not hold: its scope, or a field of `When`.
 Miss = Literal[
@@ -50,35 +53,25 @@ class Silent:
     miss: Miss
 
 
+def answers_of(action: ProposedAction) -> conditions.Answers:
+    """The action's arguments, for conditions."""
+    return conditions.Answers(action.arguments, action.argument_schema, action.numbers)
+
+
 def speaking(
-    action: ProposedAction, context: GateContext, published: PublishedPolicy
+    action: ProposedAction,
+    context: GateContext,
+    published: PublishedPolicy,
+    answers: conditions.Answers,
 ) -> list[Finding]:
-    """The rules that speak of the action, by name, and then the sticky approvals."""
-    rules = [each for each in matched(action, context, published) if isinstance(each, Finding)]
-    return [*rules, *_stickies(action, context, published)]
-
-
-def matched(
-    action: ProposedAction, context: GateContext, published: PublishedPolicy
-) -> Iterator[Finding | Silent]:
-    """Every rule by name: speaking, or silent with the reason."""
-    bound: conditions.Bound | None = None
-    for rule in published.rules_by_name:
-        miss = _miss(rule, action, context, published.policy)
-        if miss is not None:
-            yield Silent(rule, miss)
-            continue
-        source = rule.when.condition
-        if source is None:
-            yield Finding(rule)
-            continue
-        try:
-            if bound is None:
-                bound = conditions.bind(action.arguments, action.argument_schema, action.numbers)
-            holds = conditions.holds(source, bound)
-            yield Finding(rule) if holds else Silent(rule, "condition")
-        except (conditions.Unevaluable, conditions.ConditionError) as problem:
-            yield Finding(rule, str(problem) or "no answer")
+    """The rules that speak of the action, by name, and then the sticky approvals; of an action that is
+    denied, those that deny it."""
+    denies, others = _about(action, published)
+    found = list(_speaking(denies, context, answers))
+    return found or [
+        *_speaking(others, context, answers),
+        *_stickies(action, context, published),
+    ]
 
 
 def _stickies(
@@ -89,15 +82,80 @@ def _stickies(
             yield Finding(sticky.rule)
 
 
-def _miss(rule: Rule, action: ProposedAction, context: GateContext, policy: Policy) -> Miss | None:
-    """What of the rule does not hold, but for its condition; None when all does."""
+def _speaking(
+    rules: Iterable[Rule], context: GateContext, answers: conditions.Answers
+) -> Iterator[Finding]:
+    for rule in rules:
+        if _about_context(rule.when, context) is None:
+            speaks, problem = _answer(rule, answers)
+            if speaks:
+                yield Finding(rule, problem)
+
+
+def _about(action: ProposedAction, published: PublishedPolicy) -> RulesByEffect:
+    """The rules that are about such actions, by name, looked up once for each kind of action."""
+    kind = (
+        action.agent,
+        action.tool,
+        action.owner_group,
+        action.risk,
+        action.effects,
+        action.reversible,
+    )
+    known = published.rules_by_kind.get(kind)
+    if known is None:
+        rules = [
+            rule
+            for rule in published.rules_by_name
+            if _in_scope(rule, action, published.policy) is None
+            and _about_action(rule.when, action) is None
+        ]
+        known = (
+            tuple(rule for rule in rules if rule.effect == "deny"),
+            tuple(rule for rule in rules if rule.effect != "deny"),
+        )
+        if len(published.rules_by_kind) < MOST_KINDS:
+            published.rules_by_kind[kind] = known
+    return known
+
+
+def matched(
+    action: ProposedAction, context: GateContext, published: PublishedPolicy
+) -> Iterator[Finding | Silent]:
+    """Every rule by name: speaking, or silent with the reason."""
+    answers = answers_of(action)
+    for rule in published.rules_by_name:
+        miss = (
+            _in_scope(rule, action, published.policy)
+            or _about_action(rule.when, action)
+            or _about_context(rule.when, context)
+        )
+        if miss is None:
+            speaks, problem = _answer(rule, answers)
+            yield Finding(rule, problem) if speaks else Silent(rule, "condition")
+        else:
+            yield Silent(rule, miss)
+
+
+def _answer(rule: Rule, answers: conditions.Answers) -> tuple[bool, str]:
+    """Whether a rule speaks of which all but the condition holds, and why that has no answer."""
+    source = rule.when.condition
+    if source is None:
+        return True, ""
+    try:
+        return answers.holds(source), ""
+    except (conditions.Unevaluable, conditions.ConditionError) as problem:
+        return True, str(problem) or "no answer"
+
+
+def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> Miss | None:
     if rule.group is not None:
         # A group's rule speaks of the group's own agents, and loosens only where it is delegated.
         if rule.group != action.owner_group:
             return "scope"
         if rule.effect == "allow" and rule.group not in policy.delegates:
             return "delegation"
-    return _about_action(rule.when, action) or _about_context(rule.when, context)
+    return None
 
 
 def _about_action(when: When, action: ProposedAction) -> Miss | None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
@@ -318,6 +318,10 @@ def _checked(requirements: Requirements) -> Requirements:
     return requirements
 
 
+#: Rules that deny, and all others, each by name.
+RulesByEffect = tuple[tuple[Rule, ...], tuple[Rule, ...]]
+
+
 @dataclass(frozen=True)
 class PublishedPolicy:
     """A policy as it is in force, with the sticky approvals that are."""
@@ -337,6 +341,11 @@ class PublishedPolicy:
     def rules_by_name(self) -> tuple[Rule, ...]:
         """The rules in the order in which the gate looks at them."""
         return tuple(sorted(self.policy.rules, key=lambda rule: rule.name))
+
+    @cached_property
+    def rules_by_kind(self) -> dict[tuple[Hashable, ...], RulesByEffect]:
+        """Which rules are about a kind of action, as far as `matching` has looked it up."""
+        return {}
 
 
 def load(document: Mapping[str, Any]) -> Policy:

@@ -9,13 +9,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from approvals.conditions import Answers
 from approvals.gate import judge
+from approvals.matching import answers_of
 from approvals.policies import PublishedPolicy
 from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
 from approvals.vocabulary import GateOutcome
 
 #: What people made of it: *refused* is rejected, expired, or approved only after a material edit.
 Label = Literal["fine", "refused", "sent_back"]
+
+#: What becomes of an action over the whole curve; `turns`: the threshold decides.
+Turning = Literal["denied", "reviewed", "allowed", "turns"]
 
 CURVE_STEPS = 100
 MOST_LINKS = 200
@@ -83,7 +88,8 @@ class Comparison:
 
     def add(self, past: PastAction) -> None:
         """Judge one action under both."""
-        now, then = (self._judged(past, policy) for policy in (self._now, self._then))
+        answers = answers_of(past.action)
+        now, then = (self._judged(past, policy, answers) for policy in (self._now, self._then))
         line = self._lines[past.action.agent, past.action.tool]
         line.actions += 1
         line.reviews_now += now.outcome == GateOutcome.REVIEW
@@ -101,12 +107,28 @@ class Comparison:
         line.newly_paused += now.allowed and then.outcome == GateOutcome.REVIEW
         line.newly_denied += then.denied and not now.denied
         if self._extremes is not None:
-            lowest, highest = (self._judged(past, policy) for policy in self._extremes)
-            self._curve.add(past, lowest, highest)
+            self._curve.add(past, *self._between(past, then, answers))
+
+    def _between(
+        self, past: PastAction, then: GateVerdict, answers: Answers
+    ) -> tuple[Turning, int]:
+        """What becomes of the action between the two ends of the curve, and by which score (that which
+        decides under this policy, which may be another one than decided then)."""
+        # A deny, and a review that a rule asks for, are found before any threshold is looked at.
+        if then.denied:
+            return "denied", then.confidence_bp
+        if then.rule and not then.allowed:
+            return "reviewed", then.confidence_bp
+        assert self._extremes is not None, "there is a curve"
+        lowest = self._judged(past, self._extremes[0], answers)
+        if not lowest.allowed:
+            return "denied" if lowest.denied else "reviewed", lowest.confidence_bp
+        highest = self._judged(past, self._extremes[1], answers)
+        return "allowed" if highest.allowed else "turns", lowest.confidence_bp
 
     @staticmethod
-    def _judged(past: PastAction, policy: PublishedPolicy) -> GateVerdict:
-        return judge(past.action, past.confidence, past.context, policy)
+    def _judged(past: PastAction, policy: PublishedPolicy, answers: Answers) -> GateVerdict:
+        return judge(past.action, past.confidence, past.context, policy, answers)
 
     def _weigh(self, past: PastAction, which: str, verdict: GateVerdict) -> None:
         if verdict.requirements is None:
@@ -168,16 +190,15 @@ class _Curve:
         self._turning: Counter[int] = Counter()
         self._turning_refused: Counter[int] = Counter()
 
-    def add(self, past: PastAction, lowest: GateVerdict, highest: GateVerdict) -> None:
+    def add(self, past: PastAction, turning: Turning, confidence_bp: int) -> None:
         refused = past.label in ("refused", "sent_back")
-        if not lowest.allowed:
-            self._always += lowest.outcome == GateOutcome.REVIEW
-        elif highest.allowed:
+        if turning == "reviewed":
+            self._always += 1
+        elif turning == "allowed":
             self._allowed_refused += refused
-        else:
-            # The score that decides under this policy, which may be another one than decided then.
-            self._turning[lowest.confidence_bp] += 1
-            self._turning_refused[lowest.confidence_bp] += refused
+        elif turning == "turns":
+            self._turning[confidence_bp] += 1
+            self._turning_refused[confidence_bp] += refused
 
     def points(self) -> list[dict[str, Any]]:
         """At each hundredth: how many are reviewed, and how many run unseen that people had refused."""

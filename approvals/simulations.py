@@ -93,6 +93,8 @@ def decision_times(since: datetime, until: datetime) -> Times:
         active_seconds__isnull=True, opened_at__isnull=True
     )
     capped = Least(seconds, LONGEST_LOOK_SECONDS, output_field=FloatField())
-    rows = votes.order_by().values_list("request__agent", "request__tool").annotate(mean=Avg(capped))
+    rows = (
+        votes.order_by().values_list("request__agent", "request__tool").annotate(mean=Avg(capped))
+    )
     overall = votes.aggregate(mean=Avg(capped))["mean"]
     return Times({(agent, tool): float(mean) for agent, tool, mean in rows}, overall)

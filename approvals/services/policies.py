@@ -16,7 +16,6 @@ from approvals.errors import PolicyUnknown, PolicyUnreadable
 from approvals.models import PolicyVersion, StickyApproval
 from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
 from approvals.services.calendars import require_calendars
-from approvals.sticky import Sticky
 from audit.actors import Actor
 from audit.errors import Refusal
 from audit.prepared import Prepared
@@ -50,16 +49,17 @@ def current() -> PublishedPolicy:
     newest = _newest.one()
     if newest is None or newest.number is None:
         return _publish_shipped()
-    published = _parsed(newest.number, newest.sha256)
     sticky_ids = vars(newest)["sticky_ids"]
-    return replace(published, stickies=_stickies(tuple(sticky_ids))) if sticky_ids else published
+    if sticky_ids:
+        return _with_stickies(newest.number, newest.sha256, tuple(sticky_ids))
+    return _parsed(newest.number, newest.sha256)
 
 
 @lru_cache(maxsize=64)
-def _stickies(ids: tuple[UUID, ...]) -> tuple[Sticky, ...]:
+def _with_stickies(number: int, sha256: str, ids: tuple[UUID, ...]) -> PublishedPolicy:
     """Grants never change but to end, and one that has ended is not asked for."""
     rows = StickyApproval.objects.select_related("granted_by").filter(pk__in=ids).order_by("pk")
-    return tuple(row.sticky for row in rows)
+    return replace(_parsed(number, sha256), stickies=tuple(row.sticky for row in rows))
 
 
 def version(number: int) -> PublishedPolicy:
