@@ -30,7 +30,7 @@ MOST_ROWS = 100
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
     *("kind", "state", "version", "risk", "agent_title", "tool", "title", "preview"),
-    *("sensitive", "arguments", "question", "rationale", "initiator", "resolution"),
+    *("sensitive", "withheld", "arguments", "question", "rationale", "initiator", "resolution"),
     *("review_deadline", "calendar", "decided_at", "claim_expires_at"),
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
@@ -121,7 +121,9 @@ def rows_context(
     """
     tab = tab_of(request)
     search = str(request.GET.get("q", "")).strip()[:200]
-    rows = matching(listed(caller, tab), search)
+    rows = matching(
+        listed(caller, tab), search, reads=eligibility.reads_sensitive(caller, listed=True)
+    )
     found = list(rows[: MOST_ROWS + 1])
     shown = [_row(item, caller, tab, current) for item in found[:MOST_ROWS]]
     return {
@@ -165,11 +167,16 @@ def listed(caller: Caller, tab: str) -> ApprovalRequestQuerySet:
     return rows.select_related("claimed_by", "decided_by").only(*_IN_A_ROW)
 
 
-def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuerySet:
-    """Those whose title, agent or tool holds every word."""
+def matching(rows: ApprovalRequestQuerySet, search: str, *, reads: bool) -> ApprovalRequestQuerySet:
+    """Those whose title, agent or tool holds every word.
+
+    Unless the reader `reads` sensitive arguments, a title that may tell one is not searched: whether
+    something is found would tell it too.
+    """
+    open_title = Q() if reads else Q(sensitive=[], withheld=[])
     for word in search.split()[:8]:
         rows = rows.filter(
-            Q(title__icontains=word)
+            (open_title & Q(title__icontains=word))
             | Q(agent_title__icontains=word)
             | Q(agent__icontains=word)
             | Q(tool__icontains=word)
@@ -178,7 +185,7 @@ def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuery
 
 
 def _row(item: ApprovalRequest, caller: Caller, tab: str, current: ApprovalRequest | None) -> Row:
-    masked(item, eligibility.hidden_arguments(item, caller))
+    masked(item, caller, listed=True)
     pending = item.state == RequestState.PENDING
     holder = item.claimed_by
     until = item.claim_expires_at
