@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from tests.agents.conftest import bank, counter, model  # noqa: F401
+from tests.agents.conftest import bank, bystander, counter, model  # noqa: F401
