@@ -19,6 +19,7 @@ from approvals.states import RequestState
 from approvals.sticky import How, constraints_from
 from approvals.vocabulary import Friction, Kind, Risk, Verdict
 from approvals.voting import groups_of
+from approvals.withholding import Withheld
 from audit.clock import database_now
 from audit.recorder import record
 from audit.schemas import ActionRef, AgentRef, Disclose
@@ -65,7 +66,9 @@ def grant_sticky(
             owner_group=request.owner_group,
             tool=request.tool,
             constraints={name: each.model_dump(mode="json") for name, each in kept.items()},
-            sensitive=request.sensitive,
+            sensitive=sorted(
+                {*request.sensitive, *Withheld(request.withheld).names_in(request.arguments)}
+            ),
             why=why.strip()[:LONGEST_WHY],
             granted_by=caller.user,
             granted_at=now,
