@@ -33,7 +33,6 @@ def remember(request: "HttpRequest", factor: Any) -> None:
     request.session[KEY] = {
         "at": database_now().isoformat(),
         "factor": factor.pk,
-        "person": str(factor.user_id),
     }
 
 
@@ -43,7 +42,7 @@ def confirmation_of(request: "HttpRequest") -> Confirmation | None:
     Costs a statement only where the session holds one.
     """
     kept = request.session.get(KEY) if request.user.is_authenticated else None
-    if kept is None or kept["person"] != str(request.user.pk):
+    if kept is None:
         return None
     factor = Authenticator.objects.filter(pk=kept["factor"], user_id=request.user.pk).first()
     if factor is None:

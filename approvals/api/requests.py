@@ -128,7 +128,7 @@ def post_decision(request: HttpRequest, request_id: UUID, decision: DecisionIn) 
     Where the request asks for a second factor, a token is refused; a session is sent to `confirm_url`.
     """
     caller = signed_in(request)
-    confirmed = None if caller.is_token else confirmation_of(request)
+    confirmed = confirmation_of(request)
     try:
         return _decided(
             decide(request_id=request_id, decision=decision, caller=caller, second_factor=confirmed)

@@ -13,7 +13,7 @@ from accounts.models import User
 from approvals.models import ApprovalRequest, Vote
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import Troubles
 from tests.harness.factors import code, give_app
 from tests.harness.people import PASSWORD
