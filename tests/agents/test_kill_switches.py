@@ -48,6 +48,7 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST, Counter, host
 from tests.agents.scoring import Cast, review, score_by
 from tests.agents.test_effects import PAY, Killed, approved, die, killed_while_sending
+from tests.agents.test_locks import locked, paying, turns_given
 from tests.agents.test_policy_and_runs import SMALL, rules_published
 from tests.agents.test_scores import pay
 from tests.agents.test_undo import Undos, undos, wired
@@ -743,3 +744,28 @@ def test_sending_again_is_refused_under_a_switch(
         dispatch.send_again(claimed.lease, effect)
     effect.refresh_from_db()
     assert effect.sends == 1
+
+
+def test_a_call_in_line_whose_tool_is_switched_off_is_passed_over(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    rules_published(SMALL)
+    for tool in ("pay", "wire"):
+        locked(bank, tool)
+    first = counter.start(paying("A1", tool="wire"))
+    second = counter.start(paying("A1", tool="pay"))
+    third = counter.start(paying("A1", tool="wire"))
+    on = switch("tool", "pay")
+    counter.decide(counter.request(first), Verdict.REJECT, reviewer, reason="No.")
+    counter.go_on(first)
+    assert turns_given() == 1
+    assert counter.go_on(second).state == "waiting"
+    # From now on the next in line has its turn, and the held one is not woken for nothing.
+    assert turns_given() == 1
+    third = counter.go_on(third)
+    counter.decide(counter.request(third), Verdict.REJECT, reviewer, reason="No.")
+    counter.go_on(third)
+    assert (turns_given(), bank.sent) == (0, [])
+    lifted_and_heard(counter, on)
+    assert counter.go_on(second).state == "succeeded"
+    assert len(bank.sent) == 1
