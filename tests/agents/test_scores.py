@@ -24,6 +24,8 @@ from agents.models import HostedAgent, Run, Step
 from agents.runner import advance
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run
+from agents.services.gather_score import begin_score
+from agents.services.judge_reply import judge_reply
 from agents.services.message_run import message_run
 from agents.services.start_run import start_run
 from agents.sweep import sweep_once
@@ -468,6 +470,45 @@ def test_a_message_that_comes_while_a_call_is_scored_is_heard_first(
     assert told["said_by_people_since"] == []
     kinds = [step.kind for step in Step.objects.filter(run=run).in_order()]
     assert kinds[:4] == ["model", "tool", "message", "score"]
+
+
+def test_a_message_that_comes_just_before_a_call_for_a_score_is_heard_before_it(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_by(VERIFIER)
+    run = stopped_after(counter, Cast([pay()], [review(0.9)]), 1)
+    caller, said = Caller.of_session(counter.operator), []
+
+    def raced(*args: Any, **kwargs: Any) -> Any:
+        if not said:
+            said.append(message_run(run_id=run.pk, text="Wait.", caller=caller))
+        return begin_score(*args, **kwargs)
+
+    monkeypatch.setattr("agents.score_steps.begin_score", raced)
+    counter.go_on(run)
+    kinds = [step.kind for step in Step.objects.filter(run=run).in_order()]
+    assert kinds[:4] == ["model", "tool", "message", "score"]
+
+
+def test_a_policy_that_is_published_just_before_the_gate_is_asked_has_its_own_scores_gathered(
+    counter: Counter, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_by(VERIFIER)
+    cast = Cast([pay()], [review(0.9)], [pay(account="B2")] * 2)
+    published = []
+
+    def raced(*args: Any) -> None:
+        if not published:
+            published.append(True)
+            score_by(AGREEMENT)
+        judge_reply(*args)
+
+    monkeypatch.setattr("agents.score_steps.judge_reply", raced)
+    run = counter.start(cast)
+    assert cast.asked == ["agent", "verifier", "sample", "sample"]
+    assert (run.state, bank.sent) == ("waiting", [])
+    assert counter.request(run).score_source == "agreement"
+    assert counter.request(run).signals["verifier"] == 9_000
 
 
 def test_a_run_that_is_cancelled_while_it_is_scored_leaves_nothing_open(
