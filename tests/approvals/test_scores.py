@@ -222,4 +222,4 @@ def test_the_simulator_s_curve_goes_by_the_score_that_would_decide() -> None:
     )
     compared.add(PastAction(context().at, refund(), BOTH, context()))
     curve = compared.result(1)["curve"]
-    assert [point["threshold_bp"] for point in curve if point["reviews"]][0] == 3_100
+    assert next(point["threshold_bp"] for point in curve if point["reviews"]) == 3_100
