@@ -20,19 +20,20 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents.definitions import Budget
 from agents.model_steps import MOST_INTERRUPTIONS
-from agents.models import HostedAgent, Run, Step
+from agents.models import Run, Step
 from agents.runner import advance
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run
 from agents.services.gather_score import begin_score
 from agents.services.judge_reply import judge_reply
 from agents.services.message_run import message_run
+from agents.services.operate_agent import disable_agent, enable_agent
 from agents.services.start_run import start_run
 from agents.sweep import sweep_once
 from approvals.vocabulary import Verdict
 from audit.models import Event
 from tests.agents.bank import Bank, teller
-from tests.agents.conftest import Counter, host
+from tests.agents.conftest import TEST, Counter, host
 from tests.agents.scoring import Cast, review, score_by
 from tests.agents.test_effects import Killed, die
 from tests.model_server import (
@@ -522,13 +523,15 @@ def test_a_run_that_is_cancelled_while_it_is_scored_leaves_nothing_open(
     assert bank.sent == []
 
 
-def test_an_agent_that_is_switched_off_is_asked_nothing_more(counter: Counter) -> None:
+def test_an_agent_that_is_switched_off_is_asked_nothing_more(counter: Counter, bank: Bank) -> None:
     score_by(VERIFIER)
     cast = Cast([pay()], [review(0.9)])
     run = stopped_after(counter, cast, 1)
-    HostedAgent.objects.filter(slug="teller").update(disabled_at=run.created_at)
+    disable_agent(slug="teller", reason="Incident.", caller=TEST)
     counter.go_on(run)
     assert cast.asked == ["agent"]
+    enable_agent(slug="teller", caller=TEST)
+    assert (counter.go_on(run).state, len(bank.sent)) == ("succeeded", 1)
 
 
 def test_a_tool_that_takes_other_arguments_by_now_is_not_judged_on_the_old_ones(
