@@ -20,7 +20,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents.definitions import Budget
 from agents.model_steps import MOST_INTERRUPTIONS
-from agents.models import Run, Step
+from agents.models import Run, RunMessage, Step
 from agents.runner import advance
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run
@@ -478,7 +478,8 @@ def test_a_message_that_comes_just_before_a_call_for_a_score_is_heard_before_it(
 ) -> None:
     score_by(VERIFIER)
     run = stopped_after(counter, Cast([pay()], [review(0.9)]), 1)
-    caller, said = Caller.of_session(counter.operator), []
+    caller = Caller.of_session(counter.operator)
+    said: list[RunMessage] = []
 
     def raced(*args: Any, **kwargs: Any) -> Any:
         if not said:
@@ -496,7 +497,7 @@ def test_a_policy_that_is_published_just_before_the_gate_is_asked_has_its_own_sc
 ) -> None:
     score_by(VERIFIER)
     cast = Cast([pay()], [review(0.9)], [pay(account="B2")] * 2)
-    published = []
+    published: list[bool] = []
 
     def raced(*args: Any) -> None:
         if not published:
