@@ -20,17 +20,20 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents.definitions import Budget
 from agents.model_steps import MOST_INTERRUPTIONS
-from agents.models import HostedAgent, Run, Step
+from agents.models import Run, RunMessage, Step
 from agents.runner import advance
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run
+from agents.services.gather_score import begin_score
+from agents.services.judge_reply import judge_reply
 from agents.services.message_run import message_run
+from agents.services.operate_agent import disable_agent, enable_agent
 from agents.services.start_run import start_run
 from agents.sweep import sweep_once
 from approvals.vocabulary import Verdict
 from audit.models import Event
 from tests.agents.bank import Bank, teller
-from tests.agents.conftest import Counter, host
+from tests.agents.conftest import TEST, Counter, host
 from tests.agents.scoring import Cast, review, score_by
 from tests.agents.test_effects import Killed, die
 from tests.model_server import (
@@ -470,6 +473,46 @@ def test_a_message_that_comes_while_a_call_is_scored_is_heard_first(
     assert kinds[:4] == ["model", "tool", "message", "score"]
 
 
+def test_a_message_that_comes_just_before_a_call_for_a_score_is_heard_before_it(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_by(VERIFIER)
+    run = stopped_after(counter, Cast([pay()], [review(0.9)]), 1)
+    caller = Caller.of_session(counter.operator)
+    said: list[RunMessage] = []
+
+    def raced(*args: Any, **kwargs: Any) -> Any:
+        if not said:
+            said.append(message_run(run_id=run.pk, text="Wait.", caller=caller))
+        return begin_score(*args, **kwargs)
+
+    monkeypatch.setattr("agents.score_steps.begin_score", raced)
+    counter.go_on(run)
+    kinds = [step.kind for step in Step.objects.filter(run=run).in_order()]
+    assert kinds[:4] == ["model", "tool", "message", "score"]
+
+
+def test_a_policy_that_is_published_just_before_the_gate_is_asked_has_its_own_scores_gathered(
+    counter: Counter, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_by(VERIFIER)
+    cast = Cast([pay()], [review(0.9)], [pay(account="B2")] * 2)
+    published: list[bool] = []
+
+    def raced(*args: Any) -> None:
+        if not published:
+            published.append(True)
+            score_by(AGREEMENT)
+        judge_reply(*args)
+
+    monkeypatch.setattr("agents.score_steps.judge_reply", raced)
+    run = counter.start(cast)
+    assert cast.asked == ["agent", "verifier", "sample", "sample"]
+    assert (run.state, bank.sent) == ("waiting", [])
+    assert counter.request(run).score_source == "agreement"
+    assert counter.request(run).signals["verifier"] == 9_000
+
+
 def test_a_run_that_is_cancelled_while_it_is_scored_leaves_nothing_open(
     counter: Counter, bank: Bank
 ) -> None:
@@ -481,13 +524,15 @@ def test_a_run_that_is_cancelled_while_it_is_scored_leaves_nothing_open(
     assert bank.sent == []
 
 
-def test_an_agent_that_is_switched_off_is_asked_nothing_more(counter: Counter) -> None:
+def test_an_agent_that_is_switched_off_is_asked_nothing_more(counter: Counter, bank: Bank) -> None:
     score_by(VERIFIER)
     cast = Cast([pay()], [review(0.9)])
     run = stopped_after(counter, cast, 1)
-    HostedAgent.objects.filter(slug="teller").update(disabled_at=run.created_at)
+    disable_agent(slug="teller", reason="Incident.", caller=TEST)
     counter.go_on(run)
     assert cast.asked == ["agent"]
+    enable_agent(slug="teller", caller=TEST)
+    assert (counter.go_on(run).state, len(bank.sent)) == ("succeeded", 1)
 
 
 def test_a_tool_that_takes_other_arguments_by_now_is_not_judged_on_the_old_ones(

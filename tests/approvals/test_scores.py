@@ -14,6 +14,7 @@ from approvals.reasons import sentences, without_score
 from approvals.schemas import Confidence, GateVerdict, ScoreNote
 from approvals.score_words import score_lines, scores_as_json
 from approvals.scores import ScoreChoice, Scores
+from approvals.simulating import Comparison, PastAction, Times
 from tests.approvals.till import context, refund
 
 ALLOW = {"name": "all", "when": {}, "effect": "allow", "threshold": "0.80"}
@@ -207,3 +208,18 @@ def test_objections_are_left_out_for_whoever_may_not_see_the_arguments() -> None
 
 def test_a_choice_says_how_many_replies_it_compares() -> None:
     assert ScoreChoice(source="agreement").replies == 3
+
+
+def test_the_simulator_s_curve_goes_by_the_score_that_would_decide() -> None:
+    then, *extremes = (
+        PublishedPolicy(
+            2, "", policy(default={"source": "verifier"}).with_threshold(share, rule="all")
+        )
+        for share in ("0.80", "0.00", "1.00")
+    )
+    compared = Comparison(
+        PublishedPolicy(1, "", policy()), then, Times(), (extremes[0], extremes[1])
+    )
+    compared.add(PastAction(context().at, refund(), BOTH, context()))
+    curve = compared.result(1)["curve"]
+    assert next(point["threshold_bp"] for point in curve if point["reviews"]) == 3_100
