@@ -232,7 +232,9 @@ class Requirements(Shape):
             calendar=soonest.calendar,
             extend_limit_hours=min(self.extend_limit_hours, other.extend_limit_hours),
             on_expiry=Expiry.ESCALATE if escalates else Expiry.REJECT,
-            escalation=tuple(dict.fromkeys((*self.escalation, *other.escalation))),
+            escalation=tuple(
+                group for group in self.escalation if escalates and group in other.escalation
+            ),
             reminder=self.reminder or other.reminder,
             execute_by_minutes=_least(self.execute_by_minutes, other.execute_by_minutes),
             undo_seconds=_most(self.undo_seconds, other.undo_seconds),

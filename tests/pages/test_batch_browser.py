@@ -14,7 +14,7 @@ from accounts.models import User
 from approvals.models import ApprovalRequest
 from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import refund
 from tests.pages.live_desk import Desk, desk, row, title  # noqa: F401
 from tests.pages.test_every_page import sticks_out, violations

@@ -11,7 +11,7 @@ from accounts.models import User
 from approvals.models import ApprovalRequest, Viewing, Vote
 from approvals.schemas import Requirements
 from approvals.services.claim import claim
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import by, one_of
 from tests.harness.browser import Troubles
 from tests.pages.live_desk import Desk, desk, posts, row, title, verdict  # noqa: F401

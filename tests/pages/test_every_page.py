@@ -46,7 +46,10 @@ NOT_PAGES = {
     "mfa_login_webauthn",
     "audit-export-ask",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
-    *("reason-chip-move", "reason-chip-retire"),
+    *("reason-chip-move", "reason-chip-retire", "sticky-revoke"),
+    *("policy-roll-back", "policy-simulate", "policy-export", "policy-draft-export"),
+    *(f"policy-draft-{what}" for what in ("begin", "submit", "publish", "rebase", "withdraw")),
+    "policy-draft-durations",
     *(f"run-{what}" for what in ("start", "cancel", "pause", "resume")),
     *(f"run-{what}" for what in ("message", "goal", "take-over")),
     *(f"agent-{what}" for what in ("disable", "enable", "activate")),
@@ -54,8 +57,10 @@ NOT_PAGES = {
 ELSEWHERE = {
     # tests/pages/test_batch_browser.py
     "inbox-batch",
-    # tests/pages/test_looks.py
-    *("policy-thresholds", "policy-version"),
+    # tests/pages/test_policy_looks.py
+    *("policy-thresholds", "policy-version", "policy-import", "sticky-list", "request-sticky"),
+    *(f"policy-{what}" for what in ("draft", "rule", "rule-new", "baseline", "baseline-new")),
+    *("policy-try", "policy-simulation"),
     # tests/pages/test_runs_browser.py
     *("run-list", "run-detail", "run-step", "agent-list", "agent-detail"),
     # Reached through a mail, or on the way to another page.

@@ -19,7 +19,7 @@ from approvals.templatetags.interface import counted
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
-from tests.approvals.conftest import Opener, opened, till  # noqa: F401
+from tests.approvals.conftest import Opener, bystanders, opened, till  # noqa: F401
 from tests.model_server import call, calls, final, judged
 
 PAY = judged({"account": "Acme GmbH", "amount": "42.00"})

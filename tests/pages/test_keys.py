@@ -11,7 +11,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 from accounts.models import User
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction, Risk
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import refund
 from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
 

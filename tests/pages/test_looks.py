@@ -16,7 +16,7 @@ from agents.drift import NEW, OLD
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import one_of
 from tests.pages.live_desk import Desk, desk, title  # noqa: F401
 
