@@ -28,6 +28,7 @@ from agents.representations import (
 from agents.services.ask_undo import ask_undo
 from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run, pause_run, resume_run
+from agents.services.look_at import look_at
 from agents.services.message_run import message_run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.services.say import LONGEST_TEXT
@@ -36,6 +37,7 @@ from agents.services.take_over import take_over
 from agents.states import ENDED, RunState, StepKind
 from agents.switchboard import Switchboard
 from agents.timeline import effects_of, mask_of
+from agents.withheld import NOTHING, cleared, withheld_from
 from audit.clock import database_now
 from audit.paging import page
 
@@ -97,6 +99,7 @@ def _visible(caller: Caller, run_id: UUID) -> Run:
 
 
 def _shown(run: Run, caller: Caller) -> dict[str, Any]:
+    run = cleared(run, look_at(run, caller))
     return run_as_json(run, waiting_on([run], caller).get(run.pk, ()))
 
 
@@ -136,8 +139,12 @@ def list_runs(
         rows = rows.filter(agent__slug=agent)
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
     waits = waiting_on(found.items, caller)
+    withheld = withheld_from(found.items, caller)
     return {
-        "items": [run_as_json(run, waits.get(run.pk, ())) for run in found.items],
+        "items": [
+            run_as_json(cleared(run, withheld.get(run.pk, NOTHING)), waits.get(run.pk, ()))
+            for run in found.items
+        ],
         "next_cursor": found.next_cursor,
     }
 
@@ -165,6 +172,7 @@ def list_steps(
     """The steps in order, with raw requests and responses, as far as the caller may see them."""
     caller = signed_in(request)
     run = _visible(caller, run_id)
+    look_at(run, caller)
     rows = Step.objects.filter(run=run)
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
     # Whatever page is asked for, the whole journal says what has to be hidden in it.
@@ -175,7 +183,7 @@ def list_steps(
         "items": [
             {
                 **step_as_json(step, mask, sent=sent),
-                "effect": effect_as_json(effects.get(step.pk)),
+                "effect": effect_as_json(effects.get(step.pk), mask),
             }
             for step in found.items
         ],

@@ -196,15 +196,15 @@ class CallSteps:
         return True
 
     def _ask(self, step: Step, now: datetime) -> Ask:
-        earlier = [other for other in self.journal.steps if other.seq < step.seq]
+        others = [other for other in self.journal.steps if other.seq != step.seq]
         if step.kind == StepKind.QUESTION:
-            return Ask(step, for_question(self.run, step, earlier))
+            return Ask(step, for_question(self.run, step, others))
         tool = self.agent.tool(step.name)
         assert tool is not None, "a judged call has a tool"
         # Before the preview is made: a change in between must show as one.
         with renewer.within(self.lease, tool.timeout_seconds):
             token = read_token(Subject(self.agent, self.run), tool, step.arguments or {}, now)
-            return Ask(step, for_action(self.agent, self.run, step, tool, earlier, now), token)
+            return Ask(step, for_action(self.agent, self.run, step, tool, others, now), token)
 
     def _finish(self, step: Step) -> bool:
         """Only an ending is left: an abstention, or the final answer."""

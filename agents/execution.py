@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
+from agents.foreign_errors import told_of
 from agents.storable import storable
 from agents.tool_threads import TimedOut, bounded
 from agents.tools import Accepted, Retryable, Terminal, Tool, ToolContext
@@ -82,7 +83,9 @@ def call_tool(
         return Unknown("timed_out", message) if tool.consequential else Failed("timed_out", message)
     # Any exception of foreign code: what it means is decided by the tool's class, never swallowed.
     except Exception as error:
-        log.warning("tool_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
+        log.warning(
+            "tool_raised", tool=tool.name, run=str(ctx.run_id), exc_info=told_of(tool, error)
+        )
         message = f"{tool.name} failed unexpectedly ({type(error).__name__})."
         return (
             Unknown("tool_raised", message)
@@ -100,8 +103,8 @@ def _validated(tool: Tool, value: Any) -> CallOutcome:
         valid = tool.result.validate_python(value)
         result = storable(tool.result.dump_python(valid, mode="json"))
     # Foreign types and serialisers; whatever they raise, the call has been made.
-    except Exception:
-        log.warning("result_invalid", tool=tool.name, exc_info=True)
+    except Exception as error:
+        log.warning("result_invalid", tool=tool.name, exc_info=told_of(tool, error))
         message = f"{tool.name} returned something else than it declares."
         return (
             Unknown("result_invalid", message)
@@ -126,7 +129,9 @@ def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
         value = bounded(tool, tool.looker, ctx, arguments)
     # A lookup that fails has told us nothing.
     except Exception as error:
-        log.warning("lookup_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
+        log.warning(
+            "lookup_raised", tool=tool.name, run=str(ctx.run_id), exc_info=told_of(tool, error)
+        )
         return Unknown("lookup_failed", f"{tool.name} could not be asked ({type(error).__name__}).")
     if value is None:
         return Unknown(

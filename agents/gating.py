@@ -11,6 +11,7 @@ import structlog
 from django.db import connection
 
 from agents.definitions import Agent
+from agents.foreign_errors import told_of
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run
 from agents.storable import storable
@@ -145,7 +146,12 @@ def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -
         return Preview.model_validate(storable(shown.model_dump(mode="json")))
     # Foreign code; whatever it raises, the reviewer still gets the exact arguments.
     except Exception as error:
-        log.warning("preview_failed", tool=tool.name, run=str(context.run_id), exc_info=True)
+        log.warning(
+            "preview_failed",
+            tool=tool.name,
+            run=str(context.run_id),
+            exc_info=told_of(tool, error),
+        )
         plain = plain_preview(tool, arguments)
         warning = f"The preview could not be made ({type(error).__name__}). Judge by the arguments."
         return plain.model_copy(update={"warnings": (warning,)})
@@ -164,7 +170,7 @@ def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: 
         return str(storable(str(token)))
     # Foreign code; an approval must not slip through because its world could not be read.
     except Exception as error:
-        log.warning("state_token_failed", tool=tool.name, exc_info=True)
+        log.warning("state_token_failed", tool=tool.name, exc_info=told_of(tool, error))
         return f"unreadable at {now.isoformat()} ({type(error).__name__})"
 
 

@@ -6,17 +6,24 @@ proposed it, and in every conversation sent afterwards. A mask covers all of the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Step
 from agents.states import SETTLED, StepKind, StepState
 from agents.undoing import PREFIX
+from approvals.withholding import Withheld, values_in
 
 HIDDEN = "hidden until decided"
 SENSITIVE = "hidden: this argument is sensitive"
 NOT_SHOWN = "hidden: it may repeat a sensitive argument"
+#: Columns of a step that hold texts in a shape of ours.
+PLAIN = ("request", "response", "resolution", "attempts", "rationale", "locks")
+#: What in an output is as a tool or a person gave it.
+OF_ANY_SHAPE = frozenset({"result", "answer", "arguments_that_ran"})
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,34 @@ class Mask:
 
     `replies`: replies that hold such arguments; what is sent to a model after the first of them
     repeats it. `unplaced`: scores of a reply that is not among the steps, so that nobody can tell here whether
-    they are secret. All steps by seq.
+    they are secret. `withheld`: what sensitive arguments hold, wherever else it is repeated. All steps by seq.
     """
 
     scored: frozenset[int] = frozenset()
     fields: Mapping[int, frozenset[str]] = field(default_factory=dict)
     replies: frozenset[int] = frozenset()
     unplaced: frozenset[int] = frozenset()
+    withheld: Withheld = field(default_factory=Withheld)
+
+    def cleared(self, step: Step) -> Step:
+        """The step in memory without what the reader may not see repeated in it; it is never saved."""
+        if not self.withheld:
+            return step
+        clear, cleared = self.withheld, copy(step)
+        there = frozenset(PLAIN) - step.get_deferred_fields()
+        for name in there:
+            setattr(cleared, name, clear.value(getattr(step, name)))
+        if step.arguments:
+            cleared.arguments = clear.arguments(step.arguments)
+        if isinstance(step.output, dict):
+            cleared.output = clear.value(step.output)
+            for name in OF_ANY_SHAPE & step.output.keys():
+                cleared.output[name] = clear.content(step.output[name])
+        if step.judgement:
+            cleared.judgement = clear.value(step.judgement)
+            if given := _proposed(step):
+                cleared.judgement["action"]["arguments"] = clear.arguments(given)
+        return cleared
 
     def covers(self, seq: int) -> bool:
         """Whether the step has arguments that the reader may not see."""
@@ -62,13 +90,56 @@ class Mask:
         return NOT_SHOWN if any(reply < seq for reply in self.replies) else ""
 
 
-def mask_for(
-    steps: Sequence[Step], definitions: Iterable[Mapping[str, Any]], *, reads_sensitive: bool
-) -> Mask:
-    """The mask over these steps of a run, in order.
+def sensitive_by_tool(definitions: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Names of the sensitive arguments of each tool that has any, and of its undo.
 
-    `definitions` are those of the agent versions that the run was made under: what one of them calls
+    `definitions` are those of the agent versions that a run was made under: what one of them calls
     sensitive is.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for tool in (tool for definition in definitions for tool in definition.get("tools", ())):
+        if names := frozenset(tool.get("sensitive") or ()):
+            for name in (str(tool["name"]), f"{PREFIX}{tool['name']}"):
+                found[name] = found.get(name, frozenset()) | names
+    return found
+
+
+def withheld_values(
+    steps: Iterable[Step], sensitive: Mapping[str, frozenset[str]]
+) -> frozenset[str]:
+    """The values of sensitive arguments in the calls among these steps: proposed, edited, unreadable."""
+    found: set[str] = set()
+    for step in steps:
+        names = sensitive.get(step.name)
+        if names and step.kind == StepKind.TOOL:
+            for given in (step.arguments, _proposed(step), _unread(step)):
+                found |= values_in(given or {}, names)
+    return frozenset(found)
+
+
+def _proposed(step: Step) -> dict[str, Any]:
+    return ((step.judgement or {}).get("action") or {}).get("arguments") or {}
+
+
+def _unread(step: Step) -> dict[str, Any]:
+    """The arguments of a call that was not taken, as far as they can be read after all."""
+    try:
+        given = json.loads((step.response or {}).get("arguments_text") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def mask_for(
+    steps: Sequence[Step],
+    calls: Sequence[Step] = (),
+    sensitive: Mapping[str, frozenset[str]] | None = None,
+    withheld: Withheld | None = None,
+) -> Mask:
+    """The mask over `steps` of a run, in order, for who may not see the arguments in `sensitive`.
+
+    `calls`: the run's model steps and its calls of those tools, all of them and in order: what is sent
+    to a model repeats what stands many pages before. Without `sensitive`, only scores are secret.
     """
     scored = hidden_replies(steps)
     first = next((step.seq for step in steps if step.kind == StepKind.MODEL), None)
@@ -77,23 +148,16 @@ def mask_for(
         for step in steps
         if step.kind == StepKind.SCORE and (first is None or step.seq < first)
     )
-    if reads_sensitive:
-        return Mask(scored, unplaced=unplaced)
-    sensitive: dict[str, frozenset[str]] = {}
-    for tool in (tool for definition in definitions for tool in definition.get("tools", ())):
-        name = str(tool["name"])
-        sensitive[name] = sensitive.get(name, frozenset()) | frozenset(tool.get("sensitive") or ())
-    sensitive |= {f"{PREFIX}{name}": fields for name, fields in sensitive.items()}
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
     reply = 0
-    for step in steps:
+    for step in calls:
         if step.kind == StepKind.MODEL:
             reply = step.seq
-        elif secret := _secret_in(step, sensitive.get(step.name, frozenset())):
+        elif secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
             fields[step.seq] = secret
             replies.add(reply)
-    return Mask(scored, fields, frozenset(replies), unplaced)
+    return Mask(scored, fields, frozenset(replies), unplaced, withheld or Withheld())
 
 
 def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
@@ -119,5 +183,4 @@ def _secret_in(step: Step, sensitive: frozenset[str]) -> frozenset[str]:
     if "arguments_text" in (step.response or {}):
         # A call that could not be read is kept as text, and may hold any of them.
         return sensitive
-    proposed = ((step.judgement or {}).get("action") or {}).get("arguments") or {}
-    return sensitive & (frozenset(step.arguments or {}) | frozenset(proposed))
+    return sensitive & (frozenset(step.arguments or {}) | frozenset(_proposed(step)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from accounts.models import User
 from agents.definitions import Agent
 from agents.gating import Subject, preview_of
+from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
 from agents.states import StepKind, StepState
@@ -205,7 +206,10 @@ def for_hand_back(run: Run, step: Step, person: User, earlier: Sequence[Step]) -
     )
 
 
-def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:
+def _about(run: Run, step: Step, others: Sequence[Step]) -> dict[str, Any]:
+    """`others`: the steps of the run, those of the same reply that come after this one too."""
+    sensitive = sensitive_by_tool([run.agent_version.definition])
+    earlier = [other for other in others if other.seq < step.seq]
     return {
         "run_id": run.pk,
         "step_seq": step.seq,
@@ -214,12 +218,18 @@ def _about(run: Run, step: Step, earlier: Sequence[Step]) -> dict[str, Any]:
         "agent_version": run.agent_version.digest,
         "owner_group": run.agent.owner_group.slug,
         "initiator": run.initiator_id,
-        "evidence": tuple(evidence(earlier)),
+        "evidence": tuple(evidence(earlier, sensitive)),
+        "withheld": tuple(sorted(withheld_values([*others, step], sensitive))),
     }
 
 
-def evidence(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """The newest results of the run, as the reviewer is shown them."""
+def evidence(
+    steps: Sequence[Step], sensitive: Mapping[str, frozenset[str]] | None = None
+) -> list[dict[str, Any]]:
+    """The newest results of the run, as the reviewer is shown them.
+
+    Of a call with sensitive arguments, `sensitive` names them: not every reviewer sees them.
+    """
     done = [
         s for s in steps if s.kind == StepKind.TOOL and s.state == StepState.SUCCEEDED and s.output
     ]
@@ -230,9 +240,14 @@ def evidence(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "trust": (step.output or {}).get("trust", "untrusted"),
             "arguments": step.arguments or {},
             "result": _bounded((step.output or {}).get("result")),
+            **_guarded(step, (sensitive or {}).get(step.name, frozenset())),
         }
         for step in done[-EVIDENCE_STEPS:]
     ]
+
+
+def _guarded(step: Step, names: frozenset[str]) -> dict[str, Any]:
+    return {"sensitive": sorted(names & (step.arguments or {}).keys())} if names else {}
 
 
 def _bounded(value: Any) -> Any:

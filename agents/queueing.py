@@ -10,6 +10,8 @@ from uuid import UUID
 from accounts.callers import Caller
 from agents.models import Run
 from agents.resources import lines_of
+from agents.withheld import NOTHING, withheld_from
+from approvals.eligibility import reads_sensitive
 
 A_RESOURCE = "something it may touch only alone"
 
@@ -57,8 +59,10 @@ def in_line(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[InLine]]:
     if not lines:
         return {}
     visible = Run.objects.visible_to(caller.user).filter(pk__in={line.before for line in lines})
-    titles = dict(visible.values_list("pk", "title"))
-    reads_all = caller.holds("read_sensitive")
+    named = list(visible.select_related("agent", "agent_version").defer("input", "output"))
+    withheld = withheld_from(named, caller)
+    titles = {run.pk: withheld.get(run.pk, NOTHING).text(run.title) for run in named}
+    reads_all = reads_sensitive(caller, listed=True)
     guarded = {} if reads_all else _guarded({line.run for line in lines})
     grouped: dict[UUID, list[InLine]] = {}
     for line in lines:

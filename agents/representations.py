@@ -101,6 +101,7 @@ def step_as_json(
 
     `sent` are the whole requests to models by seq; a journal holds only what is new in each.
     """
+    step = mask.cleared(step)
     secret = score_hidden(step)
     covered = mask.covers(step.seq)
     judgement = step.judgement or {}
@@ -122,10 +123,12 @@ def step_as_json(
         "rationale": (NOT_SHOWN if covered else step.rationale) or None,
         "verdict": None if secret else (judgement.get("verdict") or None),
         "approval": str(step.approval_id) if step.approval_id else None,
-        "request": hides_request or hides_score or (sent or {}).get(step.seq, step.request),
+        "request": hides_request
+        or hides_score
+        or mask.withheld.content((sent or {}).get(step.seq, step.request)),
         "response": hides_score or (step.response and (hides_response or step.response)),
         "output": hides_score or (step.output and (NOT_SHOWN if covered else step.output)),
-        "locks": step.locks,
+        "locks": [NOT_SHOWN for _ in step.locks] if covered else step.locks,
         "attempts": [] if hides_score else step.attempts,
         "model": None if hides_score else (step.model or None),
         "tokens_in": None if hides_score else step.tokens_in,
@@ -137,7 +140,7 @@ def step_as_json(
     }
 
 
-def effect_as_json(effect: EffectRecord | None) -> dict[str, Any] | None:
+def effect_as_json(effect: EffectRecord | None, mask: Mask) -> dict[str, Any] | None:
     """What a step did in the world; `undo` is `asked`, `undone` or null."""
     if effect is None:
         return None
@@ -145,7 +148,7 @@ def effect_as_json(effect: EffectRecord | None) -> dict[str, Any] | None:
         "id": str(effect.pk),
         "state": effect.state,
         "idempotency_key": effect.idempotency_key,
-        "reference": effect.reference or None,
+        "reference": mask.withheld.text(effect.reference) or None,
         "undo": vars(effect).get("undo") or None,
     }
 

@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from pydantic import BaseModel
 
+from agents.foreign_errors import told_of
 from agents.kill_switches import holds_whole
 from agents.models import ResourceClaim, Step
 from agents.states import HOLDING, SETTLED, RunState, StepState
@@ -50,7 +51,9 @@ def names_of(tool: Tool, step: Step) -> list[str]:
         names = sorted({_checked(name) for name in given})
     # Foreign code; a call whose resources are not known could meet another one there.
     except Exception as error:
-        log.warning("locks_failed", tool=tool.name, step=str(step.pk), exc_info=True)
+        log.warning(
+            "locks_failed", tool=tool.name, step=str(step.pk), exc_info=told_of(tool, error)
+        )
         raise LocksUnknown(
             step,
             f"What {tool.name} would touch could not be named ({type(error).__name__}). It did not run.",

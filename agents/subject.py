@@ -22,8 +22,10 @@ from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.states import EffectState, StepState
 from agents.storable import storable
+from agents.withheld import sensitive_values
 from approvals.ports import Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
+from approvals.withholding import Withheld
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -111,8 +113,12 @@ class HostedRuns:
         return Run.objects.visible_to(user).filter(pk=run_id).exists()
 
     def run_title(self, run_id: UUID) -> str:
-        """The run's task in a line; empty when there is no such run."""
-        return Run.objects.filter(pk=run_id).values_list("title", flat=True).first() or ""
+        """The run's task in a line, without what is sensitive; empty when there is no such run."""
+        run = Run.objects.select_related("agent", "agent_version").filter(pk=run_id).first()
+        if run is None:
+            return ""
+        # The same for everybody: it is how people speak of the run with each other.
+        return Withheld(sensitive_values([run]).get(run_id, ())).text(run.title)
 
     def preview_changed(self, request: ApprovalRequest) -> str | None:
         """Nothing is compared here: the state token is read again before dispatch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,11 +12,14 @@ from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, Whe
 from accounts.callers import Caller
 from agents import registry, wording
 from agents.conversations import read_requests
-from agents.masking import NOT_SHOWN, Mask, mask_for
-from agents.models import AgentVersion, EffectRecord, Run, Step
+from agents.masking import NOT_SHOWN, Mask, mask_for, sensitive_by_tool, withheld_values
+from agents.models import EffectRecord, Run, Step
 from agents.states import SETTLED, StepKind, StepState
 from agents.timeline_rows import Row, Rows
+from agents.withheld import definitions_of
+from approvals.eligibility import reads_sensitive
 from approvals.glances import glances
+from approvals.withholding import Withheld
 
 #: How many steps one page holds.
 STEPS_SHOWN: Final = 200
@@ -90,14 +93,16 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
     if step is None:
         return None
     mask = mask_of(run, steps, caller)
-    row = _rows(run, steps, caller, now).row(step)
+    row = _rows(run, steps, caller, now, mask=mask).row(step)
+    step = row.step
     if step.kind == StepKind.MODEL:
         hides = mask.hides_request(seq)
         request = None if hides else _messages_first(read_requests(run, [seq])[seq])
-        return WholeStep(row, request, row.response, hides, row.hides)
+        return WholeStep(row, mask.withheld.content(request), row.response, hides, row.hides)
     if step.kind == StepKind.SCORE:
         hides = mask.hides_score(seq)
-        return WholeStep(row, None if hides else _sent(run, step), row.response, hides, hides)
+        sent = None if hides else mask.withheld.content(_sent(run, step))
+        return WholeStep(row, sent, row.response, hides, hides)
     asked = {
         "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
         "call_id": step.call_id,
@@ -132,7 +137,13 @@ def _messages_first(request: Any) -> Any:
 
 
 def _rows(
-    run: Run, steps: Sequence[Step], caller: Caller, now: datetime, *, more_after: bool = False
+    run: Run,
+    steps: Sequence[Step],
+    caller: Caller,
+    now: datetime,
+    *,
+    more_after: bool = False,
+    mask: Mask | None = None,
 ) -> Rows:
     return Rows(
         run,
@@ -140,7 +151,7 @@ def _rows(
         effects={effect.step_id: effect for effect in effects_of(run)},
         undos=frozenset(agent.undos if (agent := registry.find(run.agent.slug)) else ()),
         asked=glances([step.approval_id for step in steps if step.approval_id], caller),
-        mask=mask_of(run, steps, caller),
+        mask=mask or mask_of(run, steps, caller),
         now=now,
         more_after=more_after,
     )
@@ -161,21 +172,26 @@ def effects_of(run: Run) -> list[EffectRecord]:
 
 
 def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
-    """What of these steps, in order, the caller may not see."""
-    reads = caller.holds("read_sensitive")
-    return mask_for(steps, _definitions(run, steps), reads_sensitive=reads)
+    """What of these steps, in order, the caller may not see.
+
+    Two more queries where the run's agent has sensitive arguments that the caller does not read.
+    """
+    if reads_sensitive(caller):
+        return mask_for(steps)
+    sensitive = sensitive_by_tool(definitions_of(run, steps))
+    if not sensitive:
+        return mask_for(steps)
+    calls = _calls_of(run, sensitive)
+    return mask_for(steps, calls, sensitive, Withheld(withheld_values(calls, sensitive)))
 
 
-def _definitions(run: Run, steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """Of the run's version and, where it changed under way, of those that these steps were made under."""
-    digests = {
-        str(judged["agent_version"])
-        for step in steps
-        if (judged := (step.judgement or {}).get("action"))
-    } | {str(step.output["was"]) for step in steps if step.output and "was" in step.output}
-    earlier = digests - {run.agent_version.digest}
-    found = AgentVersion.objects.filter(digest__in=earlier) if earlier else ()
-    return [run.agent_version.definition, *(version.definition for version in found)]
+def _calls_of(run: Run, tools: Collection[str]) -> list[Step]:
+    """The run's model steps, without what they say, and its calls of these tools; in order."""
+    rows = Step.objects.filter(run=run)
+    replies = rows.filter(kind=StepKind.MODEL).only("seq", "kind", "name")
+    calls = rows.filter(name__in=tools).exclude(kind=StepKind.MODEL)
+    told = calls.only("seq", "kind", "name", "arguments", "judgement", "response")
+    return sorted([*replies, *told], key=lambda step: step.seq)
 
 
 def _without_conversations(run: Run, before: int | None) -> list[Step]:

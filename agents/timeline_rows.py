@@ -147,6 +147,7 @@ class Rows:
 
     def row(self, step: Step) -> Row:
         """The row of one of the steps."""
+        step = self._mask.cleared(step)
         request = self._asked.get(step.approval_id) if step.approval_id else None
         shown = step_as_json(step, self._mask)
         covered = self._mask.covers(step.seq)
@@ -181,8 +182,10 @@ class Rows:
             attempts=[] if scores and hides else attempts_of(step),
             trouble=wording.model_trouble(step),
             told=wording.said_to_agent(step),
-            note=("" if scores and hides else note_of(step))
-            or ("" if covered else wording.bounced_words(effect)),
+            note=self._mask.withheld.text(
+                ("" if scores and hides else note_of(step))
+                or ("" if covered else wording.bounced_words(effect))
+            ),
             feedback=feedback_of(step),
             effect=effect,
             tokens=self._tokens(shown),

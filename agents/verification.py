@@ -11,6 +11,7 @@ from django.conf import settings
 from pydantic import BaseModel
 
 from agents.execution import Done, Unknown
+from agents.foreign_errors import told_of
 from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext
 
@@ -64,6 +65,8 @@ def _found(tool: Tool, ctx: ToolContext, arguments: BaseModel, done: Done, here:
         look = tool.verifier if here else partial(bounded, tool, tool.verifier)
         return look(ctx, arguments, done.value) is True
     # Foreign code; a look that fails has found nothing.
-    except Exception:
-        log.warning("verify_raised", tool=tool.name, run=str(ctx.run_id), exc_info=True)
+    except Exception as error:
+        log.warning(
+            "verify_raised", tool=tool.name, run=str(ctx.run_id), exc_info=told_of(tool, error)
+        )
         return False

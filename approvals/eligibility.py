@@ -22,6 +22,7 @@ from approvals.errors import (
 )
 from approvals.models import ApprovalRequest, RequestGroup, Viewing
 from approvals.vocabulary import INITIATOR_MAY, Friction, Verdict
+from approvals.withholding import Withheld
 from audit.prepared import Prepared
 
 _viewing = Prepared(
@@ -110,13 +111,40 @@ def _ways_in(
     ]
 
 
-def hidden_arguments(request: ApprovalRequest, caller: Caller) -> list[str]:
-    """Names of the arguments that this caller may not see."""
-    if not request.sensitive or caller.holds("read_sensitive"):
+def reads_sensitive(caller: Caller, *, listed: bool = False) -> bool:
+    """Whether sensitive arguments are shown to the caller.
+
+    Each look of an auditor is an event of one request or run; in lists they are not shown to them.
+    """
+    return caller.holds("read_sensitive") and not (listed and caller.holds("read_audit"))
+
+
+def looks_on_record(request: ApprovalRequest, caller: Caller) -> bool:
+    """Whether the caller sees something sensitive in this request, and as an auditor leaves word of it."""
+    return (
+        bool(request.sensitive or request.withheld)
+        and reads_sensitive(caller)
+        and caller.holds("read_audit")
+    )
+
+
+def withheld_from(request: ApprovalRequest, caller: Caller, *, listed: bool = False) -> Withheld:
+    """The values that may not reach this caller, wherever the request repeats them."""
+    if not request.withheld or reads_sensitive(caller, listed=listed):
+        return Withheld()
+    return Withheld(request.withheld)
+
+
+def hidden_arguments(
+    request: ApprovalRequest, caller: Caller, *, listed: bool = False
+) -> list[str]:
+    """Names of the arguments that this caller may not see: sensitive ones, and those that repeat one."""
+    if not (request.sensitive or request.withheld) or reads_sensitive(caller, listed=listed):
         return []
     # A request about a call that was made keeps the call's arguments in what it asks.
     given = {**request.arguments, **((request.question or {}).get("arguments") or {})}
-    return [name for name in request.sensitive if name in given]
+    repeats = withheld_from(request, caller, listed=listed).names_in(given)
+    return [name for name in given if name in request.sensitive or name in repeats]
 
 
 def require_friction(

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts.callers import Caller
-from approvals.eligibility import hidden_arguments
+from approvals.eligibility import hidden_arguments, withheld_from
 from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -55,13 +55,13 @@ def glances(requests: Collection[UUID], caller: Caller) -> dict[UUID, Glance]:
 
 def _glance(request: ApprovalRequest, caller: Caller, *, may_open: bool) -> Glance:
     pending = request.state == RequestState.PENDING
-    tells = may_open and not hidden_arguments(request, caller)
+    tells = may_open and not hidden_arguments(request, caller, listed=True)
     return Glance(
         id=request.pk,
         kind=str(request.kind),
         state=str(request.state),
         revision=request.revision,
-        title=request.title if tells else "",
+        title=withheld_from(request, caller, listed=True).text(request.title) if tells else "",
         may_open=may_open,
         standing="" if pending else standing_of(request).sentence,
         opened_at=request.created_at,

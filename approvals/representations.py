@@ -26,8 +26,10 @@ from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.vocabulary import Kind
 from approvals.voting import tally
+from approvals.withholding import Withheld
 
 HIDDEN = {"hidden": True}
+RESULT_HIDDEN = "hidden: it may repeat a sensitive argument"
 
 
 def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
@@ -35,27 +37,28 @@ def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
     groups = list(request.request_groups.select_related("group"))
     operation = ports.runs().operations([request]).get(request.pk)
     hidden = eligibility.hidden_arguments(request, caller)
+    shown = eligibility.withheld_from(request, caller).value
     return {
         **summary(request, caller),
         "schema": request.schema,
         "sensitive": request.sensitive,
         "hidden_arguments": hidden,
-        "address_warnings": address_warnings(request) if not hidden else [],
-        "rationale": request.rationale if not hidden else "",
-        "evidence": request.evidence if not hidden else [],
-        "question": request.question if not hidden else dict(HIDDEN),
+        "address_warnings": shown(address_warnings(request)) if not hidden else [],
+        "rationale": shown(request.rationale) if not hidden else "",
+        "evidence": visible_evidence(request, caller) if not hidden else [],
+        "question": shown(request.question) if not hidden else dict(HIDDEN),
         "needs": _needs(request, groups),
         "approvals": [
-            _vote(vote)
+            {**_vote(vote), "reason": shown(vote.reason)}
             for vote in request.votes.select_related("user").filter(revision=request.revision)
         ],
-        "resolution": _resolution(request, hidden),
+        "resolution": shown(_resolution(request, hidden)),
         "operation": _operation(operation),
         "comments": [
             {
                 "id": str(comment.pk),
                 "author": comment.author.username,
-                "body": comment.body,
+                "body": shown(comment.body),
                 "created_at": _moment(comment.created_at),
             }
             for comment in request.comments.select_related("author")
@@ -63,11 +66,12 @@ def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
     }
 
 
-def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
-    """One request in a list; no query of its own where `initiator`, `owner_group`, `claimed_by`
-    and `decided_by` are joined."""
+def summary(request: ApprovalRequest, caller: Caller, *, listed: bool = False) -> dict[str, Any]:
+    """One request, `listed` with others or alone; no query of its own where `initiator`, `owner_group`,
+    `claimed_by` and `decided_by` are joined."""
     revealed = request.is_score_revealed
-    hidden = eligibility.hidden_arguments(request, caller)
+    hidden = eligibility.hidden_arguments(request, caller, listed=listed)
+    shown = eligibility.withheld_from(request, caller, listed=listed).value
     standing = standing_of(request)
     return {
         "id": str(request.pk),
@@ -77,8 +81,8 @@ def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "revision": request.revision,
         "digest": request.digest,
         "shown_sha256": request.shown_sha256,
-        "title": request.title if not hidden else f"{request.agent_title}: {request.tool}",
-        "preview": request.preview if not hidden else dict(HIDDEN),
+        "title": shown(request.title) if not hidden else f"{request.agent_title}: {request.tool}",
+        "preview": shown(request.preview) if not hidden else dict(HIDDEN),
         "agent": request.agent,
         "agent_title": request.agent_title,
         "agent_version": request.agent_version,
@@ -100,7 +104,12 @@ def summary(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
         "scores": scores_as_json(request.confidence, objections=not hidden) if revealed else None,
         "is_sample": request.is_sample if revealed else None,
         "reasons": [
-            {**reason, "sentence": sentence(reason)} for reason in visible_reasons(request)
+            {
+                "code": reason["code"],
+                "params": shown(reason["params"]),
+                "sentence": shown(sentence(reason)),
+            }
+            for reason in visible_reasons(request)
         ],
         "requirements": request.requirements,
         "tainted": request.tainted,
@@ -136,6 +145,23 @@ def visible_arguments(request: ApprovalRequest, hidden: Sequence[str]) -> dict[s
     return {
         name: dict(HIDDEN) if name in hidden else value for name, value in request.arguments.items()
     }
+
+
+def visible_evidence(request: ApprovalRequest, caller: Caller) -> list[dict[str, Any]]:
+    """What the run had seen, without what was sensitive in it and without what repeats that."""
+    if eligibility.reads_sensitive(caller):
+        return list(request.evidence)
+    withheld = eligibility.withheld_from(request, caller)
+    return [_open_part(entry, withheld) for entry in request.evidence]
+
+
+def _open_part(entry: dict[str, Any], withheld: Withheld) -> dict[str, Any]:
+    """A call's evidence; of one with sensitive arguments the result could repeat what they hold."""
+    secret = entry.get("sensitive") or ()
+    given = withheld.arguments(entry.get("arguments") or {})
+    arguments = {name: dict(HIDDEN) if name in secret else value for name, value in given.items()}
+    result = RESULT_HIDDEN if secret else withheld.content(entry.get("result"))
+    return {**entry, "arguments": arguments, "result": result}
 
 
 def policy_as_json(row: PolicyVersion, *, in_force: int, whole: bool = True) -> dict[str, Any]:

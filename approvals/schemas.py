@@ -304,7 +304,8 @@ class Opening(Shape):
 
     Kinds other than action leave `action`, `verdict` and `coin` out, say what they ask in
     `question` (any JSON object; its `schema` is the JSON Schema of the answer) and may name the
-    groups that decide in `requirements` (else: one of the owner group).
+    groups that decide in `requirements` (else: one of the owner group). `sensitive` names arguments;
+    `withheld` holds values that were sensitive in earlier calls and may be repeated here.
     """
 
     kind: Kind = Kind.ACTION
@@ -327,6 +328,7 @@ class Opening(Shape):
     evidence: tuple[dict[str, Any], ...] = ()
     question: dict[str, Any] | None = None
     sensitive: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
     cosmetic: tuple[str, ...] = ()
     supersedes: UUID | None = None
     effect_id: UUID | None = None

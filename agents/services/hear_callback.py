@@ -10,11 +10,13 @@ from django.db.models import F
 
 from agents.errors import CallbackContradicts, CallbackTooEarly, UnknownEffect
 from agents.events import action_ref, announce, args_disclosure, tell
+from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run
 from agents.queues import mail_bounce_on_commit
 from agents.states import EffectState
 from agents.storable import storable
 from approvals.vocabulary import Risk
+from approvals.withholding import Withheld
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Disclose
@@ -116,7 +118,9 @@ def _tell(run: Run, type: str, effect: EffectRecord, callback: Callback) -> None
     step = effect.step
     assert step.judgement is not None, "every call with an effect is judged"
     subject = f"run:{run.pk}"
-    said = [Disclose("detail", storable(callback.detail), subject)] if callback.detail else []
+    sensitive = sensitive_by_tool([run.agent_version.definition])
+    detail = Withheld(withheld_values([step], sensitive)).text(str(storable(callback.detail)))
+    said = [Disclose("detail", detail, subject)] if detail else []
     tell(
         run,
         type,

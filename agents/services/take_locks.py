@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db.models import F
 
 from agents.events import action_ref, announce, tell
+from agents.masking import sensitive_by_tool
 from agents.models import ResourceClaim, Run, Step
 from agents.resources import is_held_up, lock_lines
 from agents.services.claim import Lease, fenced
@@ -82,11 +83,12 @@ def _tell(run: Run, kind: str, step: Step) -> None:
         .order_by("resource")
         .values_list("resource", flat=True)
     )
+    guarded = step.name in sensitive_by_tool([run.agent_version.definition])
     tell(
         run,
         kind,
         action=action_ref(step, risk),
         facts={"step": step.seq},
-        # Made from arguments, which may be personal.
-        disclosures=[Disclose("resources", names, f"run:{run.pk}")],
+        # Made from arguments, which may be personal; of sensitive ones not even that is kept.
+        disclosures=[] if guarded else [Disclose("resources", names, f"run:{run.pk}")],
     )

@@ -129,7 +129,9 @@ def _detail_page(
     definition = _definition(hosted, declared)
     limits = definition.get("budget") or {}
     runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
-    recent = runs.select_related("agent", "initiator", "taken_over_by").defer("input", "output")
+    recent = runs.select_related("agent", "agent_version", "initiator", "taken_over_by").defer(
+        "input", "output"
+    )
     board = Switchboard.now()
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
     context: dict[str, Any] = {

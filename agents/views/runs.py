@@ -22,11 +22,14 @@ from agents import wording
 from agents.context import task_text
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.models import HostedAgent, Run, RunMessage
+from agents.services.look_at import look_at
 from agents.states import MessageKind
 from agents.switchboard import halts_of
 from agents.timeline import read_step, read_timeline
 from agents.views.starting import offers, start, start_form, startable
 from agents.waits import Wait, waits_of
+from agents.withheld import NOTHING, cleared, withheld_from
+from approvals.withholding import Withheld
 from audit.clock import database_now
 from audit.paging import BadCursor, page
 
@@ -50,9 +53,10 @@ class RunRow:
 def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
     """The runs as lists show them. Three queries."""
     waits = waits_of(runs, caller)
+    withheld = withheld_from(runs, caller)
     return [
         RunRow(
-            run,
+            cleared(run, withheld.get(run.pk, NOTHING)),
             wording.run_state(run, only_in_line=_only_in_line(waits.get(run.pk, []))),
             wording.run_tone(run),
             waits.get(run.pk, []),
@@ -162,6 +166,7 @@ def run_step(request: HttpRequest, pk: UUID, seq: int) -> HttpResponse:
     """One step with its raw request and response; these alone for a page that opens them in place."""
     caller = signed_in(request)
     run = visible_run(caller, pk)
+    cleared(run, look_at(run, caller))
     whole = read_step(run, seq, caller, now=database_now())
     if whole is None:
         raise Http404("The run has no such step.")
@@ -193,6 +198,8 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
     """What the run's page shows; `forms` are those that were sent and not taken, by name."""
     caller = signed_in(request)
     run = visible_run(caller, pk)
+    withheld = look_at(run, caller)
+    cleared(run, withheld)
     now = database_now()
     before = request.GET.get("before", "")
     timeline = read_timeline(run, caller, now=now, before=int(before) if _is_seq(before) else None)
@@ -206,7 +213,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "tone": wording.run_tone(run),
         "halt": halt,
         "held_whole": halt is not None and not halt.tool,
-        "stands": wording.why_it_stands(run, last.step if last else None, now, halt),
+        "stands": withheld.text(wording.why_it_stands(run, last.step if last else None, now, halt)),
         "ready_later": run.state == "ready" and run.ready_at is not None and run.ready_at > now,
         "waits": waits,
         "active_seconds": _active_seconds(run, now),
@@ -216,12 +223,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "may_control": may_control(run, caller) and not run.ended,
         "may_undo": may_control(run, caller),
         "may_read_audit": caller.holds("read_audit"),
-        "unread": list(
-            RunMessage.objects.filter(run=run, journalled_at__isnull=True)
-            .exclude(kind=MessageKind.TAKE_OVER)
-            .select_related("author")
-            .order_by("sent_at", "id")
-        ),
+        "unread": _unread(run, withheld),
         "hand_back": next((wait.request for wait in waits if wait.hands_back), None),
         "cancel_form": ReasonForm(auto_id="cancel-%s"),
         "pause_form": ReasonForm(auto_id="pause-%s"),
@@ -231,6 +233,18 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
         **forms,
     }
+
+
+def _unread(run: Run, withheld: Withheld) -> list[RunMessage]:
+    found = (
+        RunMessage.objects.filter(run=run, journalled_at__isnull=True)
+        .exclude(kind=MessageKind.TAKE_OVER)
+        .select_related("author")
+        .order_by("sent_at", "id")
+    )
+    for message in found:
+        message.text = withheld.text(message.text)
+    return list(found)
 
 
 def _is_seq(text: str) -> bool:

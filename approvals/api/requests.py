@@ -97,7 +97,7 @@ def list_approvals(
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
     found = page(rows.select_related(*JOINED), cursor=cursor, limit=limit)
     return {
-        "items": [summary(row, caller) for row in found.items],
+        "items": [summary(row, caller, listed=True) for row in found.items],
         "next_cursor": found.next_cursor,
     }
 

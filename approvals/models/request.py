@@ -59,6 +59,8 @@ class ApprovalRequest(models.Model):
     schema = models.JSONField(default=dict)
     sensitive = models.JSONField(default=list)
     cosmetic = models.JSONField(default=list)
+    #: Values of sensitive arguments in the run until then, which this request may repeat.
+    withheld = models.JSONField(default=list, db_default=[])
     preview = models.JSONField(default=dict)
     risk = models.CharField(max_length=10, choices=[(r.value, r.value) for r in Risk])
     risk_rank = models.PositiveSmallIntegerField()

@@ -19,6 +19,7 @@ from approvals.services import policies
 from approvals.showing import show
 from approvals.vocabulary import Friction
 from approvals.voting import Ballot, void
+from approvals.withholding import values_in
 
 
 def edit(
@@ -82,6 +83,7 @@ _CHANGED = [
     "title",
     "schema",
     "sensitive",
+    "withheld",
     "cosmetic",
     "requirements",
     "reasons",
@@ -142,6 +144,8 @@ def _apply(
     request.title = validated.preview.title[:500]
     request.schema = validated.schema
     request.sensitive = list(validated.sensitive)
+    now_sensitive = values_in(validated.arguments, validated.sensitive)
+    request.withheld = sorted({*request.withheld, *now_sensitive})
     request.cosmetic = list(validated.cosmetic)
     request.requirements = requirements.model_dump(mode="json")
     if not verdict.allowed:

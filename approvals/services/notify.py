@@ -14,6 +14,7 @@ from approvals.asked import deciders
 from approvals.characters import spelled
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
+from approvals.withholding import Withheld
 from audit.clock import database_now
 
 _SUBJECTS: Final = {
@@ -85,7 +86,7 @@ def _title(request: ApprovalRequest) -> str:
     """The request's title in one line; without what not every reader may see."""
     if request.sensitive:
         return f"{request.agent_title or request.agent}: {request.tool}"
-    return spelled(" ".join(request.title.split()))
+    return spelled(" ".join(Withheld(request.withheld).text(request.title).split()))
 
 
 def recipients(request: ApprovalRequest) -> set[str]:

@@ -20,6 +20,7 @@ from approvals.schemas import Opening, Requirements
 from approvals.services import calendars
 from approvals.showing import show, visible_reasons
 from approvals.vocabulary import GateOutcome, Kind, Risk
+from approvals.withholding import values_in
 from audit.actors import Actor
 from audit.prepared import Prepared
 from audit.recorder import NoTransaction
@@ -176,6 +177,7 @@ def _build(
         digest=action.digest if action else _question_digest(opening),
         schema=(action.argument_schema or {}) if action else {},
         sensitive=list(opening.sensitive),
+        withheld=sorted({*opening.withheld, *_sensitive_values(opening)}),
         cosmetic=list(opening.cosmetic),
         preview=opening.preview.model_dump(mode="json"),
         risk=risk,
@@ -217,6 +219,12 @@ def _build(
         created_at=now,
         mail_due_at=now + queues.MAIL_OVERDUE,
     )
+
+
+def _sensitive_values(opening: Opening) -> frozenset[str]:
+    asked = (opening.question or {}).get("arguments") or {}
+    given = {**(opening.action.arguments if opening.action else {}), **asked}
+    return values_in(given, opening.sensitive)
 
 
 def _question_digest(opening: Opening) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.callers import Caller
+from approvals import eligibility
 from approvals.errors import RequestUnknown
 from approvals.models import ApprovalRequest, Viewing
 from approvals.records import record_request
@@ -31,9 +32,13 @@ def found_for(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
 def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
     """The request for a page that renders it; the first look at a pending revision is recorded.
 
-    Raises `RequestUnknown` when there is none that the caller may see.
+    Each look of an auditor at sensitive arguments is recorded. Raises `RequestUnknown` when there is
+    none that the caller may see.
     """
     request = found_for(request_id=request_id, caller=caller)
+    if eligibility.looks_on_record(request, caller):
+        with transaction.atomic():
+            record_request(request, "request.sensitive_read", caller.actor)
     if request.state != RequestState.PENDING:
         return request
     look: dict[str, Any] = {"request": request, "revision": request.revision, "user": caller.user}

@@ -33,7 +33,7 @@ MOST_ROWS = 100
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
     *("kind", "state", "version", "risk", "agent", "agent_title", "tool", "title", "preview"),
-    *("sensitive", "arguments", "question", "rationale", "initiator", "resolution"),
+    *("sensitive", "withheld", "arguments", "question", "rationale", "initiator", "resolution"),
     *("review_deadline", "calendar", "decided_at", "claim_expires_at"),
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
@@ -131,7 +131,9 @@ def rows_context(
     """
     tab = tab_of(request)
     search = str(request.GET.get("q", "")).strip()[:200]
-    rows = matching(listed(caller, tab), search)
+    rows = matching(
+        listed(caller, tab), search, reads=eligibility.reads_sensitive(caller, listed=True)
+    )
     found = list(rows[: MOST_ROWS + 1])
     found_here = found[:MOST_ROWS]
     decidable = _decidable(found_here, caller, tab)
@@ -188,11 +190,16 @@ def listed(caller: Caller, tab: str) -> ApprovalRequestQuerySet:
     return joined.only(*_IN_A_ROW)
 
 
-def matching(rows: ApprovalRequestQuerySet, search: str) -> ApprovalRequestQuerySet:
-    """Those whose title, agent or tool holds every word."""
+def matching(rows: ApprovalRequestQuerySet, search: str, *, reads: bool) -> ApprovalRequestQuerySet:
+    """Those whose title, agent or tool holds every word.
+
+    Unless the reader `reads` sensitive arguments, a title that may tell one is not searched: whether
+    something is found would tell it too.
+    """
+    open_title = Q() if reads else Q(sensitive=[], withheld=[])
     for word in search.split()[:8]:
         rows = rows.filter(
-            Q(title__icontains=word)
+            (open_title & Q(title__icontains=word))
             | Q(agent_title__icontains=word)
             | Q(agent__icontains=word)
             | Q(tool__icontains=word)
@@ -207,9 +214,9 @@ def _row(
     current: ApprovalRequest | None,
     decidable: Collection[UUID],
 ) -> Row:
-    hidden = eligibility.hidden_arguments(item, caller)
+    hidden = eligibility.hidden_arguments(item, caller, listed=True)
     alone = _why_alone(item, bool(hidden), item.pk in decidable)
-    masked(item, hidden)
+    masked(item, caller, listed=True)
     pending = item.state == RequestState.PENDING
     holder = item.claimed_by
     until = item.claim_expires_at

@@ -23,6 +23,7 @@ from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
+from approvals.representations import visible_evidence
 from approvals.score_words import ScoreLine, score_lines
 from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
@@ -33,6 +34,8 @@ from approvals.voting import tally
 from audit.errors import Refusal
 
 MOST_NAMES = 6
+#: What of a request may repeat a sensitive value.
+REPEATING = frozenset({"title", "preview", "rationale", "question", "resolution", "feedback"})
 EXTEND_HOURS = (1, 4, 24)
 
 
@@ -117,7 +120,8 @@ class RequestView:
 
     @cached_property
     def run_title(self) -> str:
-        return ports.runs().run_title(self.item.run_id) if self.item.run_id else ""
+        title = ports.runs().run_title(self.item.run_id) if self.item.run_id else ""
+        return eligibility.withheld_from(self.item, self.caller).text(title)
 
     @property
     def run_url(self) -> str:
@@ -146,7 +150,8 @@ class RequestView:
 
     @property
     def reasons(self) -> list[str]:
-        return [sentence(reason) for reason in visible_reasons(self.item)]
+        withheld = eligibility.withheld_from(self.item, self.caller)
+        return [withheld.text(sentence(reason)) for reason in visible_reasons(self.item)]
 
     @property
     def score(self) -> dict[str, Any] | None:
@@ -295,7 +300,8 @@ class RequestView:
     @cached_property
     def address_warnings(self) -> list[str]:
         """Addresses that are not what they seem, in what the viewer may see."""
-        return [] if self.hidden else address_warnings(self.item)
+        shown = eligibility.withheld_from(self.item, self.caller).value
+        return [] if self.hidden else [shown(each) for each in address_warnings(self.item)]
 
     @cached_property
     def _first(self) -> Any:
@@ -321,7 +327,7 @@ class RequestView:
     def evidence(self) -> list[dict[str, Any]]:
         if self.hidden:
             return []
-        return [evidence_of(entry) for entry in self.item.evidence]
+        return [evidence_of(entry) for entry in visible_evidence(self.item, self.caller)]
 
     @property
     def tainted_by(self) -> list[str]:
@@ -329,7 +335,11 @@ class RequestView:
 
     @cached_property
     def comments(self) -> list[Any]:
-        return list(self.item.comments.select_related("author").order_by("created_at"))
+        found = list(self.item.comments.select_related("author").order_by("created_at"))
+        withheld = eligibility.withheld_from(self.item, self.caller)
+        for comment in found:
+            comment.body = withheld.text(comment.body)
+        return found
 
     @property
     def may_comment(self) -> bool:
@@ -417,8 +427,18 @@ def _address(name: str, **kwargs: Any) -> str:
         return ""
 
 
-def masked(item: ApprovalRequest, hidden: Sequence[str]) -> ApprovalRequest:
-    """The request in memory without what the viewer may not see; it is never saved."""
+def masked(item: ApprovalRequest, caller: Caller, *, listed: bool = False) -> ApprovalRequest:
+    """The request in memory without what the viewer may not see; it is never saved.
+
+    Its arguments stay: they are what says which of them are hidden.
+    """
+    hidden = eligibility.hidden_arguments(item, caller, listed=listed)
+    if withheld := eligibility.withheld_from(item, caller, listed=listed):
+        made = (item.question or {}).get("arguments")
+        for name in REPEATING - item.get_deferred_fields():
+            setattr(item, name, withheld.value(getattr(item, name)))
+        if made is not None:
+            item.question = {**(item.question or {}), "arguments": made}
     if hidden:
         title = f"{item.agent_title}: {item.tool or KIND_WORDS[Kind(item.kind)].lower()}"
         item.title = title

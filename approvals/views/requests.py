@@ -88,6 +88,7 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     item = found_for(request_id=pk, caller=caller)
     said = str(request.POST.get("verdict", ""))
     verdict = said if said in frozenset(Verdict) else ""
+    masked(item, caller)
     forms = _forms(item, verdict, request.POST)
     checked = [each for each in (forms.verdict, forms.arguments) if each is not None]
     # Every form is checked, so that all that is wrong stands on the page at once.
@@ -298,7 +299,7 @@ def _render(
     caller = signed_in(request)
     tab = tab_of(request)
     shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
-    masked(item, shown.hidden)
+    masked(item, caller)
     dock = dock_of(
         item,
         shown.url,
