@@ -32,7 +32,9 @@ def _leaves(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield str(key)
+            if not str(key).isidentifier():
+                # Names of fields stand everywhere; what is no such name is content.
+                yield str(key)
             yield from _leaves(item)
     elif isinstance(value, list | tuple):
         for item in value:

@@ -159,7 +159,7 @@ def _why_not(view: RequestView, verdict: Verdict, shown: list[RequestView]) -> s
 
 
 def _left_out(view: RequestView, why: str) -> LeftOut:
-    title = masked(view.item, view.hidden).title
+    title = masked(view.item, view.caller).title
     return LeftOut(title, view.url, why[:1].upper() + why[1:].rstrip("."))
 
 
@@ -209,7 +209,7 @@ def _results(
 
 
 def _said(view: RequestView, result: ItemResult | UUID, groups: Mapping[str, str]) -> Said:
-    title, url = masked(view.item, view.hidden).title, view.url
+    title, url = masked(view.item, view.caller).title, view.url
     if isinstance(result, UUID):
         return Said(title, url, "The form was not whole. Open it and decide again.", False)
     if result.decided is not None:
