@@ -14,7 +14,7 @@ from accounts.models import User
 from approvals.services.comment import comment
 from audit.models import Event
 from tests.agents.conftest import Counter
-from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.hostile import HOSTILE, MARKER, UNSEEN
 from tests.harness.people import person
 from tests.model_server import call, completion

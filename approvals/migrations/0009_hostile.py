@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("approvals", "0007_confidence"),
+        ("approvals", "0008_sticky"),
     ]
 
     operations = [
