@@ -32,7 +32,7 @@ class Mask:
 
     `replies`: replies that hold such arguments; what is sent to a model after the first of them
     repeats it. `unplaced`: scores of a reply that is not among the steps, so that nobody can tell here whether
-    they are secret. `withheld`: what they hold, wherever else it is repeated. All steps by seq.
+    they are secret. `withheld`: what sensitive arguments hold, wherever else it is repeated. All steps by seq.
     """
 
     scored: frozenset[int] = frozenset()
@@ -142,6 +142,12 @@ def mask_for(
     to a model repeats what stands many pages before. Without `sensitive`, only scores are secret.
     """
     scored = hidden_replies(steps)
+    first = next((step.seq for step in steps if step.kind == StepKind.MODEL), None)
+    unplaced = frozenset(
+        step.seq
+        for step in steps
+        if step.kind == StepKind.SCORE and (first is None or step.seq < first)
+    )
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
     reply = 0
@@ -151,12 +157,6 @@ def mask_for(
         elif secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
             fields[step.seq] = secret
             replies.add(reply)
-    first = next((step.seq for step in steps if step.kind == StepKind.MODEL), None)
-    unplaced = frozenset(
-        step.seq
-        for step in steps
-        if step.kind == StepKind.SCORE and (first is None or step.seq < first)
-    )
     return Mask(scored, fields, frozenset(replies), unplaced, withheld or Withheld())
 
 
