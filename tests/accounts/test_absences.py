@@ -254,6 +254,9 @@ def test_programs_name_list_and_end(
     assert naive.status_code == 422
     other = {"person": "reviewer", "stand_in": "second-reviewer", "ends_at": until}
     assert ask(second_reviewer, "POST", **other).status_code == 403
+    # Who may not name one for others does not learn either who there is.
+    unknown = {**other, "person": "nobody-at-all"}
+    assert ask(second_reviewer, "POST", **unknown).status_code == 403
     assert ask(outsider, "POST", stand_in="nobody-at-all", ends_at=until).status_code == 403
     assert ask(admin, "POST", **{**other, "stand_in": "nobody"}).json()["code"] == "unknown_person"
     assert ask(auditor, "DELETE", path).status_code == 404

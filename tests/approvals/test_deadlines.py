@@ -320,7 +320,7 @@ def test_a_policy_of_later_does_not_change_the_calendar_of_what_is_open(
     request = opened(needs=Requirements(calendar="nights", undo_seconds=0))
     if by_what == "spending":
         decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
-    two = one_of("support", "finance", undo_seconds=0, calendar="working-week")
+    two = one_of("support", "finance", undo_seconds=0, review_hours=1, calendar="working-week")
     rule = {"name": "both", "effect": "review", "requirements": two.model_dump()}
     current = policies.current()
     document = current.policy.document() | {"rules": [rule]}
