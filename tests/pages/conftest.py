@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from tests.agents.conftest import bank, bystander, counter, model  # noqa: F401
+from tests.approvals.conftest import bystanders  # noqa: F401
