@@ -129,7 +129,7 @@ def _judge(
     unanswered = [f for f in findings if f.rule.effect == "allow" and f.problem]
     allows = [f for f in findings if f.rule.effect == "allow" and not f.problem]
     reviews = [f for f in findings if f.rule.effect == "review"]
-    threshold = _own_threshold(allows, resolved)
+    threshold = _own_threshold(allows, resolved, context)
     baseline = _baseline(action, policy)
 
     # What the global document says by itself; a group's own rules only add to it.
@@ -153,8 +153,7 @@ def _judge(
 
     for finding in allows:
         own = _threshold_of(finding.rule, resolved)
-        clean = not context.tainted or finding.rule.accepts_taint
-        if clean and confidence_bp >= own.value_bp:
+        if _accepts(finding.rule, context) and confidence_bp >= own.value_bp:
             params = {"threshold_bp": own.value_bp, "confidence_bp": confidence_bp}
             return verdict(
                 GateOutcome.ALLOW,
@@ -210,10 +209,23 @@ def _threshold_of(rule: Rule, resolved: Threshold) -> Threshold:
     return Threshold(basis_points(rule.threshold), "rule")
 
 
-def _own_threshold(allows: list[Finding], resolved: Threshold) -> Threshold:
-    """The threshold that counts: the lowest that an allow rule sets, else the resolved one."""
-    own = [_threshold_of(finding.rule, resolved) for finding in allows]
-    return min(own, key=lambda threshold: threshold.value_bp, default=resolved)
+def _accepts(rule: Rule, context: GateContext) -> bool:
+    return rule.accepts_taint or not context.tainted
+
+
+def _own_threshold(allows: list[Finding], resolved: Threshold, context: GateContext) -> Threshold:
+    """The threshold that counts: the lowest that an allow rule sets, else the resolved one.
+
+    A rule that does not accept the run's taint allows nothing in it, so it lowers no threshold either.
+    """
+    able = (_threshold_of(f.rule, resolved) for f in allows if _accepts(f.rule, context))
+    lowest = min(
+        able,
+        key=lambda threshold: threshold.value_bp,
+        default=resolved,
+    )
+    unable = (_threshold_of(f.rule, resolved) for f in allows if not _accepts(f.rule, context))
+    return max((lowest, *unable), key=lambda threshold: threshold.value_bp)
 
 
 def _baseline(action: ProposedAction, policy: Policy) -> Baseline:

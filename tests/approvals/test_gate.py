@@ -109,6 +109,19 @@ def test_tainted_low_risk_effect_is_reviewed_and_a_read_is_not() -> None:
     assert not judge(mail, sure(9_000), tainted, published()).allowed
 
 
+def test_a_rule_that_does_not_accept_taint_lowers_no_threshold_in_a_tainted_run() -> None:
+    tainted = context(tainted=True, tainted_by=("read_ticket",))
+    read = refund(risk=Risk.LOW, effects=frozenset())
+    lax = SMALL | {"threshold": 0.1, "accepts_taint": False}
+    assert judge(read, sure(5_000), context(), published(lax)).rule == "small-refunds"
+    verdict = judge(read, sure(5_000), tainted, published(lax))
+    assert verdict.outcome == GateOutcome.REVIEW
+    assert verdict.threshold_bp == 8_000
+    strict = SMALL | {"threshold": 0.9, "accepts_taint": False}
+    assert not judge(read, sure(8_500), tainted, published(strict)).allowed
+    assert judge(read, sure(8_500), tainted, published()).allowed
+
+
 def test_a_deny_wins_over_everything() -> None:
     verdict = judge(refund("450.00"), sure(10_000), context(), published(SMALL, LARGE, NEVER))
     assert verdict.denied
