@@ -13,6 +13,8 @@ from approvals.addressing import OWNER
 from approvals.policies import BaselineRow, Policy, Rule
 from approvals.policy_words import DAYS, EFFECTS
 from approvals.schemas import Requirements
+from approvals.scores import FEWEST_SAMPLES, MOST_SAMPLES, SOURCES, USUAL_SAMPLES
+from approvals.scores import WORDS as SCORE_WORDS
 from approvals.vocabulary import Expiry, Friction, Risk
 from audit.canonical import loads_strict
 from audit.errors import Refusal
@@ -447,6 +449,39 @@ class DurationsForm(PartForm):
             "sticky_hours": f"{policy.sticky_hours:g}",
             "delegates": list(policy.delegates),
         }
+
+
+class ScoreForm(PartForm):
+    """Which score decides on the calls of one line, and which are recorded beside it."""
+
+    fits = {"samples": "samples", "also": "also", "source": "source"}
+
+    line = forms.ChoiceField(label="Counts for")
+    source = forms.ChoiceField(
+        label="What decides", choices=[(name, SCORE_WORDS[name]) for name in SOURCES]
+    )
+    samples = forms.IntegerField(
+        label="Replies that are compared",
+        required=False,
+        min_value=FEWEST_SAMPLES,
+        max_value=MOST_SAMPLES,
+        help_text=f"For agreement; {USUAL_SAMPLES} where nothing is said, the first reply counted.",
+    )
+    also = forms.MultipleChoiceField(
+        label="Recorded beside it",
+        choices=[(name, SCORE_WORDS[name]) for name in SOURCES],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, lines: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["line"] = forms.ChoiceField(label="Counts for", choices=lines)
+
+    def choice(self) -> dict[str, Any]:
+        """The line as the document keeps it."""
+        given = self.cleaned_data
+        return {"source": given["source"], "samples": given["samples"], "also": given["also"]}
 
 
 class ImportForm(PartForm):

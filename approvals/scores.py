@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -91,6 +91,28 @@ class Scores(Shape):
         if tool in self.tools:
             return self.tools[tool]
         return self.agents.get(agent, self.default)
+
+    def with_line(self, names: Mapping[str, str], choice: dict[str, Any] | None) -> dict[str, Any]:
+        """The table as JSON with one line set, or taken out where `choice` is None.
+
+        `names` holds an agent, a tool, both, or neither for everything else, which cannot be taken out.
+        """
+        table = self.model_dump(mode="json")
+        match names:
+            case {"agent": agent, "tool": tool}:
+                where, key = table["agent_tools"].setdefault(agent, {}), tool
+            case {"tool": tool}:
+                where, key = table["tools"], tool
+            case {"agent": agent}:
+                where, key = table["agents"], agent
+            case _:
+                where, key = table, "default"
+        if choice is not None:
+            where[key] = choice
+        elif key != "default":
+            where.pop(key, None)
+        table["agent_tools"] = {agent: each for agent, each in table["agent_tools"].items() if each}
+        return table
 
     def lines(self) -> Iterator[tuple[str, ScoreChoice]]:
         """Every line with what it counts for, the most specific first."""

@@ -11,6 +11,7 @@ from approvals.views import (
     reason_chips,
     requests,
     rules,
+    scores,
     simulations,
     sticky,
     trying,
@@ -68,6 +69,7 @@ urlpatterns = [
         rules.policy_baseline,
         name="policy-baseline",
     ),
+    path("policies/drafts/<int:pk>/scores/", scores.policy_scores, name="policy-scores"),
     path("policies/drafts/<int:pk>/try/", trying.policy_try, name="policy-try"),
     path("policies/drafts/<int:pk>/simulate/", simulations.policy_simulate, name="policy-simulate"),
     path(

@@ -197,7 +197,7 @@ def policy_draft_durations(request: HttpRequest, pk: int) -> HttpResponse:
         drafts.change_draft(
             draft_id=pk,
             document=policy.document() | form.cleaned_data,
-            edition=_edition(request),
+            edition=edition_of(request),
             caller=signed_in(request),
         )
     except BadPolicy as refusal:
@@ -214,7 +214,7 @@ def policy_draft_act(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     caller = signed_in(request)
     draft = found(pk, caller)
     why = request.POST.get("why", "")
-    given: dict[str, Any] = {"draft_id": pk, "edition": _edition(request), "caller": caller}
+    given: dict[str, Any] = {"draft_id": pk, "edition": edition_of(request), "caller": caller}
     try:
         if act == "submit":
             drafts.submit_draft(**given, why=why)
@@ -250,7 +250,7 @@ def policy_draft_export(request: HttpRequest, pk: int) -> HttpResponse:
     return as_file(load(draft.document), f"policy-draft-{pk}.json")
 
 
-def _edition(request: HttpRequest) -> int:
+def edition_of(request: HttpRequest) -> int:
     """The edition that the person looked at; one that no draft has where the form was not whole."""
     text = request.POST.get("edition", "")
     return int(text) if text.isdecimal() and len(text) < 10 else 0

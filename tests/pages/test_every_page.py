@@ -60,7 +60,7 @@ ELSEWHERE = {
     # tests/pages/test_policy_looks.py
     *("policy-thresholds", "policy-version", "policy-import", "sticky-list", "request-sticky"),
     *(f"policy-{what}" for what in ("draft", "rule", "rule-new", "baseline", "baseline-new")),
-    *("policy-try", "policy-simulation"),
+    *("policy-try", "policy-simulation", "policy-scores"),
     # tests/pages/test_runs_browser.py
     *("run-list", "run-detail", "run-step", "agent-list", "agent-detail"),
     # Reached through a mail, or on the way to another page.

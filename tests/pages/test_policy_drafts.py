@@ -302,3 +302,34 @@ def test_one_action_is_tried_on_a_draft(people: None, admin: User) -> None:
     answer = client.post(f"{url}try/", {"call": "refund-desk/issue_refund", "arguments": "[1]"})
     assert answer.status_code == 422
     assert "in braces" in text_of(answer)
+
+
+def test_which_score_decides_is_written_a_line_at_a_time(people: None, admin: User) -> None:
+    client = signed_in(admin)
+    url = begun(client)
+    line = "agent=refund-desk&tool=issue_refund"
+    fields = {
+        "edition": 1,
+        "line": line,
+        "source": "agreement",
+        "samples": "4",
+        "also": ["verifier"],
+    }
+    assert client.post(f"{url}scores/", fields)["Location"] == f"{url}scores/"
+    choice = policy_at(url).scores.resolve(agent="refund-desk", tool="issue_refund")
+    assert (choice.source, choice.replies, choice.also) == ("agreement", 4, ("verifier",))
+    assert "agreement over 4 replies decides" in text_of(client.get(f"{url}scores/"))
+    answer = client.post(f"{url}scores/", fields | {"edition": 2, "also": ["agreement"]})
+    assert answer.status_code == 422
+    assert any(
+        "decides already" in error
+        for errors in answer.context["form"].errors.values()
+        for error in errors
+    )
+    client.post(f"{url}scores/", fields | {"edition": 2, "remove": "1"})
+    assert policy_at(url).scores == current().policy.scores
+
+
+def test_only_an_admin_says_which_score_decides(people: None, reviewer: User, admin: User) -> None:
+    own = begun(signed_in(reviewer))
+    assert signed_in(reviewer).get(f"{own}scores/").status_code == 403

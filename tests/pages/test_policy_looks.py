@@ -86,6 +86,7 @@ def paths(site: Stack, draft: PolicyVersion, operator: User, admin: User) -> lis
         reverse("policy-version", kwargs={"number": 1}),
         reverse("policy-draft", kwargs=own),
         f"{reverse('policy-draft', kwargs=own)}?line=risk%3Dhigh",
+        reverse("policy-scores", kwargs=own),
         reverse("policy-rule-new", kwargs=own),
         reverse("policy-rule", kwargs={**own, "name": "very-large"}),
         reverse("policy-baseline-new", kwargs=own),
