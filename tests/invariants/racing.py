@@ -35,6 +35,7 @@ ROUNDS: Final = 100
 #: less, the closer they have come.
 LEAST_STEP_SECONDS: Final = 0.0003
 MOST_STEP_SECONDS: Final = 0.02
+FURTHEST_SECONDS: Final = 0.2
 HEAD_START_SECONDS: Final = 0.002
 #: The door of each round, in turn. Pages are rendered whole, so they come less often.
 DOORS: Final = ("token", "session", "token", "session", "page")
@@ -110,7 +111,9 @@ class Track:
         """Move the start of the next round to the other side: always at the edge."""
         further = self.step * 1.5 if won is self.won_last else self.step / 2
         self.step = min(MOST_STEP_SECONDS, max(LEAST_STEP_SECONDS, further))
-        self.lead += -self.step if won else self.step
+        lead = self.lead + (-self.step if won else self.step)
+        # Where one side cannot win there is no edge to look for.
+        self.lead = min(FURTHEST_SECONDS, max(-FURTHEST_SECONDS, lead))
         self.won_last = won
 
     def _evenly(self) -> None:
