@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import F
 
+from accounts.callers import Caller
 from accounts.models import User
 from agents.models import Run
-from approvals.models import ApprovalRequest
+from agents.sweep import sweep_once
+from approvals.models import ApprovalRequest, StickyApproval
 from approvals.policies import Policy, load
 from approvals.services.policies import current
 from approvals.services.publish import publish
+from approvals.services.sticky import revoke_sticky
 from approvals.vocabulary import Verdict
+from audit.clock import database_now
 from tests.agents.bank import Bank
 from tests.agents.conftest import TEST, Counter
+from tests.agents.test_effects import Killed, die
 from tests.model_server import call, calls, final, judged
 
 SMALL = {
@@ -161,3 +168,43 @@ def test_a_call_that_nobody_could_approve_is_refused_and_the_run_goes_on(
     assert "lacks 1 more of Finance" in step.output["message"]
     assert not ApprovalRequest.objects.filter(run_id=run.pk).exists()
     assert bank.sent == []
+
+
+def test_a_sticky_approval_that_is_revoked_holds_what_it_allowed_and_did_not_start(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    paid = judged({"account": "A1", "amount": "42.00"})
+    first = counter.start([calls(call("pay", paid)), final(summary="ok")])
+    counter.decide(counter.request(first), Verdict.APPROVE, reviewer)
+    counter.go_on(first)
+    sticky = StickyApproval.objects.create(
+        request=ApprovalRequest.objects.get(run_id=first.pk),
+        agent="teller",
+        tool="pay",
+        constraints={
+            "account": {"how": "same", "value": "A1"},
+            "amount": {"how": "at_most", "value": "42.00"},
+        },
+        why="Every week.",
+        granted_by=reviewer,
+        expires_at=database_now() + timedelta(hours=1),
+    )
+
+    bank.sent.clear()
+    bank.trouble = die
+    with pytest.raises(Killed):
+        counter.start([calls(call("pay", paid), call("pay", paid)), final(summary="ok")])
+    bank.trouble = None
+    run = Run.objects.latest("created_at")
+    first_call, second_call = run.steps.filter(name="pay").in_order()
+    assert second_call.judgement["verdict"]["rule"] == f"sticky-{sticky.pk}"
+    assert (first_call.state, second_call.state) == ("dispatched", "proposed")
+
+    # What was sent is settled; what was not started is judged again.
+    revoke_sticky(sticky_id=sticky.pk, caller=Caller.of_session(reviewer))
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=F("created_at") - timedelta(seconds=1))
+    assert sweep_once()["leases_expired"] == 1
+    run = counter.go_on(run)
+    assert run.state == "waiting"
+    assert counter.request(run).step_seq == second_call.seq
+    assert len({key for key, _, _ in bank.sent}) == 1
