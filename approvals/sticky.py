@@ -65,11 +65,13 @@ class Sticky(Shape):
         )
 
     def speaks_of(self, action: ProposedAction, context: GateContext) -> bool:
-        """Whether it holds for this action then. An argument that it does not know fits none."""
+        """Whether it holds for this action then. An argument that it does not know fits none.
+
+        Like every rule that does not accept taint, it allows nothing in a run that has read text from outside.
+        """
         return (
             action.agent == self.agent
             and action.tool == self.tool
-            and not context.tainted
             and self.since <= context.at < self.until
             and action.arguments.keys() == self.constraints.keys()
             and all(
