@@ -113,11 +113,20 @@ def _sizes(given: Mapping[str, Any]) -> list[dict[str, Any]]:
         except Invalid as error:
             errors.append(_error(name, error.detail))
             continue
-        if holds_nul(value):
-            errors.append(_error(name, "a text in it holds a NUL character"))
+        errors.extend(_nuls(name, value))
         if size > LARGEST_VALUE:
             errors.append(_error(name, f"at most {LARGEST_VALUE} bytes, this has {size}"))
     return errors
+
+
+def _nuls(name: str, value: Any) -> list[dict[str, Any]]:
+    """Where a text holds a NUL, which no table takes: at the argument, or at the field as a whole."""
+    said = "a text in it holds a NUL character"
+    parts = value.items() if name == "arguments" and isinstance(value, Mapping) else ()
+    inside = [key for key, part in parts if holds_nul(part) and not holds_nul(key)]
+    if inside:
+        return [_error(f"{name}.{key}", said) for key in inside]
+    return [_error(name, said)] if holds_nul(value) else []
 
 
 def _against_question(

@@ -88,8 +88,13 @@ def _unmet(
 
 
 def _owners(when: When, catalogue: Sequence[ToolFacts]) -> list[str | None]:
-    """The owner groups of the agents that it speaks of; None where no agent is installed."""
-    spoken_of = [each for each in catalogue if not when.agents or each.agent in when.agents]
+    """The owner groups of the agents and tools that it speaks of; None where none is installed."""
+    spoken_of = [
+        each
+        for each in catalogue
+        if (not when.agents or each.agent in when.agents)
+        and (not when.tools or each.tool in when.tools)
+    ]
     return sorted({each.owner_group for each in spoken_of}, key=str) or [None]
 
 

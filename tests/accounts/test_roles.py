@@ -22,6 +22,7 @@ MATRIX = {
         "read_everything",
     },
     "sensitive-reader": {"read_sensitive"},
+    "sticky-approver": {"grant_sticky_approvals"},
 }
 
 

@@ -200,9 +200,9 @@ def test_a_sample_keeps_its_scores_secret_too(
 def test_scores_whose_call_stands_on_an_earlier_page_are_hidden_there() -> None:
     score = Step(seq=7, kind="score", name="verifier", state="succeeded", output={"score_bp": 1})
     asked = Step(seq=8, kind="model", state="succeeded")
-    mask = mask_for([score, asked], [], reads_sensitive=True)
+    mask = mask_for([score, asked])
     assert step_as_json(score, mask)["output"] == "hidden until decided"
     reply = Step(seq=5, kind="model", state="succeeded")
     settled = Step(seq=6, kind="tool", name="pay", state="succeeded")
-    whole = mask_for([reply, settled, score, asked], [], reads_sensitive=True)
+    whole = mask_for([reply, settled, score, asked])
     assert step_as_json(score, whole)["output"] == {"score_bp": 1}

@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from redis import Redis
 
-from accounts.hints import CHANNEL, publish
+from accounts.hints import CHANNEL, EVERYBODY, publish
 from accounts.models import User
 from approvals import hub as hubs
 from approvals.consumers import InboxConsumer
@@ -244,7 +244,7 @@ async def test_who_left_the_groups_hears_no_more_of_them(
 
     def noted(self: hubs.Hub, mailbox: Mailbox, audiences: Any) -> None:
         join(self, mailbox, audiences)
-        if audiences == {f"person:{reviewer.pk}"}:
+        if audiences == {EVERYBODY, f"person:{reviewer.pk}"}:
             joined.set()
 
     monkeypatch.setattr(hubs.Hub, "join", noted)

@@ -283,8 +283,9 @@ def test_one_person_by_every_door_is_one_person(opened: Opener, cast: Cast) -> N
 
 
 def test_the_owner_group_is_left_out_by_every_door_where_the_policy_says_so(
-    opened: Opener, enter: Enter, cast: Cast
+    opened: Opener, enter: Enter, cast: Cast, finance: ReviewGroup
 ) -> None:
+    person("from-finance", "reviewer", groups=(finance,))
     request = opened(needs=Requirements(groups=one_of("finance").groups, exclude_owner=True))
     for who in sorted(MAY):
         enter(cast[who]).through(request).refused("not_in_groups")

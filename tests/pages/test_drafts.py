@@ -266,7 +266,7 @@ def test_a_page_that_missed_that_its_claim_was_taken_over_does_not_take_it_back(
 
 
 def test_the_last_minute_before_the_deadline_is_said_aloud(desk: Desk, reviewer: User) -> None:
-    request = desk.request(needs=Requirements(review_hours=24))
+    request = desk.request(needs=Requirements(review_hours=24, calendar=""))
     page = desk.context_for(reviewer, desk.site.url).new_page()
     page.clock.install()
     page.goto(f"/requests/{request.pk}/?tab=team")

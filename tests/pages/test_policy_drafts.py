@@ -161,10 +161,18 @@ def test_durations_and_delegation_are_changed(
 ) -> None:
     client = signed_in(admin)
     url = begun(client)
-    fields = {"edition": 1, "undo_seconds": "30", "review_hours": "8", "delegates": ["finance"]}
+    fields = {
+        "edition": 1,
+        "undo_seconds": "30",
+        "review_hours": "8",
+        "calendar": "",
+        "sticky_hours": "0",
+        "delegates": ["finance"],
+    }
     assert client.post(f"{url}durations/", fields)["Location"] == url
     policy = policy_at(url)
     assert (policy.undo_seconds, policy.review_hours, policy.delegates) == (30, 8, ("finance",))
+    assert (policy.calendar, policy.sticky_hours) == ("", 0)
     answer = client.post(f"{url}durations/", fields | {"edition": 2, "undo_seconds": "61"})
     assert answer.status_code == 422
     assert "less than or equal to 60" in text_of(answer)

@@ -193,6 +193,7 @@ def test_who_may_not_control_a_run_says_nothing_to_it(
 @pytest.fixture
 def supporter(counter: Counter, support: ReviewGroup) -> User:
     """Of a group that is asked about payments, and that does not own the agent."""
+    who = person("supporter", "reviewer", groups=(support,))
     rules_published(
         {
             "name": "support-looks",
@@ -202,7 +203,7 @@ def supporter(counter: Counter, support: ReviewGroup) -> User:
             "requirements": {"groups": [{"group": "support"}]},
         }
     )
-    return person("supporter", "reviewer", groups=(support,))
+    return who
 
 
 def test_who_may_decide_what_a_run_asks_for_finds_the_run_and_only_that_one(
