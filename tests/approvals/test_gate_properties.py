@@ -30,7 +30,7 @@ UNANSWERED = [
     "args.order > 5",
     "1 / 0 == 1",
     "args.order",
-    "args.amount + 1 == 'x'",
+    "args.order + 1 == 'x'",
     "args.order.matches('(')",
     "int('x') == 1",
 ]
