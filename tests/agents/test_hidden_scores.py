@@ -32,8 +32,8 @@ Read = Callable[[Run], Iterator[tuple[str, str]]]
 
 
 def stands_in(mark: str, text: str) -> bool:
-    """Whether it stands there, and not by chance within a digest or a moment."""
-    return re.search(rf"(?<![0-9a-f]){mark}(?![0-9a-f])", text) is not None
+    """Whether it stands there, and not by chance within a digest, a moment or a page's token."""
+    return re.search(rf"(?<![0-9A-Za-z]){mark}(?![0-9A-Za-z])", text) is not None
 
 
 def telling(answer: Answer) -> Answer:
