@@ -1,0 +1,25 @@
+"""Hosted agents, their versions, runs, steps and effects."""
+
+from agents.kill_switches import new_id
+from agents.models.agent import AgentVersion, HostedAgent, HostedAgentQuerySet, OfferedTools
+from agents.models.effect import EffectRecord
+from agents.models.message import RunMessage
+from agents.models.resource import ResourceClaim, ToolHealth
+from agents.models.run import Run, RunQuerySet
+from agents.models.step import Step, StepQuerySet
+
+__all__ = [
+    "AgentVersion",
+    "EffectRecord",
+    "HostedAgent",
+    "HostedAgentQuerySet",
+    "OfferedTools",
+    "ResourceClaim",
+    "Run",
+    "RunMessage",
+    "RunQuerySet",
+    "Step",
+    "StepQuerySet",
+    "ToolHealth",
+    "new_id",
+]

@@ -1,0 +1,177 @@
+"""Runs: one execution of one agent version on one input."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, OuterRef, Q
+
+from accounts.models import User
+from agents.kill_switches import holds_whole, new_id
+from agents.models.agent import AgentVersion, HostedAgent
+from agents.models.fields import choices_of, groups_of, values_of
+from agents.states import CLAIMABLE, ENDED, OPEN, Outcome, RunState, run_sources
+from approvals.visibility import asks_visibly
+from audit.writes import update
+
+_RUN_SOURCES = {target: values_of(run_sources(target)) for target in RunState}
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: User) -> Self:
+        """Own runs, runs of the agents one's groups own, runs that ask for something one may see, and
+        everything for those who may read it."""
+        if not user.is_active:
+            return self.none()
+        if user.has_perm("accounts.read_everything"):
+            return self.all()
+        seen = Q(initiator=user) | Q(agent__owner_group__in=groups_of(user))
+        seen |= Q(asks_visibly(user, run=OuterRef("pk")))
+        if user.has_perm("accounts.start_runs"):
+            seen |= Q(agent__isnull=False)
+        return self.filter(seen)
+
+    def open(self) -> Self:
+        return self.filter(state__in=OPEN)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def claimable(self, now: datetime) -> Self:
+        """Runs that a worker may take now: not paused, and held by no kill switch."""
+        return self.filter(
+            Q(ready_at__isnull=True) | Q(ready_at__lte=now),
+            ~holds_whole(OuterRef("agent_id")),
+            state__in=CLAIMABLE,
+            paused_at__isnull=True,
+        )
+
+    def change(self, pk: UUID, **changes: Any) -> None:
+        """Change one run, whose row the caller holds, without moving it: values, or a field plus a number."""
+        update(Run, {"pk": pk}, changes)
+
+    def move(self, pk: UUID, target: RunState, **changes: Any) -> bool:
+        """Move one run by conditional update; False when it no longer stands where it could."""
+        where = {"pk": pk, "state__in": _RUN_SOURCES[target]}
+        moved = {"state": target.value, "version": F("version") + 1, **changes}
+        return update(Run, where, moved) == 1
+
+
+class Run(models.Model):
+    """One execution of one agent version on one input.
+
+    `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
+    `goal`: the task as a person changed it last, empty while it is the input.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    agent = models.ForeignKey(HostedAgent, on_delete=models.PROTECT, related_name="runs")
+    agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
+    initiator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
+    )
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+    input = models.JSONField()
+    input_digest = models.CharField(max_length=71)
+    title = models.CharField(max_length=200)
+    output = models.JSONField(null=True, blank=True)
+    state = models.CharField(
+        max_length=12, choices=choices_of(RunState), default=RunState.QUEUED.value
+    )
+    outcome = models.CharField(max_length=12, choices=choices_of(Outcome), blank=True)
+    failure = models.JSONField(null=True, blank=True)
+    version = models.PositiveBigIntegerField(default=1)
+    epoch = models.PositiveIntegerField(default=0)
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    wake_seq = models.PositiveIntegerField(default=0)
+    nudged_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    sleeps = models.PositiveIntegerField(default=0)
+    deadline = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_request = models.JSONField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    unheard = models.BooleanField(default=False, db_default=False)
+    goal = models.TextField(blank=True, default="", db_default="")
+    taken_over_at = models.DateTimeField(null=True, blank=True)
+    taken_over_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    stalled_claims = models.PositiveIntegerField(default=0)
+    left = models.JSONField(null=True, blank=True)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    depth = models.PositiveSmallIntegerField(default=0)
+    undoes = models.ForeignKey(
+        "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undo_runs"
+    )
+    tainted = models.BooleanField(default=False)
+    tainted_by = models.JSONField(default=list)
+    extra_caps = models.JSONField(default=dict)
+    step_count = models.PositiveIntegerField(default=0)
+    model_calls = models.PositiveIntegerField(default=0)
+    tool_calls = models.PositiveIntegerField(default=0)
+    tokens_in = models.PositiveBigIntegerField(default=0)
+    tokens_out = models.PositiveBigIntegerField(default=0)
+    cost_micros = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    parked_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    waited_seconds = models.FloatField(default=0.0)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["initiator", "idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="run_idempotency_key_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=values_of(RunState)), name="run_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=False, state__in=values_of(ENDED))
+                | Q(finished_at__isnull=True, state__in=values_of(OPEN)),
+                name="run_ended_with_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(lease_expires_at__isnull=False),
+                name="run_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(taken_over_at__isnull=True, taken_over_by__isnull=True)
+                | Q(taken_over_at__isnull=False, taken_over_by__isnull=False),
+                name="run_taken_over_by_somebody",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["initiator", "-created_at"], name="run_of_initiator"),
+            models.Index(fields=["agent", "-created_at"], name="run_of_agent"),
+            models.Index(
+                fields=["ready_at"],
+                condition=Q(state__in=["queued", "ready"]),
+                name="run_claimable",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(state="running"), name="run_leased"
+            ),
+            models.Index(fields=["wake_at"], condition=Q(state="sleeping"), name="run_sleeping"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
