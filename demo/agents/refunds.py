@@ -1,4 +1,4 @@
-"""The shop's hosted agents. Written to be copied: an agent is its tools, its instructions and its limits."""
+"""The refund desk: a model with a closed list of tools that settles one ticket of a customer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The practice model's script: which call comes next. A pure function of the conversation.
+"""The practice model at the refund desk: which call comes next. A pure function of the conversation.
 
 Look the order up, read the rules, propose the refund, write the mail if one is wanted, answer. It asks when it
 finds no order, and abstains when the answer does not help.
@@ -10,11 +10,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 from demo.practice.clarity import Clarity, Source, euro, judge_clarity
 from demo.practice.conversation import Call, Conversation
 from demo.practice.facts import Facts, read_facts
+from demo.practice.moves import ASK, FINAL, Move, abstain
 from demo.practice.reading import (
     Ticket,
     Wish,
@@ -25,23 +25,14 @@ from demo.practice.reading import (
 )
 
 LOOK_UP, RULES, REFUND, MAIL = "look_up_order", "read_refund_rules", "issue_refund", "send_email"
-ASK, ABSTAIN, FINAL = "ask_human", "abstain", "final_answer"
+TOOLS = frozenset({LOOK_UP, REFUND})
+"""The tools by which the desk is known."""
 SENT_BACK, LAPSED, FAILED = "sent_back", "lapsed", "failed"
 
 CLEAR_ENOUGH, MUDDLED = 0.8, 0.6
 MOST_QUESTIONS = 3
 MOST_PROPOSALS = 4
 MOST_ANSWERS = 3
-
-
-@dataclass(frozen=True)
-class Move:
-    """The next call. `arguments` may hold more than the tool takes; what it does not take is left out."""
-
-    tool: str
-    arguments: dict[str, Any]
-    confidence: float = 0.99
-    rationale: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,15 +59,11 @@ class Desk:
         return next((call for call in reversed(self.talk.named(name)) if call.done), None)
 
 
-def next_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:
+def refund_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:
     """The call that the script makes now. Further samples differ where the ticket leaves doubts."""
     desk = Desk(talk, offered, sample)
-    if not {LOOK_UP, REFUND} <= set(offered):
-        return _abstain(
-            "The practice model only knows the refund desk. Set OPENAI_BASE_URL for a real model."
-        )
     if len(talk.named(FINAL)) >= MOST_ANSWERS:
-        return _abstain("My answer was turned down several times and I have no better one.")
+        return abstain("My answer was turned down several times and I have no better one.")
     orders = _orders(desk)
     if len(orders) != 1:
         return _ask_for_order(desk, orders)
@@ -94,7 +81,7 @@ def _orders(desk: Desk) -> tuple[str, ...]:
 
 def _ask_for_order(desk: Desk, orders: tuple[str, ...]) -> Move:
     if desk.questions:
-        return _abstain("I could not find out which order this ticket is about.")
+        return abstain("I could not find out which order this ticket is about.")
     if orders:
         return _ask(desk, f"The ticket names {' and '.join(orders)}. Which one order is it about?")
     return _ask(
@@ -109,7 +96,7 @@ def _look_up(desk: Desk, order: str) -> Move | None:
     if any(call.done for call in calls):
         return None
     if len(desk.questions) >= MOST_QUESTIONS - 1:
-        return _abstain(f"I could not find the order {order}, and nobody could name the right one.")
+        return abstain(f"I could not find the order {order}, and nobody could name the right one.")
     return _ask(desk, f"I could not find an order {order}. What is the right order number?")
 
 
@@ -122,7 +109,7 @@ def _read_rules(desk: Desk) -> Move | None:
 def _settle(desk: Desk, order: str) -> Move:
     facts = read_facts(order, desk.talk.named(LOOK_UP), desk.talk.named(RULES))
     if facts is None:
-        return _abstain(f"What I was told about {order} is not complete enough to act on.")
+        return abstain(f"What I was told about {order} is not complete enough to act on.")
     attempts = [call for call in desk.talk.named(REFUND) if call.arguments.get("order") == order]
     if not attempts:
         return _first_proposal(desk, facts)
@@ -256,9 +243,5 @@ def _answer(desk: Desk, facts: Facts, outcome: str, message: str) -> Move:
 
 def _ask(desk: Desk, question: str) -> Move:
     if ASK not in desk.offered or len(desk.questions) >= MOST_QUESTIONS:
-        return _abstain("Something is missing that I cannot find out by myself.")
+        return abstain("Something is missing that I cannot find out by myself.")
     return Move(ASK, {"question": question, "answer_type": "text"})
-
-
-def _abstain(reason: str) -> Move:
-    return Move(ABSTAIN, {"reason": reason})

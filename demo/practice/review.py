@@ -12,7 +12,7 @@ from demo.practice.clarity import Source, euro, judge_clarity
 from demo.practice.conversation import Call
 from demo.practice.facts import Facts, read_facts
 from demo.practice.reading import Ticket, Wish, read_ticket
-from demo.practice.script import LOOK_UP, MAIL, REFUND, RULES
+from demo.practice.refund_desk import LOOK_UP, MAIL, REFUND, RULES
 
 SCHEMA_NAME = "review_of_call"
 CLEAR = 0.97

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from demo.practice.conversation import text_of
-from demo.practice.script import Move
+from demo.practice.moves import Move
 
 MODEL = "practice"
 CREATED = 1_763_596_800

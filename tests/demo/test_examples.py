@@ -19,7 +19,8 @@ from approvals.schemas import GateVerdict
 from demo.agents import refund_desk
 from demo.models import Refund
 from demo.practice.conversation import read_conversation
-from demo.practice.script import Move, next_move
+from demo.practice.moves import Move
+from demo.practice.script import next_move
 from demo.seed import seed
 from tests.demo.judging import judged
 from tests.demo.running_provider import Process

@@ -1,0 +1,24 @@
+"""The practice model's script: a pure function of the conversation, for each agent that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from demo.practice import refund_desk
+from demo.practice.conversation import Conversation
+from demo.practice.moves import Move, abstain
+
+Script = Callable[[Conversation, Collection[str], int | None], Move]
+
+SCRIPTS: tuple[tuple[frozenset[str], Script], ...] = ((refund_desk.TOOLS, refund_desk.refund_move),)
+"""Scripts by the tools that must be offered for them. A model is told no agent's name."""
+
+
+def next_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:
+    """The call that comes next; `sample` is the number of a further answer to the same conversation."""
+    for tools, script in SCRIPTS:
+        if tools <= set(offered):
+            return script(talk, offered, sample)
+    return abstain(
+        "The practice model only knows the demo's agents. Set OPENAI_BASE_URL for a real model."
+    )
