@@ -13,6 +13,9 @@ from types import MappingProxyType
 Membership = tuple[int, int]
 """A group, and the person whose membership of it this is."""
 
+Held = tuple[int, int | None]
+"""A group that a person counts as a member of, and for whom they stand in there; None: in their own right."""
+
 _Node = tuple[str, int, int]
 _SOURCE: _Node = ("source", 0, 0)
 _SINK: _Node = ("sink", 0, 0)
@@ -40,6 +43,24 @@ def missing(
         if _SINK in onward[_place(place)]:
             left[group] = left.get(group, 0) + 1
     return left
+
+
+def missing_among(
+    needs: Sequence[tuple[int, int]],
+    held: Mapping[int, Collection[Held]],
+    stand_ins: Collection[int] = (),
+    barred: Collection[int] = (),
+) -> dict[int, int]:
+    """The same of people by what they count as members of. Nobody counts by standing in for one of
+    `barred`."""
+    own = {
+        person: {group for group, absent in has if absent is None} for person, has in held.items()
+    }
+    lent = {
+        person: {(g, absent) for g, absent in has if absent is not None and absent not in barred}
+        for person, has in held.items()
+    }
+    return missing(needs, own, stand_ins, lent)
 
 
 def _ways(
@@ -85,13 +106,3 @@ def _one_more(onward: dict[_Node, list[_Node]], node: _Node, seen: set[_Node]) -
             onward[following].append(node)
             return True
     return False
-
-
-def is_met(
-    needs: Sequence[tuple[int, int]],
-    voters: Mapping[int, Collection[int]],
-    stand_ins: Collection[int] = (),
-    lent: Mapping[int, Collection[Membership]] = MappingProxyType({}),
-) -> bool:
-    """Whether every place is taken by a different person, by a membership of its own."""
-    return not missing(needs, voters, stand_ins, lent)

@@ -17,7 +17,7 @@ Deciders = Mapping[int, frozenset[str]]
 
 
 def deciders() -> Deciders:
-    """Everybody who may decide now, with their groups."""
+    """Everybody who may decide now, with their own groups: a policy outlives who stands in for whom today."""
     able = User.objects.holding("decide_requests").values("pk")
     rows = Membership.objects.filter(user__in=able).values_list("user_id", "group__slug")
     groups: dict[int, set[str]] = {}

@@ -152,23 +152,18 @@ def tally(
     if request.needs.exclude_owner:
         owner = request.owner_group_id
         voters = {p: held for p, held in voters.items() if owner not in {g for g, _ in held}}
-    barred = not_stood_in_for(request)
-    own = {p: {g for g, absent in held if absent is None} for p, held in voters.items()}
-    lent = {
-        p: {(g, absent) for g, absent in held if absent is not None and absent not in barred}
-        for p, held in voters.items()
-    }
     needs = [(row.group_id, row.needed) for row in groups if not row.stands_in]
     stand_ins = [row.group_id for row in groups if row.stands_in]
-    return Tally(given=len(voters), missing=quorum.missing(needs, own, stand_ins, lent))
+    missing = quorum.missing_among(needs, voters, stand_ins, not_stood_in_for(request))
+    return Tally(given=len(voters), missing=missing)
 
 
-def _memberships_of(people: set[int]) -> dict[int, set[tuple[int, int | None]]]:
+def _memberships_of(people: set[int]) -> dict[int, set[quorum.Held]]:
     """What those of these people who may decide count as members of, as `Caller.memberships`."""
     if not people:
         return {}
     able = User.objects.holding("decide_requests").filter(pk__in=people)
-    voters: dict[int, set[tuple[int, int | None]]] = {
+    voters: dict[int, set[quorum.Held]] = {
         person: set() for person in able.values_list("pk", flat=True)
     }
     found = EffectiveMembership.objects.filter(user_id__in=voters)

@@ -103,7 +103,7 @@ def _require_deciders(
     asked = [groups[need.group].pk for need in requirements.groups]
     owner = groups[opening.owner_group].pk if opening.owner_group else None
     left_out = {owner} if requirements.exclude_owner else set()
-    held: dict[int, set[tuple[int, int | None]]] = {}
+    held: dict[int, set[quorum.Held]] = {}
     for row in _deciders([*asked, *(pk for pk in left_out if pk is not None)]):
         held.setdefault(row.user_id, set()).add((row.group_id, row.on_behalf_of_id))
     voters = {
@@ -111,15 +111,9 @@ def _require_deciders(
         for person, groups_held in held.items()
         if person != opening.initiator and not left_out & {group for group, _ in groups_held}
     }
-    missing = quorum.missing(
-        [(groups[need.group].pk, need.count) for need in requirements.groups],
-        {p: {g for g, absent in has if absent is None} for p, has in voters.items()},
-        (),
-        {
-            p: {(g, absent) for g, absent in has if absent not in (None, opening.initiator)}
-            for p, has in voters.items()
-        },
-    )
+    needs = [(groups[need.group].pk, need.count) for need in requirements.groups]
+    barred = [opening.initiator] if opening.initiator is not None else []
+    missing = quorum.missing_among(needs, voters, barred=barred)
     if missing:
         titles = {group.pk: group.title for group in groups.values()}
         raise NobodyCouldDecide({titles[group]: number for group, number in missing.items()})

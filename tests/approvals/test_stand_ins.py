@@ -31,7 +31,7 @@ from approvals.errors import (
     StandsInForInitiator,
 )
 from approvals.models import ApprovalRequest, Vote
-from approvals.quorum import is_met
+from approvals.quorum import missing
 from approvals.schemas import GroupNeed, Requirements
 from approvals.services.decide import decide
 from approvals.services.notify import recipients
@@ -340,9 +340,9 @@ def test_the_initiators_membership_fills_no_place_through_a_stand_in(
 def test_a_member_who_stands_in_too_lends_the_place_they_do_not_need() -> None:
     # 7 is of Finance (1) and stands in for 8 of Support (2); both places are filled with 9 of Finance.
     needs = [(1, 1), (2, 1)]
-    assert is_met(needs, {7: {1}, 9: {1}}, lent={7: [(2, 8)]})
-    assert not is_met(needs, {7: {1}}, lent={7: [(2, 8)]})
-    assert not is_met([(2, 2)], {8: {2}, 9: set()}, lent={9: [(2, 8)]})
+    assert not missing(needs, {7: {1}, 9: {1}}, lent={7: [(2, 8)]})
+    assert missing(needs, {7: {1}}, lent={7: [(2, 8)]})
+    assert missing([(2, 2)], {8: {2}, 9: set()}, lent={9: [(2, 8)]})
 
 
 def test_mail_reaches_the_stand_in_but_not_about_what_the_absent_person_started(
