@@ -9,6 +9,7 @@ import html
 import json
 import re
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, ClassVar
@@ -121,7 +122,7 @@ class Answer:
             assert word in self.text, (word, self.text[:2_000])
 
 
-class Door:
+class Door(ABC):
     """One person's way in, which stays open: what they were when they came is not what they are now."""
 
     kind: ClassVar[str]
@@ -130,21 +131,21 @@ class Door:
         self.person = person
         self.client = Client(enforce_csrf_checks=True)
 
+    @abstractmethod
     def read(self, request: ApprovalRequest) -> Seen:
         """Open the request and give what a decision brings back, as this door shows it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decide(self, request_id: UUID, seen: Seen, verdict: str = "approve", **body: Any) -> Answer:
         """Send a verdict."""
-        raise NotImplementedError
 
+    @abstractmethod
     def do(self, request_id: UUID, act: str, **body: Any) -> Answer:
         """`undo`, `claim`, `take_over`, `release`, `extend` or `comment`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, request_id: UUID) -> Answer:
         """Open the request."""
-        raise NotImplementedError
 
     def through(self, request: ApprovalRequest, verdict: str = "approve", **body: Any) -> Answer:
         """Decide on the request as the object at hand shows it."""
