@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
 from approvals import ports
-from approvals.errors import OutsideScope
+from approvals.errors import DraftUnknown, OutsideScope
+from approvals.models.policy import PolicyVersion, PolicyVersionQuerySet
 from approvals.policies import Policy
 
 GLOBAL = ""
@@ -33,6 +34,29 @@ def authority_of(caller: Caller) -> Authority:
     owners = {facts.owner_group for facts in ports.runs().catalogue()} - {None}
     own = ReviewGroup.objects.filter(pk__in=caller.own_group_ids, slug__in=owners)
     return Authority(whole=False, groups=frozenset(own.values_list("slug", flat=True)))
+
+
+def readable_drafts(caller: Caller) -> PolicyVersionQuerySet:
+    """The drafts, and what became of them, that this caller may read."""
+    authority = authority_of(caller)
+    if authority.whole or caller.holds("read_everything"):
+        return PolicyVersion.objects.all()
+    return PolicyVersion.objects.in_scopes(authority.groups)
+
+
+def readable_draft(draft_id: int, caller: Caller) -> PolicyVersion:
+    """The draft, or what became of it, for whoever may read it; else `DraftUnknown`."""
+    caller.require(None, scope="read")
+    row = readable_drafts(caller).filter(pk=draft_id).first()
+    if row is None:
+        raise DraftUnknown(draft_id)
+    return row
+
+
+def writable_drafts(authority: Authority) -> PolicyVersionQuerySet:
+    """The open drafts that somebody with this authority may change."""
+    drafts = PolicyVersion.objects.open_drafts()
+    return drafts if authority.whole else drafts.in_scopes(authority.groups)
 
 
 def require_writer(caller: Caller) -> Authority:

@@ -393,6 +393,19 @@ class BadPolicy(Invalid):
         )
 
 
+class LineUnknown(Invalid):
+    """No threshold has such a key."""
+
+    code = "line_unknown"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"There is no threshold {key!r}. Name a risk, an agent, a tool, both of them, or a rule, such "
+            "as tool=issue_refund; or say default.",
+            params={"line": key},
+        )
+
+
 class PublishedMeanwhile(Conflict):
     """Another version was published since the draft began."""
 

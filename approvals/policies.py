@@ -267,7 +267,7 @@ class Policy(Shape):
         self,
         share: Decimal | float | str | None,
         *,
-        risk: Risk | None = None,
+        risk: Risk | str | None = None,
         agent: str | None = None,
         tool: str | None = None,
         rule: str | None = None,
@@ -279,9 +279,10 @@ class Policy(Shape):
         """
         document = self.document()
         if rule:
-            for each in document["rules"]:
-                if each["name"] == rule:
-                    each["threshold"] = str(share) if share is not None else None
+            named = [each for each in document["rules"] if each["name"] == rule]
+            if not named:
+                raise BadPolicy([{"field": "rule", "message": f"there is no rule {rule}"}])
+            named[0]["threshold"] = str(share) if share is not None else None
             return load(document)
         table = document["thresholds"]
         value = str(share) if share is not None else None

@@ -8,12 +8,18 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from approvals.errors import LineUnknown
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, When
 from approvals.schemas import Requirements
 from approvals.scores import score_changes
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
 
 OWNER = "@owner"
+RISKS = frozenset(risk.value for risk in Risk)
+NAMED_TOGETHER = frozenset(
+    map(frozenset, (["risk"], ["agent"], ["tool"], ["agent", "tool"], ["rule"]))
+)
+"""What a line of the thresholds may name."""
 DEFAULT_LINE = "default"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EVERY_DAY = len(DAYS)
@@ -67,8 +73,13 @@ def line_key(names: Mapping[str, str]) -> str:
 
 
 def names_of(key: str) -> dict[str, str]:
-    """What a line's key names: some of `risk`, `agent`, `tool` and `rule`."""
-    return {} if key == DEFAULT_LINE else dict(parse_qsl(key))
+    """What a line's key names: some of `risk`, `agent`, `tool` and `rule`. Raises `LineUnknown`."""
+    if key == DEFAULT_LINE:
+        return {}
+    names = dict(parse_qsl(key))
+    if frozenset(names) not in NAMED_TOGETHER or names.get("risk", Risk.LOW) not in RISKS:
+        raise LineUnknown(key)
+    return names
 
 
 def line_title(names: Mapping[str, str]) -> str:

@@ -28,6 +28,17 @@ class Refusal(Exception):
         self.detail = detail
         self.params = dict(params or {})
 
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        """What is wrong as `{"field", "message"}`; the detail, at no field, where none was named."""
+        return self.params.get("errors") or [{"field": "", "message": self.detail}]
+
+    @property
+    def lines(self) -> list[str]:
+        """The same, a sentence each that begins with its field."""
+        named = ((str(error.get("field") or ""), error["message"]) for error in self.problems)
+        return [f"{field}: {message}" if field else str(message) for field, message in named]
+
 
 class NotFound(Refusal):
     """There is no such thing, or not for this caller."""

@@ -2,11 +2,13 @@
 
 from ninja import Router
 
-from approvals.api import calendars, policies, reason_chips, requests
+from approvals.api import calendars, policies, reason_chips, requests, simulations, sticky
 
 router = Router()
 router.add_router("", requests.router)
 router.add_router("", policies.router)
+router.add_router("", simulations.router)
+router.add_router("", sticky.router)
 router.add_router("", reason_chips.router)
 router.add_router("", calendars.router)
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router, Status
 from pydantic import BaseModel, ConfigDict, Field
 
-from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals.answers import (
     PolicyList,
     PolicyOut,
     RebasedOut,
-    SimulationOut,
-    StickyList,
-    StickyOut,
 )
-from approvals.authority import authority_of
+from approvals.authority import readable_draft, readable_drafts
 from approvals.eligibility import require_policy_reader
-from approvals.errors import BadBody, DraftUnknown, PolicyUnknown, SimulationUnknown
-from approvals.models import PolicyVersion, Simulation, StickyApproval
+from approvals.errors import BadBody, PolicyUnknown
+from approvals.models import PolicyVersion
 from approvals.policies import Policy
-from approvals.representations import policy_as_json, simulation_as_json, sticky_as_json
+from approvals.representations import policy_as_json
 from approvals.services import drafts, policies
 from approvals.services.publish import publish_draft, roll_back
-from approvals.services.simulate import ask_simulation
-from approvals.services.sticky import grant_sticky, revoke_sticky
 from approvals.vocabulary import Risk
-from audit.clock import database_now
 from audit.paging import page
 
 router = Router(tags=["policies"])
@@ -76,24 +67,6 @@ class EditionIn(Body):
     edition: int | None = Field(default=None, ge=1)
 
 
-class SimulateIn(Body):
-    """A range of time (the last 30 days unless given), and the key of the threshold for the curve:
-    `risk=low`, `agent=a&tool=t`, `rule=name`, `default`."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    line: str = Field(default="", max_length=400)
-
-
-class StickyIn(Body):
-    """For each argument whether it stays the `same` (unless said otherwise), is `at_most` what it was,
-    or may be `any`."""
-
-    constraints: dict[str, Literal["same", "at_most", "any"]] = Field(default_factory=dict)
-    hours: float = Field(gt=0, le=24 * 90)
-    why: str = Field(min_length=1, max_length=2_000)
-
-
 class PublishIn(EditionIn):
     """Why; empty takes the draft's own words."""
 
@@ -110,12 +83,10 @@ def list_policies(
     """Published versions and drafts, newest first, without their documents."""
     caller = signed_in(request)
     require_policy_reader(caller)
-    rows = PolicyVersion.objects.select_related("author", "published_by", "submitted_by")
+    rows = PolicyVersion.objects.published() | readable_drafts(caller)
+    rows = rows.select_related("author", "published_by", "submitted_by")
     if state is not None:
         rows = rows.filter(state=state)
-    authority = authority_of(caller)
-    if not (authority.whole or caller.holds("read_everything")):
-        rows = rows.published() | rows.in_scopes(authority.groups)
     in_force = policies.current().version
     found = page(rows, order=("-id",), cursor=cursor, limit=limit)
     return {
@@ -261,108 +232,6 @@ def post_roll_back(request: HttpRequest, version: int, body: PublishIn) -> Statu
     """Bring an earlier version back: published where the caller may do so alone, else submitted."""
     draft = roll_back(version=version, caller=signed_in(request), why=body.why)
     return Status(201, _as_json(draft.pk))
-
-
-@router.post(
-    "policies/drafts/{int:draft_id}/simulate",
-    response={200: SimulationOut, 202: SimulationOut},
-    operation_id="simulate_draft",
-    summary="Simulate",
-)
-def post_simulate(request: HttpRequest, draft_id: int, body: SimulateIn) -> Status[dict[str, Any]]:
-    """What the draft would have made of past actions. 200 with the result where they are few, else 202:
-    look again at `policies/simulations/{id}`."""
-    until = body.until or database_now()
-    simulation = ask_simulation(
-        draft_id=draft_id,
-        since=body.since or until - timedelta(days=30),
-        until=until,
-        line=body.line,
-        caller=signed_in(request),
-    )
-    finished = simulation.state == Simulation.State.FINISHED
-    return Status(200 if finished else 202, simulation_as_json(simulation))
-
-
-@router.get(
-    "policies/simulations/{uuid:simulation_id}",
-    response=SimulationOut,
-    operation_id="read_simulation",
-    summary="One simulation",
-)
-def read_simulation(request: HttpRequest, simulation_id: UUID) -> dict[str, Any]:
-    """How far it is, and its result once it is finished."""
-    simulation = Simulation.objects.filter(pk=simulation_id).first()
-    if simulation is None:
-        raise SimulationUnknown(simulation_id)
-    readable_draft(simulation.draft_id, signed_in(request))
-    return simulation_as_json(simulation)
-
-
-@router.get(
-    "sticky-approvals",
-    response=StickyList,
-    operation_id="list_sticky_approvals",
-    summary="Sticky approvals",
-)
-def list_sticky_approvals(
-    request: HttpRequest,
-    cursor: str | None = None,
-    limit: Annotated[int, Field(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
-    """What runs by itself because somebody said so, and what did, the newest first."""
-    caller = signed_in(request)
-    require_policy_reader(caller)
-    rows = StickyApproval.objects.select_related("granted_by", "revoked_by")
-    found = page(rows, order=("-granted_at", "-id"), cursor=cursor, limit=limit)
-    return {
-        "items": [sticky_as_json(row, caller) for row in found.items],
-        "next_cursor": found.next_cursor,
-    }
-
-
-@router.post(
-    "approvals/{uuid:request_id}/sticky",
-    response={201: StickyOut},
-    operation_id="grant_sticky_approval",
-    summary="Let calls like this one run",
-)
-def post_sticky(request: HttpRequest, request_id: UUID, body: StickyIn) -> Status[dict[str, Any]]:
-    """Let calls like this approved one run by themselves for a while."""
-    caller = signed_in(request)
-    granted = grant_sticky(
-        request_id=request_id,
-        constraints=body.constraints,
-        hours=body.hours,
-        why=body.why,
-        caller=caller,
-    )
-    return Status(201, sticky_as_json(granted, caller))
-
-
-@router.post(
-    "sticky-approvals/{uuid:sticky_id}/revoke",
-    response=StickyOut,
-    operation_id="revoke_sticky_approval",
-    summary="End a sticky approval",
-)
-def post_revoke_sticky(request: HttpRequest, sticky_id: UUID) -> dict[str, Any]:
-    """End it at once."""
-    caller = signed_in(request)
-    return sticky_as_json(revoke_sticky(sticky_id=sticky_id, caller=caller), caller)
-
-
-def readable_draft(draft_id: int, caller: Caller) -> PolicyVersion:
-    """The draft, or what became of it, for whoever may read it; else `DraftUnknown`."""
-    caller.require(None, scope="read")
-    authority = authority_of(caller)
-    rows = PolicyVersion.objects.all()
-    if not (authority.whole or caller.holds("read_everything")):
-        rows = rows.in_scopes(authority.groups)
-    row = rows.filter(pk=draft_id).first()
-    if row is None:
-        raise DraftUnknown(draft_id)
-    return row
 
 
 def _document(body: DraftIn, base: int) -> dict[str, Any] | Policy:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from accounts.callers import Caller
 from approvals import ports
-from approvals.authority import Authority, require_within, require_writer
+from approvals.authority import Authority, require_within, require_writer, writable_drafts
 from approvals.errors import (
     DraftChanged,
     DraftUnknown,
@@ -142,10 +142,8 @@ def writable(draft_id: int, caller: Caller, edition: int | None) -> tuple[Policy
     Raises the `Forbidden` of who may not, `DraftUnknown`, and `DraftChanged` for another edition.
     """
     authority = require_writer(caller)
-    found = PolicyVersion.objects.open_drafts().select_for_update(of=("self",))
-    if not authority.whole:
-        found = found.in_scopes(authority.groups)
-    draft = found.filter(pk=draft_id).first()
+    drafts = writable_drafts(authority).select_for_update(of=("self",))
+    draft = drafts.filter(pk=draft_id).first()
     if draft is None:
         raise DraftUnknown(draft_id)
     if edition is not None and edition != draft.edition:

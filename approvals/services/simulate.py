@@ -10,15 +10,14 @@ from django.db import transaction
 
 from accounts.callers import Caller
 from approvals import ports, queues
-from approvals.authority import require_writer
+from approvals.authority import require_writer, writable_drafts
 from approvals.errors import BadRange, DraftUnknown
-from approvals.models import PolicyVersion, Simulation
+from approvals.models import Simulation
 from approvals.policies import Policy, PublishedPolicy, load
 from approvals.policy_words import names_of
 from approvals.services import policies
 from approvals.simulating import Comparison
 from approvals.simulations import decision_times, past_actions
-from approvals.vocabulary import Risk
 from audit.clock import database_now
 from audit.errors import Refusal
 
@@ -38,13 +37,11 @@ def ask_simulation(
     """Judge the actions of [since, until) by the draft and by the policy in force.
 
     `line` is the key of the threshold that the curve runs over; empty for none. A few actions are judged
-    at once, many in the background. Raises `DraftUnknown`, `BadRange`, `BadPolicy` for the line.
+    at once, many in the background. Raises `DraftUnknown`, `BadRange`, and `LineUnknown` or `BadPolicy` for
+    the line.
     """
     authority = require_writer(caller)
-    rows = PolicyVersion.objects.open_drafts()
-    if not authority.whole:
-        rows = rows.in_scopes(authority.groups)
-    draft = rows.filter(pk=draft_id).first()
+    draft = writable_drafts(authority).filter(pk=draft_id).first()
     if draft is None:
         raise DraftUnknown(draft_id)
     if not since < until or until - since > LONGEST_RANGE:
@@ -131,17 +128,7 @@ def _judged(simulation: Simulation) -> dict[str, object]:
 
 
 def _extremes(policy: Policy, line: str) -> tuple[PublishedPolicy, PublishedPolicy]:
-    names = names_of(line)
-    lowest, highest = (
-        policy.with_threshold(
-            share,
-            risk=Risk(names["risk"]) if "risk" in names else None,
-            agent=names.get("agent"),
-            tool=names.get("tool"),
-            rule=names.get("rule"),
-        )
-        for share in ("0", "1")
-    )
+    lowest, highest = (policy.with_threshold(share, **names_of(line)) for share in ("0", "1"))
     return _as_published(lowest), _as_published(highest)
 
 

@@ -15,7 +15,7 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from accounts.problems import status_of
 from approvals import ports
-from approvals.authority import Authority, authority_of, others_who_may_publish
+from approvals.authority import Authority, authority_of, others_who_may_publish, readable_drafts
 from approvals.errors import BadPolicy
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
@@ -44,10 +44,7 @@ State = PolicyVersion.State
 
 def found(pk: int, caller: Caller) -> PolicyVersion:
     """The draft (or what became of it), for whoever may read it; else 404."""
-    authority = authority_of(caller)
-    rows = PolicyVersion.objects.select_related("author", "submitted_by", "published_by")
-    if not (authority.whole or caller.holds("read_everything")):
-        rows = rows.in_scopes(authority.groups)
+    rows = readable_drafts(caller).select_related("author", "submitted_by", "published_by")
     row = rows.filter(pk=pk).first()
     if row is None:
         raise Http404("There is no such draft.")
@@ -231,8 +228,7 @@ def policy_draft_act(request: HttpRequest, pk: int, act: str) -> HttpResponse:
             return redirect("policy-thresholds")
     except (Conflict, Invalid) as refusal:
         draft.refresh_from_db()
-        problems = refusal.params.get("errors") or [{"field": "", "message": refusal.detail}]
-        return page(request, draft, problems=problems, status=status_of(refusal))
+        return page(request, draft, problems=refusal.problems, status=status_of(refusal))
     return redirect("policy-draft", pk=pk)
 
 

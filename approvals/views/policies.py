@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
-from approvals.authority import authority_of
+from approvals.authority import authority_of, readable_drafts
 from approvals.errors import PolicyUnknown
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
@@ -75,7 +75,7 @@ def _change_threshold(request: HttpRequest) -> HttpResponse:
             return _render(request, form, status=422)
         draft = _kept(draft, after, base, caller, cleaned["why"])
     except Refusal as refusal:
-        for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
+        for error in refusal.problems:
             form.add_error("value", str(error["message"]))
         return _render(request, form, status=422)
     messages.success(
@@ -151,11 +151,8 @@ def _render(
 
 def _drafts(caller: Caller) -> list[PolicyVersion]:
     """The open drafts that this caller may read, the newest first."""
-    authority = authority_of(caller)
-    found = PolicyVersion.objects.open_drafts().select_related("author", "submitted_by")
-    if not (authority.whole or caller.holds("read_everything")):
-        found = found.in_scopes(authority.groups)
-    return list(found.newest_first()[:MOST_DRAFTS])
+    drafts = readable_drafts(caller).open_drafts().select_related("author", "submitted_by")
+    return list(drafts.newest_first()[:MOST_DRAFTS])
 
 
 @login_required
@@ -238,9 +235,8 @@ def policy_import(request: HttpRequest) -> HttpResponse:
                 why=form.cleaned_data["why"],
             )
         except Refusal as refusal:
-            for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
-                where = f"{error['field']}: " if error.get("field") else ""
-                form.add_error("document", f"{where}{error['message']}")
+            for line in refusal.lines:
+                form.add_error("document", line)
         else:
             return redirect("policy-draft", pk=draft.pk)
     status = 422 if form.errors else 200

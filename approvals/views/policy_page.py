@@ -148,15 +148,7 @@ def line_of(policy: Policy, key: str) -> ThresholdLine | None:
 
 def with_line(policy: Policy, key: str, value: Decimal | None) -> Policy:
     """The policy with one threshold set, or taken out."""
-    names = names_of(key)
-    risk = Risk(names["risk"]) if "risk" in names else None
-    return policy.with_threshold(
-        value,
-        risk=risk,
-        agent=names.get("agent"),
-        tool=names.get("tool"),
-        rule=names.get("rule"),
-    )
+    return policy.with_threshold(value, **names_of(key))
 
 
 def threshold_form(policy: Policy, **given: Any) -> ThresholdForm:

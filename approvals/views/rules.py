@@ -19,7 +19,7 @@ from approvals.policies import BaselineRow, Policy, Rule, load
 from approvals.policy_forms import BaselineForm, RequirementsForm, RuleForm
 from approvals.schemas import Requirements
 from approvals.services import drafts
-from approvals.views.drafts import found, may_write
+from approvals.views.drafts import edition_of, found, may_write
 from approvals.views.policy_page import choices, group_choices, saying_refusals
 
 NEW = "new"
@@ -121,11 +121,10 @@ def _blank(values: dict[str, Any]) -> dict[str, Any]:
 def _kept(
     request: HttpRequest, draft: PolicyVersion, caller: Caller, changes: dict[str, Any]
 ) -> HttpResponse:
-    edition = request.POST.get("edition", "")
     drafts.change_draft(
         draft_id=draft.pk,
         document=load(draft.document).document() | changes,
-        edition=int(edition) if edition.isdecimal() and len(edition) < 10 else 0,
+        edition=edition_of(request),
         caller=caller,
     )
     return redirect("policy-draft", pk=draft.pk)

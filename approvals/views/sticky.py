@@ -91,10 +91,10 @@ def request_sticky(request: HttpRequest, request_pk: UUID) -> HttpResponse:
                 why=form.cleaned_data["why"],
                 caller=caller,
             )
-        except (BadBody, WhyMissing) as refusal:
-            for error in refusal.params.get("errors") or [
-                {"field": "why", "message": refusal.detail}
-            ]:
+        except WhyMissing as refusal:
+            form.add_error("why", refusal.detail)
+        except BadBody as refusal:
+            for error in refusal.problems:
                 field = error["field"] if error["field"] in form.fields else None
                 form.add_error(field, error["message"])
         else:

@@ -53,9 +53,8 @@ def policy_try(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             action = _action(form.cleaned_data)
         except Invalid as refusal:
-            for error in refusal.params.get("errors") or [{"message": refusal.detail}]:
-                where = f"{error['field']}: " if error.get("field") else ""
-                form.add_error("arguments", f"{where}{error['message']}")
+            for line in refusal.lines:
+                form.add_error("arguments", line)
         else:
             drafted = PublishedPolicy(0, policy.digest(), policy)
             verdicts = [

@@ -331,6 +331,7 @@ def test_admin_changes_a_threshold_in_a_draft_and_publishes(
     [
         {},
         {"thresholds": [{"value": 2}]},
+        {"thresholds": [{"rule": "nobody", "value": 0.5}]},
         {"thresholds": [], "document": None},
         {"document": {"thresholds": {"default": 7}}},
     ],

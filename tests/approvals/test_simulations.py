@@ -24,6 +24,7 @@ from approvals.services.simulate import ask_simulation, resume_simulations, run_
 from approvals.vocabulary import Effect, GateOutcome, Risk
 from audit.actors import Actor
 from audit.clock import database_now
+from audit.errors import Invalid
 from tests.approvals.conftest import Opener
 from tests.approvals.till import Till, by, context, refund, sure, verdict_on
 
@@ -271,3 +272,27 @@ def test_only_who_may_write_simulates_and_a_range_has_bounds(
     for since, until in ((END, BEGIN), (BEGIN, BEGIN), (BEGIN, BEGIN + timedelta(days=400))):
         with pytest.raises(BadRange):
             ask_simulation(**(given | {"since": since, "until": until}), caller=by(admin))
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("risk=purple", "line_unknown"),
+        ("colour=red", "line_unknown"),
+        ("agent=till&rule=small", "line_unknown"),
+        ("", None),
+        ("nonsense", "line_unknown"),
+        ("rule=nobody", "bad_policy"),
+    ],
+)
+def test_a_curve_runs_over_a_threshold_that_there_is(
+    draft: PolicyVersion, admin: User, till: Till, line: str, code: str | None
+) -> None:
+    given: dict[str, Any] = {"draft_id": draft.pk, "since": BEGIN, "until": END, "line": line}
+    if code is None:
+        assert ask_simulation(**given, caller=by(admin)).state == "finished"
+        return
+    with pytest.raises(Invalid) as refused:
+        ask_simulation(**given, caller=by(admin))
+    assert refused.value.code == code
+    assert not Simulation.objects.exists()

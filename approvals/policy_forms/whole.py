@@ -1,0 +1,134 @@
+"""Forms over a policy as a whole: its durations, its scores, a document that comes in, and why."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django import forms
+
+from approvals.policies import Policy
+from approvals.policy_forms.fields import (
+    TEXT,
+    Choices,
+    PartForm,
+    counted_in,
+)
+from approvals.scores import FEWEST_SAMPLES, MOST_SAMPLES, SOURCES, USUAL_SAMPLES
+from approvals.scores import WORDS as SCORE_WORDS
+from audit.canonical import loads_strict
+from audit.errors import Refusal
+
+LONGEST_DOCUMENT: Final = 200_000
+
+
+class DurationsForm(PartForm):
+    """What holds wherever requirements do not say otherwise, and who may loosen by own rules."""
+
+    undo_seconds = forms.FloatField(
+        label="Seconds to take an approval back",
+        min_value=0,
+        max_value=60,
+        help_text="For actions with consequences. 0: an approval counts at once.",
+    )
+    review_hours = forms.FloatField(label="Hours to decide", max_value=2_160)
+    calendar = forms.ChoiceField(label="Counted in", required=False)
+    sticky_hours = forms.FloatField(
+        label="Hours that a sticky approval may last",
+        min_value=0,
+        max_value=2_160,
+        help_text="0: nobody may grant any.",
+    )
+    delegates = forms.MultipleChoiceField(
+        label="Groups whose own rules may also allow",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, groups: Choices, calendars: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["calendar"] = forms.ChoiceField(
+            label="Counted in", choices=counted_in(calendars), required=False
+        )
+        self.fields["delegates"] = forms.MultipleChoiceField(
+            label="Groups whose own rules may also allow",
+            choices=groups,
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+        )
+
+    @staticmethod
+    def initial_of(policy: Policy) -> dict[str, Any]:
+        """What the form shows of a policy."""
+        return {
+            "undo_seconds": f"{policy.undo_seconds:g}",
+            "review_hours": f"{policy.review_hours:g}",
+            "calendar": policy.calendar,
+            "sticky_hours": f"{policy.sticky_hours:g}",
+            "delegates": list(policy.delegates),
+        }
+
+
+class ScoreForm(PartForm):
+    """Which score decides on the calls of one line, and which are recorded beside it."""
+
+    fits = {"samples": "samples", "also": "also", "source": "source"}
+
+    line = forms.ChoiceField(label="Counts for")
+    source = forms.ChoiceField(
+        label="What decides", choices=[(name, SCORE_WORDS[name]) for name in SOURCES]
+    )
+    samples = forms.IntegerField(
+        label="Replies that are compared",
+        required=False,
+        min_value=FEWEST_SAMPLES,
+        max_value=MOST_SAMPLES,
+        help_text=f"For agreement; {USUAL_SAMPLES} where nothing is said, the first reply counted.",
+    )
+    also = forms.MultipleChoiceField(
+        label="Recorded beside it",
+        choices=[(name, SCORE_WORDS[name]) for name in SOURCES],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, lines: Choices, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["line"] = forms.ChoiceField(label="Counts for", choices=lines)
+
+    def choice(self) -> dict[str, Any]:
+        """The line as the document keeps it."""
+        given = self.cleaned_data
+        return {"source": given["source"], "samples": given["samples"], "also": given["also"]}
+
+
+class ImportForm(PartForm):
+    """A whole policy as JSON, as it was exported."""
+
+    document = forms.CharField(
+        label="The policy as JSON",
+        max_length=LONGEST_DOCUMENT,
+        widget=forms.Textarea(attrs={"rows": "12", "class": "code", **TEXT}),
+    )
+    why = forms.CharField(label="Why", max_length=2_000)
+
+    def clean_document(self) -> dict[str, Any]:
+        """The document, or what is no JSON about it."""
+        try:
+            document = loads_strict(self.cleaned_data["document"].encode())
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.detail) from refusal
+        if not isinstance(document, dict):
+            raise forms.ValidationError("A policy is a JSON object, in braces.")
+        return document
+
+
+class WhyForm(forms.Form):
+    """Why, and which edition of the draft was looked at."""
+
+    why = forms.CharField(
+        label="Why",
+        max_length=2_000,
+        widget=forms.Textarea(attrs={"rows": "2"}),
+        help_text="Stands in the history and in the audit log.",
+    )
+    edition = forms.IntegerField(widget=forms.HiddenInput, required=False)
