@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from approvals.errors import LineUnknown
-from approvals.policies import BaselineRow, Policy, Rule, Thresholds, When
+from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow, When
 from approvals.schemas import Requirements
-from approvals.scores import score_changes
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
 
 OWNER = "@owner"
@@ -133,20 +131,21 @@ def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
     yield ThresholdLine("default", line_title({}), thresholds.default)
 
 
-def _listed(words: Sequence[str], joint: str = "or") -> str:
+def listed(words: Sequence[str], joint: str = "or") -> str:
+    """The words as a list that is read: `a, b or c`."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
 def _effects(effects: Sequence[Effect]) -> str:
-    return _listed([EFFECTS[effect] for effect in effects])
+    return listed([EFFECTS[effect] for effect in effects])
 
 
 def when_sentence(when: When) -> str:
     """What a rule is about but for its condition, which is code: `refund-desk calls issue_refund`."""
-    who = _listed(when.agents) or "any agent"
-    what = f"calls {_listed(when.tools)}" if when.tools else "calls any tool"
+    who = listed(when.agents) or "any agent"
+    what = f"calls {listed(when.tools)}" if when.tools else "calls any tool"
     conditions = [
         f"that {_effects(when.effects)}" if when.effects else "",
         {True: "that can be undone", False: "that cannot be undone", None: ""}[when.reversible],
@@ -162,22 +161,20 @@ def when_sentence(when: When) -> str:
             None: "",
         }[when.first_use],
         f"more than {when.rate_above} times an hour" if when.rate_above is not None else "",
-        _window(when),
+        window_text(when.time_window) if when.time_window else "",
     ]
     return " ".join([who, what, *filter(None, conditions)])
 
 
-def _window(when: When) -> str:
-    window = when.time_window
-    if window is None:
-        return ""
-    days = "" if len(window.days) == EVERY_DAY else f"on {_listed([DAYS[d] for d in window.days])} "
+def window_text(window: TimeWindow) -> str:
+    """`on Saturday between 08:00 and 12:00 (UTC)`."""
+    days = "" if len(window.days) == EVERY_DAY else f"on {listed([DAYS[d] for d in window.days])} "
     return f"{days}between {window.start:%H:%M} and {window.until:%H:%M} ({window.timezone})"
 
 
 def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
-    parts = [f"{_number(need.count)} of {_group(need.group, titles)}" for need in needs.groups]
+    parts = [f"{_number(need.count)} of {group_word(need.group, titles)}" for need in needs.groups]
     time = time_to_decide(needs.review_hours, needs.calendar)
     extras = [
         "never the owner group" if needs.exclude_owner else "",
@@ -187,7 +184,7 @@ def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str
         else "",
         f"within {time}" if time else "",
     ]
-    return ", ".join([_listed(parts, "and"), *filter(None, extras)])
+    return ", ".join([listed(parts, "and"), *filter(None, extras)])
 
 
 def time_to_decide(hours: float | None, calendar: str | None) -> str:
@@ -201,16 +198,13 @@ def time_to_decide(hours: float | None, calendar: str | None) -> str:
     return f"{length} of the calendar {calendar}" if calendar else f"{length} around the clock"
 
 
-def _calendar(slug: str) -> str:
-    return slug or "none (around the clock)"
-
-
 def _number(count: int) -> str:
     words = ("no one", "one", "two", "three", "four", "five")
     return words[count] if count < len(words) else str(count)
 
 
-def _group(slug: str, titles: Mapping[str, str]) -> str:
+def group_word(slug: str, titles: Mapping[str, str]) -> str:
+    """A review group by its title, where that is given."""
     return "the agent's owner group" if slug == OWNER else titles.get(slug, slug)
 
 
@@ -254,7 +248,7 @@ def miss_sentence(miss: str) -> str:
 def baseline_about(row: BaselineRow) -> str:
     """Which actions a line of the baseline is about."""
     risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]
-    about = f"{_listed(risks).capitalize()} risk" if risks else "Any risk"
+    about = f"{listed(risks).capitalize()} risk" if risks else "Any risk"
     if row.effects:
         about += f" that {_effects(row.effects)}"
     endings = {True: " and can be undone", False: " and cannot be undone", None: ""}
@@ -266,69 +260,3 @@ def baseline_outcome(row: BaselineRow, titles: Mapping[str, str]) -> str:
     if row.outcome == "allow":
         return "Runs by itself above the threshold"
     return f"Waits for {requirements_sentence(row.requirements, titles)}"
-
-
-def changes(before: Policy, after: Policy) -> list[str]:
-    """What differs, a sentence each: thresholds and scores by line, rules and the rest by name."""
-    return [
-        *_threshold_changes(before.thresholds, after.thresholds),
-        *score_changes(before.scores, after.scores),
-        *_rule_changes(before, after),
-        *(["The baseline changed."] if before.baseline != after.baseline else []),
-        *_plain_changes(before, after),
-    ]
-
-
-def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
-    old = {(line.level, line.about): line for line in threshold_lines(before)}
-    new = {(line.level, line.about): line for line in threshold_lines(after)}
-    for key in {**new, **old}:
-        then, now = old.get(key), new.get(key)
-        if then is None and now is not None:
-            yield f"{now.about}: {now.text} is new."
-        elif now is None and then is not None:
-            yield f"{then.about}: taken out; it was {then.text}."
-        elif then is not None and now is not None and then.share != now.share:
-            yield f"{now.about}: from {then.text} to {now.text}."
-
-
-def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
-    old = {rule.name: rule for rule in before.rules}
-    new = {rule.name: rule for rule in after.rules}
-    for name in {**new, **old}:
-        said = (new.get(name) or old[name]).title or name
-        if name not in old:
-            yield f"New rule: {said}."
-        elif name not in new:
-            yield f"Rule taken out: {said}."
-        elif old[name] != new[name]:
-            yield _rule_change(said, old[name], new[name])
-
-
-def _rule_change(said: str, old: Rule, new: Rule) -> str:
-    if old.model_copy(update={"threshold": new.threshold}) != new:
-        return f"Rule changed: {said}."
-    then, now = (
-        "the table's" if share is None else share_text(share)
-        for share in (old.threshold, new.threshold)
-    )
-    return f"{said}: threshold from {then} to {now}."
-
-
-def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
-    values: Sequence[tuple[str, Any, Any]] = (
-        ("Hours that a sticky approval may last", before.sticky_hours, after.sticky_hours),
-        ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
-        ("Hours to decide", before.review_hours, after.review_hours),
-        ("Calendar of these hours", _calendar(before.calendar), _calendar(after.calendar)),
-        ("Groups that may allow by rules of their own", before.delegates, after.delegates),
-    )
-    for label, then, now in values:
-        if then != now:
-            yield f"{label}: from {_plain(then)} to {_plain(now)}."
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return _listed(list(value), "and") or "none" if isinstance(value, tuple) else f"{value:g}"

@@ -21,7 +21,7 @@ from approvals.errors import (
 from approvals.merging import merged
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, PublishedPolicy, load
-from approvals.policy_words import changes
+from approvals.policy_diff import changes
 from approvals.services import policies
 from approvals.services.calendars import require_calendars
 from approvals.soundness import require_sound

@@ -20,8 +20,9 @@ from approvals.errors import BadPolicy
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, load
+from approvals.policy_diff import changes
 from approvals.policy_forms import DurationsForm, WhyForm
-from approvals.policy_words import changes, rule_lines, threshold_lines
+from approvals.policy_words import rule_lines, threshold_lines
 from approvals.services import drafts, policies
 from approvals.services.publish import publish_draft
 from approvals.simulations import newest_of

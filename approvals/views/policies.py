@@ -18,8 +18,8 @@ from approvals.errors import PolicyUnknown
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, load
+from approvals.policy_diff import changes
 from approvals.policy_forms import ImportForm, WhyForm
-from approvals.policy_words import changes
 from approvals.services import drafts, policies
 from approvals.services.publish import roll_back
 from approvals.views.policy_page import (

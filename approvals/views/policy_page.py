@@ -23,11 +23,11 @@ from approvals.eligibility import POLICY_READERS
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion, WorkingCalendar
 from approvals.policies import Policy, load
+from approvals.policy_diff import changes
 from approvals.policy_words import (
     ThresholdLine,
     baseline_about,
     baseline_outcome,
-    changes,
     line_key,
     line_title,
     names_of,

@@ -15,7 +15,8 @@ from accounts.doors import signed_in
 from approvals.charts import curve_chart
 from approvals.models import Simulation
 from approvals.policies import load
-from approvals.policy_words import changes, line_title, names_of
+from approvals.policy_diff import changes
+from approvals.policy_words import line_title, names_of
 from approvals.services import policies
 from approvals.services.simulate import ask_simulation
 from approvals.simulation_forms import SimulationForm

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from approvals.policies import Policy
-from approvals.policy_words import changes, requirements_sentence
+from approvals.policy_diff import changes
+from approvals.policy_words import requirements_sentence
 from approvals.schemas import Requirements
 
 

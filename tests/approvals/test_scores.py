@@ -9,7 +9,7 @@ import pytest
 from approvals.errors import BadPolicy
 from approvals.gate import judge
 from approvals.policies import Policy, PublishedPolicy, default_policy, load
-from approvals.policy_words import changes
+from approvals.policy_diff import changes
 from approvals.reasons import sentences, without_score
 from approvals.schemas import Confidence, GateVerdict, ScoreNote
 from approvals.score_words import score_lines, scores_as_json

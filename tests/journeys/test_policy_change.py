@@ -47,7 +47,7 @@ def test_a_threshold_from_the_simulator_to_the_next_run(
     page.get_by_label("Threshold", exact=True).fill("1")
     page.get_by_label("Why").fill("Two refunds went wrong last week.")
     page.get_by_role("button", name="Keep in a draft").click()
-    expect(page.get_by_text(f"{RULE}: threshold from 0.80 to 1.00.")).to_be_visible()
+    expect(page.get_by_text(f"Rule “{RULE}”: threshold from 0.80 to 1.00.")).to_be_visible()
     expect(page.get_by_text("It only tightens: nothing")).to_be_visible()
     draft = page.url
 

@@ -13,7 +13,7 @@ from accounts.models import User
 from approvals import ports
 from approvals.models import PolicyVersion
 from approvals.policies import Policy, Rule, When, default_policy
-from approvals.policy_words import changes
+from approvals.policy_diff import changes
 from approvals.schemas import GroupNeed, Requirements
 from approvals.services.policies import current
 from approvals.services.publish import publish
@@ -245,7 +245,7 @@ def test_changes_name_every_part_that_differs() -> None:
     assert changes(before, after) == [
         "x, whichever agent: 0.50 is new.",
         "New rule: A new rule.",
-        "The baseline changed.",
+        "Baseline, low risk: this line is taken out.",
         "Seconds to take an approval back: from 10 to 0.",
     ]
     assert changes(before, before) == []
@@ -269,7 +269,7 @@ def test_an_admin_changes_the_threshold_of_a_rule_that_allows(admin: User) -> No
     assert "Small refunds" in text_of(client.get(f"{URL}?line=rule%3Dsmall-refunds"))
     policy = changed(client, line="rule=small-refunds", value="0.95")
     assert policy.rules[0].threshold == Decimal("0.95")
-    assert "Small refunds: threshold from 0.80 to 0.95." in text_of(client.get(URL))
+    assert "Rule “Small refunds”: threshold from 0.80 to 0.95." in text_of(client.get(URL))
 
 
 def test_a_reviewer_reads_rules_without_a_way_to_change_them(reviewer: User) -> None:

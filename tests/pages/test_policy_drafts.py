@@ -152,7 +152,10 @@ def test_a_line_of_the_baseline_is_changed(people: None, admin: User) -> None:
     after = policy_at(url).baseline
     assert after[1].requirements.groups[0].count == 2
     assert (after[0], after[2:]) == (before[0], before[2:])
-    assert "The baseline changed." in text_of(client.get(url))
+    assert (
+        "who decides from 1 of the agent's owner group to 2 of the agent's owner group."
+        in text_of(client.get(url))
+    )
     assert client.get(f"{url}baseline/9/").status_code == 404
 
 

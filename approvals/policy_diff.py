@@ -1,0 +1,182 @@
+"""What differs between two policies, a sentence each, down to the field. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow
+from approvals.policy_words import (
+    baseline_about,
+    group_word,
+    listed,
+    share_text,
+    threshold_lines,
+    window_text,
+)
+from approvals.schemas import GroupNeed, Requirements
+from approvals.scores import score_changes
+
+_WORDS: Mapping[str, str] = {
+    "accepts_taint": "also after reading text from outside",
+    "agents": "agents",
+    "calendar": "calendar of the hours",
+    "condition": "condition",
+    "editor_may_approve": "an editor may approve alone",
+    "effect": "what it does",
+    "effects": "effects",
+    "escalation": "groups asked next",
+    "exclude_owner": "the owner group is left out",
+    "execute_by_minutes": "minutes to use the approval",
+    "extend_limit_hours": "hours that it can be extended by",
+    "first_use": "first use",
+    "friction": "asked besides the verdict",
+    "friction_seconds": "seconds of that",
+    "groups": "who decides",
+    "on_expiry": "when nobody decides in time",
+    "outcome": "what happens",
+    "rate_above": "calls an hour above",
+    "reminder": "reminder",
+    "requirements": "requirements",
+    "reversible": "can be undone",
+    "review_hours": "hours to decide",
+    "risk_at_least": "risk at least",
+    "scope": "belongs to",
+    "tainted": "has read text from outside",
+    "threshold": "threshold",
+    "time_window": "times",
+    "title": "title",
+    "tools": "tools",
+    "undo_seconds": "seconds to take an approval back",
+}
+
+
+def changes(before: Policy, after: Policy) -> list[str]:
+    """What differs, a sentence each: thresholds and scores by line, rules and the baseline by field."""
+    return [
+        *_threshold_changes(before.thresholds, after.thresholds),
+        *score_changes(before.scores, after.scores),
+        *_rule_changes(before, after),
+        *_baseline_changes(before.baseline, after.baseline),
+        *_plain_changes(before, after),
+    ]
+
+
+def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
+    old = {(line.level, line.about): line for line in threshold_lines(before)}
+    new = {(line.level, line.about): line for line in threshold_lines(after)}
+    for key in {**new, **old}:
+        then, now = old.get(key), new.get(key)
+        if then is None and now is not None:
+            yield f"{now.about}: {now.text} is new."
+        elif now is None and then is not None:
+            yield f"{then.about}: taken out; it was {then.text}."
+        elif then is not None and now is not None and then.share != now.share:
+            yield f"{now.about}: from {then.text} to {now.text}."
+
+
+def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
+    old = {rule.name: rule for rule in before.rules}
+    new = {rule.name: rule for rule in after.rules}
+    for name in {**new, **old}:
+        said = (new.get(name) or old[name]).title or name
+        if name not in old:
+            yield f"New rule: {said}."
+        elif name not in new:
+            yield f"Rule taken out: {said}."
+        elif old[name] != new[name]:
+            yield f"Rule “{said}”: {_differences(old[name], new[name])}."
+
+
+def _baseline_changes(before: Sequence[BaselineRow], after: Sequence[BaselineRow]) -> Iterator[str]:
+    """By what the lines are about; where two are about the same, by their order among these."""
+    old, new = _by_subject(before), _by_subject(after)
+    for key in {**new, **old}:
+        about = key[0]
+        then, now = old.get(key), new.get(key)
+        if then is None and now is not None:
+            yield f"Baseline, {_small(about)}: this line is new."
+        elif now is None and then is not None:
+            yield f"Baseline, {_small(about)}: this line is taken out."
+        elif then is not None and now is not None and then != now:
+            yield f"Baseline, {_small(about)}: {_differences(then, now)}."
+
+
+def _by_subject(rows: Sequence[BaselineRow]) -> dict[tuple[str, int], BaselineRow]:
+    found: dict[tuple[str, int], BaselineRow] = {}
+    for row in rows:
+        about = baseline_about(row)
+        found[about, sum(known == about for known, _ in found)] = row
+    return found
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _differences(then: Rule | BaselineRow, now: Rule | BaselineRow) -> str:
+    """Every field that differs with both its values: `who decides from 1 of finance to 2 of finance`."""
+    old, new = dict(_fields(then)), dict(_fields(now))
+    return "; ".join(
+        f"{_WORDS[name]} from {_value(old.get(name))} to {_value(new.get(name))}"
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    )
+
+
+def _fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
+    """The part's fields with those of the parts inside it. Requirements that are left out are the usual."""
+    for name, value in part:
+        if name in ("when", "requirements"):
+            yield from _fields(Requirements() if value is None else value)
+        else:
+            yield name, value
+
+
+def _value(value: Any) -> str:
+    """A field's value as a person reads it."""
+    match value:
+        case None | "" | ():
+            return "not set"
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return listed([_value(each) for each in value], "and")
+        case GroupNeed():
+            return f"{value.count} of {group_word(value.group, {})}"
+        case TimeWindow():
+            return window_text(value)
+        case StrEnum():
+            return value.replace("_", " ")
+        case Decimal():
+            return share_text(value)
+        case float() | int():
+            return f"{value:g}"
+    return f"“{value}”" if " " in str(value) else str(value)
+
+
+def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
+    values: Sequence[tuple[str, Any, Any]] = (
+        ("Hours that a sticky approval may last", before.sticky_hours, after.sticky_hours),
+        ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
+        ("Hours to decide", before.review_hours, after.review_hours),
+        ("Calendar of these hours", _calendar(before.calendar), _calendar(after.calendar)),
+        ("Groups that may allow by rules of their own", before.delegates, after.delegates),
+    )
+    for label, then, now in values:
+        if then != now:
+            yield f"{label}: from {_plain(then)} to {_plain(now)}."
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return listed(list(value), "and") or "none" if isinstance(value, tuple) else f"{value:g}"
+
+
+def _calendar(slug: str) -> str:
+    return slug or "none (around the clock)"
