@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
+from django.db import OperationalError, ProgrammingError
 
 from agents import registry
 from agents.tools import EffectClass
+from agents.unpriced import describe_unpriced, unpriced_models
+from audit.clock import database_now
 
 
 @register("agents")
@@ -46,3 +50,23 @@ def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
                     )
                 )
     return messages
+
+
+@register("agents", Tags.database)
+def check_prices(
+    app_configs: Sequence[AppConfig] | None,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> list[CheckMessage]:
+    """Models that agents ask and that nobody priced: asked only where the database is (`--database default`)."""
+    if not databases:
+        return []
+    try:
+        missing = unpriced_models(database_now())
+    except (OperationalError, ProgrammingError):
+        # Before the migrations there is no table to ask, and `migrate` runs these checks first.
+        return []
+    return [
+        CheckWarning(describe_unpriced(model, slugs), id="agents.W001")
+        for model, slugs in missing.items()
+    ]

@@ -47,6 +47,15 @@ class CallStopped(Conflict):
         )
 
 
+class PriceInvalid(Invalid):
+    """`field` is the part of the price that does not fit."""
+
+    code = "price_invalid"
+
+    def __init__(self, field: str, why: str) -> None:
+        super().__init__(why, params={"field": field})
+
+
 class SwitchedOffAlready(Conflict):
     """`who` set the same switch before, at a moment in ISO 8601, and it is still on."""
 

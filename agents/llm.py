@@ -68,7 +68,7 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
         body = response.content
     except openai.OpenAIError as error:
         raise _translate(error, _elapsed(began)) from error
-    return _read(body, _elapsed(began))
+    return _read(body, _elapsed(began), endpoint.name)
 
 
 def _elapsed(began: float) -> int:
@@ -138,7 +138,7 @@ def _retry_after(value: str | None) -> float | None:
     return float(value.strip())
 
 
-def _read(body: bytes, latency_ms: int) -> Reply:
+def _read(body: bytes, latency_ms: int, asked: str) -> Reply:
     if len(body) > MAX_REPLY_BYTES:
         raise ModelError(
             "model_reply_too_large", "The model's reply was too large.", True, latency_ms=latency_ms
@@ -149,16 +149,19 @@ def _read(body: bytes, latency_ms: int) -> Reply:
         message = choice["message"]
         calls = calls_in(raw)
         text = message.get("content") or ""
-        usage = raw.get("usage") or {}
+        usage = _usage(raw)
         return Reply(
             raw=raw,
             text=text if isinstance(text, str) else "",
             calls=calls,
             model=str(raw.get("model") or ""),
             finish_reason=str(choice.get("finish_reason") or ""),
-            tokens_in=_count(usage.get("prompt_tokens")),
-            tokens_out=_count(usage.get("completion_tokens")),
+            tokens_in=usage["prompt_tokens"] or 0,
+            tokens_out=usage["completion_tokens"] or 0,
             latency_ms=latency_ms,
+            cached_in=usage["cached_tokens"] or 0,
+            counted=usage["prompt_tokens"] is not None and usage["completion_tokens"] is not None,
+            asked=asked,
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(
@@ -169,9 +172,19 @@ def _read(body: bytes, latency_ms: int) -> Reply:
         ) from error
 
 
-def _count(value: Any) -> int:
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
-        else 0
-    )
+def _usage(raw: dict[str, Any]) -> dict[str, int | None]:
+    """What the server counted: None for what it did not say, or said as no count."""
+    usage = raw.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    return {
+        "prompt_tokens": _count(usage.get("prompt_tokens")),
+        "completion_tokens": _count(usage.get("completion_tokens")),
+        "cached_tokens": _count(details.get("cached_tokens")),
+    }
+
+
+def _count(value: Any) -> int | None:
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+    return value if fits else None

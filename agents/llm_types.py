@@ -10,13 +10,20 @@ from typing import Any
 @dataclass(frozen=True)
 class Endpoint:
     """Where a model is reached. `base_url` None means the client's own default; `log_probabilities`: it is
-    asked for those of its tokens."""
+    asked for those of its tokens. `server` is the endpoint's name in the settings, empty for the default
+    one."""
 
     base_url: str | None
     api_key: str
     model: str
     timeout_seconds: float
     log_probabilities: bool = False
+    server: str = ""
+
+    @property
+    def name(self) -> str:
+        """What agents, journals and prices call the model: `endpoint/model`, or the model alone."""
+        return f"{self.server}/{self.model}" if self.server else self.model
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,9 @@ def calls_in(raw: Mapping[str, Any]) -> tuple[ToolCall, ...]:
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply of a model, with what it cost. `raw` is the decoded response body."""
+    """One reply of a model, with the tokens it took. `raw` is the decoded response body; `model` what the
+    server says answered, `asked` what was asked for; `cached_in` is part of `tokens_in`; `counted`: the
+    server said how many tokens it took."""
 
     raw: dict[str, Any]
     text: str
@@ -65,6 +74,9 @@ class Reply:
     tokens_in: int
     tokens_out: int
     latency_ms: int
+    cached_in: int = 0
+    counted: bool = True
+    asked: str = ""
 
 
 @dataclass

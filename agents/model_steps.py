@@ -52,7 +52,7 @@ class ModelSteps:
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
         if step is None:
-            model = endpoints_of(self.agent)[0].model
+            model = endpoints_of(self.agent)[0].name
             step = begin_model_call(self.lease, earlier=self.journal, model=model, request=request)
             if step is None:
                 return True
@@ -74,7 +74,7 @@ class ModelSteps:
         for endpoint in endpoints_of(self.agent):
             try:
                 with renewer.within(self.lease, longest(endpoint)):
-                    reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.model))
+                    reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.name))
             except ModelError as error:
                 last = error
                 continue

@@ -116,7 +116,7 @@ class ScoreSteps:
 
     def _ask_one(self, step: Step, request: dict[str, Any], endpoint: Endpoint) -> Reply:
         with renewer.within(self.lease, longest(endpoint)):
-            return ask(endpoint, request, on_failure=self._journal(step, endpoint.model))
+            return ask(endpoint, request, on_failure=self._journal(step, endpoint.name))
 
     def _journal(self, step: Step, model: str) -> Callable[[ModelError], None]:
         def failed(error: ModelError) -> None:

@@ -256,6 +256,16 @@ class SwitchFacts(Facts):
     tool: Code | None = None
 
 
+class PriceFacts(Facts):
+    """What a million tokens of a model cost from a moment on, in millionths of the currency unit."""
+
+    model: Code
+    input_micros: Count
+    cached_micros: Count
+    output_micros: Count
+    holds_from: Moment
+
+
 class BreakerFacts(Facts):
     """A tool that failed so many times in a row, and until when it is left alone."""
 

@@ -105,6 +105,7 @@ class Config(BaseSettings):
     model_log_probabilities: bool = False
     model_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     model_backoff_seconds: Annotated[float, Field(ge=0)] = 1.0
+    model_reply_tokens: Annotated[int, Field(ge=1)] = 4096
     model_sleep_seconds: Seconds = 30
     model_sleeps: Annotated[int, Field(ge=0, le=100)] = 5
 

@@ -4,6 +4,7 @@ from agents.kill_switches import new_id
 from agents.models.agent import AgentVersion, HostedAgent, HostedAgentQuerySet, OfferedTools
 from agents.models.effect import EffectRecord
 from agents.models.message import RunMessage
+from agents.models.price import ModelPrice, ModelPriceQuerySet
 from agents.models.resource import ResourceClaim, ToolHealth
 from agents.models.run import Run, RunQuerySet
 from agents.models.step import Step, StepQuerySet
@@ -13,6 +14,8 @@ __all__ = [
     "EffectRecord",
     "HostedAgent",
     "HostedAgentQuerySet",
+    "ModelPrice",
+    "ModelPriceQuerySet",
     "OfferedTools",
     "ResourceClaim",
     "Run",

@@ -65,6 +65,7 @@ class Run(models.Model):
     """One execution of one agent version on one input.
 
     `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
+    `unpriced_calls`: model calls of which nobody said what they cost, which `cost_micros` leaves out.
     `goal`: the task as a person changed it last, empty while it is the input.
     """
 
@@ -121,6 +122,7 @@ class Run(models.Model):
     tokens_in = models.PositiveBigIntegerField(default=0)
     tokens_out = models.PositiveBigIntegerField(default=0)
     cost_micros = models.PositiveBigIntegerField(default=0)
+    unpriced_calls = models.PositiveIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     parked_at = models.DateTimeField(null=True, blank=True)

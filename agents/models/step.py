@@ -35,7 +35,8 @@ class Step(models.Model):
     """One journalled unit of a run. Holds data, never pickles; `agents.journal_schemas` says what
     `schema` means.
 
-    `stopped`: its run parked because the tool is switched off.
+    `stopped`: its run parked because the tool is switched off. `cost_micros` is None where nobody said
+    what the model costs.
     """
 
     SCHEMA = 3
@@ -46,7 +47,7 @@ class Step(models.Model):
     seq = models.PositiveIntegerField()
     schema = models.PositiveSmallIntegerField(default=PLAIN_SCHEMA)
     kind = models.CharField(max_length=12, choices=choices_of(StepKind))
-    name = models.CharField(max_length=64)
+    name = models.CharField(max_length=200)
     call_id = models.CharField(max_length=200, blank=True)
     input_digest = models.CharField(max_length=71, blank=True)
     state = models.CharField(max_length=12, choices=choices_of(StepState))

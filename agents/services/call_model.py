@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F
@@ -13,6 +14,7 @@ from agents.journal import Journal
 from agents.journal_schemas import Shortened, shortened
 from agents.llm_types import ModelError, Reply
 from agents.models import OfferedTools, Run, Step
+from agents.prices import charge, price_of
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.canonical import canonical_bytes, sha256_hex
@@ -92,7 +94,7 @@ def fail_model_call(lease: Lease, step: Step, error: ModelError) -> None:
     """Close the step without a reply."""
     with fenced(lease) as run:
         Step.objects.move(step.pk, StepState.FAILED, problem=error.code, finished_at=database_now())
-        count_call(run, model_calls=0)
+        count_call(run)
 
 
 def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
@@ -100,17 +102,30 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
     now = database_now()
     step.response = reply.raw
     step.model = reply.model[:200]
+    step.name = reply.asked or step.name
+    step.cost_micros = cost_of(reply, now)
     Step.objects.move(
         step.pk,
         StepState.SUCCEEDED,
+        name=step.name,
         response=reply.raw,
         model=step.model,
         tokens_in=reply.tokens_in,
         tokens_out=reply.tokens_out,
+        cost_micros=step.cost_micros,
         problem="" if reply.calls else "no_tool_call",
         finished_at=now,
     )
-    count_call(run, model_calls=1, tokens_in=reply.tokens_in, tokens_out=reply.tokens_out)
+    count_call(run, reply, step.cost_micros)
+
+
+def cost_of(reply: Reply, at: datetime) -> int | None:
+    """What the reply costs, in millionths of the currency unit; None where nobody said a price, or the
+    server did not count tokens that cost something."""
+    price = price_of(reply.asked, at)
+    if price is None or not (reply.counted or price.is_free):
+        return None
+    return charge(price, reply.tokens_in, reply.cached_in, reply.tokens_out)
 
 
 def show_step(run: Run) -> None:
@@ -119,15 +134,24 @@ def show_step(run: Run) -> None:
     announce(run, "stepped")
 
 
-def count_call(run: Run, *, model_calls: int, tokens_in: int = 0, tokens_out: int = 0) -> None:
-    """Charge a call that ended to the run, whose row the caller holds."""
+def count_call(
+    run: Run, reply: Reply | None = None, cost: int | None = None, *, made: bool | None = None
+) -> None:
+    """Charge a call that ended to the run, whose row the caller holds.
+
+    `reply` is what it gave, `cost` that in millionths of the currency unit, None where nobody said a price.
+    `made`: it counts as a call, which it does by itself where there is a reply.
+    """
+    made = reply is not None if made is None else made
     Run.objects.change(
         run.pk,
         step_count=F("step_count") + 1,
-        model_calls=F("model_calls") + model_calls,
-        tokens_in=F("tokens_in") + tokens_in,
-        tokens_out=F("tokens_out") + tokens_out,
+        model_calls=F("model_calls") + int(made),
+        tokens_in=F("tokens_in") + (reply.tokens_in if reply else 0),
+        tokens_out=F("tokens_out") + (reply.tokens_out if reply else 0),
+        cost_micros=F("cost_micros") + (cost or 0),
+        unpriced_calls=F("unpriced_calls") + int(reply is not None and cost is None),
         version=F("version") + 1,
         stalled_claims=0,
-        **({"sleeps": 0} if model_calls else {}),
+        **({"sleeps": 0} if made else {}),
     )

@@ -14,7 +14,7 @@ from agents.holding import is_held
 from agents.journal import Journal
 from agents.llm_types import Reply
 from agents.models import Step
-from agents.services.call_model import count_call, digest_of, show_step
+from agents.services.call_model import cost_of, count_call, digest_of, show_step
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.clock import database_now
@@ -56,6 +56,8 @@ def begin_score(
 def finish_score(lease: Lease, step: Step, reply: Reply | None, output: dict[str, Any]) -> None:
     """Close the step with what it gave, and charge the call to the run."""
     with fenced(lease) as run:
+        now = database_now()
+        cost = cost_of(reply, now) if reply else None
         Step.objects.move(
             step.pk,
             StepState.SUCCEEDED,
@@ -64,14 +66,10 @@ def finish_score(lease: Lease, step: Step, reply: Reply | None, output: dict[str
             model=reply.model[:200] if reply else "",
             tokens_in=reply.tokens_in if reply else 0,
             tokens_out=reply.tokens_out if reply else 0,
-            finished_at=database_now(),
+            cost_micros=cost,
+            finished_at=now,
         )
-        count_call(
-            run,
-            model_calls=1,
-            tokens_in=reply.tokens_in if reply else 0,
-            tokens_out=reply.tokens_out if reply else 0,
-        )
+        count_call(run, reply, cost, made=True)
         tell(run, "model.called", facts={"step": step.seq, "why": step.name})
         announce(run, "stepped")
         reached("score.before_commit", of=step.name)

@@ -85,6 +85,8 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
             facts={
                 "tokens_in": reply.tokens_in,
                 "tokens_out": reply.tokens_out,
+                "tokens_cached": reply.cached_in,
+                "cost_micros": step.cost_micros,
                 "attempts": len(step.attempts) + 1,
                 "calls": len(reply.calls),
             },

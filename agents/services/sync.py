@@ -10,6 +10,7 @@ from accounts.models import ReviewGroup
 from agents import registry
 from agents.definitions import Agent
 from agents.models import AgentVersion, HostedAgent
+from agents.services.ship_prices import ship_prices
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import record
@@ -24,11 +25,12 @@ class SyncReport:
     new_agents: list[str] = field(default_factory=list)
     new_groups: list[str] = field(default_factory=list)
     awaiting_activation: list[str] = field(default_factory=list)
+    new_prices: list[str] = field(default_factory=list)
 
 
 def sync_agents(*, actor: Actor) -> SyncReport:
-    """Record every installed agent's version, its hosting row and its owner group."""
-    report = SyncReport()
+    """Record every installed agent's version, its hosting row, its owner group, and prices that are new."""
+    report = SyncReport(new_prices=ship_prices(actor=actor))
     for agent in registry.all_agents():
         with transaction.atomic():
             _sync(agent, actor, report)

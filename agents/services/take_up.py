@@ -119,7 +119,7 @@ def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
         run,
         shortened(request, journal.steps),
         earlier=journal,
-        model=endpoints_of(agent)[0].model,
+        model=endpoints_of(agent)[0].name,
         digest=digest_of(request),
     )
     announce(run, "stepped", version=run.version)

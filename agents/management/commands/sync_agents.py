@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand
 from agents import registry
 from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
+from agents.unpriced import describe_unpriced, unpriced_models
 from audit.actors import Actor
+from audit.clock import database_now
 
 
 class Command(BaseCommand):
@@ -38,4 +40,8 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"{slug} waits for its owner group to activate {registry.get(slug).version}"
                 )
+        if report.new_prices:
+            self.stdout.write(f"New prices, as shipped: {', '.join(report.new_prices)}")
+        for model, slugs in unpriced_models(database_now()).items():
+            self.stdout.write(self.style.WARNING(describe_unpriced(model, slugs)))
         self.stdout.write(f"{len(registry.all_agents())} agents installed.")

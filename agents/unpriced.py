@@ -1,0 +1,36 @@
+"""Which of the models that agents ask have no price: what is free must be said to be."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agents import registry
+from agents.model_calls import endpoints_of, verifiers_of
+from agents.prices import price_of
+from agents.services.ship_prices import shipped_models
+
+
+def unpriced_models(at: datetime) -> dict[str, list[str]]:
+    """Models without a price at that moment, each with the slugs of the agents that ask it.
+
+    Those that are shipped with one have it as soon as `sync_agents` runs.
+    """
+    asked: dict[str, set[str]] = {}
+    for agent in registry.all_agents():
+        for endpoint in (*endpoints_of(agent), *verifiers_of(agent)):
+            asked.setdefault(endpoint.name, set()).add(agent.slug)
+    shipped = shipped_models()
+    return {
+        model: sorted(slugs)
+        for model, slugs in sorted(asked.items())
+        if model not in shipped and price_of(model, at) is None
+    }
+
+
+def describe_unpriced(model: str, slugs: list[str]) -> str:
+    """What to do about one of them, in a sentence."""
+    named = f"The model {model}" if model else "The default model, which OPENAI_MODEL names,"
+    return (
+        f"{named} has no price, so that runs of {', '.join(slugs)} show no cost for it and no cap on cost "
+        "stops them. Set one under Prices; say 0 where it costs nothing."
+    )
