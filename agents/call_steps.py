@@ -29,6 +29,7 @@ from agents.services.rejudge import still_allowed
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
+from agents.tool_secrets import missing_secrets
 from agents.tools import Tool
 from agents.turns import SOON_SECONDS, Turns
 from audit.clock import moment_of
@@ -134,6 +135,12 @@ class CallSteps:
             what = f"The tool takes other arguments by now. {describe_errors(error)}"
             settle_refused(self.lease, step, status="failed", code="tool_changed", message=what)
             return True
+        if missing := missing_secrets(tool):
+            what = (
+                f"{tool.name} is not set up here: {', '.join(missing)} is missing. It did not run."
+            )
+            settle_refused(self.lease, step, status="failed", code="secret_missing", message=what)
+            return True
         if step.approval_id is None and not is_allowed(step):
             # Whatever brought it here: there is no approval, and the gate did not let it through.
             what = "The call has neither an approval nor the policy's leave."
@@ -143,7 +150,7 @@ class CallSteps:
             return True
         if tool.consequential or step.approval_id is not None:
             return self._carry_out(step, tool, effects)
-        ctx = Subject(self.agent, self.run).context_for(str(step.pk), now)
+        ctx = Subject(self.agent, self.run).context_for(tool, str(step.pk), now)
         with renewer.within(self.lease, tool.timeout_seconds):
             outcome = call_tool(tool, ctx, arguments)
         note_outcome(self.run, step, tool, outcome)

@@ -127,13 +127,13 @@ class Effects:
     def _look_up(self, step: Step, tool: Tool, effect: EffectRecord) -> CallOutcome:
         arguments = tool.parse(step.arguments or {})
         with renewer.within(self.lease, tool.timeout_seconds):
-            return look_up(tool, self._context(effect), arguments)
+            return look_up(tool, self._context(tool, effect), arguments)
 
-    def _context(self, effect: EffectRecord) -> ToolContext:
+    def _context(self, tool: Tool, effect: EffectRecord) -> ToolContext:
         # A call that is sent again is the same call, of the same moment.
         assert effect.dispatched_at is not None, "it is intended before anybody is asked"
         return Subject(self.agent, self.run).context_for(
-            effect.idempotency_key, effect.dispatched_at, effect.step.undoes
+            tool, effect.idempotency_key, effect.dispatched_at, effect.step.undoes
         )
 
     def _send(
@@ -143,7 +143,7 @@ class Effects:
 
         Raises CallStopped where it would be sent again, to find out, and a kill switch was set meanwhile.
         """
-        ctx = self._context(effect)
+        ctx = self._context(tool, effect)
         if effect.effect_class == EffectClass.TRANSACTIONAL:
             try:
                 with renewer.within(self.lease, tool.timeout_seconds):
@@ -194,7 +194,7 @@ class Effects:
         if isinstance(outcome, Done) and is_read_back:
             arguments = tool.parse(step.arguments or {})
             with renewer.within(self.lease, tool.timeout_seconds):
-                outcome = read_back(tool, self._context(effect), arguments, outcome)
+                outcome = read_back(tool, self._context(tool, effect), arguments, outcome)
         if isinstance(outcome, Unknown):
             doubt(self.lease, self.agent, self.run, self.journal, step, effect, outcome)
             return False

@@ -12,11 +12,12 @@ class Unworded(Exception):
 def told_of(tool: Tool, error: Exception) -> Exception:
     """The error for the log: as it is, or with its place and kind alone.
 
-    Its words may repeat what the tool was given, and a log has readers of its own.
+    Its words may repeat what the tool was given, or a part of it that nobody would know again, and a log
+    has readers of its own.
     """
-    if not tool.sensitive:
+    if not (tool.sensitive or tool.secrets):
         return error
     kind = type(error).__name__
-    return Unworded(f"{kind}; its words could repeat what is sensitive").with_traceback(
+    return Unworded(f"{kind}; its words could repeat what is sensitive or secret").with_traceback(
         error.__traceback__
     )

@@ -15,6 +15,7 @@ from agents.foreign_errors import told_of
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run
 from agents.storable import storable
+from agents.tool_secrets import secrets_of
 from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext, Undone, plain_preview
 from approvals.digests import action_digest
@@ -32,15 +33,16 @@ class Subject:
     run: Run
 
     def context_for(
-        self, key: str, now: datetime, undoes: EffectRecord | None = None
+        self, tool: Tool, key: str, now: datetime, undoes: EffectRecord | None = None
     ) -> ToolContext:
-        """What a tool's preview, state token or body is told; `undoes`: what the call takes back."""
+        """What the tool's preview, state token or body is told; `undoes`: what the call takes back."""
         return ToolContext(
             run_id=self.run.pk,
             agent=self.agent.slug,
             initiator=self.run.initiator.username,
             idempotency_key=key,
             now=now,
+            secrets=secrets_of(tool),
             undoes=Undone(undoes.result, undoes.idempotency_key) if undoes else None,
         )
 
@@ -124,7 +126,7 @@ def preview_of(
     undoes: EffectRecord | None = None,
 ) -> Preview:
     """The preview of a call of a run; `undoes`: what it takes back."""
-    return preview_in(subject.context_for("preview", now, undoes), tool, arguments)
+    return preview_in(subject.context_for(tool, "preview", now, undoes), tool, arguments)
 
 
 def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> Preview:
@@ -135,6 +137,7 @@ def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> P
         initiator="",
         idempotency_key="preview",
         now=database_now(),
+        secrets=secrets_of(tool),
     )
     return preview_in(context, tool, arguments)
 
@@ -165,7 +168,7 @@ def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: 
     if tool.token_reader is None:
         return ""
     try:
-        context = subject.context_for("state-token", now)
+        context = subject.context_for(tool, "state-token", now)
         token = bounded(tool, tool.token_reader, context, tool.parse(arguments))
         return str(storable(str(token)))
     # Foreign code; an approval must not slip through because its world could not be read.

@@ -95,7 +95,7 @@ def _validate(
             kind,
             name,
             "arguments_invalid",
-            "The arguments hold a NUL character, or a number that is not finite or too large.",
+            "The arguments hold a NUL character, a secret, or a number that is not finite or too large.",
         )
     return Proposal(
         kind=kind,

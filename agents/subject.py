@@ -41,7 +41,7 @@ SENTENCES = {
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }
 
-UNFIT = "It holds a NUL character, or a number that is not finite or too large."
+UNFIT = "It holds a NUL character, a tool's secret, or a number that is not finite or too large."
 
 
 class HostedRuns:

@@ -94,7 +94,7 @@ class ToolContext:
     initiator: str
     idempotency_key: str
     now: datetime
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     undoes: Undone | None = None
 
 
@@ -126,6 +126,7 @@ class UndoDeclared:
 
 Function = Callable[..., Any]
 PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+SECRET = re.compile(r"(?!key$)[a-z][a-z0-9_]{0,62}", re.ASCII)
 
 
 @dataclass(eq=False)
@@ -263,6 +264,7 @@ class Tool:
             "sensitive": sorted(self.sensitive),
             "cosmetic": sorted(self.cosmetic),
             "identity": sorted(self.identity),
+            **({"secrets": sorted(self.secrets)} if self.secrets else {}),
             **({"callback": self.callback} if self.callback else {}),
             **({"undo": self.undo_declared.describe()} if self.undo_declared else {}),
         }
@@ -305,7 +307,8 @@ def tool(
 
     The docstring is what the model reads. `identity` names the arguments that say what is acted on;
     `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
-    material edit; `callback` the provider whose signed callbacks confirm what it has accepted; `rate` how
+    material edit; `secrets` the names of those that it is handed as `ctx.secrets[name]`, from the environment's
+    `COUNTERSIGN_SECRET_<NAME>`; `callback` the provider whose signed callbacks confirm what it has accepted; `rate` how
     often all workers together may call it. Raises DefinitionError with what to change.
     """
 
@@ -387,6 +390,11 @@ def _check_fields(declared: Tool) -> None:
         raise DefinitionError(
             f"Tool {declared.name}: name the provider in lower-case letters, digits and hyphens."
         )
+    for secret in sorted(declared.secrets):
+        if not SECRET.fullmatch(secret):
+            raise DefinitionError(
+                f"Tool {declared.name}: name the secret {secret!r} in lower_snake_case, and not just key."
+            )
     if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:
         # A read can be sent again without harm; saying so keeps it out of the in-doubt inbox.
         declared.effect_class = EffectClass.IDEMPOTENT

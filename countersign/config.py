@@ -6,6 +6,7 @@ sentence instead of being ignored.
 """
 
 import os
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -21,10 +22,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.secret_masks import SHORTEST
+from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
 from audit.canonical import MalformedJson, loads_strict
 
 PREFIX = "COUNTERSIGN_"
+SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 NAMED_SECRETS = TypeAdapter(dict[str, str | list[str]])
 CALLBACK_SECRETS = (
     'is a JSON object of provider names and their secrets, such as {"mail": "whsec_…"}, or a list of '
@@ -33,6 +37,7 @@ CALLBACK_SECRETS = (
 CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
+ToolSecrets = Annotated[dict[str, str], NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -113,6 +118,7 @@ class Config(BaseSettings):
     verify_backoff_seconds: Annotated[float, Field(ge=0)] = 0.25
 
     callback_secrets: CallbackSecrets = Field({}, repr=False)
+    tool_secrets: ToolSecrets = Field({}, validation_alias=_plain(f"{SECRET_PREFIX}*"), repr=False)
     breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     breaker_seconds: Seconds = 60
     breaker_longest_seconds: Seconds = 3600
@@ -226,6 +232,30 @@ def _several(provider: str, given: str | list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _tool_secrets(complaints: list[str]) -> dict[str, str]:
+    """The secrets of tools by their names in lower case; complaints never hold a secret."""
+    found: dict[str, str] = {}
+    for variable, value in sorted(os.environ.items()):
+        name = variable.removeprefix(SECRET_PREFIX)
+        if name == variable or not value:
+            continue
+        if name == "KEY":
+            complaints.append(
+                f"{variable} is not a setting of Countersign; did you mean SECRET_KEY?"
+            )
+        elif not SECRET_NAME.fullmatch(name):
+            complaints.append(
+                f"{variable} names a secret; use capital letters, digits and underlines"
+            )
+        elif len(value) < SHORTEST:
+            complaints.append(
+                f"{variable} is shorter than {SHORTEST} characters, and could not be told from other text"
+            )
+        else:
+            found[name.lower()] = value
+    return found
+
+
 def known_names() -> frozenset[str]:
     """Every environment variable that is a setting of the product."""
     return frozenset(
@@ -244,12 +274,15 @@ def load() -> Config:
     known = known_names()
     complaints = []
     for name in sorted(os.environ):
+        if name.startswith(SECRET_PREFIX):
+            continue
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             complaints.append(f"{name} is not a setting of Countersign{hint}")
+    secrets = _tool_secrets(complaints)
     try:
-        config = Config()
+        config = Config(tool_secrets=secrets)
     except ValidationError as error:
         for problem in error.errors():
             where = str(problem["loc"][0]) if problem["loc"] else ""

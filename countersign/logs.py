@@ -1,9 +1,12 @@
 """Logging as JSON lines on standard error, without secrets."""
 
+import logging
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+from agents.tool_secrets import without_secrets
 
 MASK = "[masked]"
 SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "cookie", "nonce")
@@ -26,8 +29,33 @@ def _masked(key: str, value: Any) -> Any:
     return value
 
 
+def mask_tool_secrets(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Put a mark in place of every secret of a tool, in whatever text it turns up."""
+    return {str(key): _without_secrets(value) for key, value in event.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, dict):
+        return {without_secrets(str(key)): _without_secrets(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(held) for held in value]
+    return value
+
+
+class _Rendered(structlog.processors.JSONRenderer):
+    """The line as JSON; what shows a secret only once it is written down is masked there."""
+
+    def __call__(self, logger: Any, name: str, event_dict: MutableMapping[str, Any]) -> str:
+        return without_secrets(str(super().__call__(logger, name, event_dict)))
+
+
 def logging_settings(level: str) -> dict[str, Any]:
-    """Return Django's LOGGING and set structlog up; both end in the same JSON lines."""
+    """Return Django's LOGGING and set structlog up; both, and warnings, end in the same JSON lines."""
+    logging.captureWarnings(True)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -58,7 +86,8 @@ def logging_settings(level: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
-                    structlog.processors.JSONRenderer(),
+                    mask_tool_secrets,
+                    _Rendered(),
                 ],
             }
         },

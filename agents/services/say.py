@@ -39,5 +39,5 @@ def fit_text(text: str, *, may_be_empty: bool = False) -> str:
     if len(stripped) > LONGEST_TEXT:
         raise UnfitText(f"it has more than {LONGEST_TEXT:,} characters.")
     if storable(stripped) != stripped:
-        raise UnfitText("it holds a character that cannot be stored.")
+        raise UnfitText("it holds a character that cannot be stored, or a tool's secret.")
     return stripped

@@ -84,7 +84,9 @@ def _parse(agent: Agent, value: Any) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise InvalidInput("it is not plain JSON.") from error
     if storable(parsed) != parsed:
-        raise InvalidInput("it holds a NUL character or a number that is too large.")
+        raise InvalidInput(
+            "it holds a NUL character, a tool's secret or a number that is too large."
+        )
     return parsed
 
 

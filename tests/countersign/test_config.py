@@ -119,3 +119,31 @@ def test_fault_points_are_taken_in_a_trial_and_never_behind_a_public_address(
     monkeypatch.setenv("COUNTERSIGN_BASE_URL", "https://countersign.example")
     with pytest.raises(ConfigError, match="lets processes kill themselves"):
         load()
+
+
+def test_secrets_of_tools_are_given_by_name_and_never_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_SECRET_PAYMENTS_KEY", "sk-4711-0815")
+    monkeypatch.setenv("COUNTERSIGN_SECRET_EMPTY_ONE", "")
+    config = load()
+    assert config.tool_secrets == {"payments_key": "sk-4711-0815"}
+    assert "4711" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("COUNTERSIGN_SECRET_KEY", "a-long-enough-one", "did you mean SECRET_KEY"),
+        ("COUNTERSIGN_SECRET_Payments", "a-long-enough-one", "use capital letters"),
+        ("COUNTERSIGN_SECRET_PIN", "4711", "COUNTERSIGN_SECRET_PIN is shorter than 8 characters"),
+        ("COUNTERSIGN_TOOL_SECRETS", "{}", "not a setting"),
+    ],
+)
+def test_a_secret_of_a_tool_that_cannot_be_used_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=sentence) as refusal:
+        load()
+    assert value not in str(refusal.value)
