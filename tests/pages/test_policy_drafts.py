@@ -152,10 +152,7 @@ def test_a_line_of_the_baseline_is_changed(people: None, admin: User) -> None:
     after = policy_at(url).baseline
     assert after[1].requirements.groups[0].count == 2
     assert (after[0], after[2:]) == (before[0], before[2:])
-    assert (
-        "who decides from 1 of the agent"
-        in text_of(client.get(url))
-    )
+    assert "who decides from 1 of the agent" in text_of(client.get(url))
     assert client.get(f"{url}baseline/9/").status_code == 404
 
 
