@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 PYTEST_ARGS ?=
 RUNS ?= 3000
+ROUNDS ?= 8
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test chaos check bench format
+.PHONY: help demo demo-reset test chaos races check bench format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +29,11 @@ test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
+
+races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=8 times as often as the suite does)
+	@COUNTERSIGN_TEST_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
+		tests/faults/test_switch_races.py tests/faults/test_told_races.py tests/agents/test_races.py \
+		tests/approvals/test_races.py tests/approvals/test_batch_races.py
 
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)

@@ -20,10 +20,11 @@ from countersign.programs import PROJECT
 from tests.approvals.conftest import Opener
 from tests.approvals.till import refund, verdict_on
 from tests.harness.environment import TestProcess
+from tests.harness.rounds import rounds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 26
+ROUNDS = rounds(26)
 SHARED = 8
 
 

@@ -34,10 +34,11 @@ from audit.clock import database_now
 from audit.errors import Refusal
 from tests.approvals.conftest import Opener
 from tests.approvals.till import by, events_of, verdict_on
+from tests.harness.rounds import rounds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 12
+ROUNDS = rounds(12)
 
 
 def at_once(*moves: Callable[[], Any]) -> list[Any]:

@@ -29,9 +29,10 @@ from tests.agents.test_effects import PAY
 from tests.faults.dispatcher import READY
 from tests.harness.cluster import PROJECT, product_environment
 from tests.harness.environment import TestProcess
+from tests.harness.rounds import rounds
 from tests.model_server import Answer, ModelServer, call, calls, final
 
-ROUNDS = 60
+ROUNDS = rounds(24)
 STEP_SECONDS = 0.001
 SECONDS = 60.0
 

@@ -23,11 +23,13 @@ from approvals.services.decide import decide
 from approvals.vocabulary import Verdict
 from audit.errors import Conflict
 from demo.models import Order
+from tests.harness.rounds import rounds
 from tests.harness.stack import Stack
 from tests.model_server import Answer, ModelServer, call, calls, final, judged
 
 Prepare = Callable[..., Stack]
-ROUNDS = 120
+ROUNDS = min(rounds(40), 120)
+"""As many as the shop has orders for."""
 #: The demo's policy has one of Finance decide it.
 AMOUNT = "51.00"
 STEP_SECONDS = 0.002

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,10 +20,10 @@ from django.db import connections
 from countersign.config import Config
 from countersign.embedded.layout import DATABASE
 from countersign.embedded.postgres import Postgres
-from countersign.embedded.processes import ends_with_parent
 from countersign.programs import PROJECT, Program, programs
 from tests.harness.cluster import Cluster, product_environment, start_cluster
 from tests.harness.environment import TestProcess
+from tests.harness.nursery import NURSERY, Forked
 
 Found = TypeVar("Found")
 READY_SECONDS = 150.0
@@ -69,7 +70,7 @@ class Stack:
         self.provider_port = free_port()
         self.settings = settings
         self.programs: dict[str, Program] = {}
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Forked] = {}
         self.own_postgres: Postgres | None = None
 
     @property
@@ -135,17 +136,13 @@ class Stack:
         """Start a process that is not running."""
         if self.is_running(name):
             raise RuntimeError(f"{name} runs already")
-        with self._log(name).open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                self._in_project(self.programs[name].arguments),
-                cwd=self.project,
-                env=self.environment_of(name),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=ends_with_parent(signal.SIGKILL),
-            )
+        _python, *arguments = self._in_project(self.programs[name].arguments)
+        self.running[name] = NURSERY.start(
+            arguments,
+            folder=self.project,
+            environment=self.environment_of(name),
+            log=self._log(name),
+        )
 
     def manage(self, *arguments: str) -> str:
         """What a command of the project's `manage.py` prints; it has to succeed."""
@@ -175,7 +172,7 @@ class Stack:
             process.wait(STOP_SECONDS)
 
     def is_running(self, name: str) -> bool:
-        return name in self.running and self.running[name].poll() is None
+        return name in self.running and not self.running[name].ended()
 
     def wait_until_ready(self) -> None:
         """Wait until the readiness page says that everything is there."""
@@ -242,17 +239,12 @@ class Stack:
 
     def stop(self) -> None:
         """End every process, and give the test process its own servers back."""
-        for name, process in self.running.items():
-            if self.is_running(name):
-                # One that was stopped with SIGSTOP hears nothing else.
-                os.killpg(process.pid, signal.SIGCONT)
-                process.terminate()
+        # Nothing that they hold is looked at any more; how they end when asked to has tests of its own.
         for process in self.running.values():
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        for process in self.running.values():
+            process.wait(STOP_SECONDS)
         connections.close_all()
         if self.own_postgres is not None:
             self.own_postgres.stop()

@@ -25,12 +25,13 @@ from tests.agents.test_effects import PAY
 from tests.faults.replay import REQUEST_STATES
 from tests.harness.cluster import PROJECT, product_environment
 from tests.harness.environment import TestProcess
+from tests.harness.rounds import rounds
 from tests.invariants.doors import Seen
 from tests.model_server import ModelServer, call, calls
 
 BOOKS: Final = Bank()
 TELLER: Final = teller(BOOKS)
-ROUNDS: Final = 100
+ROUNDS: Final = rounds(30)
 #: How far the two are moved against each other after each round, so that neither wins for good: the
 #: less, the closer they have come.
 LEAST_STEP_SECONDS: Final = 0.0003

@@ -16,12 +16,13 @@ from audit.actors import Actor
 from audit.clock import database_now
 from tests.approvals.till import by, verdict_on
 from tests.harness.people import person
+from tests.harness.rounds import rounds
 from tests.invariants.racing import Track, agrees, decision, deed, parked, told
 from tests.invariants.ruling import DENIED, asking, in_force
 from tests.model_server import ModelServer
 
 #: For the pairs that are rare, or that need a run for each round.
-FEWER = 50
+FEWER = rounds(16)
 NOTHING = DENIED | {"name": "nothing", "when": {"tools": ["none"]}}
 EDITED = {"account": "A1", "amount": "41.00"}
 
