@@ -14,10 +14,10 @@ from time import monotonic
 from typing import Any
 
 import openai
-from django.conf import settings
 from httpx2 import Response
 
 from agents.bounded_body import read_body
+from agents.endpoints import strict_offer
 from agents.llm_types import Endpoint, ModelError, Reply, calls_in
 from agents.retry_after import retry_after_seconds
 from agents.storable import storable
@@ -27,25 +27,6 @@ MOST_CALLS_READ = 256
 """A reply with more calls is not journalled at all; each one would take a row."""
 GRACE = 1.25
 """How many times its time-out an attempt takes at most, where a server sends even its headers slowly."""
-
-
-def default_endpoint(model: str | None = None) -> Endpoint:
-    """The endpoint that the environment names; the practice model where it names none."""
-    config = settings.COUNTERSIGN
-    if config.practice:
-        return Endpoint(
-            base_url=f"http://127.0.0.1:{config.port}/practice/v1",
-            api_key="practice",
-            model="practice",
-            timeout_seconds=config.model_timeout_seconds,
-        )
-    return Endpoint(
-        base_url=config.openai_base_url or None,
-        api_key=config.openai_api_key or "none",
-        model=model or config.openai_model,
-        timeout_seconds=config.model_timeout_seconds,
-        log_probabilities=config.model_log_probabilities,
-    )
 
 
 class _Connections(openai.DefaultHttpxClient):
@@ -121,11 +102,17 @@ def _send(endpoint: Endpoint, request: Mapping[str, Any], began: float) -> bytes
             "model": endpoint.model,
             **({"logprobs": True} if endpoint.log_probabilities else {}),
             **request,
+            **_strictly(endpoint, request),
         },
         stream=True,
         stream_cls=openai.Stream[object],
     )
     return read_body(answer.response, until=began + endpoint.timeout_seconds)
+
+
+def _strictly(endpoint: Endpoint, request: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = endpoint.strict_tools and "tools" in request
+    return {"tools": strict_offer(request["tools"])} if wanted else {}
 
 
 def _elapsed(began: float) -> int:

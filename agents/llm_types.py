@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """Where a model is reached. `base_url` None means the client's own default; `log_probabilities`: it is
-    asked for those of its tokens. `server` is the endpoint's name in the settings, empty for the default
-    one."""
+    asked for those of its tokens; `strict_tools`: it is held to the schemas of tools. `server` is the
+    endpoint's name in the settings, empty for the default one."""
 
     base_url: str | None
-    api_key: str
+    api_key: str = field(repr=False)
     model: str
     timeout_seconds: float
     log_probabilities: bool = False
+    strict_tools: bool = False
     server: str = ""
 
     @property

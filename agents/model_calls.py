@@ -10,8 +10,9 @@ from django.conf import settings
 
 from agents.chains import models_left
 from agents.definitions import Agent
+from agents.endpoints import endpoint_of
 from agents.journal import Journal
-from agents.llm import complete, default_endpoint, longest_attempt
+from agents.llm import complete, longest_attempt
 from agents.llm_types import Endpoint, ModelError, Reply
 
 LONGEST_WAIT_SECONDS = 8.0
@@ -20,7 +21,7 @@ LONGEST_WAIT_SECONDS = 8.0
 
 def endpoints_of(agent: Agent) -> list[Endpoint]:
     """The models that the agent asks, one after the other until one answers."""
-    return [default_endpoint(model) for model in agent.models] or [default_endpoint()]
+    return [endpoint_of(model) for model in agent.models] or [endpoint_of()]
 
 
 def chain_of(agent: Agent, journal: Journal) -> list[Endpoint]:
@@ -31,7 +32,7 @@ def chain_of(agent: Agent, journal: Journal) -> list[Endpoint]:
 
 def verifiers_of(agent: Agent) -> list[Endpoint]:
     """The models that look for objections to the agent's calls: the one it declares, else its own."""
-    return [default_endpoint(agent.verifier)] if agent.verifier else endpoints_of(agent)
+    return [endpoint_of(agent.verifier)] if agent.verifier else endpoints_of(agent)
 
 
 def longest(endpoint: Endpoint) -> float:

@@ -23,6 +23,9 @@ GATE_WORDS: Final[Mapping[str, str]] = {
 }
 
 
+LONGEST_REASONING: Final = 20_000
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The gate's word on a call. `score` is empty while the score is secret."""
@@ -214,6 +217,18 @@ def said_of(step: Step) -> str:
     except (KeyError, IndexError, TypeError, AttributeError):
         return ""
     return content if isinstance(content, str) else ""
+
+
+def reasoning_of(step: Step) -> str:
+    """What the model thought before it replied, where its server tells; bounded, and nobody vouches for it."""
+    if step.kind != StepKind.MODEL or not isinstance(step.response, dict):
+        return ""
+    try:
+        message = step.response["choices"][0]["message"]
+        told = message.get("reasoning_content") or message.get("reasoning")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return ""
+    return told[:LONGEST_REASONING] if isinstance(told, str) else ""
 
 
 def result_of(step: Step) -> tuple[Any, bool]:

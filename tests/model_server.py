@@ -89,10 +89,12 @@ Script = Iterable[Answer] | Callable[[dict[str, Any]], Answer]
 
 
 class ModelServer:
-    """Serves on a free loopback port. `requests` holds every body it was sent, in order."""
+    """Serves on a free loopback port. `requests` holds every body it was sent, in order, and
+    `headers` what stood above each."""
 
     def __init__(self, script: Script = ()) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self._closing = threading.Event()
         self.follow(script)
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -130,6 +132,7 @@ class ModelServer:
                     return
                 request = json.loads(body)
                 outer.requests.append(request)
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                 answer = outer._next(request)
                 if answer.hold is not None:
                     answer.hold.wait(30)
