@@ -9,7 +9,7 @@ from typing import Any
 
 from agents.builtin import offered_tools
 from agents.definitions import Agent
-from agents.llm_types import call_ids
+from agents.llm_types import arguments_text, call_ids
 from agents.models import Run, Step
 from agents.states import StepKind, StepState
 from agents.tools import Trust
@@ -110,7 +110,7 @@ def _assistant(step: Step) -> dict[str, Any]:
                 "type": "function",
                 "function": {
                     "name": str(call["function"]["name"]),
-                    "arguments": str(call["function"]["arguments"]),
+                    "arguments": arguments_text(call["function"]["arguments"]),
                 },
             }
             for name, call in zip(call_ids(calls), calls, strict=True)

@@ -84,22 +84,6 @@ class Journal:
             return last
         return None
 
-    @property
-    def malformed_streak(self) -> int:
-        """How many of the newest replies, since the last word of a person, held no usable call."""
-        streak = 0
-        usable = False
-        for step in reversed(self.steps):
-            if step.kind in PERSONS_WORD:
-                break
-            if step.kind in CALL_KINDS:
-                usable = usable or step.problem not in MALFORMED
-            elif step.kind == StepKind.MODEL and step.state == StepState.SUCCEEDED:
-                if usable:
-                    break
-                streak += 1
-        return streak
-
     def tools_called(self) -> tuple[str, ...]:
         """Names of the tools that ran, in order."""
         return tuple(

@@ -1,152 +1,182 @@
 """The one place that speaks to a model: one attempt at a chat completion, over the `openai` client.
 
-The client's own retries are off; attempts are counted, journalled and delayed by `model_calls`.
+The client's own retries are off; attempts are counted, journalled and delayed by `model_calls`. What a server
+sends is bounded in size and in time, redirects are not followed, and of an error nothing but its status and
+`Retry-After` is read.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import monotonic
 from typing import Any
 
 import openai
-from django.conf import settings
+from httpx2 import Response
 
+from agents.bounded_body import read_body
+from agents.endpoints import strict_offer
 from agents.llm_types import Endpoint, ModelError, Reply, calls_in
+from agents.retry_after import retry_after_seconds
 from agents.storable import storable
+from agents.tool_threads import TimedOut, threads
 
-MAX_REPLY_BYTES = 4_000_000
-RETRY_AFTER = re.compile(r"[0-9]{1,9}")
+MOST_CALLS_READ = 256
+"""A reply with more calls is not journalled at all; each one would take a row."""
+GRACE = 1.25
+"""How many times its time-out an attempt takes at most, where a server sends even its headers slowly."""
 
 
-def default_endpoint(model: str | None = None) -> Endpoint:
-    """The endpoint that the environment names; the practice model where it names none."""
-    config = settings.COUNTERSIGN
-    if config.practice:
-        return Endpoint(
-            base_url=f"http://127.0.0.1:{config.port}/practice/v1",
-            api_key="practice",
-            model="practice",
-            timeout_seconds=config.model_timeout_seconds,
-        )
-    return Endpoint(
-        base_url=config.openai_base_url or None,
-        api_key=config.openai_api_key or "none",
-        model=model or config.openai_model,
-        timeout_seconds=config.model_timeout_seconds,
-        log_probabilities=config.model_log_probabilities,
-    )
+class _Connections(openai.DefaultHttpxClient):
+    """Connections to one server, closed once nobody asks it any more."""
+
+    def __del__(self) -> None:
+        if not self.is_closed:
+            self.close()
 
 
 @lru_cache(maxsize=8)
 def _client(base_url: str | None, api_key: str, timeout_seconds: float) -> openai.OpenAI:
-    return openai.OpenAI(base_url=base_url, api_key=api_key, timeout=timeout_seconds, max_retries=0)
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=api_key,
+        timeout=timeout_seconds,
+        max_retries=0,
+        default_headers={"Accept-Encoding": "gzip, deflate"},
+        http_client=_Connections(
+            # A task goes to the server that was named and to no other.
+            follow_redirects=False,
+            event_hooks={"response": [_refuse_errors]},
+        ),
+    )
+
+
+def longest_attempt(endpoint: Endpoint) -> float:
+    """Seconds that one attempt takes at most."""
+    return endpoint.timeout_seconds * GRACE
 
 
 def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
     """Ask once. `request` holds `messages` and `tools` in the chat-completions format.
 
-    Raises ModelError for everything that is not a well-formed reply.
+    Raises ModelError for everything that is not a well-formed reply within the endpoint's time.
     """
-    client = _client(endpoint.base_url, endpoint.api_key, endpoint.timeout_seconds)
     began = monotonic()
     try:
-        # By the client's general request: `completions.create` walks through every message to translate
-        # what is JSON already, which takes longer than sending it.
-        response = client.post(
-            "/chat/completions",
-            cast_to=openai.HttpxBinaryResponseContent,
-            body={
-                "model": endpoint.model,
-                **({"logprobs": True} if endpoint.log_probabilities else {}),
-                **request,
-            },
-        )
-        body = response.content
+        # What arrives byte by byte never times out by itself, before the body least of all.
+        body = threads.call(longest_attempt(endpoint), partial(_send, endpoint, request, began))
+        return _read(body, endpoint.name)
+    except ModelError as error:
+        error.latency_ms = _elapsed(began)
+        raise
+    except TimedOut as error:
+        raise _timed_out(began) from error
+    except openai.APITimeoutError as error:
+        raise _timed_out(began) from error
+    except openai.APIConnectionError as error:
+        raise ModelError(
+            "model_unreachable",
+            "The model could not be reached.",
+            True,
+            latency_ms=_elapsed(began),
+        ) from error
     except openai.OpenAIError as error:
-        raise _translate(error, _elapsed(began)) from error
-    return _read(body, _elapsed(began), endpoint.name)
+        raise ModelError(
+            "model_client_error",
+            f"The model client failed: {type(error).__name__}.",
+            False,
+            latency_ms=_elapsed(began),
+        ) from error
+
+
+def _send(endpoint: Endpoint, request: Mapping[str, Any], began: float) -> bytes:
+    client = _client(endpoint.base_url, endpoint.api_key, endpoint.timeout_seconds)
+    # By the client's general request: `completions.create` walks through every message to translate
+    # what is JSON already, which takes longer than sending it.
+    answer = client.post(
+        "/chat/completions",
+        cast_to=object,
+        body={
+            "model": endpoint.model,
+            **({"logprobs": True} if endpoint.log_probabilities else {}),
+            **request,
+            **_strictly(endpoint, request),
+        },
+        stream=True,
+        stream_cls=openai.Stream[object],
+    )
+    return read_body(answer.response, until=began + endpoint.timeout_seconds)
+
+
+def _strictly(endpoint: Endpoint, request: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = endpoint.strict_tools and "tools" in request
+    return {"tools": strict_offer(request["tools"])} if wanted else {}
 
 
 def _elapsed(began: float) -> int:
     return int((monotonic() - began) * 1000)
 
 
-def _translate(error: openai.OpenAIError, latency_ms: int) -> ModelError:
-    if isinstance(error, openai.APITimeoutError):
-        return ModelError(
-            "model_timeout", "The model did not answer in time.", True, latency_ms=latency_ms
-        )
-    if isinstance(error, openai.APIStatusError):
-        return _from_status(error, latency_ms)
-    if isinstance(error, openai.APIConnectionError):
-        return ModelError(
-            "model_unreachable", "The model could not be reached.", True, latency_ms=latency_ms
-        )
+def _timed_out(began: float) -> ModelError:
     return ModelError(
-        "model_client_error",
-        f"The model client failed: {type(error).__name__}.",
-        False,
-        latency_ms=latency_ms,
+        "model_timeout", "The model did not answer in time.", True, latency_ms=_elapsed(began)
     )
 
 
-def _from_status(error: openai.APIStatusError, latency_ms: int) -> ModelError:
-    status = error.status_code
+def _refuse_errors(response: Response) -> None:
+    """Raise ModelError for a status that is no success, before anything of the body is read."""
+    if not response.is_success:
+        raise _from_status(response)
+
+
+def _from_status(response: Response) -> ModelError:
+    status = response.status_code
+    wait = retry_after_seconds(response.headers.get("retry-after"), response.headers.get("date"))
     if status == 429:
         return ModelError(
             "model_rate_limited",
             "The model server asks us to slow down (429).",
             True,
             status,
-            _retry_after(error.response.headers.get("retry-after")),
-            latency_ms,
+            wait,
         )
     if status in (401, 403):
         return ModelError(
             "model_key_refused",
-            f"The model server refused our key ({status}). Check OPENAI_API_KEY.",
+            f"The model server refused our key ({status}). Check the endpoint's key.",
             False,
             status,
-            latency_ms=latency_ms,
         )
     if status in (408, 409, 425) or status >= 500:
         return ModelError(
-            "model_server_error",
-            f"The model server failed ({status}).",
-            True,
+            "model_server_error", f"The model server failed ({status}).", True, status, wait
+        )
+    if response.is_redirect:
+        return ModelError(
+            "model_redirected",
+            f"The model server sent us elsewhere ({status}), and we do not follow. Check the endpoint's "
+            "address.",
+            False,
             status,
-            _retry_after(error.response.headers.get("retry-after")),
-            latency_ms,
         )
     return ModelError(
-        "model_request_refused",
-        f"The model server refused the request ({status}).",
-        False,
-        status,
-        latency_ms=latency_ms,
+        "model_request_refused", f"The model server refused the request ({status}).", False, status
     )
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds of a numeric `Retry-After`; a date or nonsense counts as absent."""
-    if value is None or not RETRY_AFTER.fullmatch(value.strip()):
-        return None
-    return float(value.strip())
-
-
-def _read(body: bytes, latency_ms: int, asked: str) -> Reply:
-    if len(body) > MAX_REPLY_BYTES:
-        raise ModelError(
-            "model_reply_too_large", "The model's reply was too large.", True, latency_ms=latency_ms
-        )
+def _read(body: bytes, asked: str) -> Reply:
     try:
         raw = storable(json.loads(body))
         choice = raw["choices"][0]
         message = choice["message"]
+        if len(message.get("tool_calls") or ()) > MOST_CALLS_READ:
+            raise ModelError(
+                "model_reply_too_many_calls",
+                f"The model's reply made more than {MOST_CALLS_READ} calls; none was taken.",
+                True,
+            )
         calls = calls_in(raw)
         text = message.get("content") or ""
         usage = _usage(raw)
@@ -158,7 +188,6 @@ def _read(body: bytes, latency_ms: int, asked: str) -> Reply:
             finish_reason=str(choice.get("finish_reason") or ""),
             tokens_in=usage["prompt_tokens"] or 0,
             tokens_out=usage["completion_tokens"] or 0,
-            latency_ms=latency_ms,
             cached_in=usage["cached_tokens"] or 0,
             counted=usage["prompt_tokens"] is not None and usage["completion_tokens"] is not None,
             asked=asked,
@@ -168,7 +197,6 @@ def _read(body: bytes, latency_ms: int, asked: str) -> Reply:
             "model_reply_malformed",
             "The model server's reply was not a chat completion.",
             True,
-            latency_ms=latency_ms,
         ) from error
 
 

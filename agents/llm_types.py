@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """Where a model is reached. `base_url` None means the client's own default; `log_probabilities`: it is
-    asked for those of its tokens. `server` is the endpoint's name in the settings, empty for the default
-    one."""
+    asked for those of its tokens; `strict_tools`: it is held to the schemas of tools. `server` is the
+    endpoint's name in the settings, empty for the default one."""
 
     base_url: str | None
-    api_key: str
+    api_key: str = field(repr=False)
     model: str
     timeout_seconds: float
     log_probabilities: bool = False
+    strict_tools: bool = False
     server: str = ""
 
     @property
@@ -50,12 +52,19 @@ def call_ids(written: Sequence[Any]) -> list[str]:
     return ids
 
 
+def arguments_text(written: Any) -> str:
+    """The arguments of a call as text, which they are by the wire format; some servers send the object."""
+    if isinstance(written, dict):
+        return json.dumps(written, ensure_ascii=False)
+    return "" if written is None else str(written)
+
+
 def calls_in(raw: Mapping[str, Any]) -> tuple[ToolCall, ...]:
     """The calls of a decoded response body, in order. Raises KeyError, IndexError, TypeError or
     AttributeError where it is not a chat completion."""
     written = raw["choices"][0]["message"].get("tool_calls") or []
     return tuple(
-        ToolCall(name, str(call["function"]["name"]), str(call["function"]["arguments"]))
+        ToolCall(name, str(call["function"]["name"]), arguments_text(call["function"]["arguments"]))
         for name, call in zip(call_ids(written), written, strict=True)
     )
 
@@ -73,7 +82,6 @@ class Reply:
     finish_reason: str
     tokens_in: int
     tokens_out: int
-    latency_ms: int
     cached_in: int = 0
     counted: bool = True
     asked: str = ""

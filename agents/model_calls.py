@@ -8,8 +8,11 @@ from typing import Any
 import stamina
 from django.conf import settings
 
+from agents.chains import models_left
 from agents.definitions import Agent
-from agents.llm import complete, default_endpoint
+from agents.endpoints import endpoint_of
+from agents.journal import Journal
+from agents.llm import complete, longest_attempt
 from agents.llm_types import Endpoint, ModelError, Reply
 
 LONGEST_WAIT_SECONDS = 8.0
@@ -18,17 +21,23 @@ LONGEST_WAIT_SECONDS = 8.0
 
 def endpoints_of(agent: Agent) -> list[Endpoint]:
     """The models that the agent asks, one after the other until one answers."""
-    return [default_endpoint(model) for model in agent.models] or [default_endpoint()]
+    return [endpoint_of(model) for model in agent.models] or [endpoint_of()]
+
+
+def chain_of(agent: Agent, journal: Journal) -> list[Endpoint]:
+    """Those of them that the run still asks; none where all gave too many replies without a usable call."""
+    chain = endpoints_of(agent)
+    return chain[models_left(journal, len(chain)) :]
 
 
 def verifiers_of(agent: Agent) -> list[Endpoint]:
     """The models that look for objections to the agent's calls: the one it declares, else its own."""
-    return [default_endpoint(agent.verifier)] if agent.verifier else endpoints_of(agent)
+    return [endpoint_of(agent.verifier)] if agent.verifier else endpoints_of(agent)
 
 
 def longest(endpoint: Endpoint) -> float:
-    """Seconds that asking takes at most, unless the server lets its reply trickle in."""
-    return settings.COUNTERSIGN.model_attempts * (endpoint.timeout_seconds + LONGEST_WAIT_SECONDS)
+    """Seconds that asking takes at most."""
+    return settings.COUNTERSIGN.model_attempts * (longest_attempt(endpoint) + LONGEST_WAIT_SECONDS)
 
 
 def ask(

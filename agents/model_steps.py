@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,8 @@ from agents.drift import Trouble
 from agents.errors import SwitchedOff
 from agents.journal import Journal
 from agents.leases import renewer
-from agents.llm_types import ModelError, Reply
-from agents.model_calls import ask, endpoints_of, longest
+from agents.llm_types import Endpoint, ModelError, Reply
+from agents.model_calls import ask, chain_of, endpoints_of, longest
 from agents.models import Run, Step
 from agents.people_steps import attention
 from agents.services.call_model import (
@@ -30,6 +30,7 @@ from agents.services.call_model import (
 from agents.services.claim import Lease
 from agents.services.record_reply import record_reply
 from agents.services.sleep import sleep
+from agents.states import StepKind
 from audit.fault_points import reached
 
 MOST_INTERRUPTIONS = 5
@@ -52,8 +53,14 @@ class ModelSteps:
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
         if step is None:
-            model = endpoints_of(self.agent)[0].name
-            step = begin_model_call(self.lease, earlier=self.journal, model=model, request=request)
+            model = self._chain[0].name
+            step = begin_model_call(
+                self.lease,
+                earlier=self.journal,
+                model=model,
+                request=request,
+                instead_of=self._left(model),
+            )
             if step is None:
                 return True
             return self.ask(step, request)
@@ -70,19 +77,29 @@ class ModelSteps:
 
     def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
         """Make the call that was begun as this step; True when the run goes on."""
-        last: ModelError | None = None
-        for endpoint in endpoints_of(self.agent):
+        failed: list[ModelError] = []
+        for endpoint in self._chain:
             try:
                 with renewer.within(self.lease, longest(endpoint)):
                     reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.name))
             except ModelError as error:
-                last = error
+                failed.append(error)
                 continue
             except SwitchedOff:
                 return True
             return self._take(step, reply)
-        assert last is not None
-        return self._give_up(step, last)
+        return self._give_up(step, _worth_waiting_for(failed))
+
+    @property
+    def _chain(self) -> Sequence[Endpoint]:
+        return chain_of(self.agent, self.journal)
+
+    def _left(self, model: str) -> str:
+        """The model whose place this one takes; empty where the one that was asked last is asked again."""
+        chain, asked = self._chain, [s for s in self.journal.steps if s.kind == StepKind.MODEL]
+        before = asked[-1].name if asked else model
+        shorter = len(chain) < len(endpoints_of(self.agent))
+        return before if shorter and before not in {each.name for each in chain} else ""
 
     def _interrupted(self, step: Step, rebuilt_digest: str) -> bool:
         """Journal that a process died during the call; True when that happened too often.
@@ -129,3 +146,9 @@ class ModelSteps:
             {"Attempts": str(len(step.attempts))},
         )
         return attention(self.lease, self.run, journal, trouble)
+
+
+def _worth_waiting_for(failed: Sequence[ModelError]) -> ModelError:
+    """Of how the models of a chain failed, what passes soonest; else how the last one did."""
+    passing = [error for error in failed if error.retryable]
+    return min(passing, key=lambda error: error.retry_after or 0.0) if passing else failed[-1]

@@ -19,6 +19,7 @@ from agents.errors import LostLease
 from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
+from agents.model_calls import chain_of
 from agents.model_steps import ModelSteps
 from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
@@ -37,7 +38,6 @@ from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
 
-MOST_REPAIRS = 2
 CRASH_LOOP = Trouble(
     "crash_loop",
     "workers die or fail on it again and again",
@@ -47,7 +47,8 @@ CRASH_LOOP = Trouble(
 REPAIRS_EXHAUSTED = Trouble(
     "repairs_exhausted",
     "the model does not give a usable call",
-    "It was told what was wrong and repeated it. Look at its last replies, then go on or stop the run.",
+    "Each model of its chain was told what was wrong and repeated it. Look at the last replies, then go on or "
+    "stop the run.",
     {},
 )
 
@@ -140,7 +141,7 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     if run.undoes_id is not None:
         end_undo(lease, next((step for step in journal.steps if step.undoes_id), None))
         return False
-    if journal.malformed_streak > MOST_REPAIRS:
+    if not chain_of(agent, journal):
         return attention(lease, run, journal, REPAIRS_EXHAUSTED)
     if tell_bounces(lease, run, journal):
         return True

@@ -20,7 +20,7 @@ from agents.gathering import Wanted, wanted_next
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.llm_types import Endpoint, ModelError, Reply
-from agents.model_calls import ask, endpoints_of, longest, verifiers_of
+from agents.model_calls import ask, chain_of, longest, verifiers_of
 from agents.model_steps import MOST_INTERRUPTIONS
 from agents.models import Run, Step
 from agents.services.call_model import INTERRUPTED, describe_failure, record_attempt
@@ -97,7 +97,9 @@ class ScoreSteps:
         verifies = step.name == "verifier"
         try:
             reply = self._ask(
-                step, request, verifiers_of(self.agent) if verifies else endpoints_of(self.agent)
+                step,
+                request,
+                verifiers_of(self.agent) if verifies else chain_of(self.agent, self.journal),
             )
         except ModelError as error:
             self._finish(step, None, {"problem": error.code})

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from agents import wording
+from agents.chains import MOST_REPAIRS
 from agents.masking import Mask
 from agents.models import Step
 from agents.states import SETTLED, StepKind, StepState
@@ -20,6 +21,9 @@ GATE_WORDS: Final[Mapping[str, str]] = {
     "review": "The gate asked for a person",
     "deny": "The gate denied it",
 }
+
+
+LONGEST_REASONING: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One failed attempt at the model; `again_seconds` is how long it took until the next one."""
+    """One failed attempt at a model; `again_seconds` is how long it took until the next one."""
 
     at: datetime
+    model: str
     message: str
     took_seconds: float
     again_seconds: float | None
@@ -111,14 +116,31 @@ def attempts_of(step: Step) -> list[Attempt]:
             between = (moments[number + 1] - moments[number]).total_seconds()
             again = max(0.0, between - took[number + 1])
         message = str(attempt.get("message") or attempt.get("code") or "")
-        made.append(Attempt(moments[number], message, took[number], again))
+        asked = str(attempt.get("model") or "")
+        made.append(Attempt(moments[number], asked, message, took[number], again))
     return made
 
 
 def note_of(step: Step) -> str:
-    """What a person's word, or a call that gathers a score, came to."""
+    """What a person's word, or a call of a model, came to."""
     output = step.output or {}
-    return _score_note(output) if step.kind == StepKind.SCORE else _note(step, output)
+    match step.kind:
+        case StepKind.SCORE:
+            return _score_note(output)
+        case StepKind.MODEL:
+            return _model_note(output)
+        case _:
+            return _note(step, output)
+
+
+def _model_note(output: Mapping[str, Any]) -> str:
+    """Why another model was asked than before."""
+    if not output.get("instead_of"):
+        return ""
+    return (
+        f"{output['instead_of']} gave no usable call {MOST_REPAIRS + 1} times in a row, so the next model of "
+        "the chain was asked."
+    )
 
 
 def _note(step: Step, output: Mapping[str, Any]) -> str:
@@ -195,6 +217,18 @@ def said_of(step: Step) -> str:
     except (KeyError, IndexError, TypeError, AttributeError):
         return ""
     return content if isinstance(content, str) else ""
+
+
+def reasoning_of(step: Step) -> str:
+    """What the model thought before it replied, where its server tells; bounded, and nobody vouches for it."""
+    if step.kind != StepKind.MODEL or not isinstance(step.response, dict):
+        return ""
+    try:
+        message = step.response["choices"][0]["message"]
+        told = message.get("reasoning_content") or message.get("reasoning")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return ""
+    return told[:LONGEST_REASONING] if isinstance(told, str) else ""
 
 
 def result_of(step: Step) -> tuple[Any, bool]:

@@ -24,6 +24,7 @@ from agents.step_details import (
     feedback_of,
     judgement_of,
     note_of,
+    reasoning_of,
     result_of,
     said_of,
 )
@@ -88,6 +89,7 @@ class Row:
     undo_words: str
     may_be_undone: bool
     said: str
+    reasoning: str
     result: Any
     untrusted: bool
     response: Any
@@ -193,6 +195,7 @@ class Rows:
             undo_words=wording.undo_words(effect),
             may_be_undone=self._may_be_undone(step, effect),
             said="" if hides else said_of(step),
+            reasoning="" if hides else reasoning_of(step),
             result=result,
             untrusted=untrusted,
             response=None if hides or covered else step.response,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import agents, controls, kill_switches, runs
+from agents.views import agents, controls, kill_switches, prices, runs
 
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("kill-switches/set/", kill_switches.switch_set, name="kill-switch-set"),
     path("kill-switches/banner/", kill_switches.switch_banner, name="kill-switch-banner"),
     path("kill-switches/<uuid:pk>/lift/", kill_switches.switch_lift, name="kill-switch-lift"),
+    path("prices/", prices.price_list, name="price-list"),
     path("agents/", agents.agent_list, name="agent-list"),
     path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),

@@ -20,6 +20,7 @@ from accounts.doors import BearerToken, BrowserSession
 from accounts.problems import problem, refused
 from agents.api import router as agents_router
 from agents.callback_api import router as callbacks_router
+from agents.price_api import router as prices_router
 from agents.switch_api import router as switches_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
@@ -114,6 +115,7 @@ for router in (
     agents_router,
     switches_router,
     callbacks_router,
+    prices_router,
     approvals_router,
     audit_router,
 ):

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.endpoints import NamedEndpoint, named_endpoints, plain_address
 from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
@@ -37,6 +38,7 @@ CALLBACK_SECRETS = (
 CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
+Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -106,6 +108,7 @@ class Config(BaseSettings):
     sign_of_life_seconds: Seconds = 15
     wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
 
+    endpoints: Endpoints = Field({}, repr=False)
     model_timeout_seconds: Seconds = 60
     model_log_probabilities: bool = False
     model_attempts: Annotated[int, Field(ge=1, le=10)] = 3
@@ -140,6 +143,16 @@ class Config(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def _read_endpoints(cls, value: object) -> object:
+        return named_endpoints(value) if isinstance(value, str) else value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_plain_address(cls, value: str) -> str:
+        return plain_address(value) if value else value
 
     @field_validator("callback_secrets", mode="before")
     @classmethod

@@ -30,7 +30,7 @@ class Destination:
 DESTINATIONS: Final = (
     Destination("inbox", "Inbox", "inbox", "inbox", ("/inbox/", "/requests/")),
     Destination("runs", "Runs", "runs", "run-list", ("/runs/",)),
-    Destination("agents", "Agents", "agents", "agent-list", ("/agents/",)),
+    Destination("agents", "Agents", "agents", "agent-list", ("/agents/", "/prices/")),
     Destination(
         "policies",
         "Policies",

@@ -15,12 +15,18 @@ _ids = count(1)
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. `body` bytes are sent as they are; `hold` is waited for before sending."""
+    """One HTTP answer. `body` bytes are sent as they are; `hold` is waited for before sending.
+
+    `raw` is written to the socket in place of an HTTP answer, one piece after the other with `pause` seconds
+    in between, and the connection is closed then.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     hold: threading.Event | None = None
+    raw: Iterable[bytes] | None = None
+    pause: float = 0.0
 
 
 def completion(message: dict[str, Any], **more: Any) -> Answer:
@@ -83,10 +89,13 @@ Script = Iterable[Answer] | Callable[[dict[str, Any]], Answer]
 
 
 class ModelServer:
-    """Serves on a free loopback port. `requests` holds every body it was sent, in order."""
+    """Serves on a free loopback port. `requests` holds every body it was sent, in order, and
+    `headers` what stood above each."""
 
     def __init__(self, script: Script = ()) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self._closing = threading.Event()
         self.follow(script)
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         server.daemon_threads = True
@@ -104,6 +113,7 @@ class ModelServer:
         self._next = lambda _request: next(answers, error(500))
 
     def close(self) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -122,10 +132,14 @@ class ModelServer:
                     return
                 request = json.loads(body)
                 outer.requests.append(request)
+                outer.headers.append({name.lower(): value for name, value in self.headers.items()})
                 answer = outer._next(request)
                 if answer.hold is not None:
                     answer.hold.wait(30)
                 try:
+                    if answer.raw is not None:
+                        self._write_raw(answer)
+                        return
                     self.send_response(answer.status)
                     headers = {"Content-Type": "application/json", **answer.headers}
                     headers.setdefault("Content-Length", str(len(answer.body)))
@@ -135,6 +149,14 @@ class ModelServer:
                     self.wfile.write(answer.body)
                 except (BrokenPipeError, ConnectionResetError):
                     self.close_connection = True
+
+            def _write_raw(self, answer: Answer) -> None:
+                self.close_connection = True
+                for piece in answer.raw or ():
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+                    if outer._closing.wait(answer.pause):
+                        return
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Say nothing: `requests` is the log."""

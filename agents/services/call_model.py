@@ -30,10 +30,11 @@ def digest_of(request: dict[str, Any]) -> str:
 
 
 def begin_model_call(
-    lease: Lease, *, earlier: Journal, model: str, request: dict[str, Any]
+    lease: Lease, *, earlier: Journal, model: str, request: dict[str, Any], instead_of: str = ""
 ) -> Step | None:
     """Insert the step before the call, so that a crash in between is seen in the timeline.
 
+    `instead_of`: the model whose place this one takes, which gave too many replies without a usable call.
     Of the request only what the earlier steps do not hold is stored; the digest is that of all of it.
     None, with nothing changed, where a person said something meanwhile: the model is to hear that too; and
     where a kill switch holds the run.
@@ -42,13 +43,26 @@ def begin_model_call(
     with fenced(lease, with_switches=True) as run:
         if run.unheard or is_held(run):
             return None
-        step = note_model_call(run, kept, earlier=earlier, model=model, digest=digest_of(request))
+        step = note_model_call(
+            run,
+            kept,
+            earlier=earlier,
+            model=model,
+            digest=digest_of(request),
+            instead_of=instead_of,
+        )
         show_step(run)
         return step
 
 
 def note_model_call(
-    run: Run, kept: Shortened, *, earlier: Journal, model: str, digest: str
+    run: Run,
+    kept: Shortened,
+    *,
+    earlier: Journal,
+    model: str,
+    digest: str,
+    instead_of: str = "",
 ) -> Step:
     """Insert the step of a model call that is about to be made. The caller holds the run's row."""
     if kept.offer is not None:
@@ -61,6 +75,7 @@ def note_model_call(
         state=StepState.STARTED,
         request=kept.request,
         input_digest=digest,
+        output={"instead_of": instead_of} if instead_of else None,
         epoch=run.epoch,
         started_at=database_now(),
     )

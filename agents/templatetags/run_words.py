@@ -10,7 +10,7 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from approvals.templatetags.interface import duration, reveal
+from approvals.templatetags.interface import dollars, duration, reveal
 
 register = template.Library()
 
@@ -36,6 +36,14 @@ def span(value: float | None) -> str:
     if value is not None and value < 1:
         return f"{round(value * 1000)} ms"
     return duration(value)
+
+
+@register.filter
+def cost(micros: int | None, unpriced: int = 0) -> str:
+    """A cost in millionths: `$0.0123`; what nobody said a price of is named and not taken for nothing."""
+    if micros is None or (unpriced and not micros):
+        return "no price"
+    return f"{dollars(micros)}{' and more' if unpriced else ''}"
 
 
 @register.filter

@@ -21,11 +21,13 @@ from agents.definitions import Agent, Budget
 from agents.forms import SwitchOffForm
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
+from agents.spending import spending_of_month
 from agents.states import ENDED, RunState
 from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
 from agents.tool_words import ToolWords, tool_words
 from agents.version_changes import changes_between
+from agents.views.prices import may_read as may_read_prices
 from agents.views.refusals import say
 from agents.views.runs import rows_of
 from agents.views.starting import offers, startable
@@ -57,7 +59,11 @@ def agent_list(request: HttpRequest) -> HttpResponse:
     counts = _counts(agents, caller)
     board = Switchboard.now()
     rows = [_row(hosted, counts.get(hosted.pk, Counter()), board) for hosted in agents]
-    context = {"rows": rows, "may_see_switches": bool(agents_to_switch(caller.user))}
+    context = {
+        "rows": rows,
+        "may_see_switches": bool(agents_to_switch(caller.user)),
+        "may_see_prices": may_read_prices(caller),
+    }
     return render(request, "agents/agent_list.html", context)
 
 
@@ -155,6 +161,10 @@ def _detail_page(
         "outcomes": _outcomes(runs),
         "offers": offers([hosted]) if caller.holds("start_runs") and startable([hosted]) else [],
         "may_operate": may_operate,
+        "may_see_prices": may_read_prices(caller),
+        "month": spending_of_month(hosted, database_now())
+        if may_operate or caller.holds("read_everything")
+        else None,
         "form": form or SwitchOffForm(),
     }
     return render(request, "agents/agent_detail.html", context, status=422 if form else 200)

@@ -23,6 +23,7 @@ from agents.context import task_text
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.models import HostedAgent, Run, RunMessage
 from agents.services.look_at import look_at
+from agents.spending import spending_of_tree
 from agents.states import MessageKind
 from agents.switchboard import halts_of
 from agents.timeline import read_step, read_timeline
@@ -209,6 +210,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
     return {
         "run": run,
         "timeline": timeline,
+        "tree": spending_of_tree(run),
         "state": wording.run_state(run, only_in_line=_only_in_line(waits)),
         "tone": wording.run_tone(run),
         "halt": halt,

@@ -177,6 +177,8 @@ def dollars(micros: int | None) -> str:
     if not micros:
         return "$0"
     amount = Decimal(micros) / 1_000_000
+    if amount < Decimal("0.0001"):
+        return "under $0.0001"
     return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
 
 

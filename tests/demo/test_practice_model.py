@@ -495,7 +495,7 @@ def reviewed(client: openai.OpenAI, ticket: str, **changes: Any) -> Review:
     )
     raw = client.chat.completions.create(model="practice", **request)
     text = raw.choices[0].message.content
-    review = read_review(Reply(raw.model_dump(), text or "", (), "practice", "stop", 0, 0, 0))
+    review = read_review(Reply(raw.model_dump(), text or "", (), "practice", "stop", 0, 0))
     assert review is not None
     return review
 

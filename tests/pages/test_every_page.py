@@ -152,6 +152,7 @@ def looks(
         Look("account_change_password", reviewer, "/accounts/password/change/"),
         Look("account_logout", reviewer, "/accounts/logout/"),
         Look("kill-switches", admin, "/kill-switches/"),
+        Look("price-list", admin, "/prices/"),
         Look("kill-switch-set", admin, "/kill-switches/set/"),
         Look("kill-switch-lift", admin, f"/kill-switches/{off.pk}/lift/"),
         Look("audit-list", auditor, "/audit/"),
