@@ -5,10 +5,10 @@ Declare agents in `agents.py` of any installed Django app; they are found by aut
 """
 
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
+from agents.mistakes import DefinitionError
 from agents.rates import Rate
 from agents.tools import (
     Accepted,
-    DefinitionError,
     EffectClass,
     Retryable,
     Terminal,

@@ -2,54 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, ProgrammingError
+from pydantic import ValidationError
 
 from agents import registry
-from agents.tools import EffectClass
+from agents.definitions import Agent
+from agents.effect_rules import belied_classes
+from agents.mistakes import Mistake
+from agents.proposals import describe_errors
+from agents.tool_secrets import missing_secrets, variable_of
 from agents.unpriced import describe_unpriced, unpriced_models
 from audit.clock import database_now
 
 
 @register("agents")
 def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Mistakes that a declaration alone does not show."""
-    messages: list[CheckMessage] = []
+    """What was refused where it was declared, and mistakes that a declaration alone does not show."""
+    found = [*registry.mistakes(), *_mistakes_of_installed()]
+    return [
+        Error(each.what, hint=each.hint, obj=each.where or None, id=each.id)
+        for each in dict.fromkeys(found)
+    ]
+
+
+def _mistakes_of_installed() -> Iterator[Mistake]:
     for agent in registry.all_agents():
-        if not agent.owner:
-            messages.append(
-                Error(
-                    f"Agent {agent.slug} has no owner.",
-                    hint="Name a review group.",
-                    id="agents.E001",
-                )
-            )
+        yield from _examples_of(agent)
         for tool in agent.tools:
-            if tool.effect_class is EffectClass.QUERYABLE and tool.looker is None:
-                messages.append(
-                    Error(
-                        f"Tool {tool.name} is queryable and has no lookup.",
-                        hint=f"Add @{tool.name}.lookup, or declare it opaque.",
-                        id="agents.E002",
-                    )
+            yield from belied_classes(tool)
+            for secret in missing_secrets(tool):
+                yield Mistake(
+                    "agents.E023",
+                    f"Tool {tool.name}: its secret {secret} is not set, so no call of it would run.",
+                    f"Set {variable_of(secret)} for web and worker processes.",
+                    tool.where,
                 )
-        for example in agent.examples:
-            try:
-                agent.input.model_validate(example.input)
-            except ValueError as error:
-                messages.append(
-                    Error(
-                        f"Agent {agent.slug}: the example {example.title!r} does not fit its input.",
-                        hint=str(error),
-                        id="agents.E003",
-                    )
-                )
-    return messages
+
+
+def _examples_of(agent: Agent) -> Iterator[Mistake]:
+    for example in agent.examples:
+        try:
+            agent.input.model_validate(example.input)
+        except ValidationError as error:
+            yield Mistake(
+                "agents.E003",
+                f"Agent {agent.slug}: the example {example.title!r} does not fit its input.",
+                f"Change the example, or the input model. {describe_errors(error)}",
+            )
 
 
 @register("agents", Tags.database)

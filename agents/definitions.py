@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,13 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.tools import DefinitionError, Tool
+from agents.definition_rules import mistakes_of_agent
+from agents.mistakes import refuse
+from agents.tools import Tool
 from agents.undoing import undo_of
-from approvals.vocabulary import Risk
 from audit.canonical import canonical_bytes, sha256_hex
 
-SLUG = re.compile(r"^[a-z][a-z0-9-]{1,62}$")
-TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
 DEFINITION_SCHEMA = 1
 """How definitions are recorded; raised when what older releases make of one would be wrong."""
 BUILT_IN = frozenset({"ask_human", "abstain", "final_answer"})
@@ -87,47 +85,7 @@ class Agent:
     examples: Sequence[Example] = ()
 
     def __post_init__(self) -> None:
-        if not SLUG.match(self.slug):
-            raise DefinitionError(
-                f"Agent {self.slug!r}: use lower-case letters, digits and hyphens."
-            )
-        if not self.title.isprintable():
-            raise DefinitionError(
-                f"Agent {self.slug}: its title holds a character that cannot be seen."
-            )
-        names = [tool.name for tool in self.tools]
-        for name in names:
-            if name in BUILT_IN:
-                raise DefinitionError(
-                    f"Agent {self.slug}: {name} is a built-in tool; rename yours."
-                )
-            if not TOOL_NAME.match(name):
-                raise DefinitionError(
-                    f"Agent {self.slug}: tool name {name!r} must be lower_snake_case."
-                )
-            if names.count(name) > 1:
-                raise DefinitionError(
-                    f"Agent {self.slug}: two tools are called {name}; rename one."
-                )
-        for tool in self.tools:
-            if tool.risk.rank >= Risk.HIGH.rank and tool.previewer is None:
-                raise DefinitionError(f"Tool {tool.name}: a {tool.risk} risk tool needs a preview.")
-            if tool.effect_class == "queryable" and tool.looker is None:
-                raise DefinitionError(f"Tool {tool.name}: a queryable tool needs a lookup.")
-            if tool.verifier is not None and not tool.consequential:
-                raise DefinitionError(f"Tool {tool.name}: a read has nothing to read back.")
-        for name in self.undos.keys() & set(names):
-            raise DefinitionError(
-                f"Agent {self.slug}: {name} is the undo of another tool; rename yours."
-            )
-        self._check_models()
-
-    def _check_models(self) -> None:
-        for model, what in ((self.input, "input"), (self.output, "output")):
-            if model.model_config.get("extra") != "forbid":
-                raise DefinitionError(
-                    f'Agent {self.slug}: give the {what} model ConfigDict(extra="forbid").'
-                )
+        refuse(mistakes_of_agent(self, BUILT_IN))
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or the undo of one; None for one that was invented."""

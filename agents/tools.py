@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -29,6 +28,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
 
+from agents.definition_rules import mistakes_of_tool
+from agents.mistakes import DefinitionError, Mistake, refuse
 from agents.rates import Rate
 from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk, is_consequential
@@ -63,10 +64,6 @@ class Retryable(Exception):
 
 class Terminal(Exception):
     """The call failed and trying again would not help; the text is for the model to read."""
-
-
-class DefinitionError(Exception):
-    """An agent or tool is declared in a way that cannot work; the text says what to change."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +122,6 @@ class UndoDeclared:
 
 
 Function = Callable[..., Any]
-PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
-SECRET = re.compile(r"(?!key$)[a-z][a-z0-9_]{0,62}", re.ASCII)
 
 
 @dataclass(eq=False)
@@ -229,8 +224,20 @@ class Tool:
 
     def _once(self, what: str, present: Function | None, function: Function) -> Function:
         if present is not None:
-            raise DefinitionError(f"Tool {self.name}: {what} is declared twice; keep one.")
+            raise DefinitionError(
+                Mistake(
+                    "agents.E010",
+                    f"Tool {self.name}: {what} is declared twice.",
+                    "Keep one.",
+                    self.where,
+                )
+            )
         return function
+
+    @property
+    def where(self) -> str:
+        """File and line of its function."""
+        return place_of(self.function)
 
     @property
     def consequential(self) -> bool:
@@ -335,7 +342,10 @@ def tool(
             callback=callback,
             rate=rate,
         )
-        _check_fields(declared)
+        refuse(replace(each, where=declared.where) for each in mistakes_of_tool(declared))
+        if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:
+            # A read can be sent again without harm; saying so keeps it out of the in-doubt inbox.
+            declared.effect_class = EffectClass.IDEMPOTENT
         return declared
 
     return declare
@@ -344,24 +354,42 @@ def tool(
 def _signature(function: Function, label: str) -> tuple[type[BaseModel], Any]:
     hints = get_type_hints(function)
     parameters = list(inspect.signature(function).parameters)
+
+    def refused(what: str, hint: str) -> DefinitionError:
+        return DefinitionError(
+            Mistake("agents.E013", f"Tool {label}: {what}", hint, place_of(function))
+        )
+
     if len(parameters) != 2:
-        raise DefinitionError(
-            f"Tool {label}: take exactly (ctx: ToolContext, arguments: YourModel)."
+        raise refused(
+            f"its function takes {len(parameters)} arguments.",
+            "Have it take exactly (ctx: ToolContext, arguments: YourModel).",
         )
     arguments = hints.get(parameters[1])
     if not (inspect.isclass(arguments) and issubclass(arguments, BaseModel)):
-        raise DefinitionError(f"Tool {label}: annotate the second parameter with a pydantic model.")
+        raise refused(
+            f"nobody knows what {parameters[1]} is.",
+            "Annotate the second parameter with a pydantic model.",
+        )
     if arguments.model_config.get("extra") != "forbid":
-        raise DefinitionError(
-            f'Tool {label}: give {arguments.__name__} ConfigDict(extra="forbid").'
+        raise refused(
+            f"{arguments.__name__} takes fields that it does not name.",
+            f'Give {arguments.__name__} the line model_config = ConfigDict(extra="forbid").',
         )
     if "return" not in hints:
-        raise DefinitionError(
-            f"Tool {label}: annotate the result; it is validated against that type."
+        raise refused(
+            "nobody knows what it returns.",
+            "Annotate the result; what comes back is validated against that type.",
         )
     if not function.__doc__:
-        raise DefinitionError(f"Tool {label}: write a docstring; it is what the model reads.")
+        raise refused("it has no docstring.", "Write one; it is what the model reads.")
     return arguments, _without_accepted(hints["return"])
+
+
+def place_of(function: Function) -> str:
+    """File and line of a function, where they are known."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
 
 
 def _without_accepted(hint: Any) -> Any:
@@ -371,30 +399,3 @@ def _without_accepted(hint: Any) -> Any:
     if get_origin(hint) in (Union, UnionType):
         return Union[tuple(_without_accepted(member) for member in get_args(hint))]  # noqa: UP007
     return hint
-
-
-def _check_fields(declared: Tool) -> None:
-    fields = set(declared.arguments.model_fields)
-    for reserved in ("confidence", "rationale"):
-        if reserved in fields:
-            raise DefinitionError(
-                f"Tool {declared.name}: {reserved} is added to every tool; rename yours."
-            )
-    for group in ("identity", "sensitive", "cosmetic"):
-        unknown = getattr(declared, group) - fields
-        if unknown:
-            raise DefinitionError(
-                f"Tool {declared.name}: {group} names {', '.join(sorted(unknown))}, not in the arguments."
-            )
-    if declared.callback and not PROVIDER.fullmatch(declared.callback):
-        raise DefinitionError(
-            f"Tool {declared.name}: name the provider in lower-case letters, digits and hyphens."
-        )
-    for secret in sorted(declared.secrets):
-        if not SECRET.fullmatch(secret):
-            raise DefinitionError(
-                f"Tool {declared.name}: name the secret {secret!r} in lower_snake_case, and not just key."
-            )
-    if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:
-        # A read can be sent again without harm; saying so keeps it out of the in-doubt inbox.
-        declared.effect_class = EffectClass.IDEMPOTENT

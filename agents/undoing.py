@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from agents.mistakes import DefinitionError, Mistake
 from agents.states import EffectState
-from agents.tools import DefinitionError, EffectClass, Terminal, Tool, ToolContext
+from agents.tools import EffectClass, Terminal, Tool, ToolContext
 from approvals.schemas import Fact, Preview
 
 PREFIX: Final = "undo_"
@@ -26,10 +27,22 @@ def undo_of(tool: Tool) -> Tool | None:
         return None
     name = f"{PREFIX}{tool.name}"
     if len(name) > LONGEST_NAME:
-        raise DefinitionError(f"Tool {tool.name}: its undo is called {name}, which is too long.")
+        raise DefinitionError(
+            Mistake(
+                "agents.E009",
+                f"Tool {tool.name}: its undo is called {name}, which is too long.",
+                "Give the tool a shorter name.",
+                tool.where,
+            )
+        )
     if declared.effect_class is EffectClass.QUERYABLE:
         raise DefinitionError(
-            f"Tool {tool.name}: an undo has no lookup; declare it idempotent or opaque."
+            Mistake(
+                "agents.E002",
+                f"Tool {tool.name}: an undo has no lookup.",
+                "Declare it idempotent or opaque.",
+                tool.where,
+            )
         )
     return replace(
         tool,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import agents, controls, kill_switches, prices, runs
+from agents.views import agents, controls, kill_switches, prices, runs, versions
 
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
@@ -27,4 +27,5 @@ urlpatterns = [
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),
     path("agents/<slug:slug>/enable/", agents.agent_enable, name="agent-enable"),
     path("agents/<slug:slug>/activate/", agents.agent_activate, name="agent-activate"),
+    path("agents/<slug:slug>/versions/<str:digest>/", versions.agent_version, name="agent-version"),
 ]

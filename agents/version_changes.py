@@ -42,6 +42,7 @@ def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     said += [f"It has the tool {name} no more." for name in before if name not in after]
     for name, tool in after.items():
         if name in before and before[name] != tool:
-            what = [plain(key).lower() for key in tool if before[name].get(key) != tool[key]]
+            keys = dict.fromkeys((*tool, *before[name]))
+            what = [plain(key).lower() for key in keys if before[name].get(key) != tool.get(key)]
             said.append(f"Its tool {name} changed: {', '.join(what)}.")
     return said

@@ -91,6 +91,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "not_approved": "Not done: it was not approved",
     "tool_gone": "Not done: the tool is gone",
     "tool_changed": "Not done: the tool changed",
+    "secret_missing": "Not done: a secret of the tool is not set",
     "locks_unknown": "Not done: what it would touch is not known",
     "ended_too_early": "Not taken",
     "told_meanwhile": "Not taken",

@@ -22,6 +22,7 @@ from agents.api import router as agents_router
 from agents.callback_api import router as callbacks_router
 from agents.price_api import router as prices_router
 from agents.switch_api import router as switches_router
+from agents.version_api import router as versions_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
 from audit.canonical import MalformedJson, holds_nul, loads_strict
@@ -114,6 +115,7 @@ for router in (
     accounts_router,
     agents_router,
     switches_router,
+    versions_router,
     callbacks_router,
     prices_router,
     approvals_router,

@@ -21,10 +21,12 @@ pages = get_asgi_application()
 # These read models, which exist only once Django is set up.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 
+from agents.registry import require_sound  # noqa: E402
 from approvals.routing import websocket_urlpatterns  # noqa: E402
 from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.static import Application, StaticFiles  # noqa: E402
 
+require_sound()
 limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.max_body_bytes)
 application = ProtocolTypeRouter(
     {

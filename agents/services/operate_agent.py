@@ -39,6 +39,7 @@ def activate_version(*, slug: str, digest: str, caller: Caller | Actor) -> Hoste
             raise UnknownVersion(slug, digest)
         if hosted.active_version_id == version.pk:
             return hosted
+        before = hosted.active_version
         hosted.active_version = version
         hosted.save(update_fields=["active_version"])
         record(
@@ -46,6 +47,7 @@ def activate_version(*, slug: str, digest: str, caller: Caller | Actor) -> Hoste
             actor=actor,
             stream=f"agent:{slug}",
             agent=AgentRef(slug=slug, version=digest),
+            facts={"previous_version": before.digest} if before else None,
         )
         return hosted
 

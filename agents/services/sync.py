@@ -11,6 +11,7 @@ from agents import registry
 from agents.definitions import Agent
 from agents.models import AgentVersion, HostedAgent
 from agents.services.ship_prices import ship_prices
+from agents.version_changes import changes_between
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import record
@@ -25,6 +26,8 @@ class SyncReport:
     new_agents: list[str] = field(default_factory=list)
     new_groups: list[str] = field(default_factory=list)
     awaiting_activation: list[str] = field(default_factory=list)
+    differences: dict[str, list[str]] = field(default_factory=dict)
+    """What the installed version of an agent that awaits activation does otherwise than the active one."""
     new_prices: list[str] = field(default_factory=list)
 
 
@@ -67,3 +70,7 @@ def _sync(agent: Agent, actor: Actor, report: SyncReport) -> None:
         )
     if hosted.active_version_id != version.pk:
         report.awaiting_activation.append(agent.slug)
+        active = hosted.active_version
+        report.differences[agent.slug] = (
+            changes_between(active.definition, version.definition) if active else []
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from django.conf import settings
 
 from agents.authoring import (
@@ -26,7 +24,7 @@ from demo import previews
 from demo.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, ShopError
 from demo.models import Order, SentMail
 from demo.models import Refund as LedgerRow
-from demo.payments import PaidBack, PaymentProvider
+from demo.payments import PaymentProvider
 from demo.rules import RULES, WINDOW_DAYS
 from demo.services.refund_order import refund_order
 from demo.services.write_to_customer import write_to_customer
@@ -125,13 +123,6 @@ def refund_locks(refund: Refund) -> list[str]:
     return [f"order:{refund.order}"]
 
 
-@issue_refund.lookup
-def find_refund(ctx: ToolContext, refund: Refund) -> Receipt | None:
-    """Ask the provider; an answer that does not come is no answer."""
-    paid = _provider().find(key=ctx.idempotency_key)
-    return _receipt(refund, paid) if paid is not None else None
-
-
 @issue_refund.verify
 def check_refund(ctx: ToolContext, refund: Refund, receipt: Receipt) -> bool:
     """Both the provider and our ledger know it, with the same amount."""
@@ -197,10 +188,6 @@ def _carried(ctx: ToolContext, sent: SentMail) -> MailNote | Accepted[MailNote]:
 
 def _provider() -> PaymentProvider:
     return PaymentProvider(settings.COUNTERSIGN.demo_provider_url)
-
-
-def _receipt(refund: Refund, paid: PaidBack) -> Receipt:
-    return Receipt(reference=paid.reference, order=refund.order, amount=Decimal(paid.amount))
 
 
 refund_desk = Agent(

@@ -63,6 +63,7 @@ ELSEWHERE = {
     *("policy-try", "policy-simulation", "policy-scores"),
     # tests/pages/test_runs_browser.py
     *("run-list", "run-detail", "run-step", "agent-list", "agent-detail"),
+    "agent-version",
     # Reached through a mail, or on the way to another page.
     *("account_inactive", "account_set_password", "person-invite"),
     *("account_reset_password_from_key", "account_reset_password_from_key_done"),

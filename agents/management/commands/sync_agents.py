@@ -33,6 +33,8 @@ class Command(BaseCommand):
         for slug in report.new_versions:
             self.stdout.write(f"New version of {slug}: {registry.get(slug).version}")
         for slug in report.awaiting_activation:
+            for difference in report.differences[slug]:
+                self.stdout.write(f"  {slug}: {difference}")
             if options["activate"]:
                 activate_version(slug=slug, digest=registry.get(slug).version, caller=actor)
                 self.stdout.write(f"Activated {slug}.")

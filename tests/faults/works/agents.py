@@ -82,9 +82,11 @@ def _outside(name: str, effect_class: EffectClass) -> Tool:
 
     do.preview(_shown)
 
-    @do.lookup
-    def find(ctx: ToolContext, job: Job) -> Receipt | None:
-        return _asked(ctx)
+    if effect_class is EffectClass.QUERYABLE:
+
+        @do.lookup
+        def find(ctx: ToolContext, job: Job) -> Receipt | None:
+            return _asked(ctx)
 
     return do
 

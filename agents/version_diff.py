@@ -1,0 +1,175 @@
+"""The difference between two versions of an agent, part by part, whole enough to read before activating. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agents.version_changes import PARTS
+from agents.wording import plain
+
+CONTEXT_LINES: Final = 2
+#: Of a definition: how it is written down, and what is told part by part.
+_APART: Final = frozenset({"schema", "slug", "instructions", "budget", "tools", "input", "output"})
+_TEXTS: Final = frozenset({"description"})
+_FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "version")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a text: `mark` is `+` for new, `-` for gone, a blank for the same, `…` for left out."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs. `part` names it for programs (`budget.steps`, `tools.pay.arguments.amount`),
+    `title` for people; `kind` is added, removed or changed. Texts of several lines are in `lines`."""
+
+    part: str
+    title: str
+    kind: str
+    before: str | None = None
+    after: str | None = None
+    lines: tuple[Line, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API tells it."""
+        return {
+            "part": self.part,
+            "title": self.title,
+            "kind": self.kind,
+            "before": self.before,
+            "after": self.after,
+            "lines": [{"mark": line.mark, "text": line.text} for line in self.lines],
+        }
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """What differs from one recorded definition to another; all that is in `new` where `old` is empty."""
+    return list(_differences(old, new))
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    yield from _text("instructions", "Its instructions", old, new)
+    for name in sorted((old.keys() | new.keys()) - _APART):
+        yield from _value(name, PARTS.get(name, f"Its {plain(name).lower()}"), old, new)
+    before, after = old.get("budget") or {}, new.get("budget") or {}
+    for name in dict.fromkeys((*after, *before)):
+        yield from _value(
+            name, f"Its limit of {plain(name).lower()}", before, after, under="budget."
+        )
+    yield from _tools(old, new)
+    for name, title in (("input", "What it takes"), ("output", "What it answers with")):
+        yield from _schema(name, title, old.get(name) or {}, new.get(name) or {})
+
+
+def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    before = {tool["name"]: tool for tool in old.get("tools", ())}
+    after = {tool["name"]: tool for tool in new.get("tools", ())}
+    for name in dict.fromkeys((*after, *before)):
+        part, title = f"tools.{name}", f"The tool {name}"
+        if name not in after:
+            yield Change(part, title, "removed", before=_in_brief(before[name]))
+        elif name not in before:
+            yield Change(part, title, "added", after=_in_brief(after[name]))
+        else:
+            yield from _tool(part, title, before[name], after[name])
+
+
+def _tool(
+    part: str, title: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Change]:
+    facets = dict.fromkeys((*_FIRST, *sorted(old.keys() | new.keys())))
+    for facet in facets:
+        called = f"{title}: {plain(facet).lower()}"
+        if facet in _TEXTS:
+            yield from _text(facet, called, old, new, under=f"{part}.")
+        elif facet == "schema":
+            yield from _schema(f"{part}.arguments", title, old.get(facet) or {}, new[facet])
+        else:
+            yield from _value(facet, called, old, new, under=f"{part}.")
+
+
+def _in_brief(tool: Mapping[str, Any]) -> str:
+    effects = ", ".join(tool["effects"]) or "no effects"
+    arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or "no arguments"
+    return f"{tool['description']}\n{tool['risk']} risk, {effects}, {tool['effect_class']}; {arguments}"
+
+
+def _schema(
+    part: str, title: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Change]:
+    """Fields of a JSON Schema, each with whether it is required; then what else the schema says."""
+    before, after = _fields(old), _fields(new)
+    for name in dict.fromkeys((*after, *before)):
+        yield from _value(name, f"{title}: {name}", before, after, under=f"{part}.")
+    rest = {"properties", "required", "title", "description"}
+    for name in sorted((old.keys() | new.keys()) - rest):
+        yield from _value(name, f"{title}: {name.removeprefix('$')}", old, new, under=f"{part}.")
+
+
+def _fields(schema: Mapping[str, Any]) -> dict[str, Any]:
+    required = set(schema.get("required") or ())
+    return {
+        name: {**field, "required": name in required}
+        for name, field in (schema.get("properties") or {}).items()
+    }
+
+
+def _value(
+    name: str, title: str, old: Mapping[str, Any], new: Mapping[str, Any], *, under: str = ""
+) -> Iterator[Change]:
+    if old.get(name) == new.get(name):
+        return
+    before = _written(old[name]) if name in old else None
+    after = _written(new[name]) if name in new else None
+    yield Change(f"{under}{name}", title, _kind(before, after), before, after)
+
+
+def _text(
+    name: str, title: str, old: Mapping[str, Any], new: Mapping[str, Any], *, under: str = ""
+) -> Iterator[Change]:
+    before, after = str(old.get(name) or ""), str(new.get(name) or "")
+    if before == after:
+        return
+    lines = tuple(_line_by_line(before.strip().splitlines(), after.strip().splitlines()))
+    yield Change(f"{under}{name}", title, _kind(before or None, after or None), lines=lines)
+
+
+def _line_by_line(old: list[str], new: list[str]) -> Iterator[Line]:
+    """Changed lines with a few around them; `…` where the same goes on."""
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    reached = 0
+    for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
+        if group[0][1] > reached:
+            yield Line("…", "")
+        for tag, a, b, c, d in group:
+            if tag == "equal":
+                yield from (Line(" ", text) for text in old[a:b])
+            else:
+                yield from (Line("-", text) for text in old[a:b])
+                yield from (Line("+", text) for text in new[c:d])
+        reached = group[-1][2]
+    if reached < len(old):
+        yield Line("…", "")
+
+
+def _kind(before: str | None, after: str | None) -> str:
+    if before is None:
+        return "added"
+    return "removed" if after is None else "changed"
+
+
+def _written(value: Any) -> str:
+    """A value for people: a text as it is, a list of texts by commas, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value) or "none"
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

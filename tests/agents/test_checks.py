@@ -1,0 +1,269 @@
+"""`manage.py check`: each mistake in a definition is an error that says what to change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+from agents import registry
+from agents.mistakes import DefinitionError
+from countersign.programs import PROJECT
+from tests.agents.made_app import START, checked, installed
+from tests.harness.cluster import product_environment
+
+PAY = """
+@tool(risk=Risk.HIGH, effects={Effect.MONEY}, %s)
+def pay(ctx: ToolContext, thing: Thing) -> %s:
+    '''Pay.'''
+    %s
+
+@pay.preview
+def show(ctx: ToolContext, thing: Thing) -> str:
+    return "Pay"
+"""
+KEPT = "effect_class=EffectClass.IDEMPOTENT"
+
+
+def paying(more: str = KEPT, returns: str = "str", body: str = "return ctx.idempotency_key") -> str:
+    return PAY % (more, returns, body)
+
+
+MADE = "made = agent(tools=[look, pay])"
+WRONG = {
+    "no owner": ("made = agent(owner='')", "E001", "has no owner", "Name the review group"),
+    "an owner that is no slug": (
+        "made = agent(owner='The Board')",
+        "E001",
+        "'The Board' is no slug",
+        "Name the review",
+    ),
+    "a slug that cannot be used": ("made = agent(slug='Made!')", "E005", "'Made!'", "lower-case"),
+    "an empty title": ("made = agent(title=' ')", "E006", "title", "plain letters"),
+    "a category that is none": (
+        "made = agent(category='bound')",
+        "E007",
+        "'bound' is no category",
+        "Category.BOUNDED",
+    ),
+    "an open input": (
+        "class Any(BaseModel): pass\nmade = agent(input=Any)",
+        "E008",
+        "its input model takes fields",
+        'ConfigDict(extra="forbid")',
+    ),
+    "a built-in name": (
+        "look.name = 'ask_human'\nmade = agent()",
+        "E009",
+        "built-in tool",
+        "Rename yours",
+    ),
+    "a name that cannot be used": (
+        "look.name = 'Look'\nmade = agent()",
+        "E009",
+        "'Look' cannot be used",
+        "lower_snake_case",
+    ),
+    "one tool twice": (
+        "made = agent(tools=[look, look])",
+        "E010",
+        "two tools are called look",
+        "Rename one",
+    ),
+    "a preview twice": (
+        paying() + "pay.preview(show)",
+        "E010",
+        "preview is declared twice",
+        "Keep one",
+    ),
+    "a high-risk tool without a preview": (
+        paying() + "pay.previewer = None\n" + MADE,
+        "E011",
+        "high risk tool needs a preview",
+        "@pay.preview",
+    ),
+    "a queryable tool without a lookup": (
+        paying("effect_class=EffectClass.QUERYABLE") + MADE,
+        "E002",
+        "needs a lookup",
+        "@pay.lookup",
+    ),
+    "a read that is read back": (
+        "look.verify(lambda ctx, thing, result: True)\nmade = agent()",
+        "E012",
+        "a read has nothing to read back",
+        "Declare its effects",
+    ),
+    "a read that is undone": (
+        "look.undo(lambda ctx, thing, result: None)\nmade = agent()",
+        "E012",
+        "a read has nothing to undo",
+        "Declare its effects",
+    ),
+    "a tool without a docstring": (
+        "@tool(risk=Risk.LOW)\ndef x(ctx: ToolContext, thing: Thing) -> str: return ''",
+        "E013",
+        "no docstring",
+        "Write one",
+    ),
+    "a tool without a context": (
+        "@tool(risk=Risk.LOW)\ndef x(thing: Thing) -> str:\n    'X.'\n    return ''",
+        "E013",
+        "takes 1 arguments",
+        "Have it take exactly",
+    ),
+    "a tool whose result nobody knows": (
+        "@tool(risk=Risk.LOW)\ndef x(ctx: ToolContext, thing: Thing):\n    'X.'",
+        "E013",
+        "nobody knows what it returns",
+        "Annotate the result",
+    ),
+    "a tool whose arguments nobody knows": (
+        "@tool(risk=Risk.LOW)\ndef x(ctx: ToolContext, thing) -> str:\n    'X.'",
+        "E013",
+        "nobody knows what thing is",
+        "pydantic model",
+    ),
+    "a reserved argument": (
+        "class Sure(BaseModel):\n    model_config = ConfigDict(extra='forbid')\n    confidence: int\n"
+        "@tool(risk=Risk.LOW)\ndef x(ctx: ToolContext, sure: Sure) -> str:\n    'X.'",
+        "E014",
+        "confidence is added to every tool",
+        "Rename yours",
+    ),
+    "an argument that is not there": (
+        "@tool(risk=Risk.LOW, sensitive={'iban'})\n"
+        "def x(ctx: ToolContext, thing: Thing) -> str:\n    'X.'",
+        "E015",
+        "sensitive names iban",
+        "The arguments are name",
+    ),
+    "a time of nothing": (
+        "@tool(risk=Risk.LOW, timeout_seconds=0)\n"
+        "def x(ctx: ToolContext, thing: Thing) -> str:\n    'X.'",
+        "E018",
+        "may take 0 seconds",
+        "above 0",
+    ),
+    "an error at import": ("made = agnet()", "E019", "NameError: name 'agnet'", "Mend it at"),
+    "a syntax error": ("made = = 1", "E019", "SyntaxError", "agents.py:"),
+    "an idempotent tool that sends no key": (
+        paying(body="return f'{ctx.now} {thing.name}'") + MADE,
+        "E020",
+        "never looks at ctx.idempotency_key",
+        "declare it queryable (with a lookup) or opaque",
+    ),
+    "an idempotent undo that sends no key": (
+        paying() + "@pay.undo\ndef back(ctx: ToolContext, thing: Thing, was: str | None) -> None:\n"
+        "    print(thing)\n" + MADE,
+        "E020",
+        "the undo of pay is declared idempotent",
+        "Send ctx.idempotency_key",
+    ),
+    "a lookup that nobody asks": (
+        paying()
+        + "@pay.lookup\ndef find(ctx: ToolContext, thing: Thing) -> str | None: ...\n"
+        + MADE,
+        "E021",
+        "has a lookup and is idempotent",
+        "EffectClass.QUERYABLE",
+    ),
+    "an acceptance that nobody confirms": (
+        paying(returns="Accepted[str] | str") + MADE,
+        "E022",
+        "nobody could confirm",
+        "callback=",
+    ),
+    "callbacks of what is never accepted": (
+        paying(KEPT + ", callback='mail'") + MADE,
+        "E022",
+        "never returns Accepted",
+        "Accepted[…]",
+    ),
+    "a secret that is not set": (
+        paying(KEPT + ", secrets={'pay_key'}") + MADE,
+        "E023",
+        "its secret pay_key is not set",
+        "Set COUNTERSIGN_SECRET_PAY_KEY",
+    ),
+    "an example that does not fit": (
+        "made = agent(examples=[Example('Odd', 7)])",
+        "E003",
+        "the example 'Odd' does not fit",
+        "Change the example",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_mistake_is_an_error_that_says_what_to_change(case: str, tmp_path: Path) -> None:
+    source, number, what, hint = WRONG[case]
+    (found,) = checked(tmp_path, source)
+    assert found.id == f"agents.{number}"
+    assert what in found.msg
+    assert hint in str(found.hint)
+
+
+def test_a_tool_that_hands_its_context_on_may_send_the_key(tmp_path: Path) -> None:
+    assert checked(tmp_path, paying(body="return str(print(ctx))") + MADE) == []
+
+
+def test_a_secret_that_is_set_is_no_mistake(tmp_path: Path, settings: Settings) -> None:
+    given = {"tool_secrets": {"pay_key": "a-long-enough-one"}}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=given)
+    assert checked(tmp_path, paying(KEPT + ", secrets={'pay_key'}") + MADE) == []
+
+
+def test_several_mistakes_of_an_agent_are_told_at_once(tmp_path: Path) -> None:
+    found = checked(tmp_path, "made = agent(slug='Made!', owner='', tools=[look, look])")
+    assert {each.id for each in found} == {"agents.E005", "agents.E001", "agents.E010"}
+
+
+def test_one_slug_in_two_apps_is_an_error_that_names_both(tmp_path: Path) -> None:
+    with installed(tmp_path, "made = agent()", "other = agent()") as names:
+        (found,) = run_checks(tags=["agents"])
+    assert found.id == "agents.E010"
+    for name in names:
+        assert f"{name}.agents" in found.msg
+
+
+def test_a_broken_app_takes_no_other_agent_away_but_nothing_begins_to_work(tmp_path: Path) -> None:
+    with installed(tmp_path, "made = agent()", "broken"):
+        assert registry.find("made") is not None
+        assert registry.find("refund-desk") is not None
+        with pytest.raises(DefinitionError, match="NameError"):
+            registry.require_sound()
+    registry.require_sound()
+
+
+def test_the_command_names_the_file_and_the_web_process_does_not_start(tmp_path: Path) -> None:
+    shop = tmp_path / "broken_shop"
+    shop.mkdir()
+    (shop / "__init__.py").write_text("")
+    (shop / "agents.py").write_text(START + "made = agent(owner='')\n")
+    environment = product_environment(
+        COUNTERSIGN_APPS="broken_shop",
+        COUNTERSIGN_DEMO="1",
+        COUNTERSIGN_DATA_DIR=str(tmp_path / "data"),
+        DATABASE_URL="postgresql://app@db.example/countersign",
+        REDIS_URL="redis://redis.example/0",
+        SECRET_KEY="x0-y1-z2" * 8,
+        PYTHONPATH=str(tmp_path),
+    )
+    for arguments in (["manage.py", "check"], ["-c", "import countersign.asgi"]):
+        outcome = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert outcome.returncode != 0
+        assert "Agent made has no owner." in outcome.stderr
+        assert "Name the review group" in outcome.stderr
+        assert ("Traceback" in outcome.stderr) is (arguments[0] == "-c")
