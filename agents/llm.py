@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from time import monotonic
 from typing import Any
@@ -17,6 +18,7 @@ from django.conf import settings
 
 from agents.llm_types import Endpoint, ModelError, Reply, calls_in
 from agents.storable import storable
+from agents.usage import believed_in, believed_out
 
 MAX_REPLY_BYTES = 4_000_000
 RETRY_AFTER = re.compile(r"[0-9]{1,9}")
@@ -68,7 +70,18 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
         body = response.content
     except openai.OpenAIError as error:
         raise _translate(error, _elapsed(began)) from error
-    return _read(body, _elapsed(began), endpoint.name)
+    return _believed(_read(body, _elapsed(began), endpoint.name), request)
+
+
+def _believed(reply: Reply, request: Mapping[str, Any]) -> Reply:
+    """The reply with no fewer tokens than it can have taken, and no more."""
+    written = [f"{call.name} {call.arguments}" for call in reply.calls]
+    said_in, said_out = (reply.tokens_in, reply.tokens_out) if reply.counted else (None, None)
+    return replace(
+        reply,
+        tokens_in=believed_in(said_in, request),
+        tokens_out=believed_out(said_out, reply.text, written),
+    )
 
 
 def _elapsed(began: float) -> int:
