@@ -79,7 +79,8 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "tools": tools,
             "models": tuple(recorded["models"]),
             "verifier": recorded.get("verifier", ""),
-            "budget": _budget(recorded["budget"], installed.budget),
+            "budget": _budget(recorded["budget"]),
+            "limits": _budget(recorded["limits"]) if "limits" in recorded else None,
             "output": _output(recorded["output"], installed.output),
             "recorded": recorded,
             "digest": version.digest,
@@ -103,10 +104,9 @@ def _fields_of(made: Any) -> dict[str, Any]:
     return {each.name: getattr(made, each.name) for each in fields(made) if each.init}
 
 
-def _budget(recorded: Mapping[str, Any], installed: Budget) -> Budget:
-    """Recorded caps, and installed ones for those that the recording release did not know."""
-    known = {name: value for name, value in recorded.items() if name in Budget.model_fields}
-    return installed.model_copy(update=Budget(**known).model_dump(include=set(known)))
+def _budget(recorded: Mapping[str, Any]) -> Budget:
+    """Recorded caps; of others the default, which is why they are not recorded."""
+    return Budget(**{name: cap for name, cap in recorded.items() if name in Budget.model_fields})
 
 
 def _output(recorded: dict[str, Any], installed: type[BaseModel]) -> type[BaseModel]:

@@ -141,6 +141,12 @@ def mistakes_of_tool(tool: Tool) -> Iterator[Mistake]:
             f"Tool {tool.name}: {tool.callback!r} cannot be a callback's provider.",
             "Please name the provider in lower-case letters, digits and hyphens.",
         )
+    if tool.repeatable and tool.consequential:
+        yield Mistake(
+            "agents.E024",
+            f"Tool {tool.name}: only a read may be declared repeatable.",
+            "Take repeatable away, or its risk and effects.",
+        )
     for secret in sorted(tool.secrets):
         if not SECRET.fullmatch(secret):
             yield Mistake(

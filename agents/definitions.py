@@ -30,13 +30,30 @@ class Category(StrEnum):
 
 
 class Budget(BaseModel):
-    """Caps of one run. Reaching one parks the run for a person, who can extend it."""
+    """Caps of one run. Reaching one parks the run for a person, who can extend it.
+
+    `cost_micros`: what its model calls cost, in millionths of the currency unit; None is no cap.
+    `active_seconds`: time at work, without waiting. `errors`: turns in a row in which nothing but errors
+    of tools or unusable replies came.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     steps: int = Field(default=40, ge=1, le=10_000)
     model_calls: int = Field(default=20, ge=1, le=5_000)
     tool_calls: int = Field(default=30, ge=1, le=5_000)
     tokens: int = Field(default=200_000, ge=1)
+    cost_micros: int | None = Field(default=None, ge=0, le=10**15)
+    active_seconds: int = Field(default=3_600, ge=1, le=10_000_000)
+    errors: int = Field(default=8, ge=1, le=1_000)
+
+    def recorded(self) -> dict[str, Any]:
+        """As a version records it: the first four caps, and of the others those that were set.
+
+        So a cap that comes with a release changes the version of no agent that leaves it alone.
+        """
+        first = {"steps", "model_calls", "tool_calls", "tokens"}
+        others = self.model_dump(mode="json", exclude=first, exclude_defaults=True)
+        return {**self.model_dump(mode="json", include=first), **others}
 
 
 class TextInput(BaseModel):
@@ -69,7 +86,8 @@ class Example:
 @dataclass(frozen=True, eq=False)
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
-    that looks for objections to its calls where a policy asks for that, else its own."""
+    that looks for objections to its calls where a policy asks for that, else its own. `limits` are the
+    highest caps that admins may set for it, else those of its budget."""
 
     slug: str
     title: str
@@ -80,6 +98,7 @@ class Agent:
     models: Sequence[str] = ()
     verifier: str = ""
     budget: Budget = field(default_factory=Budget)
+    limits: Budget | None = None
     input: type[BaseModel] = TextInput
     output: type[BaseModel] = Answer
     examples: Sequence[Example] = ()
@@ -115,10 +134,11 @@ class Agent:
             "instructions": self.instructions,
             "tools": [tool.describe() for tool in self.tools],
             "models": list(self.models),
-            "budget": self.budget.model_dump(mode="json"),
+            "budget": self.budget.recorded(),
             "input": self.input.model_json_schema(),
             "output": self.output_schema,
             **({"verifier": self.verifier} if self.verifier else {}),
+            **({"limits": self.limits.recorded()} if self.limits else {}),
         }
 
     @cached_property

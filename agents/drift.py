@@ -47,8 +47,9 @@ NEW: Final = WayOn(
 class Trouble:
     """Why a run cannot go on by itself, for the person who looks at it.
 
-    With `choices` one of them has to be chosen, or the run stopped. `changes` are sentences; `installed`
-    is the digest of the version that the choice is about.
+    With `choices` one of them has to be chosen, or the run stopped; with `calls`, the steps that show it, it
+    may also just go on. `changes` are sentences; `installed` is the digest of the version that the choice is
+    about.
     """
 
     code: str
@@ -58,6 +59,7 @@ class Trouble:
     changes: tuple[str, ...] = ()
     choices: tuple[WayOn, ...] = ()
     installed: str = ""
+    calls: tuple[int, ...] = ()
 
 
 def describe_drift(agent: Agent | None, run: Run, journal: Journal) -> Trouble | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from time import monotonic
 from typing import Any
@@ -22,6 +23,7 @@ from agents.llm_types import Endpoint, ModelError, Reply, calls_in
 from agents.retry_after import retry_after_seconds
 from agents.storable import storable
 from agents.tool_threads import TimedOut, threads
+from agents.usage import believed_in, believed_out
 
 MOST_CALLS_READ = 256
 """A reply with more calls is not journalled at all; each one would take a row."""
@@ -67,7 +69,7 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
     try:
         # What arrives byte by byte never times out by itself, before the body least of all.
         body = threads.call(longest_attempt(endpoint), partial(_send, endpoint, request, began))
-        return _read(body, endpoint.name)
+        return _believed(_read(body, endpoint.name), request)
     except ModelError as error:
         error.latency_ms = _elapsed(began)
         raise
@@ -113,6 +115,17 @@ def _send(endpoint: Endpoint, request: Mapping[str, Any], began: float) -> bytes
 def _strictly(endpoint: Endpoint, request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = endpoint.strict_tools and "tools" in request
     return {"tools": strict_offer(request["tools"])} if wanted else {}
+
+
+def _believed(reply: Reply, request: Mapping[str, Any]) -> Reply:
+    """The reply with no fewer tokens than it can have taken, and no more."""
+    written = [f"{call.name} {call.arguments}" for call in reply.calls]
+    said_in, said_out = (reply.tokens_in, reply.tokens_out) if reply.counted else (None, None)
+    return replace(
+        reply,
+        tokens_in=believed_in(said_in, request),
+        tokens_out=believed_out(said_out, reply.text, written),
+    )
 
 
 def _elapsed(began: float) -> int:

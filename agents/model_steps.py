@@ -18,7 +18,7 @@ from agents.leases import renewer
 from agents.llm_types import Endpoint, ModelError, Reply
 from agents.model_calls import ask, chain_of, endpoints_of, longest
 from agents.models import Run, Step
-from agents.people_steps import attention
+from agents.people_steps import attention, budget
 from agents.services.call_model import (
     INTERRUPTED,
     begin_model_call,
@@ -31,6 +31,7 @@ from agents.services.claim import Lease
 from agents.services.record_reply import record_reply
 from agents.services.sleep import sleep
 from agents.states import StepKind
+from agents.weighing import cap_of_call
 from audit.fault_points import reached
 
 MOST_INTERRUPTIONS = 5
@@ -53,6 +54,9 @@ class ModelSteps:
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
         if step is None:
+            cap = cap_of_call(self.agent, self.run, request, self._chain)
+            if cap is not None:
+                return budget(self.lease, self.run, self.journal, cap)
             model = self._chain[0].name
             step = begin_model_call(
                 self.lease,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import User
+from agents import amounts
 from agents.definitions import Agent
 from agents.gating import Subject, preview_of
 from agents.masking import sensitive_by_tool, withheld_values
@@ -92,21 +93,24 @@ def for_question(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
 def for_budget(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
     """A cap that was reached: extend it or stop."""
     cap = step.request or {}
-    name = str(cap["cap"]).replace("_", " ")
+    name, used, limit = str(cap["cap"]), int(cap["used"]), int(cap["limit"])
+    words = amounts.name_of(name)
     return Opening(
         kind=Kind.BUDGET,
         **_about(run, step, earlier),
         preview=Preview(
-            title=f"{run.agent.title} has used its {name}: {cap['used']} of {cap['limit']}",
-            summary="The run stands still until its limit is raised or it is stopped.",
+            title=f"{run.agent.title} has reached its limit of {words}",
+            summary=f"{amounts.sentence(name, used, limit, int(cap.get('needed', 0)))} "
+            "It stands still until the limit is raised or the run is stopped.",
             facts=(
-                Fact(label="Used", value=str(cap["used"])),
-                Fact(label="Limit", value=str(cap["limit"])),
+                Fact(label="Used", value=amounts.amount_of(name, used)),
+                Fact(label="Limit", value=amounts.amount_of(name, limit)),
             ),
         ),
         question={
-            "question": f"Raise the limit of {name}, and by how much? Or stop the run.",
-            "caps": {cap["cap"]: cap["used"]},
+            "question": f"Raise the limit of {words}, and by how much? Or stop the run.",
+            "caps": {name: used},
+            "raising": {name: amounts.raising(name, cap)},
         },
     )
 
@@ -122,6 +126,7 @@ def for_attention(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
     if told.get("choices"):
         question["question"] = "How does the run go on? Or stop it."
         question["choices"] = told["choices"]
+        question["may_continue"] = bool(told.get("calls"))
     return Opening(
         kind=Kind.ATTENTION,
         **_about(run, step, earlier),

@@ -8,8 +8,10 @@ from typing import Any
 from agents.caps import Cap
 from agents.drift import TOOLS_CHANGED, Trouble
 from agents.journal import Journal
+from agents.loop_reading import LOOPS
 from agents.models import Run, Step
 from agents.openings import for_attention, for_budget
+from agents.services.break_loop import break_loop
 from agents.services.change_version import follow_choice
 from agents.services.claim import Lease
 from agents.services.end import end_stopped
@@ -24,7 +26,14 @@ from audit.clock import database_now
 
 def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
     """Park on a reached cap."""
-    request = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
+    request: dict[str, Any] = {
+        "cap": cap.name,
+        "used": cap.used,
+        "limit": cap.limit,
+        "most": cap.most,
+    }
+    if cap.needed:
+        request["needed"] = cap.needed
     step = _new_step(lease, run, journal, StepKind.BUDGET, cap.name, request)
     park(lease, [Ask(step, for_budget(run, step, journal.steps))], held=True)
     return False
@@ -44,6 +53,8 @@ def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> boo
             "choices": [asdict(way) for way in trouble.choices],
             "installed": trouble.installed,
         }
+    if trouble.calls:
+        request["calls"] = list(trouble.calls)
     step = _new_step(lease, run, journal, StepKind.ATTENTION, trouble.code, request)
     park(lease, [Ask(step, for_attention(run, step, journal.steps))], held=True)
     return False
@@ -61,6 +72,9 @@ def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> 
         settle_doubt(lease, step, journal)
     elif step.name == TOOLS_CHANGED and data.get("choice"):
         follow_choice(lease, step, str(data["choice"]), str(data.get("reason") or ""))
+    elif step.kind == StepKind.ATTENTION and step.name in LOOPS:
+        choice, note = str(data.get("choice") or ""), str(data.get("reason") or "")
+        break_loop(lease, step, journal, choice, note)
     elif step.kind == StepKind.HAND_BACK:
         told = {"message": data.get("message"), "by": resolution.get("by")}
         settle_answered(lease, step, {"status": "returned", **told})

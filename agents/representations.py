@@ -46,6 +46,7 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
             "cost_micros": run.cost_micros,
             "unpriced_calls": run.unpriced_calls,
             "waited_seconds": round(run.waited_seconds, 3),
+            "active_seconds": round(run.active_seconds, 3),
         },
         "output": run.output,
         "initiator": run.initiator.username,

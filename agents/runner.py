@@ -19,6 +19,7 @@ from agents.errors import LostLease
 from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
+from agents.loop_reading import loop_in, trouble_of
 from agents.model_calls import chain_of
 from agents.model_steps import ModelSteps
 from agents.models import Run
@@ -131,11 +132,14 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     if propose_undos(lease, run, agent, journal):
         return True
     calls = CallSteps(lease, run, agent, journal)
-    cap = reached_cap(agent, run)
+    cap = reached_cap(agent, run, journal)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)
     if journal.unjudged:
         return ScoreSteps(lease, run, agent, journal).advance()
+    loop = None if calls.only_ending else loop_in(agent, journal)
+    if loop is not None:
+        return attention(lease, run, journal, trouble_of(loop, journal))
     if calls.any_open:
         return calls.advance()
     if run.undoes_id is not None:

@@ -23,12 +23,14 @@ from agents.llm_types import Endpoint, ModelError, Reply
 from agents.model_calls import ask, chain_of, longest, verifiers_of
 from agents.model_steps import MOST_INTERRUPTIONS
 from agents.models import Run, Step
+from agents.people_steps import budget
 from agents.services.call_model import INTERRUPTED, describe_failure, record_attempt
 from agents.services.claim import Lease
 from agents.services.gather_score import begin_score, finish_score
 from agents.services.judge_reply import judge_reply
 from agents.states import StepKind
 from agents.verifier import build_review, read_review
+from agents.weighing import cap_of_call
 from approvals.services.policies import current
 from audit.fault_points import reached
 
@@ -45,31 +47,35 @@ class ScoreSteps:
     journal: Journal
 
     def advance(self) -> bool:
-        """Make the next call, or ask the gate when all scores are there; the run goes on either way.
+        """Make the next call, or ask the gate when all scores are there; True when the run goes on.
 
         A call that a kill switch interrupts is made again once that is lifted.
         """
         try:
-            self._advance()
+            return self._advance()
         except SwitchedOff:
             log.info("score_held_back", run=str(self.run.pk))
-        return True
+            return True
 
-    def _advance(self) -> None:
+    def _advance(self) -> bool:
         begun = next((s for s in self.journal.unsettled if s.kind == StepKind.SCORE), None)
         if begun is not None:
             self._resume(begun)
-            return
+            return True
         wanted = wanted_next(self.agent, current().policy.scores, self.journal)
         if wanted is None:
             judge_reply(self.lease, self.agent, self.journal)
             reached("judgement.committed")
-            return
+            return True
         request = self._request(wanted)
+        cap = cap_of_call(self.agent, self.run, request, self._endpoints(wanted.source))
+        if cap is not None:
+            return budget(self.lease, self.run, self.journal, cap)
         step = begin_score(self.lease, earlier=self.journal, wanted=wanted, request=request)
         if step is not None:
             reached("score.begun", of=step.name)
             self._make(step, request)
+        return True
 
     def _resume(self, step: Step) -> None:
         """Make a call again that a process died in, unless that happened too often."""
@@ -96,15 +102,16 @@ class ScoreSteps:
     def _make(self, step: Step, request: dict[str, Any]) -> None:
         verifies = step.name == "verifier"
         try:
-            reply = self._ask(
-                step,
-                request,
-                verifiers_of(self.agent) if verifies else chain_of(self.agent, self.journal),
-            )
+            reply = self._ask(step, request, self._endpoints(step.name))
         except ModelError as error:
             self._finish(step, None, {"problem": error.code})
             return
         self._finish(step, reply, _review(reply) if verifies else self._compare(reply))
+
+    def _endpoints(self, source: str) -> list[Endpoint]:
+        return (
+            verifiers_of(self.agent) if source == "verifier" else chain_of(self.agent, self.journal)
+        )
 
     def _ask(self, step: Step, request: dict[str, Any], endpoints: Sequence[Endpoint]) -> Reply:
         *others, last = [replace(endpoint, log_probabilities=False) for endpoint in endpoints]

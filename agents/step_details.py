@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from agents import wording
+from agents import amounts, wording
 from agents.chains import MOST_REPAIRS
 from agents.masking import Mask
 from agents.models import Step
@@ -150,7 +150,7 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
             return wording.FOUND.get(status, "")
         case StepKind.BUDGET if status == "extended":
             raised = ", ".join(
-                f"{wording.plain(name).lower()} by {amount}"
+                f"{amounts.name_of(name)} by {amounts.amount_of(name, int(amount))}"
                 for name, amount in output["caps"].items()
             )
             return f"A person raised the limit: {raised}."
@@ -161,7 +161,8 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
         case StepKind.ATTENTION if output.get("refused"):
             return str(output["refused"])
         case StepKind.ATTENTION if output.get("choice"):
-            return wording.CHOSEN.get(str(output["choice"]), "")
+            chosen = wording.CHOSEN.get(str(output["choice"]), "")
+            return f"{chosen} {output['note']}".strip() if output.get("note") else chosen
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
             return f"A person let it go on: {told}" if told else "A person let it go on."

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
-from agents import wording
+from agents import amounts, wording
 from agents.masking import SENSITIVE, Mask
 from agents.models import EffectRecord, Run, Step
 from agents.representations import step_as_json
@@ -231,7 +231,9 @@ class Rows:
             case StepKind.ABSTAIN:
                 return str(given.get("reason") or "")
             case StepKind.BUDGET:
-                return f"{asked.get('used', '?')} of {asked.get('limit', '?')} used"
+                return amounts.sentence(
+                    step.name, asked["used"], asked["limit"], asked.get("needed", 0)
+                )
             case StepKind.ATTENTION:
                 return str(asked.get("summary") or "")
             case StepKind.IN_DOUBT:

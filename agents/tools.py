@@ -146,6 +146,7 @@ class Tool:
     secrets: frozenset[str]
     callback: str = ""
     rate: Rate | None = None
+    repeatable: int = 0
     previewer: Function | None = None
     token_reader: Function | None = None
     lock_namer: Function | None = None
@@ -273,6 +274,7 @@ class Tool:
             "identity": sorted(self.identity),
             **({"secrets": sorted(self.secrets)} if self.secrets else {}),
             **({"callback": self.callback} if self.callback else {}),
+            **({"repeatable": self.repeatable} if self.repeatable else {}),
             **({"undo": self.undo_declared.describe()} if self.undo_declared else {}),
         }
 
@@ -309,6 +311,7 @@ def tool(
     secrets: Iterable[str] = (),
     callback: str = "",
     rate: Rate | None = None,
+    repeatable: int = 0,
 ) -> Callable[[Function], Tool]:
     """Declare a function `(ctx: ToolContext, arguments: SomeModel) -> Result` as a tool.
 
@@ -316,7 +319,8 @@ def tool(
     `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
     material edit; `secrets` the names of those that it is handed as `ctx.secrets[name]`, from the environment's
     `COUNTERSIGN_SECRET_<NAME>`; `callback` the provider whose signed callbacks confirm what it has accepted; `rate` how
-    often all workers together may call it. Raises DefinitionError with what to change.
+    often all workers together may call it; `repeatable`, of a read, how often a run may make the very same
+    call before that counts as a loop. Raises DefinitionError with what to change.
     """
 
     def declare(function: Function) -> Tool:
@@ -341,6 +345,7 @@ def tool(
             secrets=frozenset(secrets),
             callback=callback,
             rate=rate,
+            repeatable=repeatable,
         )
         refuse(replace(each, where=declared.where) for each in mistakes_of_tool(declared))
         if declared.effect_class is EffectClass.OPAQUE and not declared.consequential:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from agents import amounts
 from agents.definitions import Category
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run, Step
@@ -96,6 +97,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "ended_too_early": "Not taken",
     "told_meanwhile": "Not taken",
     "goal_changed": "Set aside",
+    "loop": "Not done: it went round in circles",
     "nobody_could_decide": "Not done: too few people could approve it",
     "did_not_happen": "Not done: there is nothing to undo",
 }
@@ -140,6 +142,8 @@ FOUND: Final[Mapping[str, str]] = {
 CHOSEN: Final[Mapping[str, str]] = {
     "finish_old": "A person let it finish on its old definition.",
     "use_new": "A person let it go on with the new version of its agent.",
+    "other_way": "A person told it to find another way.",
+    "allow": "A person let it repeat this.",
 }
 BRIEF_LENGTH: Final = 90
 
@@ -179,7 +183,7 @@ def _title(step: Step, asked: Mapping[str, Any]) -> str:
         case StepKind.FINAL:
             return "Gave its final answer"
         case StepKind.BUDGET:
-            return f"Reached its limit of {plain(step.name).lower()}"
+            return f"Reached its limit of {amounts.name_of(step.name)}"
         case StepKind.ATTENTION:
             return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
         case StepKind.IN_DOUBT:

@@ -43,10 +43,12 @@ def digest_of(decision: DecisionIn) -> str:
 def offered_verdicts(kind: Kind, question: Mapping[str, Any] | None) -> tuple[Verdict, ...]:
     """What may be said about such a request.
 
-    Where a request for attention names ways to go on, to go on without saying how is none of them.
+    Where a request for attention names ways to go on, to go on without saying how is none of them, unless
+    it says so (`may_continue`).
     """
     offered = tuple(VERDICTS[kind])
-    if kind != Kind.ATTENTION or not _values((question or {}).get("choices")):
+    asked = question or {}
+    if kind != Kind.ATTENTION or asked.get("may_continue") or not _values(asked.get("choices")):
         return offered
     return tuple(verdict for verdict in offered if verdict != Verdict.CONTINUE)
 
@@ -68,8 +70,8 @@ def checked(
 ) -> dict[str, Any]:
     """The fields that the verdict brought, by name; raises `BadBody` naming what does not fit.
 
-    `question` may hold `schema` (JSON Schema of the answer or output), `choices` and `caps` (the
-    names that may be extended).
+    `question` may hold `schema` (JSON Schema of the answer or output), `choices`, `caps` (the names that
+    may be extended) and `raising` (by name, the `most` that may be added).
     """
     given: dict[str, Any] = {}
     errors = []
@@ -140,7 +142,7 @@ def _against_question(
     if choices and "choice" in given and given["choice"] not in choices:
         errors.append(_error("choice", f"choose one of {', '.join(choices)}"))
     if "caps" in given:
-        errors.extend(_caps(given["caps"], question.get("caps")))
+        errors.extend(_caps(given["caps"], question.get("caps"), question.get("raising") or {}))
     return errors
 
 
@@ -157,7 +159,7 @@ def _against_schema(name: str, value: Any, schema: Mapping[str, Any]) -> list[di
     ]
 
 
-def _caps(caps: Mapping[str, int], known: Any) -> list[dict[str, Any]]:
+def _caps(caps: Mapping[str, int], known: Any, raising: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = set(known) if isinstance(known, Mapping | list | tuple) else None
     errors = []
     if not caps:
@@ -167,6 +169,9 @@ def _caps(caps: Mapping[str, int], known: Any) -> list[dict[str, Any]]:
             errors.append(_error(f"caps.{name}", f"choose from {', '.join(sorted(names))}"))
         elif isinstance(value, bool) or value <= 0:
             errors.append(_error(f"caps.{name}", "a whole number above zero"))
+        elif value > (most := (raising.get(name) or {}).get("most", value)):
+            allowed = f"at most {most}, which is all that an admin allows runs of this agent"
+            errors.append(_error(f"caps.{name}", allowed))
     return errors
 
 

@@ -214,23 +214,49 @@ def _answer_field(question: Mapping[str, Any]) -> forms.Field:
 
 
 class CapsForm(VerdictForm):
-    """How far a run may go on: by how much each cap that it reached is raised."""
+    """How far a run may go on: by how much each cap that it reached is raised, in units for people."""
 
-    def __init__(self, caps: Mapping[str, int], data: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, question: Mapping[str, Any], data: Mapping[str, Any] | None = None) -> None:
         super().__init__(data)
-        for name, value in caps.items():
-            self.fields[name] = forms.IntegerField(
-                label=f"{name.replace('_', ' ').capitalize()}, by how much more",
-                min_value=1,
-                max_value=INTEGER_LIMIT - 1,
-                initial=int(value) or 1,
-                help_text=f"{value} are used up.",
-                widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),
-            )
+        self.scales: dict[str, int] = {}
+        for name, value in (question.get("caps") or {}).items():
+            raising = (question.get("raising") or {}).get(name) or {}
+            self.scales[name] = int(raising.get("scale") or 1)
+            self.fields[name] = self._field(name, int(value), raising)
+
+    def _field(self, name: str, used: int, raising: Mapping[str, Any]) -> forms.Field:
+        scale = self.scales[name]
+        most = int(raising.get("most", INTEGER_LIMIT - 1))
+        words = str(raising.get("name") or name.replace("_", " "))
+        unit = str(raising.get("unit") or "")
+        usual = min(int(raising.get("usual") or used or 1), most)
+        return forms.DecimalField(
+            label=f"{words.capitalize()}, by how {f'many {unit}' if unit else 'much'} more",
+            min_value=Decimal(1) / scale if scale > 60 else 1,
+            max_value=Decimal(most) / scale,
+            decimal_places=6 if scale > 60 else 0,
+            initial=_plainly(Decimal(usual) / scale if scale > 60 else -(-usual // scale)),
+            error_messages={"max_value": _TOO_MUCH if most >= scale else _NO_MORE},
+            help_text=f"{raising.get('used') or used} used up. At most {_plainly(Decimal(most) / scale)} more.",
+            widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),
+        )
 
     def body(self) -> dict[str, Any]:
         """`caps` with what is added to each."""
-        return {"caps": dict(self.cleaned_data)}
+        given = self.cleaned_data.items()
+        return {"caps": {name: int(amount * self.scales[name]) for name, amount in given}}
+
+
+_TOO_MUCH = (
+    "At most %(limit_value)s more: an admin has to allow a run of this agent more than that."
+)
+_NO_MORE = "It cannot be raised any further: an admin has to allow runs of this agent more."
+
+
+def _plainly(number: Decimal | int) -> str:
+    """A number without an exponent and without zeros at the end of its places."""
+    text = f"{number:.6f}" if isinstance(number, Decimal) else str(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class ChoiceForm(VerdictForm):
@@ -245,6 +271,25 @@ class ChoiceForm(VerdictForm):
             choices=[(str(option["value"]), _way(option)) for option in options],
             widget=forms.RadioSelect(attrs={"form": DECIDE_FORM, "data-draft": "choice"}),
         )
+        self.fields["reason"] = _note_field()
+
+
+class NoteForm(VerdictForm):
+    """A word to the agent that goes on, for whoever wants to say one."""
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        self.fields["reason"] = _note_field()
+
+
+def _note_field() -> forms.CharField:
+    return forms.CharField(
+        label="A note to the agent",
+        required=False,
+        max_length=LONGEST_TEXT,
+        widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
+        help_text="The agent reads it, and the audit log keeps it. It may stay empty.",
+    )
 
 
 def _way(option: Mapping[str, Any]) -> str:

@@ -7,10 +7,13 @@ from agents.models.message import RunMessage
 from agents.models.price import ModelPrice, ModelPriceQuerySet
 from agents.models.resource import ResourceClaim, ToolHealth
 from agents.models.run import Run, RunQuerySet
+from agents.models.spend import AgentSpend, BudgetNotice
 from agents.models.step import Step, StepQuerySet
 
 __all__ = [
+    "AgentSpend",
     "AgentVersion",
+    "BudgetNotice",
     "EffectRecord",
     "HostedAgent",
     "HostedAgentQuerySet",

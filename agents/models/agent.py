@@ -44,7 +44,10 @@ class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
 
 
 class HostedAgent(models.Model):
-    """An agent as it is operated: which version runs, and who answers for it."""
+    """An agent as it is operated: which version runs, who answers for it, and what it may use.
+
+    `limits` is an `agents.agent_limits.AgentLimits`.
+    """
 
     slug = models.CharField(max_length=63, unique=True)
     title = models.CharField(max_length=200)
@@ -54,6 +57,9 @@ class HostedAgent(models.Model):
     )
     active_version = models.ForeignKey(
         AgentVersion, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    limits = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField())
     )
 
     objects = HostedAgentQuerySet.as_manager()

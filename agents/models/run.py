@@ -66,7 +66,8 @@ class Run(models.Model):
 
     `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
     `unpriced_calls`: model calls of which nobody said what they cost, which `cost_micros` leaves out.
-    `goal`: the task as a person changed it last, empty while it is the input.
+    `goal`: the task as a person changed it last, empty while it is the input. `claimed_at` and
+    `active_seconds` are kept by a trigger of the table: the seconds at work of all claims that are over.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -128,6 +129,8 @@ class Run(models.Model):
     parked_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     waited_seconds = models.FloatField(default=0.0)
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    active_seconds = models.FloatField(default=0.0, db_default=0.0, editable=False)
 
     objects = RunQuerySet.as_manager()
 

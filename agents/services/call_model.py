@@ -135,10 +135,9 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
 
 
 def cost_of(reply: Reply, at: datetime) -> int | None:
-    """What the reply costs, in millionths of the currency unit; None where nobody said a price, or the
-    server did not count tokens that cost something."""
+    """What the reply costs, in millionths of the currency unit; None where nobody said a price."""
     price = price_of(reply.asked, at)
-    if price is None or not (reply.counted or price.is_free):
+    if price is None:
         return None
     return charge(price, reply.tokens_in, reply.cached_in, reply.tokens_out)
 

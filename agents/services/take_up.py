@@ -35,6 +35,7 @@ from agents.services.record_reply import needs_person
 from agents.states import StepKind, StepState
 from agents.tool_health import is_troubled
 from agents.tools import Tool
+from agents.weighing import cap_of_call
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
 from audit.clock import one_moment
@@ -104,7 +105,7 @@ def _next(claimed: Claimed) -> Intended | Begun | None:
         return None
     journal = Journal.of(run.pk)
     agent = agent_of(run, journal)
-    if agent is None or reached_cap(agent, run) is not None:
+    if agent is None or reached_cap(agent, run, journal) is not None:
         return None
     if not journal.steps:
         return _begun(run, agent, journal)
@@ -115,6 +116,8 @@ def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
     if run.undoes_id is not None:
         return None
     request = build_request(agent, run, journal.steps)
+    if cap_of_call(agent, run, request, endpoints_of(agent)) is not None:
+        return None
     step = note_model_call(
         run,
         shortened(request, journal.steps),

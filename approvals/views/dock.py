@@ -19,6 +19,7 @@ from approvals.forms import (
     FeedbackForm,
     HappenedForm,
     MessageForm,
+    NoteForm,
     OutputForm,
     ReasonForm,
     VerdictForm,
@@ -94,7 +95,7 @@ OFFERS: Mapping[Kind, tuple[Choice, ...]] = {
         Choice(V.SEND_BACK, "Send back", opens=True, confirm="Send back"),
     ),
     Kind.ATTENTION: (
-        Choice(V.CONTINUE, "Go on", primary=True),
+        Choice(V.CONTINUE, "Go on", opens=True, confirm="Go on"),
         Choice(V.CHANGE, "Go on another way", opens=True, confirm="Go on that way"),
         Choice(V.STOP, "Stop run", opens=True, quiet=True, confirm="Stop the run"),
     ),
@@ -210,13 +211,15 @@ def verdict_form(
         case Verdict.ANSWER:
             return AnswerForm(question, data)
         case Verdict.EXTEND:
-            return CapsForm(question.get("caps") or {}, data)
+            return CapsForm(question, data)
         case Verdict.HAPPENED:
             return HappenedForm(data)
         case Verdict.CORRECT:
             return OutputForm(question.get("output"), data)
         case Verdict.CHANGE:
             return ChoiceForm(_options(request), data)
+        case Verdict.CONTINUE:
+            return NoteForm(data)
         case Verdict.RETURN:
             return MessageForm(data)
     return None

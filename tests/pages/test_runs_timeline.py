@@ -211,7 +211,9 @@ def test_a_reached_limit_and_its_extension_are_told(
     run = counter.start(lambda _request: calls(call("read_balance", READ)))
     page = page_of(desk, run)
     row = page.context["timeline"].rows[-1]
-    assert "Reached its limit of model calls 2 of 2 used" in step_of(page, row.step.seq)
+    assert "Reached its limit of model calls It has asked its model 2 of 2 times." in step_of(
+        page, row.step.seq
+    )
     counter.decide(counter.request(run), Verdict.EXTEND, reviewer, caps={"model_calls": 1})
     run = counter.go_on(run)
     assert "A person raised the limit: model calls by 1." in step_of(

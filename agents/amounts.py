@@ -1,0 +1,80 @@
+"""Limits, and what was used of them, in units that people think in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+MICROS: Final = 1_000_000
+#: What is counted, as it follows *limit of*.
+NAMES: Final[Mapping[str, str]] = {
+    "cost_micros": "cost",
+    "active_seconds": "time at work",
+    "errors": "errors in a row",
+}
+SENTENCES: Final[Mapping[str, str]] = {
+    "steps": "It has taken {used} of {limit} steps.",
+    "model_calls": "It has asked its model {used} of {limit} times.",
+    "tool_calls": "It has made {used} of {limit} tool calls.",
+    "tokens": "It has used {used} of {limit} tokens.",
+    "cost_micros": "It has spent {used} of {limit}.",
+    "active_seconds": "It has been at work for {used} of {limit}.",
+    "errors": "Nothing but errors came of {used} turns in a row, and {limit} are the most.",
+}
+NEEDED: Final = "The next call may take up to {needed} more, which would pass the limit."
+
+
+def name_of(cap: str) -> str:
+    """What a cap counts, in words: `tool calls`, `time at work`."""
+    return NAMES.get(cap, cap.replace("_", " "))
+
+
+def amount_of(cap: str, amount: int) -> str:
+    """An amount of what a cap counts: `1,200`, `0.25`, `12 minutes`."""
+    if cap.endswith("cost_micros"):
+        return money(amount)
+    return duration(amount) if cap == "active_seconds" else f"{amount:,}"
+
+
+def money(micros: int) -> str:
+    """Millionths of the currency unit as an amount, with two places or as many as it takes."""
+    whole, rest = divmod(micros, MICROS)
+    places = f"{rest:06}".rstrip("0")
+    return f"{whole:,}.{places:0<2}"
+
+
+def duration(seconds: int) -> str:
+    """Seconds as people say them: `45 seconds`, `1 minute`, `1 hour 5 minutes`."""
+    hours, rest = divmod(seconds, 3_600)
+    minutes, last = divmod(rest, 60)
+    parts = [_some(hours, "hour"), _some(minutes, "minute"), _some(last, "second")]
+    return " ".join(part for part in parts if part) or "0 seconds"
+
+
+def _some(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}" if number else ""
+
+
+def sentence(cap: str, used: int, limit: int, needed: int = 0) -> str:
+    """Which limit was reached, with what was used of it; `needed` by the call that would pass it."""
+    said = SENTENCES.get(cap, f"It has used {{used}} of {{limit}} {name_of(cap)}.")
+    told = said.format(used=amount_of(cap, used), limit=amount_of(cap, limit))
+    return f"{told} {NEEDED.format(needed=amount_of(cap, needed))}" if needed else told
+
+
+def raising(cap: str, reached: Mapping[str, Any]) -> dict[str, Any]:
+    """How a form asks by how much a reached cap is raised, beside what programs say in the cap's own unit.
+
+    `scale`: how many of these make one of what people write; `usual` what is proposed.
+    """
+    used, limit = int(reached["used"]), int(reached["limit"])
+    asks: dict[str, Any] = {
+        "name": name_of(cap),
+        "used": amount_of(cap, used),
+        "usual": max(1, used, used + int(reached.get("needed", 0)) - limit),
+    }
+    if "most" in reached:
+        asks["most"] = int(reached["most"])
+    if cap == "active_seconds":
+        return {**asks, "scale": 60, "unit": "minutes"}
+    return {**asks, "scale": MICROS} if cap.endswith("cost_micros") else asks
