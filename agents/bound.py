@@ -81,6 +81,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "verifier": recorded.get("verifier", ""),
             "budget": _budget(recorded["budget"], installed.budget),
             "output": _output(recorded["output"], installed.output),
+            "answer_threshold": _share(recorded.get("answer_threshold_bp")),
             "recorded": recorded,
             "digest": version.digest,
         }
@@ -107,6 +108,10 @@ def _budget(recorded: Mapping[str, Any], installed: Budget) -> Budget:
     """Recorded caps, and installed ones for those that the recording release did not know."""
     known = {name: value for name, value in recorded.items() if name in Budget.model_fields}
     return installed.model_copy(update=Budget(**known).model_dump(include=set(known)))
+
+
+def _share(points: int | None) -> float | None:
+    return None if points is None else points / 10_000
 
 
 def _output(recorded: dict[str, Any], installed: type[BaseModel]) -> type[BaseModel]:

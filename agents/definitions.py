@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.asserts import Asserts, check_answer
 from agents.tools import DefinitionError, Tool
 from agents.undoing import undo_of
 from approvals.vocabulary import Risk
@@ -71,7 +72,11 @@ class Example:
 @dataclass(frozen=True, eq=False)
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
-    that looks for objections to its calls where a policy asks for that, else its own."""
+    that looks for objections to its calls where a policy asks for that, else its own.
+
+    `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
+    how sure it is of its answer, and one below it goes to a person.
+    """
 
     slug: str
     title: str
@@ -84,6 +89,8 @@ class Agent:
     budget: Budget = field(default_factory=Budget)
     input: type[BaseModel] = TextInput
     output: type[BaseModel] = Answer
+    asserts: Sequence[Asserts] = ()
+    answer_threshold: float | None = None
     examples: Sequence[Example] = ()
 
     def __post_init__(self) -> None:
@@ -121,6 +128,7 @@ class Agent:
                 f"Agent {self.slug}: {name} is the undo of another tool; rename yours."
             )
         self._check_models()
+        check_answer(self.slug, self.tools, self.output, self.asserts, self.answer_threshold)
 
     def _check_models(self) -> None:
         for model, what in ((self.input, "input"), (self.output, "output")):
@@ -161,6 +169,12 @@ class Agent:
             "input": self.input.model_json_schema(),
             "output": self.output_schema,
             **({"verifier": self.verifier} if self.verifier else {}),
+            **({"asserts": [each.describe() for each in self.asserts]} if self.asserts else {}),
+            **(
+                {"answer_threshold_bp": round(self.answer_threshold * 10_000)}
+                if self.answer_threshold is not None
+                else {}
+            ),
         }
 
     @cached_property
