@@ -39,6 +39,13 @@ class Done:
         """How it stands, in words."""
         return state_words(self.state, undone=self.undone)
 
+    @property
+    def allowed(self) -> str:
+        """Who let it happen."""
+        if self.approval is None:
+            return "allowed by the policy"
+        return self.standing or f"approved by {self.approved_by or 'a person'}"
+
     def as_json(self) -> dict[str, Any]:
         """As programs read it."""
         return {
