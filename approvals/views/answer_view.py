@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.argument_forms import slots_of, written
+from approvals.argument_forms import Slot, slots_of, written
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
 
@@ -31,5 +31,10 @@ def answer_of(item: ApprovalRequest) -> AnswerView | None:
     return AnswerView(
         claims=list(question.get("claims") or ()),
         done=list(question.get("done") or ()),
-        fields=[{"label": slot.label, "value": written(slot)} for slot in slots],
+        fields=[{"label": slot.label, "value": _shown(slot)} for slot in slots],
     )
+
+
+def _shown(slot: Slot) -> str:
+    """A value to be read; in its field a choice is written as JSON."""
+    return slot.value if isinstance(slot.value, str) else written(slot)
