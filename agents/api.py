@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents.conversations import read_requests
+from agents.done import done_by
 from agents.errors import UnknownAgent, UnknownRun
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
@@ -99,8 +100,10 @@ def _visible(caller: Caller, run_id: UUID) -> Run:
 
 
 def _shown(run: Run, caller: Caller) -> dict[str, Any]:
-    run = cleared(run, look_at(run, caller))
-    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()))
+    withheld = look_at(run, caller)
+    run = cleared(run, withheld)
+    done = done_by([run] if run.ended else [], caller, {run.pk: withheld})
+    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()), done.get(run.pk, ()))
 
 
 @router.post(
@@ -140,9 +143,14 @@ def list_runs(
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
     waits = waiting_on(found.items, caller)
     withheld = withheld_from(found.items, caller)
+    done = done_by([run for run in found.items if run.ended], caller, withheld)
     return {
         "items": [
-            run_as_json(cleared(run, withheld.get(run.pk, NOTHING)), waits.get(run.pk, ()))
+            run_as_json(
+                cleared(run, withheld.get(run.pk, NOTHING)),
+                waits.get(run.pk, ()),
+                done.get(run.pk, ()),
+            )
             for run in found.items
         ],
         "next_cursor": found.next_cursor,

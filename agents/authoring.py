@@ -4,6 +4,7 @@ Declare agents in `agents.py` of any installed Django app; they are found by aut
 `ask_human`, `abstain` and `final_answer` are offered to every agent without being listed.
 """
 
+from agents.asserts import Asserts
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
 from agents.mistakes import DefinitionError
 from agents.rates import Rate
@@ -24,6 +25,7 @@ __all__ = [
     "Accepted",
     "Agent",
     "Answer",
+    "Asserts",
     "Budget",
     "Category",
     "DefinitionError",

@@ -82,6 +82,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "budget": _budget(recorded["budget"]),
             "limits": _budget(recorded["limits"]) if "limits" in recorded else None,
             "output": _output(recorded["output"], installed.output),
+            "answer_threshold": _share(recorded.get("answer_threshold_bp")),
             "recorded": recorded,
             "digest": version.digest,
         }
@@ -107,6 +108,10 @@ def _fields_of(made: Any) -> dict[str, Any]:
 def _budget(recorded: Mapping[str, Any]) -> Budget:
     """Recorded caps; of others the default, which is why they are not recorded."""
     return Budget(**{name: cap for name, cap in recorded.items() if name in Budget.model_fields})
+
+
+def _share(points: int | None) -> float | None:
+    return None if points is None else points / 10_000
 
 
 def _output(recorded: dict[str, Any], installed: type[BaseModel]) -> type[BaseModel]:

@@ -85,7 +85,7 @@ def _made_offer(agent: Agent) -> list[dict[str, Any]]:
             FINAL_ANSWER,
             "Give the final answer and end the run. List the ids of the tool calls that it relies on.",
             final_schema(agent.output_schema),
-            judged=False,
+            judged=agent.answer_threshold is not None,
         ),
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agents.answer_steps import TURNED_DOWN, settle_result, unfounded, was_sent_back
 from agents.definitions import Agent
 from agents.effects import Effects
 from agents.errors import CallStopped
@@ -187,6 +188,8 @@ class CallSteps:
         if step.kind == StepKind.QUESTION:
             settle_answered(self.lease, step, _answer(kind, data))
             return True
+        if step.kind == StepKind.FINAL:
+            return settle_result(self.lease, step)
         if kind == "approved":
             return self._execute(step, effects, now)
         reason = data.get("reason") or data.get("message") or ""
@@ -225,6 +228,19 @@ class CallSteps:
                 self.lease, step, status="not_taken", code="told_meanwhile", message=TOLD_MEANWHILE
             )
             return True
+        if was_sent_back(step, self.journal):
+            settle_refused(
+                self.lease, step, status="not_taken", code="turned_down", message=TURNED_DOWN
+            )
+            return True
+        ask = (
+            unfounded(self.agent, self.run, step, self.journal)
+            if step.kind == StepKind.FINAL
+            else None
+        )
+        if ask is not None:
+            park(self.lease, [ask])
+            return False
         outcome = Outcome.ABSTAINED if step.kind == StepKind.ABSTAIN else Outcome.DONE
         return not succeed(self.lease, step, outcome=outcome, output=step.arguments or {})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agents.asserts import Asserts, check_answer
 from agents.definition_rules import mistakes_of_agent
 from agents.mistakes import refuse
 from agents.tools import Tool
@@ -87,7 +88,11 @@ class Example:
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
     that looks for objections to its calls where a policy asks for that, else its own. `limits` are the
-    highest caps that admins may set for it, else those of its budget."""
+    highest caps that admins may set for it, else those of its budget.
+
+    `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
+    how sure it is of its answer, and one below it goes to a person.
+    """
 
     slug: str
     title: str
@@ -101,10 +106,13 @@ class Agent:
     limits: Budget | None = None
     input: type[BaseModel] = TextInput
     output: type[BaseModel] = Answer
+    asserts: Sequence[Asserts] = ()
+    answer_threshold: float | None = None
     examples: Sequence[Example] = ()
 
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
+        check_answer(self.slug, self.tools, self.output, self.asserts, self.answer_threshold)
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, or the undo of one; None for one that was invented."""
@@ -139,6 +147,12 @@ class Agent:
             "output": self.output_schema,
             **({"verifier": self.verifier} if self.verifier else {}),
             **({"limits": self.limits.recorded()} if self.limits else {}),
+            **({"asserts": [each.describe() for each in self.asserts]} if self.asserts else {}),
+            **(
+                {"answer_threshold_bp": round(self.answer_threshold * 10_000)}
+                if self.answer_threshold is not None
+                else {}
+            ),
         }
 
     @cached_property

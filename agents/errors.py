@@ -218,6 +218,14 @@ class EditRefused(Invalid):
         )
 
 
+class AnswerRefused(Invalid):
+    code = "answer_refused"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        lines = "; ".join(f"{line['field']}: {line['message']}" for line in errors)
+        super().__init__(f"The corrected answer does not fit: {lines}", params={"errors": errors})
+
+
 class CallbackRefused(Unsigned):
     """Says the same of a provider that nobody knows and of a signature that does not fit."""
 

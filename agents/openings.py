@@ -9,13 +9,16 @@ from typing import Any
 
 from accounts.models import User
 from agents import amounts
+from agents.claims import Claim
 from agents.definitions import Agent
+from agents.done import call_words, state_words
 from agents.gating import Subject, preview_of
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
 from agents.states import StepKind, StepState
 from agents.tools import Tool
+from approvals.reasons import points
 from approvals.schemas import CoinToss, Fact, Opening, Preview
 from approvals.vocabulary import Kind
 
@@ -26,6 +29,8 @@ LOST = (
     "The call was sent and its answer was lost. It is not sent again by itself. "
     "Look at the other side, then say what you found."
 )
+CLAIMS = "claims what the journal does not bear out"
+UNSURE = "is not sure enough of its answer"
 NOT_FOUND = (
     "The tool reported success, but reading it back did not find it. It is not sent again by itself. "
     "Look at the other side, then say what you found."
@@ -193,6 +198,55 @@ def _reported(value: Any) -> tuple[Fact, ...]:
         return ()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return (Fact(label="Result reported", value=str(_bounded(text))),)
+
+
+def for_result(
+    agent: Agent,
+    run: Run,
+    step: Step,
+    earlier: Sequence[Step],
+    claims: Sequence[Claim],
+    effects: Sequence[EffectRecord],
+) -> Opening:
+    """A final answer that the journal does not bear out, or of which the model is not sure enough.
+
+    `claims` are the false ones; `effects` what the run did, each with its step.
+    """
+    threshold = (step.request or {}).get("threshold_bp")
+    sure = (
+        (
+            Fact(
+                label="Confidence",
+                value=f"{points(step.confidence_bp or 0)} of {points(threshold)} needed",
+            ),
+        )
+        if threshold is not None
+        else ()
+    )
+    return Opening(
+        kind=Kind.RESULT,
+        **_about(run, step, earlier),
+        preview=Preview(
+            title=f"{run.agent.title} {CLAIMS if claims else UNSURE}",
+            summary="The run waits. Nothing of the answer was passed on.",
+            facts=sure,
+        ),
+        question={
+            "question": "Accept the answer, correct it, or send it back?",
+            "claims": [claim.as_json() for claim in claims],
+            "output": step.arguments or {},
+            "schema": agent.output_schema,
+            "done": [
+                {
+                    "step": effect.step.seq,
+                    "title": call_words(effect.step.name, effect.step.arguments or {}, frozenset()),
+                    "stands": state_words(effect.state, undone=bool(vars(effect).get("is_undone"))),
+                }
+                for effect in effects
+            ],
+        },
+        rationale=step.rationale,
+    )
 
 
 def for_hand_back(run: Run, step: Step, person: User, earlier: Sequence[Step]) -> Opening:

@@ -78,7 +78,8 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
 def _validate(
     agent: Agent, name: str, kind: StepKind, tool: Tool | None, data: dict[str, Any]
 ) -> Proposal | Malformed:
-    judgement = {field: data.pop(field, None) for field in JUDGEMENT} if tool else {}
+    judged = tool is not None or (kind is StepKind.FINAL and agent.answer_threshold is not None)
+    judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     relies_on = data.pop("relies_on", []) if kind is StepKind.FINAL else []
     if not (isinstance(relies_on, list) and all(isinstance(item, str) for item in relies_on)):
         return Malformed(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from accounts.callers import Caller
 from agents import registry
+from agents.done import Done, output_with
 from agents.masking import NOT_SHOWN, Mask, score_hidden
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
@@ -19,8 +20,11 @@ from approvals.schemas import Confidence
 from approvals.score_words import scores_as_json
 
 
-def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """A run. Spans in seconds, costs in millionths of the currency unit."""
+def run_as_json(
+    run: Run, waiting_on: Sequence[dict[str, Any]] = (), done: Sequence[Done] = ()
+) -> dict[str, Any]:
+    """A run. Spans in seconds, costs in millionths of the currency unit. `done`: its effects, which stand
+    in the output beside what the agent says."""
     return {
         "id": str(run.pk),
         "agent": run.agent.slug,
@@ -48,7 +52,7 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
             "waited_seconds": round(run.waited_seconds, 3),
             "active_seconds": round(run.active_seconds, 3),
         },
-        "output": run.output,
+        "output": output_with(run, done),
         "initiator": run.initiator.username,
         "parent": str(run.parent_id) if run.parent_id else None,
         "undoes": str(run.undoes_id) if run.undoes_id else None,

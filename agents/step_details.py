@@ -129,6 +129,8 @@ def note_of(step: Step) -> str:
             return _score_note(output)
         case StepKind.MODEL:
             return _model_note(output)
+        case StepKind.FINAL:
+            return _answer_note(step, output)
         case _:
             return _note(step, output)
 
@@ -178,6 +180,21 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
             return str(output.get("note") or "")
         case _:
             return ""
+
+
+def _answer_note(step: Step, output: Mapping[str, Any]) -> str:
+    """What the journal held against the answer, and what a person said of it."""
+    asked = step.request or {}
+    against = [f"{claim['says']} {claim['journal']}" for claim in asked.get("claims") or ()]
+    if "threshold_bp" in asked:
+        sure = points(step.confidence_bp or 0)
+        against.append(f"Its confidence is {sure}; {points(asked['threshold_bp'])} is needed.")
+    by = output.get("by") or "A person"
+    if output.get("accepted"):
+        against.append(f"{by} accepted the answer all the same.")
+    elif output.get("corrected"):
+        against.append(f"{by} corrected the answer.")
+    return " ".join(against)
 
 
 def _score_note(output: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from agents import registry
 from agents.bound import bind
 from agents.definitions import Agent
-from agents.errors import EditRefused
+from agents.errors import AnswerRefused, EditRefused
 from agents.gating import preview_of_edit, propose
 from agents.holding import held_tools
 from agents.kill_switches import WHOLE, KillSwitch
@@ -90,6 +90,33 @@ class HostedRuns:
             cosmetic=tuple(sorted(declared.cosmetic)),
             action=action.model_copy(update={"preview": preview}),
         )
+
+    def validate_answer(
+        self, agent: str, agent_version: str, output: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Check a corrected answer against the agent's model of it. Raises AnswerRefused with a line per
+        field."""
+        definition = _as_known(agent, agent_version)
+        if definition is None:
+            gone = "Its agent is not installed any more, so nobody can check this."
+            raise AnswerRefused([{"field": "output", "message": gone}])
+        try:
+            parsed = definition.output.model_validate_json(json.dumps(output))
+        except ValidationError as error:
+            raise AnswerRefused(
+                [
+                    {
+                        "field": ".".join(["output", *(str(part) for part in line["loc"])]),
+                        "message": line["msg"],
+                    }
+                    for line in error.errors(include_url=False, include_context=False)
+                ]
+            ) from error
+        normalised: dict[str, Any] = parsed.model_dump(mode="json")
+        unfit = [name for name, value in normalised.items() if storable(value) != value]
+        if unfit:
+            raise AnswerRefused([{"field": f"output.{name}", "message": UNFIT} for name in unfit])
+        return normalised
 
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Where the approved calls of these requests stand, in one query."""

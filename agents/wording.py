@@ -96,6 +96,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "locks_unknown": "Not done: what it would touch is not known",
     "ended_too_early": "Not taken",
     "told_meanwhile": "Not taken",
+    "turned_down": "Not taken",
     "goal_changed": "Set aside",
     "loop": "Not done: it went round in circles",
     "nobody_could_decide": "Not done: too few people could approve it",
@@ -273,7 +274,8 @@ def step_tone(step: Step) -> str:
     if step.state == StepState.REFUSED:
         return "rejected" if step.problem in ("rejected", "denied") else "ended"
     if step.state == StepState.WAITING and resolved:
-        return "approved" if resolved in ("approved", "answered", "returned") else "ended"
+        well = ("approved", "answered", "returned", "accepted", "corrected")
+        return "approved" if resolved in well else "ended"
     begun = (StepState.STARTED, StepState.UNJUDGED)
     return "running" if step.state in begun else str(step.state)
 

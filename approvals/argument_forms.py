@@ -27,6 +27,7 @@ Kind = Literal[
 MOST_DEPTH: Final = 2
 LONG_TEXT_FROM: Final = 80
 ARGUMENTS: Final = "arguments"
+OUTPUT: Final = "output"
 _LARGEST: Final = sys.float_info.max
 
 

@@ -35,6 +35,8 @@ _viewing = Prepared(
 )
 
 APPROVING = frozenset({Verdict.APPROVE, Verdict.EDIT})
+#: Verdicts by which a final answer goes out.
+PASSING_ON = frozenset({Verdict.ACCEPT, Verdict.CORRECT})
 #: Who works with policies reads them: reviewers, admins, and those who may read everything.
 POLICY_READERS: tuple[Permission, ...] = (
     "publish_policies",
@@ -65,10 +67,18 @@ def require(
             raise StandsInForEditor
     if request.needs.friction == Friction.SECOND_FACTOR and caller.is_token:
         raise SecondFactorRequired
+    if hidden := _unseen(request, caller, verdict):
+        raise SensitiveHidden(hidden)
+
+
+def _unseen(request: ApprovalRequest, caller: Caller, verdict: Verdict) -> list[str]:
+    """What the caller would let out without having seen it: arguments of a call, fields of an answer."""
     if verdict in APPROVING:
-        hidden = hidden_arguments(request, caller)
-        if hidden:
-            raise SensitiveHidden(hidden)
+        return hidden_arguments(request, caller)
+    if verdict in PASSING_ON:
+        answer = (request.question or {}).get("output") or {}
+        return withheld_from(request, caller).names_in(answer)
+    return []
 
 
 def scope_of_initiator(caller: Caller) -> None:

@@ -72,6 +72,14 @@ class Runs(Protocol):
         Raises `audit.errors.Invalid` with `params["errors"]`: a list of {field, message}.
         """
 
+    def validate_answer(
+        self, agent: str, agent_version: str, output: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A corrected final answer as this agent version takes it.
+
+        Raises `audit.errors.Invalid` with `params["errors"]`: a list of {field, message}.
+        """
+
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Where the calls of these requests stand, by request id. One query for all."""
 
@@ -108,6 +116,12 @@ class NullRuns:
     ) -> Validated:
         """Nobody here knows the tool's schema, so nothing can be edited."""
         raise EditingUnavailable(tool)
+
+    def validate_answer(
+        self, agent: str, agent_version: str, output: dict[str, Any]
+    ) -> dict[str, Any]:
+        """As it is: the schema that the request carries is all there is to hold it against."""
+        return output
 
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Nothing is under way."""

@@ -134,4 +134,9 @@ class Outcome(Shape):
 
     outcome: Literal["refunded", "declined", "answered"]
     order: str = Field(max_length=20, description="The order the ticket was about")
+    amount: Euro | None = Field(
+        default=None,
+        title="Amount in euro",
+        description="Euro that went back, such as 42.00; leave it out where none did",
+    )
     message: str = Field(min_length=1, max_length=4_000, description="What the customer is told")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -28,16 +29,25 @@ UPDATE agents_step
 """
 
 
-def succeed(lease: Lease, step: Step, *, outcome: Outcome, output: dict[str, Any]) -> bool:
+def succeed(
+    lease: Lease,
+    step: Step,
+    *,
+    outcome: Outcome,
+    output: dict[str, Any],
+    looked_at: Mapping[str, Any] | None = None,
+) -> bool:
     """End with the agent's answer (or its abstention); the step that carries it is settled too.
 
-    False, with nothing changed, where a person said something meanwhile: that is heard first.
+    `looked_at`: what a person said of the answer, where one was asked. False, with nothing changed, where a
+    person said something meanwhile: that is heard first.
     """
     with fenced(lease) as run:
         if run.unheard:
             return False
         now = database_now()
-        Step.objects.move(step.pk, StepState.SUCCEEDED, output={"status": "done"}, finished_at=now)
+        said = {"status": "done", **(looked_at or {})}
+        Step.objects.move(step.pk, StepState.SUCCEEDED, output=said, finished_at=now)
         _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
     return True
 

@@ -31,11 +31,15 @@ from audit.writes import insert
 
 @dataclass(frozen=True)
 class Ask:
-    """A request to open for a step. The step is inserted when it is not in the journal yet."""
+    """A request to open for a step. The step is inserted when it is not in the journal yet.
+
+    `noted`: what its `request` holds from now on, where that changes.
+    """
 
     step: Step
     opening: Opening
     state_token: str = ""
+    noted: Mapping[str, Any] | None = None
 
 
 def park(
@@ -119,7 +123,11 @@ def _opened(run: Run, ask: Ask, actor: Actor) -> bool:
         insert(step)
     else:
         Step.objects.move(
-            step.pk, StepState.WAITING, approval_id=request.pk, state_token=ask.state_token
+            step.pk,
+            StepState.WAITING,
+            approval_id=request.pk,
+            state_token=ask.state_token,
+            **({} if ask.noted is None else {"request": ask.noted}),
         )
     return True
 

@@ -20,13 +20,14 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents import wording
 from agents.context import task_text
+from agents.done import done_by
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.models import HostedAgent, Run, RunMessage
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
-from agents.states import MessageKind
+from agents.states import MessageKind, StepKind, StepState
 from agents.switchboard import halts_of
-from agents.timeline import read_step, read_timeline
+from agents.timeline import Timeline, read_step, read_timeline
 from agents.views.starting import offers, start, start_form, startable
 from agents.waits import Wait, waits_of
 from agents.withheld import NOTHING, cleared, withheld_from
@@ -221,7 +222,9 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "active_seconds": _active_seconds(run, now),
         "waited_seconds": _waited_seconds(run, now),
         "task": _task(run),
+        "done": done_by([run], caller, {run.pk: withheld}).get(run.pk, []),
         "answer": _facts(run.output),
+        "looked_at": _looked_at(timeline),
         "may_control": may_control(run, caller) and not run.ended,
         "may_undo": may_control(run, caller),
         "may_read_audit": caller.holds("read_audit"),
@@ -235,6 +238,12 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
         **forms,
     }
+
+
+def _looked_at(timeline: Timeline) -> str:
+    """What a person said of the answer, where one was asked."""
+    last = next((row for row in reversed(timeline.rows) if row.step.kind == StepKind.FINAL), None)
+    return last.note if last is not None and last.step.state == StepState.SUCCEEDED else ""
 
 
 def _unread(run: Run, withheld: Withheld) -> list[RunMessage]:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from accounts.callers import Caller
 from accounts.confirmations import Confirmation
-from approvals import bodies, chips, eligibility, events
+from approvals import bodies, chips, eligibility, events, ports
 from approvals.closing import Approval, approve, close
 from approvals.errors import (
     AlreadyVoted,
@@ -202,6 +202,10 @@ def _take(
         outcome = approve(request, groups, ballot, vote, votes=votes)
         remaining = _told(request, ballot, vote, outcome)
     else:
+        if verdict == Verdict.CORRECT:
+            given["output"] = ports.runs().validate_answer(
+                request.agent, request.agent_version, given["output"]
+            )
         vote = ballot.vote(request)
         close(request, ballot, vote, consequence, given)
         events.announce(request, "decided", [row.group_id for row in groups])

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django import forms
 
+from approvals.argument_forms import OUTPUT, SchemaForm
 from approvals.bodies import offered_verdicts
 from approvals.forms import (
     AnswerForm,
@@ -90,8 +91,14 @@ OFFERS: Mapping[Kind, tuple[Choice, ...]] = {
         ),
     ),
     Kind.RESULT: (
-        Choice(V.ACCEPT, "Accept", primary=True),
-        Choice(V.CORRECT, "Correct", opens=True, confirm="Save the correction"),
+        Choice(V.ACCEPT, "Accept as it is"),
+        Choice(
+            V.CORRECT,
+            "Correct",
+            opens=True,
+            confirm="Save the correction",
+            explains="Change the answer above, then save. It becomes the answer of the run.",
+        ),
         Choice(V.SEND_BACK, "Send back", opens=True, confirm="Send back"),
     ),
     Kind.ATTENTION: (
@@ -187,6 +194,28 @@ def _options(request: ApprovalRequest) -> list[dict[str, Any]]:
     return [c if isinstance(c, dict) else {"value": c, "label": c} for c in choices]
 
 
+def has_schema(request: ApprovalRequest) -> bool:
+    """Whether a final answer can be corrected field by field."""
+    question = request.question or {}
+    return isinstance(question.get("schema"), Mapping) and isinstance(
+        question.get("output"), Mapping
+    )
+
+
+def content_form(
+    request: ApprovalRequest, verdict: str, data: Mapping[str, Any] | None = None
+) -> SchemaForm | None:
+    """The fields of what a verdict changes: the arguments of a call, or a final answer."""
+    question = request.question or {}
+    if verdict == Verdict.EDIT:
+        return SchemaForm(schema=request.schema, values=request.arguments, data=data)
+    if verdict == Verdict.CORRECT and has_schema(request):
+        return SchemaForm(
+            schema=question["schema"], values=question["output"], data=data, prefix_name=OUTPUT
+        )
+    return None
+
+
 def chips_for(verdict: str) -> Chips:
     """The reasons that are offered for a verdict."""
     return list(ReasonChip.objects.offered_for(verdict).values_list("code", "label"))
@@ -215,7 +244,7 @@ def verdict_form(
         case Verdict.HAPPENED:
             return HappenedForm(data)
         case Verdict.CORRECT:
-            return OutputForm(question.get("output"), data)
+            return _correct_form(request, data)
         case Verdict.CHANGE:
             return ChoiceForm(_options(request), data)
         case Verdict.CONTINUE:
@@ -223,3 +252,10 @@ def verdict_form(
         case Verdict.RETURN:
             return MessageForm(data)
     return None
+
+
+def _correct_form(request: ApprovalRequest, data: Mapping[str, Any] | None) -> VerdictForm:
+    """The reason, where the answer has fields to correct it by; else the answer as JSON."""
+    if has_schema(request):
+        return EditReasonForm(data, verdict=Verdict.CORRECT, needed=False)
+    return OutputForm((request.question or {}).get("output"), data)

@@ -28,6 +28,7 @@ from approvals.score_words import ScoreLine, score_lines
 from approvals.showing import address_warnings, visible_reasons
 from approvals.standing import standing_of
 from approvals.states import RequestState
+from approvals.views.answer_view import AnswerView, answer_of
 from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
 from approvals.vocabulary import INITIATOR_MAY, Expiry, Kind, Verdict
 from approvals.voting import tally
@@ -302,6 +303,11 @@ class RequestView:
         """Addresses that are not what they seem, in what the viewer may see."""
         shown = eligibility.withheld_from(self.item, self.caller).value
         return [] if self.hidden else [shown(each) for each in address_warnings(self.item)]
+
+    @property
+    def answer(self) -> AnswerView | None:
+        """The final answer and what the journal says of it, where that is what is asked about."""
+        return answer_of(self.item)
 
     @cached_property
     def _first(self) -> Any:

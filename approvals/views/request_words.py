@@ -20,7 +20,7 @@ ASKS = {
     Kind.QUESTION: "Question",
     Kind.BUDGET: "What happened",
     Kind.IN_DOUBT: "What is not known",
-    Kind.RESULT: "What is claimed",
+    Kind.RESULT: "What is asked",
     Kind.ATTENTION: "What happened",
     Kind.HAND_BACK: "Hand back",
 }

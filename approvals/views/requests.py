@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
 from accounts.factors import has_factor
-from approvals.argument_forms import SchemaForm
+from approvals.argument_forms import ARGUMENTS, OUTPUT, SchemaForm
 from approvals.errors import (
     AlreadyDecided,
     ContentChanged,
@@ -34,11 +34,12 @@ from approvals.services.decide import decide
 from approvals.services.extend import extend
 from approvals.services.show import found_for, show_to
 from approvals.services.undo import undo
+from approvals.states import VERDICTS
 from approvals.views import second_factor
-from approvals.views.dock import Forms, dock_of, verdict_form
+from approvals.views.dock import Forms, content_form, dock_of, verdict_form
 from approvals.views.inbox import inbox_context, listed, tab_of
 from approvals.views.request_view import RequestView, masked
-from approvals.vocabulary import Verdict
+from approvals.vocabulary import Kind, Verdict
 from audit.errors import Conflict, Forbidden, Invalid, Refusal
 
 STATUS: Mapping[type[Refusal], int] = {Conflict: 409, Forbidden: 403, Invalid: 422}
@@ -112,10 +113,8 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _forms(item: ApprovalRequest, verdict: str, post: Any) -> Forms:
     """The forms of a verdict, with what was posted in them."""
-    arguments = None
-    if verdict == Verdict.EDIT:
-        arguments = SchemaForm(schema=item.schema, values=item.arguments, data=post)
-    return Forms(verdict=verdict_form(item, verdict, post), arguments=arguments)
+    content = content_form(item, verdict, post)
+    return Forms(verdict=verdict_form(item, verdict, post), arguments=content)
 
 
 def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
@@ -124,7 +123,7 @@ def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
         raise Invalid("The form holds a NUL character.", code="form_not_whole")
     body: dict[str, Any] = dict(forms.verdict.body()) if forms.verdict is not None else {}
     if isinstance(forms.arguments, SchemaForm):
-        body["arguments"] = forms.arguments.edited()
+        body[forms.arguments.prefix_name] = forms.arguments.edited()
     for name in ("typed", "active_seconds"):
         if post.get(name):
             body[name] = post[name]
@@ -212,9 +211,9 @@ def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
         if post.get(name)
     ]
     draft += [
-        {"label": name.removeprefix("arguments."), "value": value}
+        {"label": name.partition(".")[2], "value": value}
         for name, value in post.items()
-        if name.startswith("arguments.")
+        if name.startswith((f"{ARGUMENTS}.", f"{OUTPUT}."))
     ]
     decided = isinstance(refusal, AlreadyDecided)
     return {
@@ -299,6 +298,8 @@ def _render(
     caller = signed_in(request)
     tab = tab_of(request)
     shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
+    # Before it is masked: what is hidden in it says what this person may not do.
+    taken = {verdict for verdict in VERDICTS[Kind(item.kind)] if shown.takes(verdict)}
     masked(item, caller)
     dock = dock_of(
         item,
@@ -306,15 +307,15 @@ def _render(
         tab,
         mode,
         typed_error,
-        taken=shown.takes,
+        taken=taken.__contains__,
         second_factor=second_factor.asked_of(request, item) if shown.is_pending else None,
     )
     forms = forms or Forms()
     if dock.open is not None:
         if forms.verdict is None:
             forms.verdict = verdict_form(item, dock.open.verdict)
-        if dock.open.verdict == Verdict.EDIT and forms.arguments is None:
-            forms.arguments = SchemaForm(schema=item.schema, values=item.arguments)
+        if forms.arguments is None:
+            forms.arguments = content_form(item, dock.open.verdict)
     editing = mode == Verdict.EDIT and shown.may_decide and not shown.hidden
     context = {
         "shown": shown,

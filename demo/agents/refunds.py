@@ -7,6 +7,7 @@ from django.conf import settings
 from agents.authoring import (
     Accepted,
     Agent,
+    Asserts,
     Budget,
     Category,
     Effect,
@@ -212,6 +213,14 @@ You work at the refund desk of a shop that sells to companies. You get one ticke
     budget=Budget(steps=40, model_calls=16, tool_calls=16, tokens=200_000),
     input=Ticket,
     output=Outcome,
+    # “Refunded” is checked against the journal: that refund, for that order, of that amount.
+    asserts=[
+        Asserts(
+            issue_refund,
+            when={"outcome": ["refunded"]},
+            same={"order": "order", "amount": "amount"},
+        )
+    ],
     examples=[
         Example(
             "A refund above the limit: paused by a rule, for one of Finance",

@@ -219,7 +219,7 @@ def _after_refund(desk: Desk, facts: Facts, refund: Call) -> Move:
             0.97,
             "The customer asks for a confirmation by e-mail.",
         )
-    return _answer(desk, facts, "refunded", done)
+    return _answer(desk, facts, "refunded", done, amount=f"{paid:.2f}")
 
 
 def _propose(facts: Facts, amount: Decimal, reason: str, confidence: float, rationale: str) -> Move:
@@ -227,7 +227,7 @@ def _propose(facts: Facts, amount: Decimal, reason: str, confidence: float, rati
     return Move(REFUND, arguments, confidence, rationale)
 
 
-def _answer(desk: Desk, facts: Facts, outcome: str, message: str) -> Move:
+def _answer(desk: Desk, facts: Facts, outcome: str, message: str, **more: str) -> Move:
     """The final answer; it relies on the newest call of each tool that was carried out."""
     calls = [desk.last_done(name) for name in (LOOK_UP, RULES, REFUND, MAIL)]
     return Move(
@@ -236,6 +236,7 @@ def _answer(desk: Desk, facts: Facts, outcome: str, message: str) -> Move:
             "outcome": outcome,
             "order": facts.order,
             "message": message,
+            **more,
             "relies_on": [call.id for call in calls if call is not None],
         },
     )

@@ -64,7 +64,7 @@ def test_a_program_starts_a_run_and_reads_how_it_ended(
     counter.go_on(run)
     told = api(operator, "get", f"runs/{run.pk}").json()
     assert (told["state"], told["outcome"]) == ("succeeded", "done")
-    assert told["output"] == {"summary": "100.00"}
+    assert told["output"] == {"summary": "100.00", "done": []}
     assert {"id", "agent", "agent_version", "waiting_on", "usage"} <= told.keys()
 
 
