@@ -16,6 +16,7 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents.conversations import read_requests
 from agents.errors import UnknownAgent, UnknownRun
+from agents.kin import children_counts
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
@@ -100,7 +101,8 @@ def _visible(caller: Caller, run_id: UUID) -> Run:
 
 def _shown(run: Run, caller: Caller) -> dict[str, Any]:
     run = cleared(run, look_at(run, caller))
-    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()))
+    children = children_counts([run]).get(run.pk, 0)
+    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()), children=children)
 
 
 @router.post(
@@ -139,10 +141,15 @@ def list_runs(
         rows = rows.filter(agent__slug=agent)
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
     waits = waiting_on(found.items, caller)
+    children = children_counts(found.items)
     withheld = withheld_from(found.items, caller)
     return {
         "items": [
-            run_as_json(cleared(run, withheld.get(run.pk, NOTHING)), waits.get(run.pk, ()))
+            run_as_json(
+                cleared(run, withheld.get(run.pk, NOTHING)),
+                waits.get(run.pk, ()),
+                children=children.get(run.pk, 0),
+            )
             for run in found.items
         ],
         "next_cursor": found.next_cursor,

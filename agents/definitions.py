@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.tools import DefinitionError, Tool
+from agents.delegation import DELEGATE, delegate_tool
+from agents.tools import DefinitionError, Tool, Trust
 from agents.undoing import undo_of
 from approvals.vocabulary import Risk
 from audit.canonical import canonical_bytes, sha256_hex
@@ -20,7 +21,11 @@ SLUG = re.compile(r"^[a-z][a-z0-9-]{1,62}$")
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{1,62}$")
 DEFINITION_SCHEMA = 1
 """How definitions are recorded; raised when what older releases make of one would be wrong."""
-BUILT_IN = frozenset({"ask_human", "abstain", "final_answer"})
+BUILT_IN = frozenset(
+    {"ask_human", "abstain", "final_answer", DELEGATE, "remember", "recall", "read_result"}
+)
+ALWAYS_RECORDED = frozenset({"steps", "model_calls", "tool_calls", "tokens"})
+"""Caps that every definition names; of the others, those that an agent sets."""
 
 
 class Category(StrEnum):
@@ -32,13 +37,26 @@ class Category(StrEnum):
 
 
 class Budget(BaseModel):
-    """Caps of one run. Reaching one parks the run for a person, who can extend it."""
+    """Caps of one run. Reaching one parks the run for a person, who can extend it.
+
+    `depth`: how many levels of runs may stand below it; `children`: how many it may start itself.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     steps: int = Field(default=40, ge=1, le=10_000)
     model_calls: int = Field(default=20, ge=1, le=5_000)
     tool_calls: int = Field(default=30, ge=1, le=5_000)
     tokens: int = Field(default=200_000, ge=1)
+    depth: int = Field(default=2, ge=0, le=5)
+    children: int = Field(default=8, ge=0, le=100)
+
+    def describe(self) -> dict[str, Any]:
+        """What a definition records of it: a cap that an agent does not set makes no other version."""
+        return {
+            name: value
+            for name, value in self.model_dump(mode="json").items()
+            if name in ALWAYS_RECORDED or value != type(self).model_fields[name].default
+        }
 
 
 class TextInput(BaseModel):
@@ -71,7 +89,9 @@ class Example:
 @dataclass(frozen=True, eq=False)
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
-    that looks for objections to its calls where a policy asks for that, else its own."""
+    that looks for objections to its calls where a policy asks for that, else its own. `delegates` are the
+    slugs of the agents that it may hand work to. `input_trust`: untrusted where its input may hold text that
+    somebody outside wrote, such as a ticket, which taints its runs from the start."""
 
     slug: str
     title: str
@@ -85,6 +105,8 @@ class Agent:
     input: type[BaseModel] = TextInput
     output: type[BaseModel] = Answer
     examples: Sequence[Example] = ()
+    delegates: Sequence[str] = ()
+    input_trust: Trust = Trust.TRUSTED
 
     def __post_init__(self) -> None:
         if not SLUG.match(self.slug):
@@ -120,7 +142,15 @@ class Agent:
             raise DefinitionError(
                 f"Agent {self.slug}: {name} is the undo of another tool; rename yours."
             )
+        self._check_delegates()
         self._check_models()
+
+    def _check_delegates(self) -> None:
+        for slug in self.delegates:
+            if not SLUG.match(slug) or list(self.delegates).count(slug) > 1:
+                raise DefinitionError(
+                    f"Agent {self.slug}: delegates name each agent once, by its slug; not {slug!r}."
+                )
 
     def _check_models(self) -> None:
         for model, what in ((self.input, "input"), (self.output, "output")):
@@ -130,9 +160,15 @@ class Agent:
                 )
 
     def tool(self, name: str) -> Tool | None:
-        """The tool of that name, or the undo of one; None for one that was invented."""
+        """The tool of that name, the undo of one, or a built-in one that passes the gate; None for one that
+        was invented."""
         found = next((tool for tool in self.tools if tool.name == name), None)
-        return found or self.undos.get(name)
+        return found or self.undos.get(name) or self.built_in.get(name)
+
+    @cached_property
+    def built_in(self) -> dict[str, Tool]:
+        """The built-in tools that are offered to it and pass the gate like its own, by name."""
+        return {DELEGATE: delegate_tool(self.delegates)} if self.delegates else {}
 
     @cached_property
     def undos(self) -> dict[str, Tool]:
@@ -157,10 +193,12 @@ class Agent:
             "instructions": self.instructions,
             "tools": [tool.describe() for tool in self.tools],
             "models": list(self.models),
-            "budget": self.budget.model_dump(mode="json"),
+            "budget": self.budget.describe(),
             "input": self.input.model_json_schema(),
             "output": self.output_schema,
             **({"verifier": self.verifier} if self.verifier else {}),
+            **({"delegates": list(self.delegates)} if self.delegates else {}),
+            **({"input_trust": "untrusted"} if self.input_trust is Trust.UNTRUSTED else {}),
         }
 
     @cached_property

@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from accounts.callers import Caller
 from agents import registry
+from agents.journal import ACTIONS, has_child
 from agents.masking import NOT_SHOWN, Mask, score_hidden
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
@@ -19,8 +22,11 @@ from approvals.schemas import Confidence
 from approvals.score_words import scores_as_json
 
 
-def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """A run. Spans in seconds, costs in millionths of the currency unit."""
+def run_as_json(
+    run: Run, waiting_on: Sequence[dict[str, Any]] = (), *, children: int = 0
+) -> dict[str, Any]:
+    """A run. Spans in seconds, costs in millionths of the currency unit. `children`: how many runs it handed
+    work to."""
     return {
         "id": str(run.pk),
         "agent": run.agent.slug,
@@ -50,6 +56,8 @@ def run_as_json(run: Run, waiting_on: Sequence[dict[str, Any]] = ()) -> dict[str
         "output": run.output,
         "initiator": run.initiator.username,
         "parent": str(run.parent_id) if run.parent_id else None,
+        "depth": run.depth,
+        "children": children,
         "undoes": str(run.undoes_id) if run.undoes_id else None,
         "version": run.version,
         "created_at": _moment(run.created_at),
@@ -72,10 +80,17 @@ def message_as_json(message: RunMessage) -> dict[str, Any]:
 
 
 def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str, Any]]]:
-    """What each run waits for, by run id: requests, resources that other calls work on, kill switches."""
-    rows = Step.objects.filter(run__in=runs, state=StepState.WAITING, approval_id__isnull=False)
+    """What each run waits for, by run id: requests, runs that it handed work to, resources that other calls
+    work on, kill switches."""
+    asked = Q(approval_id__isnull=False) | Q(kind=StepKind.DELEGATE)
+    rows = Step.objects.filter(asked, run__in=runs, state=StepState.WAITING)
     grouped: dict[UUID, list[dict[str, Any]]] = {}
     for step in rows.order_by("seq"):
+        if has_child(step):
+            line = {"approval": None, "kind": "run", "name": step.name, "step": step.seq}
+            line["run"] = (step.request or {})["child"]
+            grouped.setdefault(step.run_id, []).append(line)
+            continue
         grouped.setdefault(step.run_id, []).append(
             {
                 "approval": str(step.approval_id),
@@ -92,7 +107,7 @@ def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str,
 
 
 def _asks_for(step: Step) -> str:
-    return "action" if step.kind == "tool" else step.kind
+    return "action" if step.kind in ACTIONS else step.kind
 
 
 def step_as_json(

@@ -225,6 +225,7 @@ You work at the refund desk of a shop that sells to companies. You get one ticke
     budget=Budget(steps=40, model_calls=16, tool_calls=16, tokens=200_000),
     input=Ticket,
     output=Outcome,
+    input_trust=Trust.UNTRUSTED,
     examples=[
         Example(
             "A refund above the limit: paused by a rule, for one of Finance",
