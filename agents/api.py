@@ -17,6 +17,7 @@ from accounts.doors import signed_in
 from agents.conversations import read_requests
 from agents.done import done_by
 from agents.errors import UnknownAgent, UnknownRun
+from agents.kin import children_counts
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
@@ -103,7 +104,12 @@ def _shown(run: Run, caller: Caller) -> dict[str, Any]:
     withheld = look_at(run, caller)
     run = cleared(run, withheld)
     done = done_by([run] if run.ended else [], caller, {run.pk: withheld})
-    return run_as_json(run, waiting_on([run], caller).get(run.pk, ()), done.get(run.pk, ()))
+    return run_as_json(
+        run,
+        waiting_on([run], caller).get(run.pk, ()),
+        done.get(run.pk, ()),
+        children=children_counts([run]).get(run.pk, 0),
+    )
 
 
 @router.post(
@@ -142,6 +148,7 @@ def list_runs(
         rows = rows.filter(agent__slug=agent)
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
     waits = waiting_on(found.items, caller)
+    children = children_counts(found.items)
     withheld = withheld_from(found.items, caller)
     done = done_by([run for run in found.items if run.ended], caller, withheld)
     return {
@@ -150,6 +157,7 @@ def list_runs(
                 cleared(run, withheld.get(run.pk, NOTHING)),
                 waits.get(run.pk, ()),
                 done.get(run.pk, ()),
+                children=children.get(run.pk, 0),
             )
             for run in found.items
         ],

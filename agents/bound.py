@@ -79,6 +79,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "tools": tools,
             "models": tuple(recorded["models"]),
             "verifier": recorded.get("verifier", ""),
+            "delegates": tuple(recorded.get("delegates", ())),
             "budget": _budget(recorded["budget"]),
             "limits": _budget(recorded["limits"]) if "limits" in recorded else None,
             "output": _output(recorded["output"], installed.output),

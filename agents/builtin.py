@@ -69,6 +69,10 @@ def _made_offer(agent: Agent) -> list[dict[str, Any]]:
     own = [_offer(tool.name, tool.description, tool.schema(), judged=True) for tool in agent.tools]
     return [
         *own,
+        *(
+            _offer(each.name, each.description, each.schema(), judged=True)
+            for each in agent.built_in.values()
+        ),
         _offer(
             ASK_HUMAN,
             "Ask a person when something is missing that no tool can tell you. The run waits for the answer.",

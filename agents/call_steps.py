@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import ValidationError
 
 from agents.answer_steps import TURNED_DOWN, settle_result, unfounded, was_sent_back
 from agents.definitions import Agent
+from agents.delegations import Delegations, behind
 from agents.effects import Effects
 from agents.errors import CallStopped
 from agents.execution import call_tool
 from agents.gating import Subject, read_token
-from agents.journal import CALL_KINDS, Journal
+from agents.journal import ACTIONS, CALL_KINDS, ENDED, Journal, waits_for_child
 from agents.leases import renewer
 from agents.models import Run, Step
 from agents.openings import for_action, for_question
@@ -31,7 +33,6 @@ from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
 from agents.states import Outcome, StepKind, StepState
 from agents.tool_secrets import missing_secrets
-from agents.tools import Tool
 from agents.turns import SOON_SECONDS, Turns
 from audit.clock import moment_of
 from audit.errors import Refusal
@@ -97,17 +98,23 @@ class CallSteps:
         for step in self.open:
             if (
                 step.state == StepState.PROPOSED
-                and step.kind == StepKind.TOOL
+                and step.kind in ACTIONS
                 and not needs_person(step)
                 and self.turns.may_run(step)
             ):
                 return self._execute(step, effects, now)
+        early = behind(self.open)
         for step in self.open:
-            if step.state == StepState.WAITING and is_ready(step, now) and self._may_go_on(step):
+            if (
+                step.state == StepState.WAITING
+                and is_ready(step, now)
+                and step not in early
+                and self._may_go_on(step)
+            ):
                 return self._resolved(step, effects, now)
         asking = [step for step in self.open if _asks(step) and self.turns.has_come(step)]
         for step in asking:
-            if step.kind == StepKind.TOOL and self.agent.tool(step.name) is None:
+            if step.kind in ACTIONS and self.agent.tool(step.name) is None:
                 return self._refuse_gone(step)
         asks = [self._ask(step, now) for step in asking]
         in_line, held_back, stopped = self.turns.in_line, self.turns.held_back, self.turns.stopped
@@ -118,7 +125,15 @@ class CallSteps:
             or stopped
             or any(step.state in (StepState.WAITING, StepState.DISPATCHED) for step in self.open)
         ):
-            park(self.lease, asks, in_line=in_line, held_back=held_back, stopped=stopped)
+            park(
+                self.lease,
+                asks,
+                in_line=in_line,
+                held_back=held_back,
+                stopped=stopped,
+                early=[step.pk for step in early],
+                for_children=all(waits_for_child(step) for step in self.open if step not in early),
+            )
             return False
         return self._finish(self.open[0])
 
@@ -149,8 +164,11 @@ class CallSteps:
             return True
         if step.approval_id is None and not still_allowed(self.lease, step):
             return True
+        if step.kind == StepKind.DELEGATE:
+            delegations = Delegations(self.lease, self.run, self.agent, self.journal)
+            return self._carry_out(step, partial(delegations.start, step, tool))
         if tool.consequential or step.approval_id is not None:
-            return self._carry_out(step, tool, effects)
+            return self._carry_out(step, partial(effects.carry_out, step, tool))
         ctx = Subject(self.agent, self.run).context_for(tool, str(step.pk), now)
         with renewer.within(self.lease, tool.timeout_seconds):
             outcome = call_tool(tool, ctx, arguments)
@@ -163,9 +181,9 @@ class CallSteps:
         settle_refused(self.lease, step, status="failed", code="tool_gone", message=gone)
         return True
 
-    def _carry_out(self, step: Step, tool: Tool, effects: Effects) -> bool:
+    def _carry_out(self, step: Step, carry_out: Callable[[], bool]) -> bool:
         try:
-            return effects.carry_out(step, tool)
+            return carry_out()
         except Refusal as refusal:
             if Step.objects.only("resolution").get(pk=step.pk).resolution != step.resolution:
                 # Taken back, or decided anew, since the journal was read.
@@ -192,6 +210,8 @@ class CallSteps:
             return settle_result(self.lease, step)
         if kind == "approved":
             return self._execute(step, effects, now)
+        if kind == ENDED:
+            return Delegations(self.lease, self.run, self.agent, self.journal).take(step)
         reason = data.get("reason") or data.get("message") or ""
         picked = data.get("reason_code")
         settle_refused(

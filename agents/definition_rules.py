@@ -47,6 +47,13 @@ def mistakes_of_agent(agent: Agent, built_in: frozenset[str]) -> Iterator[Mistak
             else f"Agent {agent.slug}: {agent.owner!r} is no slug of a review group.",
             'Name the review group that answers for it, such as owner="finance".',
         )
+    for slug in dict.fromkeys(agent.delegates):
+        if not SLUG.fullmatch(slug) or list(agent.delegates).count(slug) > 1:
+            yield Mistake(
+                "agents.E025",
+                f"Agent {agent.slug}: it cannot hand work to {slug!r}.",
+                "Let delegates name each agent once, by its slug.",
+            )
     yield from _kind_of(agent)
     yield from _names_of(agent, built_in)
     for tool in agent.tools:

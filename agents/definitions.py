@@ -12,14 +12,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.asserts import Asserts, check_answer
 from agents.definition_rules import mistakes_of_agent
+from agents.delegation import DELEGATE, delegate_tool
 from agents.mistakes import refuse
-from agents.tools import Tool
+from agents.tools import Tool, Trust
 from agents.undoing import undo_of
 from audit.canonical import canonical_bytes, sha256_hex
 
 DEFINITION_SCHEMA = 1
 """How definitions are recorded; raised when what older releases make of one would be wrong."""
-BUILT_IN = frozenset({"ask_human", "abstain", "final_answer"})
+BUILT_IN = frozenset(
+    {"ask_human", "abstain", "final_answer", DELEGATE, "remember", "recall", "read_result"}
+)
+"""Caps that every definition names; of the others, those that an agent sets."""
 
 
 class Category(StrEnum):
@@ -35,7 +39,8 @@ class Budget(BaseModel):
 
     `cost_micros`: what its model calls cost, in millionths of the currency unit; None is no cap.
     `active_seconds`: time at work, without waiting. `errors`: turns in a row in which nothing but errors
-    of tools or unusable replies came.
+    of tools or unusable replies came. `depth`: how many levels of runs may stand below it; `children`: how
+    many it may start itself.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +51,8 @@ class Budget(BaseModel):
     cost_micros: int | None = Field(default=None, ge=0, le=10**15)
     active_seconds: int = Field(default=3_600, ge=1, le=10_000_000)
     errors: int = Field(default=8, ge=1, le=1_000)
+    depth: int = Field(default=2, ge=0, le=5)
+    children: int = Field(default=8, ge=0, le=100)
 
     def recorded(self) -> dict[str, Any]:
         """As a version records it: the first four caps, and of the others those that were set.
@@ -88,7 +95,9 @@ class Example:
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
     that looks for objections to its calls where a policy asks for that, else its own. `limits` are the
-    highest caps that admins may set for it, else those of its budget.
+    highest caps that admins may set for it, else those of its budget. `delegates` are the slugs of the agents
+    that it may hand work to. `input_trust`: untrusted where its input may hold text that somebody outside
+    wrote, such as a ticket, which taints its runs from the start.
 
     `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
     how sure it is of its answer, and one below it goes to a person.
@@ -109,15 +118,23 @@ class Agent:
     asserts: Sequence[Asserts] = ()
     answer_threshold: float | None = None
     examples: Sequence[Example] = ()
+    delegates: Sequence[str] = ()
+    input_trust: Trust = Trust.TRUSTED
 
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
         check_answer(self.slug, self.tools, self.output, self.asserts, self.answer_threshold)
 
     def tool(self, name: str) -> Tool | None:
-        """The tool of that name, or the undo of one; None for one that was invented."""
+        """The tool of that name, the undo of one, or a built-in one that passes the gate; None for one that
+        was invented."""
         found = next((tool for tool in self.tools if tool.name == name), None)
-        return found or self.undos.get(name)
+        return found or self.undos.get(name) or self.built_in.get(name)
+
+    @cached_property
+    def built_in(self) -> dict[str, Tool]:
+        """The built-in tools that are offered to it and pass the gate like its own, by name."""
+        return {DELEGATE: delegate_tool(self.delegates)} if self.delegates else {}
 
     @cached_property
     def undos(self) -> dict[str, Tool]:
@@ -153,6 +170,8 @@ class Agent:
                 if self.answer_threshold is not None
                 else {}
             ),
+            **({"delegates": list(self.delegates)} if self.delegates else {}),
+            **({"input_trust": "untrusted"} if self.input_trust is Trust.UNTRUSTED else {}),
         }
 
     @cached_property

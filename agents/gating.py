@@ -71,10 +71,10 @@ def propose(
 _CALLS = """
 SELECT EXISTS (
     SELECT FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
-     WHERE step.name = %s AND step.kind = 'tool' AND step.state IN ('succeeded', 'dispatched')
+     WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
        AND run.agent_version_id = %s),
   (SELECT count(*) FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
-    WHERE step.name = %s AND step.kind = 'tool' AND step.state IN ('succeeded', 'dispatched')
+    WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
       AND run.agent_id = %s AND step.started_at >= %s),
   (SELECT switch.id FROM agents_killswitch AS switch
     WHERE switch.lifted_at IS NULL AND switch.tool IN ('', %s)

@@ -11,20 +11,21 @@ from django.db.models import F, Func, OuterRef
 
 from agents.kill_switches import WHOLE, KillSwitch
 
-HELD = ArraySubquery(KillSwitch.objects.active().over_agent(OuterRef("agent_id")).values("tool"))
+_OVER_RUN = KillSwitch.objects.active().over_line(OuterRef("agent_id"), OuterRef("under"))
+HELD = ArraySubquery(_OVER_RUN.values("tool"))
 """Annotated to a run as `held`: the tools that are switched off for it; `WHOLE` stands for everything."""
 
 
-def held_for_now(agent: str) -> Func:
+def held_for_now(*fields: str) -> Func:
     """The same, and no switch is set before the transaction ends: what is read stays true until it commits.
 
-    `agent` names the field that holds the agent's key.
+    `fields`: the one that holds the agent's key and, of a run, the one with the keys of the agents above.
     """
     output = ArrayField(models.TextField())
-    return Func(F(agent), function="agents_held_tools", output_field=output)
+    return Func(*map(F, fields), function="agents_held_tools", output_field=output)
 
 
-HELD_FOR_NOW: Final = held_for_now("agent_id")
+HELD_FOR_NOW: Final = held_for_now("agent_id", "under")
 
 
 def is_held(row: models.Model, tool: str = WHOLE) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from agents.models import EffectRecord, Step
 from agents.states import SETTLED, EffectState, StepKind, StepState
 from audit.prepared import Prepared
 
-CALL_KINDS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL})
+CALL_KINDS = frozenset(
+    {StepKind.TOOL, StepKind.DELEGATE, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL}
+)
+ACTIONS = frozenset({StepKind.TOOL, StepKind.DELEGATE})
+"""Calls that pass the gate."""
 PERSONS_WORD = frozenset(
     {StepKind.ATTENTION, StepKind.BUDGET, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK}
 )
@@ -24,6 +29,9 @@ MALFORMED = frozenset(
         "too_many_calls",
     }
 )
+
+ENDED: Final = "ended"
+"""Kind of the resolution of a call to another agent, once the run that it started has ended."""
 
 _steps_of = Prepared(lambda pk: Step.objects.filter(run_id=pk).in_order(), UUID(int=0))
 
@@ -89,7 +97,7 @@ class Journal:
         return tuple(
             step.name
             for step in self.steps
-            if step.kind == StepKind.TOOL and step.state == StepState.SUCCEEDED
+            if step.kind in ACTIONS and step.state == StepState.SUCCEEDED
         )
 
     def beside(self, ending: Step) -> list[Step]:
@@ -102,7 +110,7 @@ class Journal:
             step
             for step in self.steps
             if step.seq > reply
-            and step.kind in (StepKind.TOOL, StepKind.QUESTION)
+            and step.kind in (*ACTIONS, StepKind.QUESTION)
             and step.undoes_id is None
         ]
 
@@ -117,3 +125,13 @@ class Journal:
             if step.seq == seq:
                 return step
         raise KeyError(seq)
+
+
+def has_child(step: Step) -> bool:
+    """Whether the call has started its run."""
+    return step.kind == StepKind.DELEGATE and "child" in (step.request or {})
+
+
+def waits_for_child(step: Step) -> bool:
+    """Whether the call waits for the run that it started."""
+    return step.state == StepState.WAITING and has_child(step) and step.resolution is None

@@ -8,13 +8,14 @@ from uuid import UUID
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, Q
+from django.db.models import Exists, F, Func, IntegerField, Q
 from uuid6 import uuid7
 
 from agents.states import SwitchScope
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from agents.models.run import Run
 
 WHOLE = ""
 """In place of a tool's name: everything of the agent, and not one of its tools."""
@@ -44,9 +45,17 @@ class KillSwitchQuerySet(models.QuerySet["KillSwitch"]):
         """Those that concern the agent or any of its tools; `agent` is a key or a reference to one."""
         return self.filter(Q(agent__isnull=True) | Q(agent=agent))
 
-    def over_whole(self, agent: Any) -> Self:
-        """Those that hold everything of the agent."""
-        return self.over_agent(agent).filter(tool=WHOLE)
+    def over_line(self, agent: Any, under: Any) -> Self:
+        """Those that concern a run of an agent or any of its tools, and those that hold everything of an
+        agent above it. Both are references, `under` to an array of keys."""
+        place = Func(under, F("agent_id"), function="array_position", output_field=IntegerField())
+        above = Q(place_above__isnull=False, tool=WHOLE)
+        return self.alias(place_above=place).filter(Q(agent__isnull=True) | Q(agent=agent) | above)
+
+    def over_run(self, run: Run) -> Self:
+        """Those that hold all of a run: of everything, of its agent, of an agent above it."""
+        agents = [run.agent_id, *run.under]
+        return self.filter(Q(agent__isnull=True) | Q(agent__in=agents), tool=WHOLE)
 
     def over_call(self, slug: str, tool: str) -> Self:
         """Those that hold a call of the tool by the agent, the one that is on longest first."""
@@ -132,9 +141,9 @@ class KillSwitch(models.Model):
         return f"{self.target} is switched off: {self.reason}"
 
 
-def holds_whole(agent: Any) -> Exists:
-    """That everything of an agent is held: a condition for a query over what belongs to agents."""
-    return Exists(KillSwitch.objects.active().over_whole(agent))
+def holds_whole(agent: Any, under: Any) -> Exists:
+    """That everything is held of an agent in a run under other agents: a condition for a query over runs."""
+    return Exists(KillSwitch.objects.active().over_line(agent, under).filter(tool=WHOLE))
 
 
 def holds_call(agent: Any, tool: Any) -> Exists:

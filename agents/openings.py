@@ -13,11 +13,13 @@ from agents.claims import Claim
 from agents.definitions import Agent
 from agents.done import call_words, state_words
 from agents.gating import Subject, preview_of
+from agents.journal import ACTIONS
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
-from agents.states import StepKind, StepState
+from agents.states import StepState
 from agents.tools import Tool
+from agents.withheld import kin_values
 from approvals.reasons import points
 from approvals.schemas import CoinToss, Fact, Opening, Preview
 from approvals.vocabulary import Kind
@@ -278,7 +280,7 @@ def _about(run: Run, step: Step, others: Sequence[Step]) -> dict[str, Any]:
         "owner_group": run.agent.owner_group.slug,
         "initiator": run.initiator_id,
         "evidence": tuple(evidence(earlier, sensitive)),
-        "withheld": tuple(sorted(withheld_values([*others, step], sensitive))),
+        "withheld": tuple(sorted(withheld_values([*others, step], sensitive) | kin_values(run))),
     }
 
 
@@ -289,9 +291,7 @@ def evidence(
 
     Of a call with sensitive arguments, `sensitive` names them: not every reviewer sees them.
     """
-    done = [
-        s for s in steps if s.kind == StepKind.TOOL and s.state == StepState.SUCCEEDED and s.output
-    ]
+    done = [s for s in steps if s.kind in ACTIONS and s.state == StepState.SUCCEEDED and s.output]
     return [
         {
             "step": step.seq,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.builtin import ABSTAIN, ASK_HUMAN, FINAL_ANSWER, JUDGEMENT, Abstention, Question
 from agents.definitions import Agent
+from agents.delegation import DELEGATE
 from agents.llm_types import ToolCall
 from agents.states import StepKind
 from agents.storable import storable
@@ -47,11 +48,13 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
     """Parse, check and normalise one call of a reply."""
     kind = KINDS.get(call.name, StepKind.TOOL)
     tool = agent.tool(call.name)
+    if tool is not None and call.name == DELEGATE:
+        kind = StepKind.DELEGATE
     if tool is not None and tool.undoing is not None:
         # Only people have something undone.
         tool = None
     if tool is None and kind is StepKind.TOOL:
-        names = ", ".join([*(known.name for known in agent.tools), *KINDS])
+        names = ", ".join([*(known.name for known in agent.tools), *agent.built_in, *KINDS])
         return Malformed(
             kind, call.name[:64], "unknown_tool", f"There is no such tool. Tools: {names}."
         )

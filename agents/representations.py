@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from accounts.callers import Caller
 from agents import registry
 from agents.done import Done, output_with
+from agents.journal import ACTIONS, has_child
 from agents.masking import NOT_SHOWN, Mask, score_hidden
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
@@ -21,10 +24,14 @@ from approvals.score_words import scores_as_json
 
 
 def run_as_json(
-    run: Run, waiting_on: Sequence[dict[str, Any]] = (), done: Sequence[Done] = ()
+    run: Run,
+    waiting_on: Sequence[dict[str, Any]] = (),
+    done: Sequence[Done] = (),
+    *,
+    children: int = 0,
 ) -> dict[str, Any]:
     """A run. Spans in seconds, costs in millionths of the currency unit. `done`: its effects, which stand
-    in the output beside what the agent says."""
+    in the output beside what the agent says; `children`: how many runs it handed work to."""
     return {
         "id": str(run.pk),
         "agent": run.agent.slug,
@@ -55,6 +62,8 @@ def run_as_json(
         "output": output_with(run, done),
         "initiator": run.initiator.username,
         "parent": str(run.parent_id) if run.parent_id else None,
+        "depth": run.depth,
+        "children": children,
         "undoes": str(run.undoes_id) if run.undoes_id else None,
         "version": run.version,
         "created_at": _moment(run.created_at),
@@ -77,10 +86,17 @@ def message_as_json(message: RunMessage) -> dict[str, Any]:
 
 
 def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str, Any]]]:
-    """What each run waits for, by run id: requests, resources that other calls work on, kill switches."""
-    rows = Step.objects.filter(run__in=runs, state=StepState.WAITING, approval_id__isnull=False)
+    """What each run waits for, by run id: requests, runs that it handed work to, resources that other calls
+    work on, kill switches."""
+    asked = Q(approval_id__isnull=False) | Q(kind=StepKind.DELEGATE)
+    rows = Step.objects.filter(asked, run__in=runs, state=StepState.WAITING)
     grouped: dict[UUID, list[dict[str, Any]]] = {}
     for step in rows.order_by("seq"):
+        if has_child(step):
+            line = {"approval": None, "kind": "run", "name": step.name, "step": step.seq}
+            line["run"] = (step.request or {})["child"]
+            grouped.setdefault(step.run_id, []).append(line)
+            continue
         grouped.setdefault(step.run_id, []).append(
             {
                 "approval": str(step.approval_id),
@@ -97,7 +113,7 @@ def waiting_on(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[dict[str,
 
 
 def _asks_for(step: Step) -> str:
-    return "action" if step.kind == "tool" else step.kind
+    return "action" if step.kind in ACTIONS else step.kind
 
 
 def step_as_json(

@@ -97,7 +97,7 @@ def _moves(run: str = "") -> Q:
     flags = ("paused_at", "cancel_requested_at")
     own = OuterRef(f"{run}pk")
     held_by_person = Step.objects.filter(run=own, kind__in=HOLDING, state=StepState.WAITING)
-    switched_off = holds_whole(OuterRef(f"{run}agent_id"))
+    switched_off = holds_whole(OuterRef(f"{run}agent_id"), OuterRef(f"{run}under"))
     moves = Q(**{f"{run}{flag}__isnull": True for flag in flags})
     return moves & Q(~Exists(held_by_person)) & Q(~switched_off)
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 from pydantic import ValidationError
 
@@ -20,10 +19,11 @@ from agents.gating import preview_of_edit, propose
 from agents.holding import held_tools
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
+from agents.services.family import lock_with_parent
 from agents.states import EffectState, StepState
 from agents.storable import storable
 from agents.withheld import sensitive_values
-from approvals.ports import Operation, PastCall, Validated
+from approvals.ports import HandedBy, Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
 from approvals.withholding import Withheld
 
@@ -48,9 +48,8 @@ class HostedRuns:
     """The port `approvals.ports.Runs`, filled in with the runs hosted here."""
 
     def lock(self, run_id: UUID) -> None:
-        """Lock the run's row until the transaction ends."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM agents_run WHERE id = %s FOR UPDATE", [run_id])
+        """Lock the run's row until the transaction ends, after its parent's: a decision may end it."""
+        lock_with_parent(run_id)
 
     def validate_arguments(
         self, agent: str, agent_version: str, tool: str, arguments: dict[str, Any]
@@ -146,6 +145,16 @@ class HostedRuns:
             return ""
         # The same for everybody: it is how people speak of the run with each other.
         return Withheld(sensitive_values([run]).get(run_id, ())).text(run.title)
+
+    def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
+        """By the call that it was started by; what is sensitive stays out of its title."""
+        rows = Run.objects.filter(children__pk=run_id, children__delegated_by__isnull=False)
+        parent = rows.select_related("agent", "agent_version").first()
+        if parent is None:
+            return None
+        may_open = self.may_see(user, parent.pk)
+        title = self.run_title(parent.pk) if may_open else ""
+        return HandedBy(parent.pk if may_open else None, title, parent.agent.title)
 
     def preview_changed(self, request: ApprovalRequest) -> str | None:
         """Nothing is compared here: the state token is read again before dispatch."""

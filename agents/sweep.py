@@ -77,6 +77,11 @@ def _locked(run_id: UUID, condition: Q) -> Run | None:
 
 
 def _free(run_id: UUID) -> bool:
+    children = Run.objects.filter(pk=run_id, delegated_by__isnull=False)
+    parent = children.values_list("parent", flat=True).first()
+    # It may end here, of which its parent is told. A parent that somebody is at is no reason to wait.
+    if parent is not None and _locked(parent, Q()) is None:
+        return False
     run = _locked(run_id, Q(state=RunState.RUNNING, lease_expires_at__lt=database_now()))
     if run is None:
         return False

@@ -69,7 +69,8 @@ def halts_of(runs: Sequence[Run]) -> dict[UUID, list[KillSwitch]]:
     for run in runs:
         if run.ended:
             continue
-        whole = board.over_agent(run.agent_id)
+        lines = (board.over_agent(agent) for agent in (run.agent_id, *run.under))
+        whole = next((switch for switch in lines if switch is not None), None)
         tools = stopped.get(run.pk, set())
         single = [each for each in board.over_tools(run.agent_id) if each.tool in tools]
         if found := [*([whole] if whole else []), *single]:

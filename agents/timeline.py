@@ -12,11 +12,13 @@ from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, Whe
 from accounts.callers import Caller
 from agents import registry, wording
 from agents.conversations import read_requests
+from agents.journal import ACTIONS
+from agents.kin import children_of
 from agents.masking import NOT_SHOWN, Mask, mask_for, sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.states import SETTLED, StepKind, StepState
 from agents.timeline_rows import Row, Rows
-from agents.withheld import definitions_of
+from agents.withheld import definitions_of, kin_values
 from approvals.eligibility import reads_sensitive
 from approvals.glances import glances
 from approvals.withholding import Withheld
@@ -27,7 +29,8 @@ STEPS_SHOWN: Final = 200
 
 @dataclass(frozen=True)
 class Taint:
-    """A tool whose result may hold text of somebody outside, and the step on this page it came in."""
+    """A tool, or another agent, whose result may hold text of somebody outside, and the step on this page it
+    came in."""
 
     tool: str
     seq: int | None
@@ -104,7 +107,7 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
         sent = None if hides else mask.withheld.content(_sent(run, step))
         return WholeStep(row, sent, row.response, hides, hides)
     asked = {
-        "tool" if step.kind == StepKind.TOOL else step.kind: step.name,
+        "tool" if step.kind in ACTIONS else step.kind: step.name,
         "call_id": step.call_id,
         "arguments": mask.arguments(seq, step.arguments) or None,
         "request": step.request,
@@ -145,13 +148,15 @@ def _rows(
     more_after: bool = False,
     mask: Mask | None = None,
 ) -> Rows:
+    mask = mask or mask_of(run, steps, caller)
     return Rows(
         run,
         steps,
         effects={effect.step_id: effect for effect in effects_of(run)},
         undos=frozenset(agent.undos if (agent := registry.find(run.agent.slug)) else ()),
         asked=glances([step.approval_id for step in steps if step.approval_id], caller),
-        mask=mask or mask_of(run, steps, caller),
+        children=children_of(steps, caller, {run.pk: mask.withheld}),
+        mask=mask,
         now=now,
         more_after=more_after,
     )
@@ -179,10 +184,12 @@ def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
     if reads_sensitive(caller):
         return mask_for(steps)
     sensitive = sensitive_by_tool(definitions_of(run, steps))
+    of_kin = kin_values(run)
     if not sensitive:
-        return mask_for(steps)
+        return mask_for(steps, withheld=Withheld(of_kin))
     calls = _calls_of(run, sensitive)
-    return mask_for(steps, calls, sensitive, Withheld(withheld_values(calls, sensitive)))
+    values = withheld_values(calls, sensitive) | of_kin
+    return mask_for(steps, calls, sensitive, Withheld(values))
 
 
 def _calls_of(run: Run, tools: Collection[str]) -> list[Step]:
@@ -214,6 +221,11 @@ def _without_conversations(run: Run, before: int | None) -> list[Step]:
 
 def _first(steps: Sequence[Step], tool: str) -> int | None:
     return next(
-        (step.seq for step in steps if step.name == tool and step.state == StepState.SUCCEEDED),
+        (
+            step.seq
+            for step in steps
+            if (step.name == tool and step.state == StepState.SUCCEEDED)
+            or (step.output or {}).get("taints") == tool
+        ),
         None,
     )

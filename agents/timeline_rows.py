@@ -10,6 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from agents import amounts, wording
+from agents.journal import ACTIONS, has_child
+from agents.kin import Kin
 from agents.masking import SENSITIVE, Mask
 from agents.models import EffectRecord, Run, Step
 from agents.representations import step_as_json
@@ -34,6 +36,7 @@ from approvals.glances import Glance
 INDENTED: Final = frozenset(
     {
         StepKind.TOOL,
+        StepKind.DELEGATE,
         StepKind.SCORE,
         StepKind.QUESTION,
         StepKind.ABSTAIN,
@@ -69,6 +72,7 @@ class Row:
     tone: str
     indented: bool
     request: Glance | None
+    child: Kin | None
     bars: list[Bar]
     worked_seconds: float | None
     waited_seconds: float | None
@@ -104,7 +108,8 @@ class Row:
     @property
     def waits(self) -> bool:
         """Whether a person is still to decide."""
-        return self.step.state == StepState.WAITING and self.step.resolution is None
+        waiting = self.step.state == StepState.WAITING and self.step.resolution is None
+        return waiting and not has_child(self.step)
 
 
 class Rows:
@@ -121,13 +126,14 @@ class Rows:
         effects: Mapping[UUID, EffectRecord],
         undos: frozenset[str],
         asked: Mapping[UUID, Glance],
+        children: Mapping[UUID, Kin],
         mask: Mask,
         now: datetime,
         more_after: bool = False,
     ) -> None:
         self._more_after = more_after
         self._run, self._steps = run, steps
-        self._undos = undos
+        self._undos, self._children = undos, children
         self._effects, self._asked, self._mask, self._now = effects, asked, mask, now
         self._doubts = {
             int(step.request["of"]): step.started_at
@@ -169,6 +175,7 @@ class Rows:
             tone=tone,
             indented=step.kind in INDENTED,
             request=request,
+            child=self._children.get(step.pk),
             bars=self._bars(work, waits),
             worked_seconds=seconds([work]) if work else None,
             waited_seconds=seconds(waits) if waits else None,
@@ -240,6 +247,8 @@ class Rows:
                 return str(asked.get("why") or "")
             case StepKind.MESSAGE | StepKind.GOAL | StepKind.HAND_BACK:
                 return str(asked.get("text") or "")
+            case StepKind.DELEGATE:
+                return wording.brief(given.get("task") or "")
             case StepKind.TOOL if request is not None and request.title:
                 return request.title
             case StepKind.TOOL:
@@ -252,7 +261,7 @@ class Rows:
         """Which call a score is about; all calls of the reply for one that compares replies."""
         of = (step.request or {}).get("of")
         return next(
-            (wording.plain(s.name) for s in self._steps if s.seq == of and s.kind == StepKind.TOOL),
+            (wording.plain(s.name) for s in self._steps if s.seq == of and s.kind in ACTIONS),
             "",
         )
 
@@ -270,6 +279,9 @@ class Rows:
 
     def _worked(self, step: Step) -> Span | None:
         """When the step itself was at work, without what it waited for."""
+        if step.kind == StepKind.DELEGATE and has_child(step):
+            # Its own work stands on the page of the run that it started; here it takes as long.
+            return step.started_at, max(step.started_at, step.finished_at or self._now)
         if step.kind not in (StepKind.MODEL, StepKind.SCORE, StepKind.TOOL):
             return None
         start, end = step.started_at, step.finished_at or self._now

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
 from accounts.callers import Caller
 from agents import wording
+from agents.journal import has_child
+from agents.kin import Kin, children_of, may_delegate
 from agents.models import Run, Step
 from agents.queueing import InLine, in_line
 from agents.states import StepKind, StepState
+from agents.withheld import withheld_from
 from approvals.glances import Glance, glances
 
 
@@ -18,28 +23,31 @@ from approvals.glances import Glance, glances
 class Wait:
     """One open request of a run: `words` name it, and `request` leads there where it may be opened.
 
-    Or a resource that another call works on: `words` name it, and `line` says which.
+    Or a resource that another call works on: `words` name it, and `line` says which. Or a run that it handed
+    work to, `child`.
     `hands_back`: answering it hands a run back that somebody took over.
     """
 
     words: str
     request: Glance | None
     line: InLine | None = None
+    child: Kin | None = None
     hands_back: bool = False
 
 
 def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
-    """What each run waits for, by run id, requests first. Four queries for all."""
-    steps = list(
+    """What each run waits for, by run id, requests first. Four queries for all, and two more where work is
+    handed over."""
+    asked_for = Q(approval_id__isnull=False) | Q(kind=StepKind.DELEGATE)
+    found = list(
         Step.objects.filter(
-            run__in=runs,
-            state=StepState.WAITING,
-            approval_id__isnull=False,
-            resolution__isnull=True,
+            asked_for, run__in=runs, state=StepState.WAITING, resolution__isnull=True
         )
-        .only("run_id", "seq", "kind", "name", "approval_id")
+        .only("run_id", "seq", "kind", "name", "state", "request", "approval_id")
         .order_by("seq")
     )
+    handed = [step for step in found if has_child(step)]
+    steps = [step for step in found if not has_child(step)]
     asked = glances([step.approval_id for step in steps if step.approval_id], caller)
     grouped: dict[UUID, list[Wait]] = {}
     for step in steps:
@@ -49,6 +57,11 @@ def waits_of(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[Wait]]:
         title = request.title if request and not hands_back else ""
         wait = Wait(title or _words(step), request, hands_back=hands_back)
         grouped.setdefault(step.run_id, []).append(wait)
+    withheld = withheld_from([run for run in runs if may_delegate(run)], caller) if handed else {}
+    children = children_of(handed, caller, withheld)
+    for step in handed:
+        child = children[step.pk]
+        grouped.setdefault(step.run_id, []).append(Wait(child.words, None, child=child))
     for run_id, lines in in_line(runs, caller).items():
         grouped.setdefault(run_id, []).extend(Wait(line.resource, None, line) for line in lines)
     return grouped

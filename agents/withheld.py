@@ -8,6 +8,7 @@ from uuid import UUID
 
 from accounts.callers import Caller
 from agents import registry
+from agents.kin import kin_ids, may_delegate
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import AgentVersion, Run, Step
 from agents.states import StepKind
@@ -30,7 +31,24 @@ def withheld_from(
 
 
 def sensitive_values(runs: Sequence[Run]) -> dict[UUID, frozenset[str]]:
-    """By run, the values of its sensitive arguments; runs without any are left out. At most one query."""
+    """By run, the values of its sensitive arguments, and of those of the runs that it handed work to or that
+    handed it work: what one says, the other repeats. Runs without any are left out. At most one query, and two
+    more where work is handed over."""
+    kin = kin_ids(runs)
+    if not kin:
+        return _own_values(runs)
+    others = {each for line in kin.values() for each in line} - {run.pk for run in runs}
+    known = Run.objects.filter(pk__in=others).select_related("agent", "agent_version")
+    own = _own_values([*runs, *known.defer("input", "output")])
+    found: dict[UUID, frozenset[str]] = {}
+    for run in runs:
+        lines = [own.get(each, frozenset()) for each in kin.get(run.pk, {run.pk})]
+        if values := frozenset().union(*lines):
+            found[run.pk] = values
+    return found
+
+
+def _own_values(runs: Sequence[Run]) -> dict[UUID, frozenset[str]]:
     known = {run.pk: sensitive_by_tool(_definitions(run)) for run in runs}
     names = {name for tools in known.values() for name in tools}
     if not names:
@@ -76,3 +94,10 @@ def cleared(run: Run, withheld: Withheld) -> Run:
     if "output" not in run.get_deferred_fields() and isinstance(run.output, dict):
         run.output = withheld.arguments(run.output)
     return run
+
+
+def kin_values(run: Run) -> frozenset[str]:
+    """The sensitive values of the run's line; none where it handed over no work and was handed none."""
+    if run.delegated_by_id is None and not may_delegate(run):
+        return frozenset()
+    return sensitive_values([run]).get(run.pk, frozenset())

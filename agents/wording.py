@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from agents import amounts
 from agents.definitions import Category
+from agents.journal import has_child
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run, Step
 from agents.states import EffectState, Outcome, RunState, StepKind, StepState, SwitchScope
@@ -101,6 +102,10 @@ REFUSED: Final[Mapping[str, str]] = {
     "loop": "Not done: it went round in circles",
     "nobody_could_decide": "Not done: too few people could approve it",
     "did_not_happen": "Not done: there is nothing to undo",
+    "agent_unknown": "Not done: there is no such agent",
+    "agent_disabled": "Not done: that agent is switched off",
+    "agent_not_active": "Not done: that agent is not activated",
+    "input_invalid": "Not done: the task does not fit",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",
@@ -116,6 +121,7 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MODEL: "model",
     StepKind.SCORE: "search",
     StepKind.TOOL: "tool",
+    StepKind.DELEGATE: "agents",
     StepKind.QUESTION: "comment",
     StepKind.ABSTAIN: "stop",
     StepKind.FINAL: "check",
@@ -125,6 +131,11 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MESSAGE: "comment",
     StepKind.GOAL: "edit",
     StepKind.HAND_BACK: "person",
+}
+CHILDREN: Final[Mapping[str, str]] = {
+    "child_abstained": "It abstained",
+    "child_stopped": "It was stopped",
+    "child_failed": "It failed",
 }
 BREAKERS: Final[Mapping[str, str]] = {
     "closed": "",
@@ -170,6 +181,9 @@ def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
 def step_title(step: Step) -> str:
     """What the step is, as a reader would say it."""
     asked = step.request or {}
+    if step.kind == StepKind.DELEGATE:
+        to = plain(str((step.arguments or {}).get("agent") or "another agent"))
+        return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
     return _score_title(step, asked) if step.kind == StepKind.SCORE else _title(step, asked)
 
 
@@ -223,6 +237,10 @@ def step_state(step: Step) -> str:
     if step.kind == StepKind.HAND_BACK and step.state in (StepState.WAITING, StepState.SUCCEEDED):
         handed_back = kind or step.state == StepState.SUCCEEDED
         return "Handed back" if handed_back else "Taken over"
+    if step.kind == StepKind.DELEGATE and step.problem in CHILDREN:
+        return CHILDREN[step.problem]
+    if has_child(step) and step.state == StepState.WAITING:
+        return "It has ended" if kind else "At work"
     if step.state == StepState.WAITING and kind:
         return REFUSED.get(kind, plain(kind))
     if step.state == StepState.WAITING:
@@ -273,6 +291,8 @@ def step_tone(step: Step) -> str:
     resolved = (step.resolution or {}).get("kind")
     if step.state == StepState.REFUSED:
         return "rejected" if step.problem in ("rejected", "denied") else "ended"
+    if has_child(step) and step.state == StepState.WAITING:
+        return "running"
     if step.state == StepState.WAITING and resolved:
         well = ("approved", "answered", "returned", "accepted", "corrected")
         return "approved" if resolved in well else "ended"
@@ -304,10 +324,11 @@ def model_trouble(step: Step) -> str:
     return str(last.get("message") or f"It failed: {plain(step.problem).lower()}.")
 
 
-def run_state(run: Run, *, only_in_line: bool = False) -> str:
+def run_state(run: Run, *, only_in_line: bool = False, only_children: bool = False) -> str:
     """The run's state in a word or two; flags of a person come first.
 
-    `only_in_line`: it waits for resources alone, and for no person.
+    `only_in_line`: it waits for resources alone, and for no person; `only_children`: for runs alone that it
+    handed work to.
     """
     if run.cancel_requested_at is not None and not run.ended:
         return "Being cancelled"
@@ -319,6 +340,8 @@ def run_state(run: Run, *, only_in_line: bool = False) -> str:
         return OUTCOMES.get(run.outcome, RUN_STATES[RunState.SUCCEEDED])
     if run.state == RunState.WAITING and only_in_line:
         return "Waiting for its turn"
+    if run.state == RunState.WAITING and only_children:
+        return "Waiting for another agent"
     return RUN_STATES[RunState(run.state)]
 
 

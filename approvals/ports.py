@@ -47,6 +47,16 @@ class Operation:
 
 
 @dataclass(frozen=True)
+class HandedBy:
+    """The run that handed work to another: its id, where the person may open it, its title then, and its
+    agent's."""
+
+    run: UUID | None
+    title: str
+    agent: str
+
+
+@dataclass(frozen=True)
 class PastCall:
     """One call as it went before the gate: action, confidence and context as JSON of their schemas.
     `request` is the one by which people decided on it, where they did."""
@@ -88,6 +98,9 @@ class Runs(Protocol):
 
     def run_title(self, run_id: UUID) -> str:
         """A line by which a person knows the run; empty when there is none."""
+
+    def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
+        """The run that handed work to this one; None where nobody did."""
 
     def preview_changed(self, request: ApprovalRequest) -> str | None:
         """A sentence when the world that the reviewer saw has changed since; else None."""
@@ -134,6 +147,10 @@ class NullRuns:
     def run_title(self, run_id: UUID) -> str:
         """There are no titles."""
         return ""
+
+    def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
+        """There is none."""
+        return None
 
     def preview_changed(self, request: ApprovalRequest) -> str | None:
         """Nothing is watched."""

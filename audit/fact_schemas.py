@@ -53,6 +53,13 @@ class RunVersionChanged(RunFacts):
     to_version: Sha256
 
 
+class RunDelegated(RunFacts):
+    """A run started a run of another agent: its id, and that agent's slug."""
+
+    child: Id
+    to: Code
+
+
 class RunEnded(RunFacts):
     """How a run ended and what it used."""
 

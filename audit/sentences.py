@@ -7,6 +7,7 @@ SENTENCES: Final[dict[str, str]] = {
     "run.started": "{actor} started a run of {agent}",
     "run.parked": "The run of {agent} was parked to wait for {parked_for}",
     "run.woken": "The run of {agent} was woken",
+    "run.delegated": "The run of {agent} handed work to {delegate}",
     "run.ended": "The run of {agent} ended{state}",
     "run.cancelled": "{actor} cancelled the run of {agent}",
     "run.paused": "{actor} paused the run of {agent}",
@@ -129,7 +130,11 @@ _DECIDED: Final = {
 }
 
 
-_PARKED_FOR: Final = {"resource": "its turn", "switch": "a kill switch to be lifted"}
+_PARKED_FOR: Final = {
+    "resource": "its turn",
+    "switch": "a kill switch to be lifted",
+    "child": "what it handed to another agent",
+}
 
 
 def people_in(body: Mapping[str, Any]) -> set[str]:
@@ -170,6 +175,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "reason": f": {_plain(reason)}" if reason else "",
         "policy": f" under policy {policy['version']}" if "version" in policy else "",
         "parked_for": _PARKED_FOR.get(facts.get("why", ""), "a person"),
+        "delegate": str(facts.get("to", "another agent")),
         "restored": str(facts.get("restores", "")),
         "switched": _switched(body),
         "model": str(facts.get("model", "a model")),

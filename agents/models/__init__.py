@@ -3,6 +3,7 @@
 from agents.kill_switches import new_id
 from agents.models.agent import AgentVersion, HostedAgent, HostedAgentQuerySet, OfferedTools
 from agents.models.effect import EffectRecord
+from agents.models.memory import Memory, MemoryQuerySet
 from agents.models.message import RunMessage
 from agents.models.price import ModelPrice, ModelPriceQuerySet
 from agents.models.resource import ResourceClaim, ToolHealth
@@ -17,6 +18,8 @@ __all__ = [
     "EffectRecord",
     "HostedAgent",
     "HostedAgentQuerySet",
+    "Memory",
+    "MemoryQuerySet",
     "ModelPrice",
     "ModelPriceQuerySet",
     "OfferedTools",

@@ -7,8 +7,9 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, OuterRef, Q
+from django.db.models import F, OuterRef, Q, Value
 
 from accounts.models import User
 from agents.kill_switches import holds_whole, new_id
@@ -45,7 +46,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs that a worker may take now: not paused, and held by no kill switch."""
         return self.filter(
             Q(ready_at__isnull=True) | Q(ready_at__lte=now),
-            ~holds_whole(OuterRef("agent_id")),
+            ~holds_whole(OuterRef("agent_id"), OuterRef("under")),
             state__in=CLAIMABLE,
             paused_at__isnull=True,
         )
@@ -68,6 +69,9 @@ class Run(models.Model):
     `unpriced_calls`: model calls of which nobody said what they cost, which `cost_micros` leaves out.
     `goal`: the task as a person changed it last, empty while it is the input. `claimed_at` and
     `active_seconds` are kept by a trigger of the table: the seconds at work of all claims that are over.
+    Of a run that another run delegated to, `delegated_by` is the call that started it, `deepest` the depth at
+    which runs below it may stand, and `under` holds the keys of the agents above it, whose kill switches hold
+    it too.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -111,6 +115,16 @@ class Run(models.Model):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )
     depth = models.PositiveSmallIntegerField(default=0)
+    delegated_by = models.OneToOneField(
+        "Step", null=True, blank=True, on_delete=models.PROTECT, related_name="child"
+    )
+    deepest = models.PositiveSmallIntegerField(null=True, blank=True)
+    under = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        blank=True,
+        db_default=Value([], ArrayField(models.BigIntegerField())),
+    )
     undoes = models.ForeignKey(
         "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undo_runs"
     )

@@ -39,7 +39,8 @@ class Step(models.Model):
     what the model costs.
     """
 
-    SCHEMA = 3
+    SCHEMA = 4
+    SCORE_SCHEMA = 3
     PLAIN_SCHEMA = 2
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

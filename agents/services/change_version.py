@@ -80,7 +80,7 @@ def leave_to_others(lease: Lease) -> bool:
     False, with nothing changed, when it was left again and again for so long that there seems to be
     no such process.
     """
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         if end_if_cancelled(run):
             return True
         now = database_now()

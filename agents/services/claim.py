@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from agents.errors import LostLease
 from agents.holding import HELD, HELD_FOR_NOW
 from agents.models import Run
+from agents.services.family import lock_row
 from agents.states import RunState
 from agents.tool_health import TROUBLED
 from audit.clock import moment_of, one_moment
@@ -31,6 +32,8 @@ class Lease:
     epoch: int
     wake_seq: int
     owner: str
+    parent: UUID | None = None
+    """The run that waits for this one, and is told of its end."""
 
 
 # One statement, every condition on the row itself: under READ COMMITTED a condition inside a subquery
@@ -52,7 +55,8 @@ UPDATE agents_run AS run
    AND run.paused_at IS NULL
    AND NOT EXISTS (SELECT FROM agents_killswitch AS switch
                     WHERE switch.lifted_at IS NULL AND switch.tool = ''
-                      AND (switch.agent_id IS NULL OR switch.agent_id = run.agent_id))
+                      AND (switch.agent_id IS NULL OR switch.agent_id = run.agent_id
+                           OR switch.agent_id = ANY(run.under)))
 RETURNING run.*)
 """
 
@@ -109,19 +113,28 @@ def claim(run_id: UUID, *, owner: str) -> Claimed | None:
     run = _claimed.one(before=[owner, seconds, run_id])
     if run is None:
         return None
-    lease = Lease(run_id=run_id, epoch=run.epoch, wake_seq=run.wake_seq, owner=owner)
+    lease = Lease(
+        run_id=run_id,
+        epoch=run.epoch,
+        wake_seq=run.wake_seq,
+        owner=owner,
+        parent=run.parent_id if run.delegated_by_id else None,
+    )
     return Claimed(lease, run, moment_of(run))
 
 
 @contextmanager
-def fenced(lease: Lease, *, with_switches: bool = False) -> Iterator[Run]:
+def fenced(lease: Lease, *, with_switches: bool = False, may_end: bool = False) -> Iterator[Run]:
     """A transaction that holds the run's row and lands only while the lease is ours. All that is done in
     it happened at one moment. `with_switches`: the run is read with what is switched off for it
-    (`holding.is_held`), and no switch is set before the transaction ends.
+    (`holding.is_held`), and no switch is set before the transaction ends. `may_end`: the run may end in
+    it, of which the run that waits for it is told; so its row is locked first.
 
     Raises LostLease when another worker has claimed the run since, or it is no longer running.
     """
     with transaction.atomic():
+        if may_end and lease.parent is not None:
+            lock_row(lease.parent)
         locked = _locked_for_now if with_switches else _locked
         run = locked.one(before=[lease.run_id])
         if run is None or run.epoch != lease.epoch or run.state != RunState.RUNNING:

@@ -79,7 +79,7 @@ def intend(
         if approval is not None:
             decided = step.resolution or {}
             revision, digest = int(decided["revision"]), str(decided["digest"])
-            held_up = _spend(step, approval, revision, digest, agent, changed)
+            held_up = spend(step, approval, revision, digest, agent, changed)
             if held_up is not None:
                 return held_up
         if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
@@ -148,10 +148,10 @@ def note_intent(
     return effect
 
 
-def _spend(
+def spend(
     step: Step, approval: UUID, revision: int, digest: str, agent: Agent, changed: Changed | None
 ) -> Lapsed | Reopened | None:
-    """Consume the approval; what held it up, or None."""
+    """Consume the approval; what held it up, or None. The caller holds the run's row."""
     actor = Actor.agent(agent.slug)
     if changed is not None:
         what = "What the approval was given for has changed since."

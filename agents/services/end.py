@@ -14,6 +14,7 @@ from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.release_locks import release_locks
 from agents.services.start_undo_run import hand_over_undos
+from agents.services.tell_parent import tell_parent
 from agents.states import OPEN, EffectState, Outcome, RunState, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
@@ -42,7 +43,7 @@ def succeed(
     `looked_at`: what a person said of the answer, where one was asked. False, with nothing changed, where a
     person said something meanwhile: that is heard first.
     """
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         if run.unheard:
             return False
         now = database_now()
@@ -54,7 +55,7 @@ def succeed(
 
 def end_undo(lease: Lease, undo: Step | None) -> None:
     """End a run that holds nothing but an undo, as that turned out. None: it was never proposed."""
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         actor = Actor.agent(run.agent.slug)
         if undo is not None and undo.state == StepState.SUCCEEDED:
             _close(run, RunState.SUCCEEDED, Outcome.DONE, actor, output={"outcome": "undone"})
@@ -66,12 +67,12 @@ def end_undo(lease: Lease, undo: Step | None) -> None:
 
 
 def cancel(run: Run, actor: Actor, why: str) -> None:
-    """Cancel a run whose row the caller holds: at once where it stands still, else at its next safe point.
+    """Cancel a run whose row the caller holds, and locked that of its parent before: at once where it stands
+    still, else at its next safe point.
 
     A run that does not know yet whether an effect happened finds that out first, or is told by a person.
     Runs that it delegated to are cancelled with it.
     """
-    cancel_children(run, actor, why)
     if run.state != RunState.RUNNING and not is_uncertain(run):
         close_cancelled(run, actor, why)
         return
@@ -84,16 +85,17 @@ def cancel(run: Run, actor: Actor, why: str) -> None:
             version=F("version") + 1,
             wake_seq=F("wake_seq") + 1,
         )
+    cancel_children(run, actor, why)
     announce(run, "cancelling")
 
 
 def cancel_children(run: Run, actor: Actor, why: str) -> None:
     """Cancel the open runs that this one delegated to, and theirs. The caller holds the run's row, so
-    that a parent is always locked before its children."""
+    that a parent is always locked before its children. Runs that take back what it did are none of them."""
     children = (
         Run.objects.select_for_update(of=("self",))
         .select_related("agent", "agent_version")
-        .filter(parent=run.pk, state__in=OPEN)
+        .filter(parent=run.pk, undoes__isnull=True, state__in=OPEN)
         .order_by("id")
     )
     for child in children:
@@ -122,17 +124,18 @@ def is_uncertain(run: Run) -> bool:
 
 def end_stopped(lease: Lease, actor: Actor, why: str) -> None:
     """End a running run that a person, or a deadline, stopped."""
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         close_cancelled(run, actor, why)
 
 
 def close_cancelled(run: Run, actor: Actor, why: str) -> None:
     """Cancel the run and everything it waits for. The caller holds the run's row."""
-    cancel_children(run, actor, why)
     cancel_requests(run_id=run.pk, actor=actor, why="run_cancelled")
     _close(
         run, RunState.CANCELLED, Outcome.STOPPED, actor, failure={"code": "stopped", "message": why}
     )
+    # It has ended by now, so that none of them wakes it.
+    cancel_children(run, actor, why)
 
 
 def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes: Any) -> None:
@@ -159,5 +162,6 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
     assert landed, f"run {run.pk} could not become {state} from {run.state}"
     kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
     hand_over_undos(run)
+    tell_parent(run)
     tell(run, kind, actor=actor, outcome=OutcomeRef(decision=state.value, meaning=outcome.value))
     announce(run, "ended")

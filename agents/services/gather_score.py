@@ -39,7 +39,7 @@ def begin_score(
         step = Step(
             run=run,
             seq=earlier.next_seq,
-            schema=Step.SCHEMA,
+            schema=Step.SCORE_SCHEMA,
             kind=StepKind.SCORE,
             name=wanted.source,
             state=StepState.STARTED,

@@ -31,7 +31,7 @@ KINDS = {
 
 def hear(lease: Lease, journal: Journal) -> bool:
     """Journal it; True when the run goes on, False when it was parked for the person who took over."""
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         said = list(
             RunMessage.objects.filter(run=run, journalled_at__isnull=True)
             .select_related("author")

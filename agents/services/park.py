@@ -50,6 +50,8 @@ def park(
     in_line: Collection[UUID] = (),
     held_back: Mapping[UUID, float] | None = None,
     stopped: Sequence[Step] = (),
+    early: Collection[UUID] = (),
+    for_children: bool = False,
 ) -> None:
     """Open the requests and let go of the run until one of them resolves.
 
@@ -57,10 +59,11 @@ def park(
     becomes ready instead of waiting. `held`: only a person's word on the run itself lets it go on, so
     that approvals of its calls wait with it. `in_line`: calls that wait for a resource; `stopped`: calls
     that a kill switch holds; `held_back`: calls whose tool may not be called yet, with the seconds until it
-    may, for which the run sleeps. All whatever was decided on them.
+    may, for which the run sleeps; `early`: calls to other agents that are settled after an earlier one. All
+    whatever was decided on them. `for_children`: it waits for runs that it delegated to, and nothing else.
     """
     reached("park.begun")
-    with fenced(lease, with_switches=True) as run:
+    with fenced(lease, with_switches=True, may_end=True) as run:
         if end_if_cancelled(run):
             return
         actor = Actor.agent(run.agent.slug)
@@ -73,7 +76,7 @@ def park(
         freed = any(not is_held(run, step.name) for step in stopped)
         if waiting and not freed:
             Step.objects.filter(pk__in=waiting).update(stopped=True)
-        besides = {*in_line, *(held_back or ()), *waiting}
+        besides = {*in_line, *(held_back or ()), *waiting, *early}
         resolved = [each for each in resolved_steps(run.pk) if each.step not in besides]
         heard = [each for each in resolved if not held or each.kind in PEOPLE]
         woken = bool(heard) or freed or bool(refused) or run.wake_seq != lease.wake_seq
@@ -97,6 +100,8 @@ def park(
             wake_seq=wake_seq,
         )
         facts: dict[str, Any] = {"requests": len(asks) - len(refused)}
+        if for_children:
+            facts["why"] = "child"
         if waiting:
             facts["why"] = "switch"
         if in_line:

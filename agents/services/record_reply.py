@@ -108,7 +108,8 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
             _fill(row, read, call, now)
             if isinstance(read, Proposal) and read.tool is not None and published is not None:
                 if waits:
-                    row.state, row.schema = StepState.UNJUDGED, Step.SCHEMA
+                    row.state = StepState.UNJUDGED
+                    row.schema = max(row.schema, Step.SCORE_SCHEMA)
                 else:
                     choice = published.policy.scores.resolve(agent=agent.slug, tool=row.name)
                     confidence = confidence_from(signals_of(row, weighed, choice), choice)
@@ -138,6 +139,8 @@ def _read(agent: Agent, call: ToolCall, place: int) -> Proposal | Malformed:
 
 def _fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -> None:
     row.kind, row.name = read.kind, read.name
+    if read.kind is StepKind.DELEGATE:
+        row.schema = Step.SCHEMA
     if isinstance(read, Malformed):
         row.state = StepState.FAILED
         row.problem = read.code

@@ -13,7 +13,7 @@ from agents.states import RunState
 
 def release(lease: Lease) -> None:
     """Let go of the lease; the run is ready at once, or ended where that was asked for."""
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         if end_if_cancelled(run):
             return
         Run.objects.move(

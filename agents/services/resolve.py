@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
-from agents.events import announce, tell
+from agents.events import announce
 from agents.models import EffectRecord, Run, Step
 from agents.queues import RESUMES, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.end import cancel
+from agents.services.wake_run import wake_run
 from agents.states import OPEN, SETTLED, RunState, StepKind, StepState
 from audit.actors import Actor
 from audit.clock import database_now
@@ -84,26 +85,7 @@ def hear_resolution(
     if kind == STOPPED:
         cancel(run, actor, str(data.get("reason") or "Stopped by a reviewer."))
         return
-    _wake(run)
-
-
-def _wake(run: Run) -> None:
-    """Raise the wake number; a parked run becomes ready, one at work learns of it when it parks."""
-    now = database_now()
-    ready_at = earliest_ready_at(resolved_steps(run.pk), now)
-    raised = {"wake_seq": F("wake_seq") + 1}
-    if run.state in (RunState.WAITING, RunState.SLEEPING):
-        Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None, **raised)
-        tell(run, "run.woken", actor=Actor.system("decision"))
-    elif run.state == RunState.READY:
-        # What it was ready for is not put off by an approval that can still be taken back.
-        ready_at = min(ready_at, run.ready_at or now)
-        Run.objects.change(run.pk, ready_at=ready_at, **raised)
-    else:
-        Run.objects.change(run.pk, **raised)
-    if ready_at <= now:
-        wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
-    announce(run, "woken")
+    wake_run(run, Actor.system("decision"))
 
 
 def _take_back(run: Run, step: Step) -> None:

@@ -52,7 +52,7 @@ def doubt(
     )
     # Outside the transaction: a preview is foreign code and may fail.
     opening = for_doubt(agent, run, step, done, effect, journal.steps, reported=outcome.reported)
-    with fenced(lease) as fresh:
+    with fenced(lease, may_end=True) as fresh:
         told = {"result": outcome.reported, "reference": outcome.reference}
         EffectRecord.objects.move(effect.pk, EffectState.IN_DOUBT, **told)
         tell_effect(fresh, "effect.in_doubt", done, effect, error=outcome.code)

@@ -16,7 +16,7 @@ from audit.clock import database_now
 
 def sleep(lease: Lease, *, seconds: float) -> None:
     """Let go of the run until then; the scheduler makes it ready."""
-    with fenced(lease) as run:
+    with fenced(lease, may_end=True) as run:
         if end_if_cancelled(run):
             return
         now = database_now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from pydantic import ValidationError
@@ -27,8 +27,12 @@ from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
 from agents.storable import storable
 from agents.titles import title_of
+from agents.tools import Trust
 from audit.canonical import canonical_bytes, loads_strict, sha256_hex
 from audit.clock import database_now
+
+INPUT: Final = "its task"
+"""What taints a run whose input may hold text of somebody outside."""
 
 
 def start_run(
@@ -61,7 +65,7 @@ def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run
     definition = registry.find(agent)
     if hosted is None or definition is None:
         raise UnknownAgent(agent)
-    normalised = _parse(definition, input)
+    normalised = normalised_input(definition, input)
     digest = sha256_hex(canonical_bytes(normalised))
     present = _present(caller, key, hosted, digest)
     if present is not None:
@@ -71,10 +75,11 @@ def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run
         raise EverythingStopped if everything.exists() else AgentDisabled(agent)
     if hosted.active_version is None or hosted.active_version.digest != definition.version:
         raise VersionNotActive(agent)
-    return _insert(hosted, normalised, digest, caller, key), True
+    return _insert(hosted, definition, normalised, digest, caller, key), True
 
 
-def _parse(agent: Agent, value: Any) -> dict[str, Any]:
+def normalised_input(agent: Agent, value: Any) -> dict[str, Any]:
+    """The input as the agent's model takes it, in its JSON form. Raises InvalidInput."""
     try:
         # Through text, so that what pydantic sees is what JSON can say, and nothing else.
         loads_strict(json.dumps(value))
@@ -104,7 +109,12 @@ def _present(caller: Caller, key: str | None, hosted: HostedAgent, digest: str) 
 
 
 def _insert(
-    hosted: HostedAgent, normalised: dict[str, Any], digest: str, caller: Caller, key: str | None
+    hosted: HostedAgent,
+    definition: Agent,
+    normalised: dict[str, Any],
+    digest: str,
+    caller: Caller,
+    key: str | None,
 ) -> Run:
     assert hosted.active_version is not None, "looked at before anything is written"
     run = Run.objects.create(
@@ -114,7 +124,9 @@ def _insert(
         idempotency_key=key,
         input=normalised,
         input_digest=digest,
-        title=_title(normalised),
+        title=title_for(normalised),
+        tainted=definition.input_trust is Trust.UNTRUSTED,
+        tainted_by=[INPUT] if definition.input_trust is Trust.UNTRUSTED else [],
         created_at=database_now(),
     )
     tell(run, "run.started", actor=caller.actor)
@@ -123,6 +135,7 @@ def _insert(
     return run
 
 
-def _title(normalised: dict[str, Any]) -> str:
+def title_for(normalised: dict[str, Any]) -> str:
+    """The line by which people know a run with this input."""
     first = next((value for value in normalised.values() if isinstance(value, str)), "")
     return title_of(first or json.dumps(normalised, ensure_ascii=False))

@@ -32,7 +32,7 @@ def take_over(*, run_id: UUID, reason: str, caller: Caller) -> Run:
             raise RunTakenOver(str(run.taken_over_by), run.taken_over_at.isoformat())
         if run.paused_at is not None:
             raise RunPaused
-        if KillSwitch.objects.active().over_whole(run.agent_id).exists():
+        if KillSwitch.objects.active().over_run(run).exists():
             raise RunSwitchedOff(run.agent.slug)
         say(run, MessageKind.TAKE_OVER, words, caller)
         Run.objects.filter(pk=run.pk).update(

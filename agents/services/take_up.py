@@ -24,7 +24,7 @@ from agents.definitions import Agent
 from agents.drift import describe_drift, stale_calls
 from agents.events import announce
 from agents.holding import is_held
-from agents.journal import CALL_KINDS, Journal
+from agents.journal import ACTIONS, CALL_KINDS, Journal
 from agents.journal_schemas import shortened
 from agents.model_calls import endpoints_of
 from agents.models import EffectRecord, Run, Step
@@ -169,11 +169,7 @@ def approved_next(journal: Journal, at: datetime) -> Step | None:
     for step in journal.unsettled:
         if step.kind not in CALL_KINDS or step.state == StepState.DISPATCHED:
             return None
-        if (
-            step.state == StepState.PROPOSED
-            and step.kind == StepKind.TOOL
-            and not needs_person(step)
-        ):
+        if step.state == StepState.PROPOSED and step.kind in ACTIONS and not needs_person(step):
             return None
     for step in journal.unsettled:
         if step.state == StepState.WAITING and is_ready(step, at):

@@ -22,6 +22,7 @@ from agents import wording
 from agents.context import task_text
 from agents.done import done_by
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
+from agents.kin import below, parent_of
 from agents.models import HostedAgent, Run, RunMessage
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
@@ -59,7 +60,7 @@ def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
     return [
         RunRow(
             cleared(run, withheld.get(run.pk, NOTHING)),
-            wording.run_state(run, only_in_line=_only_in_line(waits.get(run.pk, []))),
+            _state(run, waits.get(run.pk, [])),
             wording.run_tone(run),
             waits.get(run.pk, []),
         )
@@ -67,8 +68,12 @@ def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
     ]
 
 
-def _only_in_line(waits: list[Wait]) -> bool:
-    return bool(waits) and all(wait.line is not None for wait in waits)
+def _state(run: Run, waits: list[Wait]) -> str:
+    return wording.run_state(
+        run,
+        only_in_line=bool(waits) and all(wait.line is not None for wait in waits),
+        only_children=bool(waits) and all(wait.child is not None for wait in waits),
+    )
 
 
 @require_GET
@@ -212,13 +217,15 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "run": run,
         "timeline": timeline,
         "tree": spending_of_tree(run),
-        "state": wording.run_state(run, only_in_line=_only_in_line(waits)),
+        "state": _state(run, waits),
         "tone": wording.run_tone(run),
         "halt": halt,
         "held_whole": halt is not None and not halt.tool,
         "stands": withheld.text(wording.why_it_stands(run, last.step if last else None, now, halt)),
         "ready_later": run.state == "ready" and run.ready_at is not None and run.ready_at > now,
         "waits": waits,
+        "parent": parent_of(run, caller, withheld),
+        "below": below(run),
         "active_seconds": _active_seconds(run, now),
         "waited_seconds": _waited_seconds(run, now),
         "task": _task(run),

@@ -128,6 +128,13 @@ class RequestView:
     def run_url(self) -> str:
         return _address("run-detail", pk=self.item.run_id) if self.run_title else ""
 
+    @cached_property
+    def handed_by(self) -> ports.HandedBy | None:
+        """The run that handed this one its work."""
+        if self.item.run_id is None:
+            return None
+        return ports.runs().handed_by(self.caller.user, self.item.run_id)
+
     @property
     def agent_url(self) -> str:
         return _address("agent-detail", slug=self.item.agent) if self.run_title else ""

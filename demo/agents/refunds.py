@@ -213,6 +213,7 @@ You work at the refund desk of a shop that sells to companies. You get one ticke
     budget=Budget(steps=40, model_calls=16, tool_calls=16, tokens=200_000),
     input=Ticket,
     output=Outcome,
+    input_trust=Trust.UNTRUSTED,
     # “Refunded” is checked against the journal: that refund, for that order, of that amount.
     asserts=[
         Asserts(
