@@ -17,7 +17,7 @@ from agents.tools import (
     Trust,
     tool,
 )
-from approvals.schemas import Fact, Preview
+from approvals.schemas import Cell, Fact, Preview, RowChange
 from approvals.vocabulary import Effect, Risk
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Answer",
     "Budget",
     "Category",
+    "Cell",
     "DefinitionError",
     "Effect",
     "EffectClass",
@@ -35,6 +36,7 @@ __all__ = [
     "Rate",
     "Retryable",
     "Risk",
+    "RowChange",
     "Terminal",
     "TextInput",
     "Tool",

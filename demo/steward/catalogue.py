@@ -22,10 +22,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; rows may be added or deleted only where that is said. `title` is one row's name for people."""
+    """A table; rows may be added or deleted only where that is said.
+
+    `title` is what people call one row, and `label` the column that names it.
+    """
 
     name: str
     title: str
+    label: str
     meaning: str
     columns: tuple[Column, ...]
     insert: bool = False
@@ -47,6 +51,7 @@ class Table:
 CUSTOMERS: Final = Table(
     "demo_customer",
     "customer",
+    "name",
     "Companies that buy from the shop. Names and e-mail addresses are unique.",
     (
         Column(KEY, "bigint", "number of the customer"),
@@ -60,6 +65,7 @@ CUSTOMERS: Final = Table(
 ORDERS: Final = Table(
     "demo_order",
     "order",
+    "number",
     "One product in some quantity; total is quantity times unit_price, in euro.",
     (
         Column(KEY, "bigint", "number of the row"),
@@ -83,6 +89,7 @@ ORDERS: Final = Table(
 PAYMENTS: Final = Table(
     "demo_payment",
     "payment",
+    "id",
     "What was paid for each order. Only to be read.",
     (
         Column(KEY, "bigint", "number of the row"),
@@ -94,6 +101,7 @@ PAYMENTS: Final = Table(
 REFUNDS: Final = Table(
     "demo_refund",
     "refund",
+    "id",
     "Money that went back. Only to be read.",
     (
         Column(KEY, "bigint", "number of the row"),

@@ -25,18 +25,22 @@ _NOTE: Final = sql.SQL(
 ).format(**_LEDGER)
 _APPLIED: Final = sql.SQL("SELECT FROM {ledger} WHERE key = %s").format(**_LEDGER)
 _ROWS: Final = sql.SQL(
-    'SELECT "table", before::text, after::text FROM {rows} WHERE change_key = %s ORDER BY id'
+    'SELECT "table", before::text, after::text, id FROM {rows} WHERE change_key = %s ORDER BY id'
 ).format(**_LEDGER)
 Image = dict[str, str | int | bool | None]
 
 
 @dataclass(frozen=True)
 class Touched:
-    """A row as it was and as it is; None where there was or is none. Decimals are texts."""
+    """A row as it was and as it is; None where there was or is none. Decimals are texts.
+
+    `entry` is the number of the ledger's row.
+    """
 
     table: str
     before: Image | None
     after: Image | None
+    entry: int = 0
 
     @property
     def key(self) -> Any:
@@ -62,7 +66,7 @@ def try_out(session: Session, statement: str) -> list[Touched]:
     """
     key = f"trial-{uuid4()}"
     try:
-        assert _note(session, key, statement), "a new key"
+        assert note(session, key, statement), "a new key"
         return _run(session, key, statement)
     except psycopg.Error as error:
         raise Refused(told(error)) from error
@@ -78,7 +82,7 @@ def apply(session: Session, statement: str, *, key: str, expected: str) -> list[
     nobody knows.
     """
     try:
-        if not _note(session, key, statement):
+        if not note(session, key, statement):
             return ledger(session, key)
         rows = _run(session, key, statement)
         if expected and digest_of(rows) != expected:
@@ -94,7 +98,10 @@ def apply(session: Session, statement: str, *, key: str, expected: str) -> list[
 def ledger(session: Session, key: str) -> list[Touched]:
     """The rows that the change with this key touched; none where there is no such change."""
     found = session.execute(_ROWS, [key])
-    return [Touched(table, _image(before), _image(after)) for table, before, after in found]
+    return [
+        Touched(table, _image(before), _image(after), entry)
+        for table, before, after, entry in found
+    ]
 
 
 def is_applied(session: Session, key: str) -> bool:
@@ -107,7 +114,7 @@ def stands(session: Session, rows: list[Touched]) -> bool:
     return all(_now(session, row) == row.after for row in rows)
 
 
-def _note(session: Session, key: str, statement: str) -> bool:
+def note(session: Session, key: str, statement: str) -> bool:
     """Note the change under its key, which waits for whoever is noting the same; False where it is there."""
     noted = session.execute(_NOTE, [key, as_sent(statement).decode()])
     session.execute("SELECT set_config(%s, %s, true)", [CHANGE_KEY, key])

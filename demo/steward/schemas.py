@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from demo.steward.grammar import LONGEST, check_change, check_query
 
@@ -89,3 +96,33 @@ class Changed(Shape):
     verb: Literal["insert", "update", "delete", "undo"]
     table: str
     rows: int
+
+
+class Task(Shape):
+    """What is to be found out or put right. A plain text is taken for the task."""
+
+    task: str = Field(
+        min_length=1, max_length=10_000, title="Task", description="What to find out or put right"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_plain_text(cls, value: Any) -> Any:
+        return {"task": value} if isinstance(value, str) else value
+
+    @field_validator("task")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("write what is to be found out or put right")
+        return text
+
+
+class Findings(Shape):
+    """How a task ended: answered, changed, or neither."""
+
+    outcome: Literal["answered", "changed", "nothing_done"]
+    rows: int = Field(ge=0, description="How many rows the answer is about, or were changed")
+    message: str = Field(
+        min_length=1, max_length=4_000, description="The answer, in a sentence or two"
+    )
