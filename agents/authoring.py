@@ -18,7 +18,7 @@ from agents.tools import (
     Trust,
     tool,
 )
-from approvals.schemas import Fact, Preview
+from approvals.schemas import Cell, Fact, Preview, RowChange
 from approvals.vocabulary import Effect, Risk
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Asserts",
     "Budget",
     "Category",
+    "Cell",
     "DefinitionError",
     "Effect",
     "EffectClass",
@@ -37,6 +38,7 @@ __all__ = [
     "Rate",
     "Retryable",
     "Risk",
+    "RowChange",
     "Terminal",
     "TextInput",
     "Tool",

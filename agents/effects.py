@@ -132,8 +132,9 @@ class Effects:
     def _context(self, tool: Tool, effect: EffectRecord) -> ToolContext:
         # A call that is sent again is the same call, of the same moment.
         assert effect.dispatched_at is not None, "it is intended before anybody is asked"
+        step = effect.step
         return Subject(self.agent, self.run).context_for(
-            tool, effect.idempotency_key, effect.dispatched_at, effect.step.undoes
+            tool, effect.idempotency_key, effect.dispatched_at, step.undoes, _approved_token(step)
         )
 
     def _send(
@@ -239,6 +240,12 @@ def is_same_call(tool: Tool, step: Step, effect: EffectRecord) -> bool:
     except ValidationError:
         return False
     return bool(tool.effect_class == effect.effect_class)
+
+
+def _approved_token(step: Step) -> str:
+    """The state token that stands for what was approved. It was read for the call as it was proposed."""
+    proposed = step.judgement["action"]["arguments"] if step.judgement else None
+    return step.state_token if proposed == step.arguments else ""
 
 
 def _in_light_of(doubtful: bool, outcome: CallOutcome) -> CallOutcome:

@@ -33,9 +33,15 @@ class Subject:
     run: Run
 
     def context_for(
-        self, tool: Tool, key: str, now: datetime, undoes: EffectRecord | None = None
+        self,
+        tool: Tool,
+        key: str,
+        now: datetime,
+        undoes: EffectRecord | None = None,
+        state_token: str = "",
     ) -> ToolContext:
-        """What the tool's preview, state token or body is told; `undoes`: what the call takes back."""
+        """What the tool's preview, state token or body is told; `undoes`: what the call takes back,
+        `state_token`: the world that it was approved in."""
         return ToolContext(
             run_id=self.run.pk,
             agent=self.agent.slug,
@@ -44,6 +50,7 @@ class Subject:
             now=now,
             secrets=secrets_of(tool),
             undoes=Undone(undoes.result, undoes.idempotency_key) if undoes else None,
+            state_token=state_token,
         )
 
 

@@ -83,7 +83,8 @@ class ToolContext:
     """What a tool is told about the call it serves.
 
     `idempotency_key` and `now` are the same for one effect, however often the call is sent. `secrets` holds
-    only the values that the tool declared by name.
+    only the values that the tool declared by name. `state_token` is the one that people approved the call by;
+    empty where nobody was asked, and for arguments that a person changed since it was read.
     """
 
     run_id: UUID
@@ -93,6 +94,7 @@ class ToolContext:
     now: datetime
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     undoes: Undone | None = None
+    state_token: str = ""
 
 
 @dataclass(frozen=True)

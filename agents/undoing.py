@@ -96,6 +96,7 @@ def _preview(tool: Tool) -> Any:
             summary="This was done, and is to be taken back.",
             subject=shown.subject,
             facts=facts,
+            rows=shown.rows,
         )
 
     return preview

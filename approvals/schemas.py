@@ -43,14 +43,33 @@ class Fact(Shape):
     value: str
 
 
+class Cell(Shape):
+    """One column of a row before and after; None where there was or is no value."""
+
+    column: str
+    before: str | None = None
+    after: str | None = None
+
+
+class RowChange(Shape):
+    """One row of a table that would change, with its cells in the table's order. `title` names the row."""
+
+    title: str
+    what: Literal["added", "changed", "deleted"]
+    cells: tuple[Cell, ...] = ()
+
+
 class Preview(Shape):
-    """What would happen, for people. `title` is a sentence that names the subject."""
+    """What would happen, for people. `title` is a sentence that names the subject; `rows` are those of a
+    table that would change, before and after."""
 
     title: str
     summary: str = ""
     subject: str = ""
     facts: tuple[Fact, ...] = ()
     warnings: tuple[str, ...] = ()
+    # Left out where there are none: processes of an earlier release read previews too.
+    rows: tuple[RowChange, ...] = Field(default=(), exclude_if=lambda rows: not rows)
 
 
 class ProposedAction(Shape):

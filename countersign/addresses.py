@@ -41,6 +41,9 @@ def filled_in(config: Config) -> Config:
         changes["database_url"] = layout.database_url("app", kept.app if kept else "")
         changes["database_owner_url"] = layout.database_url("owner", kept.owner if kept else "")
         changes["database_sealer_url"] = layout.database_url("sealer", kept.sealer if kept else "")
+        if not config.demo_steward_url:
+            steward = layout.database_url("steward", kept.steward if kept else "")
+            changes["demo_steward_url"] = steward
     if not config.secret_key:
         changes["secret_key"] = kept.secret_key if kept else secrets.token_urlsafe(64)
     if not config.coin_secret:

@@ -134,6 +134,8 @@ class Config(BaseSettings):
     threshold_high: Rate = 0.90
     max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
     demo_provider_url: str = ""
+    demo_steward_url: str = Field("", repr=False)
+    demo_steward_seconds: Seconds = 3
     fault_points: Path | None = None
     demo_password: str = Field("", repr=False)
 
@@ -165,7 +167,9 @@ class Config(BaseSettings):
             raise ValueError(CALLBACK_SECRETS) from None
         return {name: _several(name, given) for name, given in named.items()}
 
-    @field_validator("database_url", "database_owner_url", "database_sealer_url")
+    @field_validator(
+        "database_url", "database_owner_url", "database_sealer_url", "demo_steward_url"
+    )
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in {"postgres", "postgresql"}:

@@ -1,4 +1,5 @@
-"""The shop's tables: customers, orders, payments, the refund ledger, sent mail. Money is exact euro cents."""
+"""The shop's tables: customers, orders, payments, the refund ledger, sent mail, and what data-steward changed.
+Money is exact euro cents."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ class Customer(models.Model):
 
     name = models.CharField(max_length=120, unique=True)
     email = models.EmailField(unique=True)
+    city = models.CharField(max_length=80, blank=True, db_default="")
+    note = models.TextField(blank=True, db_default="")
 
     def __str__(self) -> str:
         return self.name
@@ -142,3 +145,35 @@ class SentMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} to {self.recipient}"
+
+
+class StewardChange(models.Model):
+    """A statement that data-steward's login carried out, once for each key."""
+
+    key = models.CharField(max_length=120, unique=True)
+    statement = models.TextField()
+    applied_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class StewardRow(models.Model):
+    """One row that such a statement touched, as it was and as it is; null where there was or is none.
+
+    Written by a trigger on the shop's tables, in the statement's own transaction.
+    """
+
+    change = models.ForeignKey(
+        StewardChange,
+        on_delete=models.PROTECT,
+        to_field="key",
+        db_column="change_key",
+        related_name="rows",
+    )
+    table = models.CharField(max_length=63)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.table} by {self.change_id}"

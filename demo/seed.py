@@ -1,4 +1,4 @@
-"""Make the demo: shop, accounts, agent and policy. Doing it again finds what is there."""
+"""Make the demo: shop, accounts, agents and policy. Doing it again finds what is there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
 from audit.actors import Actor
 from audit.clock import database_now
-from demo.agents import refund_desk
+from demo.agents import data_steward, refund_desk, row_checker
 from demo.services.open_accounts import ACCOUNTS, keep_password, open_accounts
+from demo.services.plant_oddities import plant_oddities
 from demo.services.publish_policy import publish_policy
 from demo.services.stock_shop import stock_shop
 
@@ -47,9 +48,11 @@ def seed() -> SeedReport:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
         new_shop = stock_shop(today=database_now().date())
+        plant_oddities()
         new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
         sync_agents(actor=actor)
-        activate_version(slug=refund_desk.slug, digest=refund_desk.version, caller=actor)
+        for agent in (refund_desk, row_checker, data_steward):
+            activate_version(slug=agent.slug, digest=agent.version, caller=actor)
         policy_version = publish_policy(actor=actor)
     return SeedReport(
         new_shop=new_shop,

@@ -19,6 +19,7 @@ LOGINS = {
     "app": "countersign_app",
     "sealer": "countersign_sealer",
     "owner": "countersign_owner",
+    "steward": "countersign_steward",
 }
 
 
@@ -71,7 +72,7 @@ class Layout:
         return f"unix://{quote(str(self.redis_socket))}"
 
     def database_url(self, login: str, password: str, database: str = DATABASE) -> str:
-        """Return the address of `database` for one of LOGINS (`app`, `sealer`, `owner`)."""
+        """Return the address of `database` for one of LOGINS (`app`, `sealer`, `owner`, `steward`)."""
         host = quote(str(self.postgres_socket_dir), safe="")
         return f"postgresql://{LOGINS[login]}:{quote(password, safe='')}@/{database}?host={host}"
 

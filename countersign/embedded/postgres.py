@@ -34,6 +34,20 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_min_error_statement": "panic",
 }
+# What bounds each session of the steward, whose statements a model writes. A session may lower these; the
+# one on files takes a superuser to change.
+STEWARD_SETTINGS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "10s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "15s",
+    "transaction_timeout": "30s",
+    "search_path": "public, pg_temp",
+    "temp_file_limit": "65536",
+    "work_mem": "4MB",
+    "max_parallel_workers_per_gather": "0",
+}
+STEWARD_CONNECTIONS = 20
 FAST_STOP = [(signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)]
 
 
@@ -232,6 +246,7 @@ class Postgres:
             f"""
             SELECT pg_advisory_lock({BOOTSTRAP_LOCK}) \\g /dev/null
             {roles}
+            {_steward_bounds(LOGINS["steward"])}
             SELECT 'CREATE DATABASE {DATABASE} OWNER {LOGINS["owner"]}' WHERE NOT EXISTS
                 (SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec
             REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
@@ -271,6 +286,21 @@ class Postgres:
         if check and outcome.returncode != 0:
             raise EmbeddedError(f"{command[0]} failed: {outcome.stderr.strip()}")
         return outcome
+
+
+def _steward_bounds(name: str) -> str:
+    """Statements that bound the steward's login. What it may do with tables is the demo's to grant."""
+    return "\n".join(
+        [
+            f"ALTER ROLE {name} NOINHERIT CONNECTION LIMIT {STEWARD_CONNECTIONS};",
+            *(
+                f"ALTER ROLE {name} SET {key} = {value};"
+                if key == "search_path"
+                else f"ALTER ROLE {name} SET {key} = '{value}';"
+                for key, value in STEWARD_SETTINGS.items()
+            ),
+        ]
+    )
 
 
 def database_answers(layout: Layout, secrets: Secrets) -> bool:

@@ -1,9 +1,12 @@
 """Secrets that a data directory makes for itself, once."""
 
+import hmac
 import json
 import os
 import secrets
+from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,6 +28,12 @@ class Secrets:
     app: str
     sealer: str
     owner: str
+
+    @property
+    def steward(self) -> str:
+        """Password of the demo's steward. Made of another one, so that older directories have it too."""
+        mark = hmac.new(self.owner.encode(), b"password of the steward", sha256).digest()
+        return urlsafe_b64encode(mark).decode().rstrip("=")
 
 
 def signing_key_path(layout: Layout) -> Path:

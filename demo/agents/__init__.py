@@ -7,5 +7,17 @@ from demo.agents.refunds import (
     refund_desk,
     send_email,
 )
+from demo.agents.steward import change_rows, data_steward, describe_tables, query, row_checker
 
-__all__ = ["issue_refund", "look_up_order", "read_refund_rules", "refund_desk", "send_email"]
+__all__ = [
+    "change_rows",
+    "data_steward",
+    "describe_tables",
+    "issue_refund",
+    "look_up_order",
+    "query",
+    "read_refund_rules",
+    "refund_desk",
+    "row_checker",
+    "send_email",
+]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from demo.practice import refund_desk
+from demo.practice import refund_desk, steward
 from demo.practice.conversation import Conversation
 from demo.practice.moves import Move, abstain
 
 Script = Callable[[Conversation, Collection[str], int | None], Move]
 
-SCRIPTS: tuple[tuple[frozenset[str], Script], ...] = ((refund_desk.TOOLS, refund_desk.refund_move),)
-"""Scripts by the tools that must be offered for them. A model is told no agent's name."""
+SCRIPTS: tuple[tuple[frozenset[str], Script], ...] = (
+    (refund_desk.TOOLS, refund_desk.refund_move),
+    (steward.TOOLS, steward.steward_move),
+    (steward.CHECKER_TOOLS, steward.checker_move),
+)
+"""Scripts by the tools that must be offered for them, the first that fits. A model is told no agent's name."""
 
 
 def next_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:

@@ -11,6 +11,7 @@ from approvals.services.policies import current
 from approvals.services.publish import publish
 from audit.actors import Actor
 from demo.services.set_office_hours import OFFICE_HOURS, set_office_hours
+from demo.steward.rules import RULES as STEWARD_RULES
 
 AS_SHIPPED = 1
 
@@ -40,6 +41,7 @@ RULES: Final = (
         threshold=Decimal("0.80"),
         accepts_taint=True,
     ),
+    *STEWARD_RULES,
 )
 """`send_email` takes no address: it can only reach the customer of the order it names."""
 

@@ -22,6 +22,11 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 CLUSTER_DIR = "TEST_CLUSTER_DIR"
 # The session's data is thrown away: nothing is lost by not waiting for the disk.
 CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+DATABASE_RIGHTS = {
+    "app": "CONNECT, TEMPORARY",
+    "sealer": "CONNECT, TEMPORARY",
+    "steward": "CONNECT",
+}
 SUPERUSER_MAY_ENTER = ("local all postgres trust",)
 
 
@@ -33,7 +38,7 @@ class Cluster:
     secrets: Secrets
 
     def url(self, login: str, database: str) -> str:
-        """The address of a database for `app`, `sealer` or `owner`."""
+        """The address of a database for `app`, `sealer`, `owner` or `steward`."""
         return self.layout.database_url(login, self.secrets_of(login), database)
 
     def secrets_of(self, login: str) -> str:
@@ -52,13 +57,22 @@ class Cluster:
                     name, sql.Identifier(DATABASE), sql.Identifier(LOGINS["owner"])
                 )
             )
+            # A copy has the rights on its tables, and not those on the database itself.
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+            for login, rights in DATABASE_RIGHTS.items():
+                connection.execute(
+                    sql.SQL("GRANT {} ON DATABASE {} TO {}").format(
+                        sql.SQL(rights), name, sql.Identifier(LOGINS[login])
+                    )
+                )
 
     def environment(self, database: str) -> dict[str, str]:
-        """The three addresses as the product reads them."""
+        """The addresses as the product reads them."""
         return {
             "DATABASE_URL": self.url("app", database),
             "DATABASE_OWNER_URL": self.url("owner", database),
             "DATABASE_SEALER_URL": self.url("sealer", database),
+            "COUNTERSIGN_DEMO_STEWARD_URL": self.url("steward", database),
         }
 
 
