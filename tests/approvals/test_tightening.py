@@ -23,6 +23,7 @@ from approvals.policies import (
 from approvals.schemas import Confidence, GateVerdict, GroupNeed, Requirements
 from approvals.tightening import ToolFacts, asks_for_as_much, covers, loosenings
 from approvals.vocabulary import Effect, Expiry, Friction, GateOutcome, Risk
+from tests.approvals.every_field import OTHER, RULE, WHOLE, changed, fields_of, with_rule
 from tests.approvals.till import AGENT, context, one_of, refund
 
 STRICTNESS = {GateOutcome.ALLOW: 0, GateOutcome.REVIEW: 1, GateOutcome.DENY: 2}
@@ -307,3 +308,42 @@ def test_covering_looks_at_every_field() -> None:
     ):
         assert not covers(When(**one), narrow)
     assert not covers(narrow, When())
+
+
+#: What a request is called, and when it reminds: neither lets more nor less through.
+NEITHER = {"title", "reminder"}
+#: What a field says something about only then.
+BESIDE: dict[str, dict[str, Any]] = {
+    "friction_seconds": {"friction": Friction.READING},
+    "escalation": {"on_expiry": Expiry.ESCALATE},
+}
+
+
+@pytest.mark.parametrize(
+    "field",
+    [name for name in fields_of(Rule) if name not in {"name", "threshold", "accepts_taint"}],
+)
+def test_every_field_of_a_review_has_a_direction(field: str) -> None:
+    rule = RULE
+    for name, value in BESIDE.get(field, {}).items():
+        rule = changed(rule, name, value)
+    before, after = with_rule(rule), with_rule(changed(rule, field, OTHER[field]))
+    ways = loosenings(before, after), loosenings(after, before)
+    assert any(ways) is (field not in NEITHER), ways
+
+
+@pytest.mark.parametrize("field", ["threshold", "accepts_taint"])
+def test_every_field_of_an_allowance_has_a_direction(field: str) -> None:
+    allows = Rule(name="small", effect="allow")
+    before, after = with_rule(allows), with_rule(changed(allows, field, OTHER[field]))
+    assert loosenings(before, after) or loosenings(after, before)
+
+
+@pytest.mark.parametrize(
+    "field", [name for name in Policy.model_fields if name != "schema_version"]
+)
+def test_every_part_of_a_policy_has_a_direction(field: str) -> None:
+    # To delegate means something where a group has a rule of its own that allows.
+    before = with_rule(Rule(name="own", scope="group:support", effect="allow"))
+    after = before.model_copy(update={field: WHOLE[field]})
+    assert loosenings(before, after) or loosenings(after, before)
