@@ -106,7 +106,6 @@ def change_rows(ctx: ToolContext, change: Change) -> Changed:
 @change_rows.preview
 def preview_change(ctx: ToolContext, change: Change) -> Preview:
     """The rows before and after; for a change that is to be taken back, those that this touches."""
-    shown = {"why": change.why, "statement": change.sql}
     try:
         with _session(writing=True) as session:
             if ctx.undoes is None:
@@ -114,8 +113,8 @@ def preview_change(ctx: ToolContext, change: Change) -> Preview:
             else:
                 rows = previews.turned_round(ledger(session, ctx.undoes.idempotency_key))
     except Terminal as problem:
-        return previews.of_refusal(str(problem), **shown)
-    return previews.of_rows(rows, **shown)
+        return previews.of_refusal(str(problem))
+    return previews.of_rows(rows)
 
 
 @change_rows.state_token
@@ -130,7 +129,12 @@ def change_state(ctx: ToolContext, change: Change) -> str:
 
 @change_rows.locks
 def change_locks(change: Change) -> list[str]:
-    return [f"table:{check_change(change.sql).table.name}"]
+    """The rows that it would touch now; where they cannot be told, the table."""
+    try:
+        with _session(writing=True) as session:
+            return [f"row:{row.table}:{row.key}" for row in try_out(session, change.sql)]
+    except Terminal:
+        return [f"table:{check_change(change.sql).table.name}"]
 
 
 @change_rows.verify
@@ -181,7 +185,7 @@ is not clear, abstain.
 
 data_steward = Agent(
     slug="data-steward",
-    title="Data steward",
+    title="Shop data steward",
     category=Category.OPEN,
     owner="support",
     instructions="""

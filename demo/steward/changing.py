@@ -18,7 +18,8 @@ from demo.steward.catalogue import KEY, LEDGER, LEDGER_ROWS
 from demo.steward.faults import Refused, as_sent, told
 from demo.steward.session import CHANGE_KEY, Session
 
-MOST_ROWS: Final = 20
+MOST_ROWS: Final = 16
+"""As many as one call can hold for itself."""
 _LEDGER: Final = {"ledger": sql.Identifier(LEDGER), "rows": sql.Identifier(LEDGER_ROWS)}
 _NOTE: Final = sql.SQL(
     "INSERT INTO {ledger} (key, statement) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING key"

@@ -5,39 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from agents.authoring import Cell, Fact, Preview, RowChange
+from agents.authoring import Cell, Preview, RowChange
 from demo.steward.catalogue import KEY, TABLES
 from demo.steward.changing import Touched
 
 _DONE: Final = {"added": "added", "changed": "changed", "deleted": "deleted"}
 
 
-def of_rows(rows: list[Touched], *, why: str, statement: str) -> Preview:
-    """The rows that a statement touches, and the statement itself."""
+def of_rows(rows: list[Touched]) -> Preview:
+    """The rows that a statement touches."""
     changed = [row for row in rows if row.before != row.after]
-    facts = (Fact(label="Why", value=why), Fact(label="Statement", value=statement))
     if not changed:
         return Preview(
             title="Change nothing: no row is different afterwards",
             summary="The statement finds no row, or leaves each as it is.",
-            facts=facts,
             warnings=("Nothing would change. The agent may have looked for the wrong rows.",),
         )
     return Preview(
         title=_title(changed),
         summary="Tried out in the database and taken back. Exactly these rows change; with others it is not done.",
         subject=_subject(changed),
-        facts=facts,
         warnings=_doubts(rows, changed),
         rows=tuple(_shown(row) for row in changed),
     )
 
 
-def of_refusal(problem: str, *, why: str, statement: str) -> Preview:
+def of_refusal(problem: str) -> Preview:
     """A statement that the database does not carry out."""
     return Preview(
         title="Change nothing: the database refuses the statement",
-        facts=(Fact(label="Why", value=why), Fact(label="Statement", value=statement)),
         warnings=(f"The call will fail: {problem}",),
     )
 
@@ -69,13 +65,18 @@ def _title(rows: list[Touched]) -> str:
 
 
 def _subject(rows: list[Touched]) -> str:
-    return _name(rows[0]).capitalize() if len(rows) == 1 else f"{len(rows)} rows"
+    return _headed(rows[0]) if len(rows) == 1 else f"{len(rows)} rows"
 
 
 def _name(row: Touched) -> str:
     """`customer Acme GmbH`, as it is called now."""
     table, image = TABLES[row.table], row.before or row.after or {}
     return f"{table.title} {image.get(table.label)}"
+
+
+def _headed(row: Touched) -> str:
+    name = _name(row)
+    return name[0].upper() + name[1:]
 
 
 def _different(row: Touched) -> list[str]:
@@ -112,7 +113,7 @@ def _shown(row: Touched) -> RowChange:
         # A new row's number is another one each time that it is tried.
         if not (column.name == KEY and row.before is None)
     )
-    return RowChange(title=_name(row).capitalize(), what=_what(row), cells=cells)
+    return RowChange(title=_headed(row), what=_what(row), cells=cells)
 
 
 def _text(value: Any) -> str | None:

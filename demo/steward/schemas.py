@@ -102,7 +102,7 @@ class Task(Shape):
     """What is to be found out or put right. A plain text is taken for the task."""
 
     task: str = Field(
-        min_length=1, max_length=10_000, title="Task", description="What to find out or put right"
+        min_length=1, max_length=10_000, title="Ticket", description="What to find out or put right"
     )
 
     @model_validator(mode="before")

@@ -44,6 +44,7 @@ STOPPED = {
     "commit": "COMMIT",
     "commit and more": "COMMIT; DELETE FROM demo_customer",
     "two statements": "SELECT 1; DELETE FROM demo_customer",
+    "a change behind a query": "SELECT 1; UPDATE demo_customer SET note = 'x' WHERE id = 3",
     "a chain behind a comment": "SELECT 1 /* ; */; -- \nDROP TABLE demo_customer",
     "rollback": "ROLLBACK",
     "begin": "BEGIN READ WRITE",

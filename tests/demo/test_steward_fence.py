@@ -12,10 +12,18 @@ from pytest_django import Settings
 
 from countersign.embedded.layout import LOGINS
 from demo.steward import checks
+from demo.steward import session as sessions
 from demo.steward.catalogue import TABLES
 from demo.steward.fence import breaches
-from demo.steward.grants import let_in
-from demo.steward.session import NoLogin, Unreachable, open_session, prove_login, session_of
+from demo.steward.grants import let_in, statements
+from demo.steward.session import (
+    NoLogin,
+    Session,
+    Unreachable,
+    open_session,
+    prove_login,
+    session_of,
+)
 from tests.demo.steward_shop import SECONDS, StewardShop, opened
 from tests.harness.environment import TestProcess
 
@@ -154,6 +162,34 @@ def test_a_session_that_became_somebody_else_runs_nothing(shop: StewardShop) -> 
         session.execute("RESET SESSION AUTHORIZATION")
         with pytest.raises(NoLogin, match="nothing was run"):
             prove_login(session, STEWARD)
+
+
+def test_a_session_of_another_fenced_login_runs_nothing(
+    shop: StewardShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a pooler in between hands out somebody else's session."""
+    twin = f"{shop.database}_other"
+    shop.as_superuser(f"CREATE ROLE {twin} NOINHERIT")
+    with psycopg.connect(shop.cluster.url("owner", shop.database), autocommit=True) as owner:
+        for granted in statements(twin, shop.database):
+            owner.execute(granted)
+
+    def somebody_elses(_url: str, _seconds: float) -> Session:
+        bounds = "-c default_transaction_read_only=on -c statement_timeout=1000"
+        session = psycopg.connect(
+            shop.cluster.superuser_url(shop.database), autocommit=True, options=bounds
+        )
+        session.execute(f"SET SESSION AUTHORIZATION {twin}")
+        return session
+
+    monkeypatch.setattr(sessions, "_connected", somebody_elses)
+    try:
+        with pytest.raises(NoLogin, match=f"not one of {STEWARD}"):
+            with shop.session():
+                raise AssertionError("it was let in")
+    finally:
+        shop.as_superuser(f"DROP OWNED BY {twin} CASCADE")
+        shop.as_superuser(f"DROP ROLE {twin}")
 
 
 def test_a_server_that_is_away_is_said_to_be(shop: StewardShop) -> None:

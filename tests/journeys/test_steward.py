@@ -1,0 +1,72 @@
+"""One change of rows, as people see it: the run asks, the rows stand before and after, one approves, it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.callers import Caller
+from accounts.models import User
+from agents.models import Run
+from agents.services.start_run import start_run
+from approvals.models import ApprovalRequest
+from demo.agents import data_steward
+from demo.models import Customer
+from tests.harness.stack import Stack
+from tests.pages.test_every_page import DESK, PHONE, sticks_out, violations
+
+
+def parked(site: Stack, operator: User, example: int) -> Run:
+    """A run on one of the agent's examples, waiting for a person."""
+    task = data_steward.examples[example].input
+    run, _ = start_run(agent="data-steward", input=task, caller=Caller.of_session(operator))
+    site.wait_for(
+        lambda: Run.objects.filter(pk=run.pk, state="waiting").exists(), what="the run is waiting"
+    )
+    return run
+
+
+def test_a_misspelt_city_is_put_right_once_a_person_has_seen_the_row(
+    site: Stack, page_for: Callable[..., Page], operator: User, reviewer: User
+) -> None:
+    run = parked(site, operator, 1)
+    page = page_for(reviewer)
+    page.goto("/inbox/")
+    page.locator(".row-link", has_text="Change customer Acme GmbH: city").click()
+    row = page.locator("[data-row=changed]")
+    expect(row.locator("del")).to_contain_text("Hambrug")
+    expect(row.locator("ins")).to_contain_text("Hamburg")
+    expect(row.get_by_text("orders@acme-gmbh.example")).to_be_hidden()
+    row.get_by_text("What stays as it is").click()
+    expect(row.get_by_text("orders@acme-gmbh.example")).to_be_visible()
+    page.get_by_role("button", name="Approve").first.click()
+    expect(page.locator("#standing")).to_contain_text("Approved by")
+    site.wait_for(
+        lambda: Run.objects.filter(pk=run.pk, state="succeeded").exists(), what="the run has ended"
+    )
+    assert Customer.objects.get(name="Acme GmbH").city == "Hamburg"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", PHONE), ("dark", 390), ("dark", DESK)])
+def test_the_rows_fit_in_both_themes_and_on_a_phone(
+    site: Stack,
+    context_for: Callable[..., BrowserContext],
+    operator: User,
+    reviewer: User,
+    scheme: str,
+    width: int,
+) -> None:
+    window = {"width": width, "height": 800}
+    page = context_for(reviewer, site.url, color_scheme=scheme, viewport=window).new_page()
+    for example in (1, 2):
+        run = parked(site, operator, example)
+        request = ApprovalRequest.objects.get(run_id=run.pk)
+        page.goto(f"/requests/{request.pk}/")
+        expect(page.locator(".row-changes")).to_be_visible()
+        page.locator(".row-changes details").evaluate_all(
+            "folds => folds.forEach((fold) => { fold.open = true; })"
+        )
+        assert violations(page) == []
+        assert sticks_out(page, width) == []
