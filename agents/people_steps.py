@@ -27,12 +27,9 @@ from audit.clock import database_now
 
 def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
     """Park on a reached cap."""
-    request: dict[str, Any] = {
-        "cap": cap.name,
-        "used": cap.used,
-        "limit": cap.limit,
-        "most": cap.most,
-    }
+    request: dict[str, Any] = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
+    if cap.most is not None:
+        request["most"] = cap.most
     if cap.needed:
         request["needed"] = cap.needed
     step = _new_step(lease, run, journal, StepKind.BUDGET, cap.name, request)
