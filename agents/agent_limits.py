@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.definitions import Agent, Budget
 
 LARGEST: Final = 10**15
-Amount = Annotated[int, Field(ge=0, le=LARGEST)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST)]
 
 
 class Spend(BaseModel):
@@ -27,12 +27,14 @@ class Spend(BaseModel):
 
 
 class AgentLimits(BaseModel):
-    """`caps` take the place of those that the agent declares, by name; `extend_times`: up to how many times
-    a cap people may extend one run. Days and months are those of UTC."""
+    """`caps` take the place of those that the agent declares, by name. `extend_times`: up to how many times
+    a cap people may extend one run; `over_percent`: how far they may let runs go above what the agent may
+    spend. Days and months are those of UTC."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     caps: dict[str, Amount] = Field(default_factory=dict)
-    extend_times: int = Field(default=10, ge=1, le=100)
+    extend_times: int = Field(default=10, strict=True, ge=1, le=100)
+    over_percent: int = Field(default=10, strict=True, ge=0, le=100)
     day: Spend = Spend()
     month: Spend = Spend()
 
@@ -40,6 +42,16 @@ class AgentLimits(BaseModel):
     def load(cls, stored: Mapping[str, Any]) -> AgentLimits:
         """Back from the agent's row."""
         return cls.model_validate(stored)
+
+    @property
+    def spends(self) -> dict[str, Spend]:
+        """What it may spend, by span of time."""
+        return {"day": self.day, "month": self.month}
+
+    @property
+    def limit_spending(self) -> bool:
+        """Whether what the agent spends is limited at all."""
+        return self.day.limits or self.month.limits
 
     def stored(self) -> dict[str, Any]:
         """As the agent's row keeps them."""

@@ -11,6 +11,12 @@ NAMES: Final[Mapping[str, str]] = {
     "cost_micros": "cost",
     "active_seconds": "time at work",
     "errors": "errors in a row",
+    "children": "runs that it starts",
+    "depth": "levels of runs",
+    "day_cost_micros": "its agent's money for the day",
+    "day_tokens": "its agent's tokens for the day",
+    "month_cost_micros": "its agent's money for the month",
+    "month_tokens": "its agent's tokens for the month",
 }
 SENTENCES: Final[Mapping[str, str]] = {
     "steps": "It has taken {used} of {limit} steps.",
@@ -19,6 +25,12 @@ SENTENCES: Final[Mapping[str, str]] = {
     "tokens": "It has used {used} of {limit} tokens.",
     "cost_micros": "It has spent {used} of {limit}.",
     "active_seconds": "It has been at work for {used} of {limit}.",
+    "day_cost_micros": "All runs of its agent have spent {used} of the {limit} for today (UTC).",
+    "day_tokens": "All runs of its agent have used {used} of the {limit} tokens for today (UTC).",
+    "month_cost_micros": "All runs of its agent have spent {used} of the {limit} for this month (UTC).",
+    "month_tokens": "All runs of its agent have used {used} of the {limit} tokens for this month (UTC).",
+    "children": "It has started {used} of {limit} other runs.",
+    "depth": "It stands {used} levels deep, and no run may stand deeper than {limit}.",
     "errors": "Nothing but errors came of {used} turns in a row, and {limit} are the most.",
 }
 NEEDED: Final = "The next call may take up to {needed} more, which would pass the limit."
@@ -30,17 +42,22 @@ def name_of(cap: str) -> str:
 
 
 def amount_of(cap: str, amount: int) -> str:
-    """An amount of what a cap counts: `1,200`, `0.25`, `12 minutes`."""
+    """An amount of what a cap counts: `1,200`, `$0.25`, `12 minutes`."""
     if cap.endswith("cost_micros"):
         return money(amount)
     return duration(amount) if cap == "active_seconds" else f"{amount:,}"
 
 
+def spent(measure: str, amount: int) -> str:
+    """What an agent has spent, with its unit: `$0.25`, `1,200 tokens`."""
+    return money(amount) if measure == "cost_micros" else f"{amount:,} tokens"
+
+
 def money(micros: int) -> str:
-    """Millionths of the currency unit as an amount, with two places or as many as it takes."""
+    """Millionths of a dollar as `$0.25`, with two places or as many as it takes."""
     whole, rest = divmod(micros, MICROS)
     places = f"{rest:06}".rstrip("0")
-    return f"{whole:,}.{places:0<2}"
+    return f"${whole:,}.{places:0<2}"
 
 
 def duration(seconds: int) -> str:
@@ -77,4 +94,4 @@ def raising(cap: str, reached: Mapping[str, Any]) -> dict[str, Any]:
         asks["most"] = int(reached["most"])
     if cap == "active_seconds":
         return {**asks, "scale": 60, "unit": "minutes"}
-    return {**asks, "scale": MICROS} if cap.endswith("cost_micros") else asks
+    return {**asks, "scale": MICROS, "unit": "dollars"} if cap.endswith("cost_micros") else asks

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.agent_limits import AgentLimits, budget_in_force
-from agents.definitions import Agent
+from agents.definitions import Agent, Budget
 from agents.errors_in_a_row import errors_in_a_row
 from agents.journal import Journal
 from agents.models import Run
@@ -19,14 +19,14 @@ class Cap:
     """A reached cap: its name in `Budget`, what was used, and the limit with its extensions.
 
     `needed` is what the next call may take, where that alone would pass the limit; `most` by how much
-    people may still extend it.
+    people may still extend it, None where nothing bounds that.
     """
 
     name: str
     used: int
     limit: int
     needed: int = 0
-    most: int = 0
+    most: int | None = None
 
 
 def reached_cap(agent: Agent, run: Run, journal: Journal) -> Cap | None:
@@ -39,6 +39,16 @@ def passed_cap(agent: Agent, run: Run, needed: Mapping[str, int]) -> Cap | None:
     return _first(agent, run, _counted(run), needed)
 
 
+def cap_at(agent: Agent, run: Run, name: str, used: int) -> Cap | None:
+    """The cap of that name where so much use reaches it, or None."""
+    return _first(agent, run, {name: used}, {})
+
+
+def caps_in_force(agent: Agent, run: Run) -> Budget:
+    """The caps of the run without what people added to them: declared ones, but for what admins set."""
+    return budget_in_force(agent, limits_of(run))
+
+
 def limits_of(run: Run) -> AgentLimits:
     """What admins have set for the run's agent."""
     return AgentLimits.load(run.agent.limits)
@@ -47,8 +57,7 @@ def limits_of(run: Run) -> AgentLimits:
 def _first(
     agent: Agent, run: Run, used: Mapping[str, int], needed: Mapping[str, int]
 ) -> Cap | None:
-    limits = limits_of(run)
-    budget = budget_in_force(agent, limits)
+    limits, budget = limits_of(run), caps_in_force(agent, run)
     for name, amount in used.items():
         cap: int | None = getattr(budget, name)
         if cap is None:
@@ -56,7 +65,8 @@ def _first(
         limit = cap + int(run.extra_caps.get(name, 0))
         more = needed.get(name, 0)
         # Where nothing may be spent, what costs nothing still goes on.
-        if (amount and amount >= limit) or amount + more > limit:
+        free = name == "cost_micros" and not amount
+        if (amount >= limit and not free) or amount + more > limit:
             return Cap(name, amount, limit, more, max(0, cap * limits.extend_times - limit))
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agents.caps import Cap
+from agents.caps import Cap, cap_at, caps_in_force
 from agents.definitions import Agent
 from agents.journal import ENDED, Journal
 from agents.models import Run, Step
@@ -60,15 +60,14 @@ class Delegations:
         deepest = deepest_of(self.agent, self.run)
         if self.run.depth >= deepest:
             return Cap("depth", self.run.depth, deepest)
-        limit = self.agent.budget.children + int(self.run.extra_caps.get("children", 0))
         started = Run.objects.filter(parent=self.run, delegated_by__isnull=False).count()
-        return Cap("children", started, limit) if started >= limit else None
+        return cap_at(self.agent, self.run, "children", started)
 
 
 def deepest_of(agent: Agent, run: Run) -> int:
     """The depth at which runs below this one may stand: what its own agent and those above it allow, and
     what people added to that."""
-    allowed = run.depth + agent.budget.depth if run.deepest is None else run.deepest
+    allowed = run.depth + caps_in_force(agent, run).depth if run.deepest is None else run.deepest
     return int(allowed) + int(run.extra_caps.get("depth", 0))
 
 

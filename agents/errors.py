@@ -95,6 +95,27 @@ class SwitchInvalid(Invalid):
         super().__init__(detail, params={"field": field})
 
 
+class LimitsInvalid(Invalid):
+    """`field` is the limit that does not fit, such as `caps.steps` or `day.tokens`."""
+
+    code = "limits_invalid"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail, params={"field": field})
+
+
+class BudgetSpent(Conflict):
+    """The agent has spent what it may in a `span`, `day` or `month` of UTC."""
+
+    code = "budget_spent"
+
+    def __init__(self, slug: str, span: str, sentence: str) -> None:
+        super().__init__(
+            f"{sentence} No new run of it starts until the {span} ends or an admin allows more.",
+            params={"agent": slug, "span": span},
+        )
+
+
 class VersionNotActive(Conflict):
     code = "agent_version_not_active"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.journal import CALL_KINDS
 from agents.models import Step
 from agents.states import StepKind, StepState
 
@@ -11,7 +12,6 @@ from agents.states import StepKind, StepState
 AFRESH = frozenset(
     {StepKind.ATTENTION, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK, StepKind.QUESTION}
 )
-CALLS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.FINAL, StepKind.ABSTAIN})
 
 
 def errors_in_a_row(steps: Sequence[Step]) -> int:
@@ -23,14 +23,14 @@ def errors_in_a_row(steps: Sequence[Step]) -> int:
     turns = 0
     failed = done = False
     for step in reversed(steps):
-        if step.kind in CALLS:
+        if step.kind in CALL_KINDS:
             failed = failed or step.state == StepState.FAILED
             done = done or step.state == StepState.SUCCEEDED
             if done:
                 break
         elif step.kind in AFRESH:
             break
-        if step.kind not in CALLS:
+        if step.kind not in CALL_KINDS:
             unusable = step.kind == StepKind.MODEL and step.problem == "no_tool_call"
             turns += failed or unusable
             failed = False

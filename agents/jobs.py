@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.services.mail_bounce import mail_bounce
+from agents.services.mail_budget import mail_budget
 from agents.worker_loop import advance_and_drain
 from audit.fault_points import reached
 
@@ -19,3 +20,8 @@ def advance_run(run_id: str, **_later: Any) -> None:
 def mail_about_bounce(effect_id: str, **_later: Any) -> int:
     """Mail those who answer for the agent; returns how many mails were sent."""
     return mail_bounce(effect_id=UUID(effect_id))
+
+
+def mail_about_budget(notice_id: str, **_later: Any) -> int:
+    """Mail those who answer for the agent; returns how many mails were sent."""
+    return mail_budget(notice_id=UUID(notice_id))

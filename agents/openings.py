@@ -102,13 +102,13 @@ def for_budget(run: Run, step: Step, earlier: Sequence[Step]) -> Opening:
     cap = step.request or {}
     name, used, limit = str(cap["cap"]), int(cap["used"]), int(cap["limit"])
     words = amounts.name_of(name)
+    reached = amounts.sentence(name, used, limit, int(cap.get("needed", 0)))
     return Opening(
         kind=Kind.BUDGET,
         **_about(run, step, earlier),
         preview=Preview(
             title=f"{run.agent.title} has reached its limit of {words}",
-            summary=f"{amounts.sentence(name, used, limit, int(cap.get('needed', 0)))} "
-            "It stands still until the limit is raised or the run is stopped.",
+            summary=f"{reached} It stands still until the limit is raised or the run is stopped.",
             facts=(
                 Fact(label="Used", value=amounts.amount_of(name, used)),
                 Fact(label="Limit", value=amounts.amount_of(name, limit)),

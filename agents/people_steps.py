@@ -16,6 +16,7 @@ from agents.services.change_version import follow_choice
 from agents.services.claim import Lease
 from agents.services.end import end_stopped
 from agents.services.extend_caps import extend_caps
+from agents.services.free_budget import FREED
 from agents.services.park import Ask, park
 from agents.services.settle import settle_answered
 from agents.services.settle_doubt import settle_doubt
@@ -26,12 +27,9 @@ from audit.clock import database_now
 
 def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
     """Park on a reached cap."""
-    request: dict[str, Any] = {
-        "cap": cap.name,
-        "used": cap.used,
-        "limit": cap.limit,
-        "most": cap.most,
-    }
+    request: dict[str, Any] = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
+    if cap.most is not None:
+        request["most"] = cap.most
     if cap.needed:
         request["needed"] = cap.needed
     step = _new_step(lease, run, journal, StepKind.BUDGET, cap.name, request)
@@ -66,6 +64,8 @@ def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> 
     data = resolution.get("data") or {}
     if resolution["kind"] == "expired":
         end_stopped(lease, Actor.system("deadline"), "Nobody raised the limit in time.")
+    elif resolution["kind"] == FREED:
+        settle_answered(lease, step, {"status": FREED})
     elif step.kind == StepKind.BUDGET:
         extend_caps(lease, step, data.get("caps") or {})
     elif step.kind == StepKind.IN_DOUBT:

@@ -1,4 +1,4 @@
-"""The only place that names jobs: waking a run, mailing about a bounce."""
+"""The only place that names jobs: waking a run, mailing about a bounce or a budget."""
 
 from __future__ import annotations
 
@@ -67,13 +67,27 @@ def mail_bounce_on_commit(effect_id: UUID) -> None:
 
 def mail_bounce(effect_id: UUID) -> None:
     """Put the mail on the queue, now. A lost one is found by the sweep."""
+    _mail("agents.jobs.mail_about_bounce", effect_id)
+
+
+def mail_budget_on_commit(notice_id: UUID) -> None:
+    """Once the transaction has committed, have the owners of the agent mailed."""
+    transaction.on_commit(partial(mail_budget, notice_id), robust=True)
+
+
+def mail_budget(notice_id: UUID) -> None:
+    """Put the mail on the queue, now. A lost one is found by the sweep."""
+    _mail("agents.jobs.mail_about_budget", notice_id)
+
+
+def _mail(job: str, about: UUID) -> None:
     try:
         told.queue(BACKGROUND).enqueue(
-            "agents.jobs.mail_about_bounce",
-            str(effect_id),
+            job,
+            str(about),
             job_timeout=MAIL_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,
         )
     except (RedisError, OSError) as error:
-        log.warning("mail_lost", effect=str(effect_id), error=type(error).__name__)
+        log.warning("mail_lost", about=str(about), job=job, error=type(error).__name__)

@@ -150,12 +150,8 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
     match step.kind:
         case StepKind.IN_DOUBT:
             return wording.FOUND.get(status, "")
-        case StepKind.BUDGET if status == "extended":
-            raised = ", ".join(
-                f"{amounts.name_of(name)} by {amounts.amount_of(name, int(amount))}"
-                for name, amount in output["caps"].items()
-            )
-            return f"A person raised the limit: {raised}."
+        case StepKind.BUDGET:
+            return _budget_note(output, status)
         case StepKind.QUESTION if status == "answered":
             return f"The answer: {wording.brief(output.get('answer'), 400)}"
         case StepKind.QUESTION if status == "no_answer":
@@ -195,6 +191,19 @@ def _answer_note(step: Step, output: Mapping[str, Any]) -> str:
     elif output.get("corrected"):
         against.append(f"{by} corrected the answer.")
     return " ".join(against)
+
+
+def _budget_note(output: Mapping[str, Any], status: str) -> str:
+    """What became of a run that stood at a limit."""
+    if status == "freed":
+        return "Limits were changed, or a new day or month began, so it looked again."
+    if status != "extended":
+        return ""
+    raised = ", ".join(
+        f"{amounts.name_of(name)} by {amounts.amount_of(name, int(amount))}"
+        for name, amount in output["caps"].items()
+    )
+    return f"A person raised the limit: {raised}."
 
 
 def _score_note(output: Mapping[str, Any]) -> str:

@@ -8,14 +8,15 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 
 from agents.events import announce, tell
-from agents.models import EffectRecord, Run
-from agents.queues import RESUMES, RUNS, mail_bounce, wake, wake_on_commit
+from agents.models import BudgetNotice, EffectRecord, Run
+from agents.queues import RESUMES, RUNS, mail_bounce, mail_budget, wake, wake_on_commit
 from agents.resources import runs_in_turn
 from agents.services.end import end_if_cancelled
+from agents.services.free_budget import at_changed_limits, free_budget
 from agents.services.let_go import freed, let_go
 from agents.services.release_locks import give_turn
 from agents.states import RunState
@@ -38,8 +39,10 @@ def sweep_once() -> dict[str, int]:
         "sleepers_woken": _each(_sleepers(now), _rouse),
         "turns_given": _each(runs_in_turn(most=BATCH), give_turn),
         "let_go": _each(freed(most=BATCH), let_go),
+        "limits_looked_at": _each(at_changed_limits(now, most=BATCH), free_budget),
         "woken": _wake_forgotten(now),
-        "bounces_mailed": _mail_overdue(now),
+        "bounces_mailed": _mail_about(EffectRecord.objects, now, mail_bounce),
+        "budgets_mailed": _mail_about(BudgetNotice.objects, now, mail_budget),
     }
 
 
@@ -127,11 +130,15 @@ def _wake_forgotten(now: datetime) -> int:
     return len(found)
 
 
-def _mail_overdue(now: datetime) -> int:
-    """Have people told of bounces whose mail was lost with its hint, each again after a while."""
-    rows = EffectRecord.objects.filter(mail_due_at__lte=now - MAIL_OVERDUE).order_by("mail_due_at")
-    found = list(rows.values_list("pk", flat=True)[:BATCH])
-    EffectRecord.objects.filter(pk__in=found).update(mail_due_at=now)
-    for effect_id in found:
-        mail_bounce(effect_id)
+def _mail_about(
+    rows: models.Manager[EffectRecord] | models.Manager[BudgetNotice],
+    now: datetime,
+    mail: Callable[[UUID], None],
+) -> int:
+    """Have people told of what a mail was lost about with its hint, each again after a while."""
+    due = rows.filter(mail_due_at__lte=now - MAIL_OVERDUE).order_by("mail_due_at")
+    found = list(due.values_list("pk", flat=True)[:BATCH])
+    rows.filter(pk__in=found).update(mail_due_at=now)
+    for about in found:
+        mail(about)
     return len(found)

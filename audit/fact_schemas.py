@@ -255,6 +255,40 @@ class AgentFacts(Facts):
     scope: Code | None = None
 
 
+class LimitFacts(Facts):
+    """What an agent may use from now on: caps of a run, and what it may spend in a day and a month of UTC.
+
+    What is left out is as the agent declares it, or has no limit. Money in millionths of the currency unit.
+    """
+
+    steps: Count | None = None
+    model_calls: Count | None = None
+    tool_calls: Count | None = None
+    tokens: Count | None = None
+    cost_micros: Count | None = None
+    active_seconds: Count | None = None
+    errors: Count | None = None
+    depth: Count | None = None
+    children: Count | None = None
+    extend_times: Count | None = None
+    over_percent: Count | None = None
+    day_cost_micros: Count | None = None
+    day_tokens: Count | None = None
+    month_cost_micros: Count | None = None
+    month_tokens: Count | None = None
+
+
+class BudgetFacts(Facts):
+    """So many percent of what an agent may spend in a day or month of UTC (`span`) are spent: `cost_micros`
+    or `tokens`, as `measure` says."""
+
+    span: Code
+    measure: Code
+    percent: Count
+    used: Count
+    limit: Count
+
+
 class SwitchFacts(Facts):
     """A kill switch by id, and what it holds."""
 

@@ -71,6 +71,8 @@ SENTENCES: Final[dict[str, str]] = {
     "reason_chip.restored": "{actor} brought back the reason {chip}",
     "agent.first_seen": "A new version of {agent} was seen",
     "agent.activated": "{actor} activated a version of {agent}",
+    "agent.limits_set": "{actor} set the limits of {agent}",
+    "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",
     "agent.disabled": "{actor} disabled {agent}",
     "agent.enabled": "{actor} enabled {agent}",
     "switch.set": "{actor} switched off {switched}",
@@ -189,6 +191,8 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "changes": _changes(facts),
         "subject": str(facts.get("subject", "a subject")),
         "chip": _plain(str(facts.get("chip", ""))),
+        "percent": str(facts.get("percent", "")),
+        "span": str(facts.get("span", "span")),
         "place": str(facts.get("place", "")),
     }
 

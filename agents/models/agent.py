@@ -46,7 +46,7 @@ class HostedAgentQuerySet(models.QuerySet["HostedAgent"]):
 class HostedAgent(models.Model):
     """An agent as it is operated: which version runs, who answers for it, and what it may use.
 
-    `limits` is an `agents.agent_limits.AgentLimits`.
+    `limits` is an `agents.agent_limits.AgentLimits`, set last at `limits_set_at`.
     """
 
     slug = models.CharField(max_length=63, unique=True)
@@ -61,6 +61,7 @@ class HostedAgent(models.Model):
     limits = models.JSONField(
         default=dict, blank=True, db_default=models.Value({}, models.JSONField())
     )
+    limits_set_at = models.DateTimeField(null=True, blank=True)
 
     objects = HostedAgentQuerySet.as_manager()
 

@@ -107,6 +107,11 @@ class Step(models.Model):
                 name="step_judged",
             ),
             models.Index(
+                fields=["started_at"],
+                condition=Q(kind="budget", state="waiting"),
+                name="step_at_limit",
+            ),
+            models.Index(
                 fields=["name"],
                 condition=Q(stopped=True, state__in=["proposed", "waiting", "dispatched"]),
                 name="step_stopped",

@@ -15,6 +15,7 @@ from agents.journal_schemas import Shortened, shortened
 from agents.llm_types import ModelError, Reply
 from agents.models import OfferedTools, Run, Step
 from agents.prices import charge, price_of
+from agents.services.charge_agent import charge_agent
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.canonical import canonical_bytes, sha256_hex
@@ -169,3 +170,5 @@ def count_call(
         stalled_claims=0,
         **({"sleeps": 0} if made else {}),
     )
+    if reply is not None:
+        charge_agent(run, tokens=reply.tokens_in + reply.tokens_out, cost_micros=cost or 0)

@@ -8,15 +8,17 @@ from typing import Any, cast
 from django.db.models import F
 
 from agents import registry
+from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent
 from agents.delegation import Delegation
-from agents.errors import CallStopped, InvalidInput
+from agents.errors import BudgetSpent, CallStopped, InvalidInput
 from agents.events import action_ref, announce, tell
 from agents.holding import held_for_now, is_held
 from agents.models import HostedAgent, Run, Step
 from agents.queues import RUNS, wake_on_commit
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import Lapsed, Reopened, StepMoved, spend
+from agents.services.spent_budget import refuse_where_spent
 from agents.services.start_run import normalised_input, title_for
 from agents.states import StepState
 from agents.tools import Tool
@@ -97,6 +99,10 @@ def _able(given: Delegation) -> tuple[HostedAgent, Agent, dict[str, Any]] | Unfi
         message = f"The agent {given.agent} has no activated version now."
         return Unfit("agent_not_active", message)
     try:
+        refuse_where_spent(hosted)
+    except BudgetSpent as refusal:
+        return Unfit(refusal.code, refusal.detail)
+    try:
         return hosted, declared, _input(declared, given.task)
     except InvalidInput as refusal:
         return Unfit("input_invalid", f"The task does not fit {given.agent}: {refusal.detail}")
@@ -136,6 +142,7 @@ def _insert(
     """The child has its parent's first initiator and taint, and stands under its parent's agent."""
     assert hosted.active_version is not None, "looked at before anything is written"
     depth = run.depth + 1
+    allowed = budget_in_force(declared, AgentLimits.load(hosted.limits))
     child = Run.objects.create(
         agent=hosted,
         agent_version=hosted.active_version,
@@ -146,7 +153,7 @@ def _insert(
         parent=run,
         delegated_by=step,
         depth=depth,
-        deepest=min(deepest, depth + declared.budget.depth),
+        deepest=min(deepest, depth + allowed.depth),
         under=list(dict.fromkeys([*run.under, run.agent_id])),
         tainted=run.tainted,
         tainted_by=run.tainted_by,

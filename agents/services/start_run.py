@@ -25,6 +25,7 @@ from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import HostedAgent, Run
 from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
+from agents.services.spent_budget import refuse_where_spent
 from agents.storable import storable
 from agents.titles import title_of
 from agents.tools import Trust
@@ -41,7 +42,7 @@ def start_run(
     """Start a run of the agent's active version; returns it and whether it is new.
 
     The same key of the same person gives the first run again. Raises UnknownAgent, AgentDisabled,
-    EverythingStopped, VersionNotActive, InvalidInput, IdempotencyKeyReused, or Forbidden without the
+    EverythingStopped, VersionNotActive, BudgetSpent, InvalidInput, IdempotencyKeyReused, or Forbidden without the
     permission.
     """
     caller.require("start_runs", scope="run")
@@ -75,6 +76,7 @@ def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run
         raise EverythingStopped if everything.exists() else AgentDisabled(agent)
     if hosted.active_version is None or hosted.active_version.digest != definition.version:
         raise VersionNotActive(agent)
+    refuse_where_spent(hosted)
     return _insert(hosted, definition, normalised, digest, caller, key), True
 
 

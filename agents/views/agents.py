@@ -17,8 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents import registry, wording
-from agents.definitions import Agent, Budget
+from agents.bound import bind
+from agents.definitions import Agent
 from agents.forms import SwitchOffForm
+from agents.limit_words import cap_facts, may_read_spent, spent_words
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
@@ -133,13 +135,14 @@ def _detail_page(
     hosted = _find(caller, slug)
     declared = registry.find(slug)
     definition = _definition(hosted, declared)
-    limits = definition.get("budget") or {}
     runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
     recent = runs.select_related("agent", "agent_version", "initiator", "taken_over_by").defer(
         "input", "output"
     )
     board = Switchboard.now()
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
+    active = hosted.active_version
+    bound = bind(declared, active) if declared and active else declared
     context: dict[str, Any] = {
         "agent": hosted,
         "row": _row(hosted, Counter(), board),
@@ -152,11 +155,9 @@ def _detail_page(
         "installed": declared.version if declared else "",
         "changes": _changes(hosted, declared),
         "tools": _tools(definition, declared),
-        "budget": [
-            {"label": wording.plain(name), "value": f"{limits[name]:,}"}
-            for name in Budget.model_fields
-            if name in limits
-        ],
+        "budget": cap_facts(bound, hosted) if bound else [],
+        "spent": spent_words(hosted, database_now()) if may_read_spent(caller) else [],
+        "may_limit": declared is not None and caller.holds("manage_agents"),
         "recent": rows_of(list(recent.newest_first()[:RECENT_RUNS]), caller),
         "outcomes": _outcomes(runs),
         "offers": offers([hosted]) if caller.holds("start_runs") and startable([hosted]) else [],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -13,6 +13,7 @@ from accounts.callers import Caller
 from agents import registry
 from agents.errors import (
     AgentDisabled,
+    BudgetSpent,
     EverythingStopped,
     InvalidInput,
     UnknownAgent,
@@ -88,6 +89,15 @@ def start_form(
     )
 
 
+UNSTARTABLE: Final = (
+    UnknownAgent,
+    AgentDisabled,
+    EverythingStopped,
+    VersionNotActive,
+    BudgetSpent,
+)
+
+
 def start(form: StartForm, caller: Caller) -> tuple[Run, bool] | None:
     """Start the run of a valid form: the run and whether it is new; None when the form now says
     what is wrong. Raises Forbidden without the permission."""
@@ -98,7 +108,7 @@ def start(form: StartForm, caller: Caller) -> tuple[Run, bool] | None:
         return start_run(agent=slug, input=given, caller=caller, idempotency_key=_key(form))
     except InvalidInput as refusal:
         form.add_error("text", refusal.detail)
-    except (UnknownAgent, AgentDisabled, EverythingStopped, VersionNotActive) as refusal:
+    except UNSTARTABLE as refusal:
         form.add_error("agent", refusal.detail)
     return None
 

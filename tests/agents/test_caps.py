@@ -142,11 +142,11 @@ def test_a_run_that_has_spent_its_money_waits_for_a_person(
     counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
     run = counter.go_on(run)
     assert (run.state, bank.sent) == ("waiting", [])
-    assert told_of(run, reviewer) == "Reached its limit of cost. It has spent 0.25 of 0.25."
+    assert told_of(run, reviewer) == "Reached its limit of cost. It has spent $0.25 of $0.25."
     counter.decide(counter.request(run), Verdict.EXTEND, reviewer, caps={"cost_micros": 50_000})
     assert (counter.go_on(run).state, len(bank.sent)) == ("succeeded", 1)
     assert (
-        "cost by 0.05"
+        "cost by $0.05"
         in read_timeline(run, Caller.of_session(reviewer), now=database_now()).rows[-3].note
     )
 
@@ -360,11 +360,11 @@ def test_a_server_that_reports_no_usage_does_not_evade_the_cap_of_tokens(
 
 @pytest.mark.parametrize(
     ("micros", "written"),
-    [(0, "0.00"), (1, "0.000001"), (250_000, "0.25"), (1_234_500_000, "1,234.50")],
+    [(0, "$0.00"), (1, "$0.000001"), (250_000, "$0.25"), (1_234_500_000, "$1,234.50")],
 )
 def test_money_is_written_with_two_places_or_as_many_as_it_takes(micros: int, written: str) -> None:
     assert amounts.money(micros) == written
-    assert Decimal(written.replace(",", "")) * 1_000_000 == micros
+    assert Decimal(written.replace(",", "").removeprefix("$")) * 1_000_000 == micros
 
 
 def test_a_fenced_run_knows_since_when_its_worker_has_it(counter: Counter) -> None:

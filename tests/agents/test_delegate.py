@@ -12,12 +12,13 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents import registry
 from agents.authoring import Budget, DefinitionError
-from agents.models import Run, Step
+from agents.models import AgentSpend, HostedAgent, Run, Step
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.operate_agent import disable_agent, enable_agent
 from approvals.errors import OwnRequest
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
+from audit.clock import database_now
 from audit.models import Event
 from tests.agents.bank import Account, Bank, teller, tools_of
 from tests.agents.conftest import TEST, Counter
@@ -340,8 +341,10 @@ def test_what_a_child_used_is_charged_to_its_parent(line: Line) -> None:
     line.agent("clerk", final(summary="ok"))
     line.agent("desk", calls(hand("clerk")), final(summary="ok"), delegates=["clerk"])
     run = line.start("desk")
-    # Two calls of its own and one of its child's, of 100 and 20 tokens each.
-    assert (run.tokens_in, run.tokens_out, run.model_calls) == (300, 60, 2)
+    # Two calls of its own and one of its child's.
+    own = sum(Step.objects.filter(run=run).values_list("tokens_in", flat=True))
+    assert run.tokens_in == own + child_of(run).tokens_in > own
+    assert (run.tokens_out, run.model_calls) == (60, 2)
 
 
 @dataclass
@@ -482,3 +485,31 @@ def test_fifty_delegations_of_one_reply_run_beside_each_other(line: Line) -> Non
         50,
     )
     assert ApprovalRequest.objects.count() == 0
+
+
+def test_an_agent_that_has_spent_its_budget_is_handed_no_work(
+    line: Line, counter: Counter, reviewer: User
+) -> None:
+    line.agent("clerk", final(summary="a"))
+    line.agent("desk", calls(hand("clerk")), final(summary="ok"), delegates=["clerk"])
+    HostedAgent.objects.filter(slug="clerk").update(limits={"day": {"tokens": 1}})
+    clerk = HostedAgent.objects.get(slug="clerk")
+    AgentSpend.objects.create(agent=clerk, day=database_now().date(), part=0, tokens=1)
+    run = line.start("desk")
+    step = Step.objects.get(run=run, kind="delegate")
+    assert (step.state, step.problem) == ("refused", "budget_spent")
+    assert not Run.objects.filter(agent=clerk).exists()
+    assert "No new run of it starts" in (step.output or {})["message"]
+
+
+def test_how_many_runs_it_starts_is_bounded_by_what_admins_set(
+    line: Line, counter: Counter
+) -> None:
+    line.agent("clerk", final(summary="a"), final(summary="b"))
+    line.agent(
+        "desk", calls(hand("clerk"), hand("clerk")), final(summary="ok"), delegates=["clerk"]
+    )
+    HostedAgent.objects.filter(slug="desk").update(limits={"caps": {"children": 1}})
+    run = line.start("desk")
+    request = counter.request(run)
+    assert (request.kind, request.question["caps"]) == ("budget", {"children": 1})

@@ -156,6 +156,7 @@ def looks(
         Look("price-list", admin, "/prices/"),
         Look("kill-switch-set", admin, "/kill-switches/set/"),
         Look("kill-switch-lift", admin, f"/kill-switches/{off.pk}/lift/"),
+        Look("agent-limits", admin, "/agents/refund-desk/limits/"),
         Look("audit-list", auditor, "/audit/"),
         Look("audit-event", auditor, f"/audit/events/{event.pk}/"),
         Look("audit-export-list", auditor, "/audit/exports/"),
