@@ -112,7 +112,7 @@ def test_a_worker_that_stood_still_past_its_lease_does_not_send(
     run = approved(counter, reviewer, tool)
     monkeypatch.setattr("agents.effects.call_tool", lambda *args: pytest.fail("it was sent"))
     context = "agents.effects.Effects._context"
-    monkeypatch.setattr(context, lambda self, effect: _frozen(monkeypatch, run))
+    monkeypatch.setattr(context, lambda *_: _frozen(monkeypatch, run))
     run = counter.go_on(run)
     assert (run.state, bank.sent) == ("running", [])
     assert EffectRecord.objects.get(run=run).state == "dispatched"

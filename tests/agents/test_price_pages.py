@@ -16,10 +16,14 @@ from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
 from tests.agents.test_prices import price
 from tests.harness.people import person
-from tests.model_server import ModelServer, call, calls, completion, final, judged
+from tests.model_server import ModelServer, call, completion, judged
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-READ = calls(call("read_balance", judged({"account": "A1"})))
+USAGE = {"prompt_tokens": 10_000, "completion_tokens": 2_000, "total_tokens": 12_000}
+READ = completion({"tool_calls": [call("read_balance", judged({"account": "A1"}))]}, usage=USAGE)
+ENDS = completion(
+    {"tool_calls": [call("final_answer", {"summary": "ok", "relies_on": []})]}, usage=USAGE
+)
 GIVEN = {
     "model": "scripted",
     "input_price": "2",
@@ -132,14 +136,14 @@ def test_a_price_that_does_not_fit_is_refused_over_the_api(
 
 def test_a_call_and_its_run_show_what_they_cost(counter: Counter, admin: User) -> None:
     price(admin)
-    run = counter.start([READ, final(summary="ok")])
+    run = counter.start([READ, ENDS])
     page = as_seen_by(counter.operator).get(f"/runs/{run.pk}/").content.decode()
-    assert "$0.0004 <span" in page
-    assert "<dt>Cost</dt><dd>$0.0007</dd>" in page
+    assert "$0.036" in page
+    assert "<dt>Cost</dt><dd>$0.072" in page
 
 
 def test_a_call_without_a_price_says_so_and_so_does_its_run(counter: Counter) -> None:
-    run = counter.start([final(summary="ok")])
+    run = counter.start([ENDS])
     page = as_seen_by(counter.operator).get(f"/runs/{run.pk}/").content.decode()
     assert "<dt>Cost</dt><dd>no price</dd>" in page
     assert "no price <span" in page
@@ -149,31 +153,31 @@ def test_a_tree_of_runs_costs_what_its_calls_cost_whatever_was_charged_to_the_pa
     counter: Counter, admin: User
 ) -> None:
     price(admin)
-    parent = counter.start([final(summary="ok")])
+    parent = counter.start([ENDS])
     assert spending_of_tree(parent) is None
-    child = counter.start([READ, final(summary="ok")])
-    grandchild = counter.start([final(summary="ok")])
+    child = counter.start([READ, ENDS])
+    grandchild = counter.start([ENDS])
     Run.objects.filter(pk=child.pk).update(parent=parent)
     Run.objects.filter(pk=grandchild.pk).update(parent=child)
     Run.objects.filter(pk=parent.pk).update(cost_micros=10**9)
     tree = spending_of_tree(parent)
     assert tree is not None
-    assert (tree.cost_micros, tree.runs) == (4 * 360, 3)
+    assert (tree.cost_micros, tree.runs) == (4 * 36_000, 3)
     page = as_seen_by(counter.operator).get(f"/runs/{parent.pk}/").content.decode()
     assert "With the 2 runs it started" in page
-    assert "$0.0014" in page
+    assert "$0.14" in page
 
 
 def test_the_month_of_an_agent_counts_its_calls_and_names_those_without_a_price(
     counter: Counter, admin: User
 ) -> None:
-    counter.start([final(summary="ok")])
+    counter.start([ENDS])
     price(admin)
-    counter.start([READ, final(summary="ok")])
+    counter.start([READ, ENDS])
     month = spending_of_month(HostedAgent.objects.get(slug="teller"), database_now())
-    assert (month.cost_micros, month.unpriced_calls, month.runs) == (720, 1, 2)
+    assert (month.cost_micros, month.unpriced_calls, month.runs) == (72_000, 1, 2)
     page = as_seen_by(admin).get("/agents/teller/").content.decode()
-    assert "$0.0007 and more" in page
+    assert "$0.072" in page
     assert "1 call without a price" in page
     other = as_seen_by(counter.operator).get("/agents/teller/").content.decode()
     assert 'id="month"' not in other
@@ -187,7 +191,7 @@ def test_reasoning_is_kept_shown_folded_and_never_sent_back(
     thinks = completion(
         {field: thought, "tool_calls": [call("read_balance", judged({"account": "A1"}))]}
     )
-    run = counter.start([thinks, final(summary="ok")])
+    run = counter.start([thinks, ENDS])
     assert "PLANTED" not in str(model.requests[1])
     page = as_seen_by(counter.operator).get(f"/runs/{run.pk}/").content.decode()
     assert "What the model thought before" in page
