@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import connection, transaction
 
+from agents import registry
 from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
 from audit.actors import Actor
 from audit.clock import database_now
-from demo.agents import data_steward, refund_desk, row_checker
 from demo.services.open_accounts import ACCOUNTS, keep_password, open_accounts
 from demo.services.plant_oddities import plant_oddities
 from demo.services.publish_policy import publish_policy
@@ -51,7 +51,7 @@ def seed() -> SeedReport:
         plant_oddities()
         new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
         sync_agents(actor=actor)
-        for agent in (refund_desk, row_checker, data_steward):
+        for agent in registry.all_agents():
             activate_version(slug=agent.slug, digest=agent.version, caller=actor)
         policy_version = publish_policy(actor=actor)
     return SeedReport(

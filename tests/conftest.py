@@ -10,8 +10,7 @@ PROCESS: TestProcess = set_up()
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
-from django.db import connections  # noqa: E402
-from django.test import TransactionTestCase, override_settings  # noqa: E402
+from django.test import override_settings  # noqa: E402
 from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
@@ -60,20 +59,8 @@ def test_process() -> TestProcess:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Give this process its database: a clone of the migrated template.
-
-    Tests that commit get a fresh clone afterwards. Emptying the tables would have to lift the
-    audit log's triggers, and would take away what the migrations put there.
-    """
-    PROCESS.cluster.clone(PROCESS.database)
-
-    def start_over(_test: TransactionTestCase) -> None:
-        connections.close_all()
-        PROCESS.cluster.clone(PROCESS.database)
-        with Redis.from_url(PROCESS.redis_url) as client:
-            client.flushall()
-
-    TransactionTestCase._fixture_teardown = start_over  # type: ignore[method-assign]
+    """Give this process its database: a clone of the migrated template."""
+    PROCESS.give_database()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 
 from demo.practice import refund_desk, steward
 from demo.practice.conversation import Conversation
+from demo.practice.dictated import dictated_move
 from demo.practice.moves import Move, abstain
 
 Script = Callable[[Conversation, Collection[str], int | None], Move]
@@ -23,6 +24,7 @@ def next_move(talk: Conversation, offered: Collection[str], sample: int | None =
     for tools, script in SCRIPTS:
         if tools <= set(offered):
             return script(talk, offered, sample)
-    return abstain(
-        "The practice model only knows the demo's agents. Set OPENAI_BASE_URL for a real model."
+    return dictated_move(talk, offered) or abstain(
+        "The practice model knows the demo's agents, and calls that a task dictates line by line, such as "
+        'read_board {"word": ""}. Set OPENAI_BASE_URL for a real model.'
     )

@@ -1,153 +1,21 @@
 """One PostgreSQL cluster for a test session, and a database and a Redis for each test process."""
 
-import atexit
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from countersign.programs import PROJECT
+from countersign.testing.cluster import (
+    Cluster,
+    product_environment,
+    session_cluster,
+    short_folder,
+    start_cluster,
+    start_redis,
+)
 
-import psycopg
-from psycopg import sql
-
-from countersign.embedded import Layout, Secrets, ensure_secrets
-from countersign.embedded.layout import DATABASE, LOGINS
-from countersign.embedded.postgres import Postgres
-from countersign.embedded.redis import RedisServer
-
-PROJECT = Path(__file__).resolve().parent.parent.parent
-# Set by the process that starts the cluster, for the pytest-xdist workers it starts later.
-CLUSTER_DIR = "TEST_CLUSTER_DIR"
-# The session's data is thrown away: nothing is lost by not waiting for the disk.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-DATABASE_RIGHTS = {
-    "app": "CONNECT, TEMPORARY",
-    "sealer": "CONNECT, TEMPORARY",
-    "steward": "CONNECT",
-}
-SUPERUSER_MAY_ENTER = ("local all postgres trust",)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A running PostgreSQL with the migrated template database in it."""
-
-    layout: Layout
-    secrets: Secrets
-
-    def url(self, login: str, database: str) -> str:
-        """The address of a database for `app`, `sealer`, `owner` or `steward`."""
-        return self.layout.database_url(login, self.secrets_of(login), database)
-
-    def secrets_of(self, login: str) -> str:
-        return str(getattr(self.secrets, login))
-
-    def superuser_url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@/{database}?host={self.layout.postgres_socket_dir}"
-
-    def clone(self, database: str) -> None:
-        """Make `database` a fresh copy of the template, ending whatever was connected to it."""
-        name = sql.Identifier(database)
-        with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
-                    name, sql.Identifier(DATABASE), sql.Identifier(LOGINS["owner"])
-                )
-            )
-            # A copy has the rights on its tables, and not those on the database itself.
-            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-            for login, rights in DATABASE_RIGHTS.items():
-                connection.execute(
-                    sql.SQL("GRANT {} ON DATABASE {} TO {}").format(
-                        sql.SQL(rights), name, sql.Identifier(LOGINS[login])
-                    )
-                )
-
-    def environment(self, database: str) -> dict[str, str]:
-        """The addresses as the product reads them."""
-        return {
-            "DATABASE_URL": self.url("app", database),
-            "DATABASE_OWNER_URL": self.url("owner", database),
-            "DATABASE_SEALER_URL": self.url("sealer", database),
-            "COUNTERSIGN_DEMO_STEWARD_URL": self.url("steward", database),
-        }
-
-
-def session_cluster() -> Cluster:
-    """The session's cluster: started and migrated by the first process, joined by the others."""
-    if joined := os.environ.get(CLUSTER_DIR):
-        layout = Layout(Path(joined))
-        return Cluster(layout, ensure_secrets(layout))
-    folder = short_folder()
-    cluster, server = start_cluster(folder, CARELESS)
-    os.environ[CLUSTER_DIR] = str(folder)
-
-    def finish() -> None:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(finish)
-    _migrate(cluster)
-    return cluster
-
-
-def start_cluster(folder: Path, settings: dict[str, str]) -> tuple[Cluster, Postgres]:
-    """Start a PostgreSQL in `folder` as a child of this process."""
-    layout = Layout(folder)
-    secrets = ensure_secrets(layout)
-    server = Postgres(layout, secrets, settings=settings, host_lines=SUPERUSER_MAY_ENTER)
-    server.start()
-    return Cluster(layout, secrets), server
-
-
-def start_redis(folder: Path) -> RedisServer:
-    """Start a Redis in `folder` as a child of this process."""
-    layout = Layout(folder)
-    layout.prepare()
-    server = RedisServer(layout)
-    server.start()
-    return server
-
-
-def short_folder() -> Path:
-    """A new folder whose path leaves room for the names of sockets."""
-    return Path(tempfile.mkdtemp(prefix="cs-", dir="/tmp"))
-
-
-def product_environment(**changes: str) -> dict[str, str]:
-    """This process's environment without any setting of the product, and with `changes`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("COUNTERSIGN_", "OPENAI_", "DATABASE_"))
-        and name not in {"REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORT"}
-    }
-    return kept | changes
-
-
-def _migrate(cluster: Cluster) -> None:
-    outcome = subprocess.run(
-        [
-            sys.executable,
-            str(PROJECT / "manage.py"),
-            "migrate",
-            "--skip-checks",
-            "--verbosity",
-            "0",
-        ],
-        cwd=PROJECT,
-        env=product_environment(
-            **cluster.environment(DATABASE),
-            REDIS_URL="redis://127.0.0.1:1/0",
-            COUNTERSIGN_DATA_DIR=str(cluster.layout.data_dir / "product"),
-            COUNTERSIGN_DEMO="1",
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if outcome.returncode != 0:
-        raise RuntimeError(f"The template database could not be migrated:\n{outcome.stderr}")
+__all__ = [
+    "PROJECT",
+    "Cluster",
+    "product_environment",
+    "session_cluster",
+    "short_folder",
+    "start_cluster",
+    "start_redis",
+]

@@ -1,36 +1,14 @@
 """The standing characters. Usernames are those of the demo, so seeding finds them there."""
 
 from collections.abc import Callable
-from functools import cache
 
 import pytest
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts.models import Membership, ReviewGroup, User
+from accounts.models import ReviewGroup, User
+from countersign.testing.people import PASSWORD, person
 
-PASSWORD = "a password of the tests"
-
-
-@cache
-def _hashed_password() -> str:
-    # Hashing is slow on purpose; once is enough for a test process.
-    return make_password(PASSWORD)
-
-
-def person(username: str, *roles: str, groups: tuple[ReviewGroup, ...] = ()) -> User:
-    """Find or make a person with these roles and review groups, and the password of the tests."""
-    found, _ = User.objects.update_or_create(
-        username=username,
-        defaults={"email": f"{username}@example.com", "password": _hashed_password()},
-    )
-    found.groups.set(Group.objects.filter(name__in=roles))
-    if found.groups.count() != len(roles):
-        raise LookupError(f"one of the roles {roles} does not exist")
-    for group in groups:
-        Membership.objects.get_or_create(user=found, group=group)
-    return User.objects.get(pk=found.pk)
+__all__ = ["PASSWORD", "person"]
 
 
 @pytest.fixture
