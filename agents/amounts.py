@@ -11,6 +11,8 @@ NAMES: Final[Mapping[str, str]] = {
     "cost_micros": "cost",
     "active_seconds": "time at work",
     "errors": "errors in a row",
+    "depth": "levels of agents",
+    "children": "runs handed to other agents",
 }
 SENTENCES: Final[Mapping[str, str]] = {
     "steps": "It has taken {used} of {limit} steps.",
@@ -19,6 +21,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "tokens": "It has used {used} of {limit} tokens.",
     "cost_micros": "It has spent {used} of {limit}.",
     "active_seconds": "It has been at work for {used} of {limit}.",
+    "depth": "It stands at level {used} of agents that hand work on, and {limit} is the deepest.",
+    "children": "It has handed {used} of {limit} runs to other agents.",
     "errors": "Nothing but errors came of {used} turns in a row, and {limit} are the most.",
 }
 NEEDED: Final = "The next call may take up to {needed} more, which would pass the limit."

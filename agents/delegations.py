@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from agents.caps import Cap
+from agents.agent_limits import budget_in_force
+from agents.caps import Cap, limits_of
 from agents.definitions import Agent
 from agents.journal import ENDED, Journal
 from agents.models import Run, Step
@@ -18,6 +19,9 @@ from agents.services.start_child import Unfit, start_child
 from agents.states import StepKind
 from agents.tools import Tool
 from audit.fault_points import reached
+
+DEEPEST: Final = 5
+"""No run stands deeper, whoever allows it."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,21 @@ class Delegations:
     def _reached_cap(self) -> Cap | None:
         deepest = deepest_of(self.agent, self.run)
         if self.run.depth >= deepest:
-            return Cap("depth", self.run.depth, deepest)
-        limit = self.agent.budget.children + int(self.run.extra_caps.get("children", 0))
+            return Cap("depth", self.run.depth, deepest, most=max(0, DEEPEST - deepest))
+        limits = limits_of(self.run)
+        most = budget_in_force(self.agent, limits).children
+        limit = most + int(self.run.extra_caps.get("children", 0))
         started = Run.objects.filter(parent=self.run, delegated_by__isnull=False).count()
-        return Cap("children", started, limit) if started >= limit else None
+        if started < limit:
+            return None
+        return Cap("children", started, limit, most=max(0, most * limits.extend_times - limit))
 
 
 def deepest_of(agent: Agent, run: Run) -> int:
     """The depth at which runs below this one may stand: what its own agent and those above it allow, and
     what people added to that."""
-    allowed = run.depth + agent.budget.depth if run.deepest is None else run.deepest
+    levels = budget_in_force(agent, limits_of(run)).depth
+    allowed = run.depth + levels if run.deepest is None else run.deepest
     return int(allowed) + int(run.extra_caps.get("depth", 0))
 
 

@@ -20,6 +20,7 @@ from accounts.doors import BearerToken, BrowserSession
 from accounts.problems import problem, refused
 from agents.api import router as agents_router
 from agents.callback_api import router as callbacks_router
+from agents.memory_api import router as memories_router
 from agents.price_api import router as prices_router
 from agents.switch_api import router as switches_router
 from agents.version_api import router as versions_router
@@ -116,6 +117,7 @@ for router in (
     agents_router,
     switches_router,
     versions_router,
+    memories_router,
     callbacks_router,
     prices_router,
     approvals_router,
