@@ -11,12 +11,12 @@ NAMES: Final[Mapping[str, str]] = {
     "cost_micros": "cost",
     "active_seconds": "time at work",
     "errors": "errors in a row",
-    "children": "runs that it starts",
-    "depth": "levels of runs",
     "day_cost_micros": "its agent's money for the day",
     "day_tokens": "its agent's tokens for the day",
     "month_cost_micros": "its agent's money for the month",
     "month_tokens": "its agent's tokens for the month",
+    "depth": "levels of agents",
+    "children": "runs handed to other agents",
 }
 SENTENCES: Final[Mapping[str, str]] = {
     "steps": "It has taken {used} of {limit} steps.",
@@ -29,8 +29,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "day_tokens": "All runs of its agent have used {used} of the {limit} tokens for today (UTC).",
     "month_cost_micros": "All runs of its agent have spent {used} of the {limit} for this month (UTC).",
     "month_tokens": "All runs of its agent have used {used} of the {limit} tokens for this month (UTC).",
-    "children": "It has started {used} of {limit} other runs.",
-    "depth": "It stands {used} levels deep, and no run may stand deeper than {limit}.",
+    "depth": "It stands at level {used} of agents that hand work on, and {limit} is the deepest.",
+    "children": "It has handed {used} of {limit} runs to other agents.",
     "errors": "Nothing but errors came of {used} turns in a row, and {limit} are the most.",
 }
 NEEDED: Final = "The next call may take up to {needed} more, which would pass the limit."

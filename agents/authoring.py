@@ -1,7 +1,8 @@
 """What an author of agents imports: `from agents.authoring import Agent, tool, …`.
 
 Declare agents in `agents.py` of any installed Django app; they are found by autodiscovery.
-`ask_human`, `abstain` and `final_answer` are offered to every agent without being listed.
+`ask_human`, `read_result`, `abstain` and `final_answer` are offered to every agent without being listed,
+`delegate` to one with `delegates`, `remember` and `recall` to one with `memory=True`.
 """
 
 from agents.asserts import Asserts

@@ -80,6 +80,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "models": tuple(recorded["models"]),
             "verifier": recorded.get("verifier", ""),
             "delegates": tuple(recorded.get("delegates", ())),
+            "memory": bool(recorded.get("memory")),
             "budget": _budget(recorded["budget"]),
             "limits": _budget(recorded["limits"]) if "limits" in recorded else None,
             "output": _output(recorded["output"], installed.output),

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.definitions import Agent
+from agents.notebook import READ_RESULT, Reading
 
 ASK_HUMAN = "ask_human"
 ABSTAIN = "abstain"
@@ -77,6 +78,12 @@ def _made_offer(agent: Agent) -> list[dict[str, Any]]:
             ASK_HUMAN,
             "Ask a person when something is missing that no tool can tell you. The run waits for the answer.",
             Question.model_json_schema(),
+            judged=False,
+        ),
+        _offer(
+            READ_RESULT,
+            "Read an earlier result of yours again, or the rest of one that was cut, by its number.",
+            Reading.model_json_schema(),
             judged=False,
         ),
         _offer(

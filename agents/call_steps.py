@@ -20,19 +20,24 @@ from agents.gating import Subject, read_token
 from agents.journal import ACTIONS, CALL_KINDS, ENDED, Journal, waits_for_child
 from agents.leases import renewer
 from agents.models import Run, Step
+from agents.notebook import READ_RESULT, RECALL, REMEMBER
 from agents.openings import for_action, for_question
 from agents.proposals import describe_errors
 from agents.resources import LocksUnknown
 from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
+from agents.services.dispatch import Lapsed
 from agents.services.end import succeed
 from agents.services.park import Ask, park
+from agents.services.read_result import read_result
 from agents.services.record_reply import is_allowed, needs_person
 from agents.services.rejudge import still_allowed
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready
+from agents.services.use_memory import use_memory
 from agents.states import Outcome, StepKind, StepState
 from agents.tool_secrets import missing_secrets
+from agents.tools import Tool
 from agents.turns import SOON_SECONDS, Turns
 from audit.clock import moment_of
 from audit.errors import Refusal
@@ -142,6 +147,9 @@ class CallSteps:
         return (step.resolution or {})["kind"] != "approved" or self.turns.may_run(step)
 
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
+        if step.name == READ_RESULT:
+            read_result(self.lease, step, self.journal)
+            return True
         tool = self.agent.tool(step.name)
         if tool is None:
             return self._refuse_gone(step)
@@ -167,6 +175,8 @@ class CallSteps:
         if step.kind == StepKind.DELEGATE:
             delegations = Delegations(self.lease, self.run, self.agent, self.journal)
             return self._carry_out(step, partial(delegations.start, step, tool))
+        if tool.name in (REMEMBER, RECALL):
+            return self._carry_out(step, partial(self._use_memory, step, tool))
         if tool.consequential or step.approval_id is not None:
             return self._carry_out(step, partial(effects.carry_out, step, tool))
         ctx = Subject(self.agent, self.run).context_for(tool, str(step.pk), now)
@@ -174,6 +184,13 @@ class CallSteps:
             outcome = call_tool(tool, ctx, arguments)
         note_outcome(self.run, step, tool, outcome)
         settle_read(self.lease, step, tool, outcome)
+        return True
+
+    def _use_memory(self, step: Step, tool: Tool) -> bool:
+        held_up = use_memory(self.lease, step, tool, self.agent)
+        if isinstance(held_up, Lapsed):
+            what = held_up.sentence
+            settle_refused(self.lease, step, status="lapsed", code=held_up.code, message=what)
         return True
 
     def _refuse_gone(self, step: Step) -> bool:

@@ -34,6 +34,7 @@ def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def _mistakes_of_installed() -> Iterator[Mistake]:
     for agent in registry.all_agents():
         yield from _examples_of(agent)
+        yield from _delegates_of(agent)
         for tool in agent.tools:
             yield from belied_classes(tool)
             for secret in missing_secrets(tool):
@@ -43,6 +44,16 @@ def _mistakes_of_installed() -> Iterator[Mistake]:
                     f"Set {variable_of(secret)} for web and worker processes.",
                     tool.where,
                 )
+
+
+def _delegates_of(agent: Agent) -> Iterator[Mistake]:
+    for slug in agent.delegates:
+        if registry.find(slug) is None:
+            yield Mistake(
+                "agents.E026",
+                f"Agent {agent.slug} hands work to {slug}, which no installed app declares.",
+                "Install the app that declares it, or take it out of delegates.",
+            )
 
 
 def _examples_of(agent: Agent) -> Iterator[Mistake]:

@@ -56,6 +56,7 @@ def mistakes_of_agent(agent: Agent, built_in: frozenset[str]) -> Iterator[Mistak
             )
     yield from _kind_of(agent)
     yield from _names_of(agent, built_in)
+    yield from _delegates_of(agent)
     for tool in agent.tools:
         yield from _mistakes_as_listed(tool)
 
@@ -73,6 +74,16 @@ def _kind_of(agent: Agent) -> Iterator[Mistake]:
                 "agents.E008",
                 f"Agent {agent.slug}: its {what} model takes fields that it does not name.",
                 f'Give {model.__name__} the line model_config = ConfigDict(extra="forbid").',
+            )
+
+
+def _delegates_of(agent: Agent) -> Iterator[Mistake]:
+    for slug in dict.fromkeys(agent.delegates):
+        if not SLUG.fullmatch(slug) or list(agent.delegates).count(slug) > 1:
+            yield Mistake(
+                "agents.E025",
+                f"Agent {agent.slug}: it cannot hand work to {slug!r}.",
+                "Name each agent in delegates once, by its slug.",
             )
 
 

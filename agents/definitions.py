@@ -14,6 +14,7 @@ from agents.asserts import Asserts, check_answer
 from agents.definition_rules import mistakes_of_agent
 from agents.delegation import DELEGATE, delegate_tool
 from agents.mistakes import refuse
+from agents.notebook import READ_RESULT, RECALL, REMEMBER, memory_tools
 from agents.tools import Tool, Trust
 from agents.undoing import undo_of
 from audit.canonical import canonical_bytes, sha256_hex
@@ -21,9 +22,8 @@ from audit.canonical import canonical_bytes, sha256_hex
 DEFINITION_SCHEMA = 1
 """How definitions are recorded; raised when what older releases make of one would be wrong."""
 BUILT_IN = frozenset(
-    {"ask_human", "abstain", "final_answer", DELEGATE, "remember", "recall", "read_result"}
+    {"ask_human", "abstain", "final_answer", DELEGATE, REMEMBER, RECALL, READ_RESULT}
 )
-"""Caps that every definition names; of the others, those that an agent sets."""
 
 
 class Category(StrEnum):
@@ -39,8 +39,8 @@ class Budget(BaseModel):
 
     `cost_micros`: what its model calls cost, in millionths of the currency unit; None is no cap.
     `active_seconds`: time at work, without waiting. `errors`: turns in a row in which nothing but errors
-    of tools or unusable replies came. `depth`: how many levels of runs may stand below it; `children`: how
-    many it may start itself.
+    of tools or unusable replies came.
+    `depth`: how many levels of runs may stand below it; `children`: how many it may start itself.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,6 +101,10 @@ class Agent:
 
     `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
     how sure it is of its answer, and one below it goes to a person.
+
+    `delegates` are the slugs of the agents that it may hand work to. `input_trust`: untrusted where its input
+    may hold text that somebody outside wrote, such as a ticket, which taints its runs from the start.
+    `memory`: whether its runs may write things down for later ones.
     """
 
     slug: str
@@ -120,6 +124,7 @@ class Agent:
     examples: Sequence[Example] = ()
     delegates: Sequence[str] = ()
     input_trust: Trust = Trust.TRUSTED
+    memory: bool = False
 
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
@@ -134,7 +139,8 @@ class Agent:
     @cached_property
     def built_in(self) -> dict[str, Tool]:
         """The built-in tools that are offered to it and pass the gate like its own, by name."""
-        return {DELEGATE: delegate_tool(self.delegates)} if self.delegates else {}
+        handing = {DELEGATE: delegate_tool(self.delegates)} if self.delegates else {}
+        return handing | (memory_tools() if self.memory else {})
 
     @cached_property
     def undos(self) -> dict[str, Tool]:
@@ -171,6 +177,7 @@ class Agent:
                 else {}
             ),
             **({"delegates": list(self.delegates)} if self.delegates else {}),
+            **({"memory": True} if self.memory else {}),
             **({"input_trust": "untrusted"} if self.input_trust is Trust.UNTRUSTED else {}),
         }
 

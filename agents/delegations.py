@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from agents.caps import Cap, cap_at, caps_in_force
 from agents.definitions import Agent
@@ -18,6 +18,9 @@ from agents.services.start_child import Unfit, start_child
 from agents.states import StepKind
 from agents.tools import Tool
 from audit.fault_points import reached
+
+DEEPEST: Final = 5
+"""No run stands deeper, whoever allows it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class Delegations:
     def _reached_cap(self) -> Cap | None:
         deepest = deepest_of(self.agent, self.run)
         if self.run.depth >= deepest:
-            return Cap("depth", self.run.depth, deepest)
+            return Cap("depth", self.run.depth, deepest, most=max(0, DEEPEST - deepest))
         started = Run.objects.filter(parent=self.run, delegated_by__isnull=False).count()
         return cap_at(self.agent, self.run, "children", started)
 

@@ -126,6 +126,13 @@ class VersionNotActive(Conflict):
         )
 
 
+class UnknownMemory(NotFound):
+    code = "unknown_memory"
+
+    def __init__(self) -> None:
+        super().__init__("Nothing like that is written down, or you may not see it.")
+
+
 class UnknownVersion(NotFound):
     code = "unknown_agent_version"
 

@@ -70,6 +70,12 @@ class RunFilterForm(forms.Form):
         return group[1] if group else frozenset({RunState(chosen)})
 
 
+class MemorySearchForm(forms.Form):
+    """Words to look for in what an agent wrote down."""
+
+    q = forms.CharField(required=False, max_length=500, label="Words to look for")
+
+
 class ReasonForm(forms.Form):
     """Why something is done, for the log and for those whom it stops."""
 

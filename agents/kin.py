@@ -57,7 +57,6 @@ class Below:
 
     runs: int
     tokens: int
-    cost_micros: int
 
 
 def may_delegate(run: Run) -> bool:
@@ -114,12 +113,10 @@ def below(run: Run) -> Below | None:
     if not may_delegate(run):
         return None
     rows = Run.objects.filter(parent=run, delegated_by__isnull=False)
-    summed = rows.aggregate(
-        runs=Count("pk"), sent=Sum("tokens_in"), got=Sum("tokens_out"), cost=Sum("cost_micros")
-    )
+    summed = rows.aggregate(runs=Count("pk"), sent=Sum("tokens_in"), got=Sum("tokens_out"))
     if not summed["runs"]:
         return None
-    return Below(summed["runs"], summed["sent"] + summed["got"], summed["cost"])
+    return Below(summed["runs"], summed["sent"] + summed["got"])
 
 
 def children_counts(runs: Sequence[Run]) -> dict[UUID, int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Step
+from agents.notebook import READ_RESULT
 from agents.states import SETTLED, StepKind, StepState
 from agents.undoing import PREFIX
 from approvals.withholding import Withheld, values_in
@@ -157,6 +158,10 @@ def mask_for(
         elif secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
             fields[step.seq] = secret
             replies.add(reply)
+    for step in steps:
+        # It shows again what stands there.
+        if step.name == READ_RESULT and (step.arguments or {}).get("step") in fields:
+            fields[step.seq] = frozenset()
     return Mask(scored, fields, frozenset(replies), unplaced, withheld or Withheld())
 
 

@@ -12,6 +12,7 @@ from agents.builtin import ABSTAIN, ASK_HUMAN, FINAL_ANSWER, JUDGEMENT, Abstenti
 from agents.definitions import Agent
 from agents.delegation import DELEGATE
 from agents.llm_types import ToolCall
+from agents.notebook import READ_RESULT, Reading
 from agents.states import StepKind
 from agents.storable import storable
 from agents.tools import Tool
@@ -53,7 +54,7 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
     if tool is not None and tool.undoing is not None:
         # Only people have something undone.
         tool = None
-    if tool is None and kind is StepKind.TOOL:
+    if tool is None and call.name not in KINDS:
         names = ", ".join([*(known.name for known in agent.tools), *agent.built_in, *KINDS])
         return Malformed(
             kind, call.name[:64], "unknown_tool", f"There is no such tool. Tools: {names}."
@@ -88,7 +89,7 @@ def _validate(
         return Malformed(
             kind, name, "arguments_invalid", "relies_on: give a list of tool call ids."
         )
-    model = tool.arguments if tool else {**MODELS, StepKind.FINAL: agent.output}[kind]
+    model = tool.arguments if tool else MODELS.get(name, agent.output)
     try:
         arguments = model.model_validate_json(json.dumps(data))
         normalised = arguments.model_dump(mode="json")
@@ -133,8 +134,10 @@ KINDS = {
     ASK_HUMAN: StepKind.QUESTION,
     ABSTAIN: StepKind.ABSTAIN,
     FINAL_ANSWER: StepKind.FINAL,
+    READ_RESULT: StepKind.TOOL,
 }
-MODELS: dict[StepKind, type[BaseModel]] = {
-    StepKind.QUESTION: Question,
-    StepKind.ABSTAIN: Abstention,
+MODELS: dict[str, type[BaseModel]] = {
+    ASK_HUMAN: Question,
+    ABSTAIN: Abstention,
+    READ_RESULT: Reading,
 }

@@ -190,7 +190,7 @@ class HostedRuns:
         return _judged(since, until).count()
 
     def catalogue(self) -> tuple[ToolFacts, ...]:
-        """What is declared in the installed apps, undos too."""
+        """What is declared in the installed apps, undos and built-in tools that pass the gate too."""
         return tuple(
             ToolFacts(
                 agent=agent.slug,
@@ -202,7 +202,10 @@ class HostedRuns:
                 title=agent.title,
             )
             for agent in registry.all_agents()
-            for tool in sorted([*agent.tools, *agent.undos.values()], key=lambda each: each.name)
+            for tool in sorted(
+                [*agent.tools, *agent.undos.values(), *agent.built_in.values()],
+                key=lambda each: each.name,
+            )
         )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.views import agents, controls, kill_switches, limits, prices, runs, versions
+from agents.views import agents, controls, kill_switches, limits, memories, prices, runs, versions
 
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
@@ -25,6 +25,10 @@ urlpatterns = [
     path("agents/", agents.agent_list, name="agent-list"),
     path("agents/<slug:slug>/", agents.agent_detail, name="agent-detail"),
     path("agents/<slug:slug>/limits/", limits.agent_limits, name="agent-limits"),
+    path("agents/<slug:slug>/memory/", memories.memory_list, name="memory-list"),
+    path(
+        "agents/<slug:slug>/memory/<uuid:pk>/delete/", memories.memory_delete, name="memory-delete"
+    ),
     path("agents/<slug:slug>/disable/", agents.agent_disable, name="agent-disable"),
     path("agents/<slug:slug>/enable/", agents.agent_enable, name="agent-enable"),
     path("agents/<slug:slug>/activate/", agents.agent_activate, name="agent-activate"),

@@ -106,6 +106,8 @@ REFUSED: Final[Mapping[str, str]] = {
     "agent_disabled": "Not done: that agent is switched off",
     "agent_not_active": "Not done: that agent is not activated",
     "input_invalid": "Not done: the task does not fit",
+    "memory_full": "Not done: too much is written down",
+    "memory_sensitive": "Not done: it holds something sensitive",
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     StepState.STARTED: "At work",

@@ -53,6 +53,13 @@ class RunVersionChanged(RunFacts):
     to_version: Sha256
 
 
+class MemoryDeleted(Facts):
+    """What an agent wrote down was deleted: its id, and how many rows went with it."""
+
+    memory: Id
+    removed: Count
+
+
 class RunDelegated(RunFacts):
     """A run started a run of another agent: its id, and that agent's slug."""
 

@@ -70,6 +70,7 @@ SENTENCES: Final[dict[str, str]] = {
     "reason_chip.retired": "{actor} retired the reason {chip}",
     "reason_chip.restored": "{actor} brought back the reason {chip}",
     "agent.first_seen": "A new version of {agent} was seen",
+    "memory.deleted": "{actor} deleted something that {agent} had written down",
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.limits_set": "{actor} set the limits of {agent}",
     "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",

@@ -21,6 +21,7 @@ from accounts.problems import problem, refused
 from agents.api import router as agents_router
 from agents.callback_api import router as callbacks_router
 from agents.limits_api import router as limits_router
+from agents.memory_api import router as memories_router
 from agents.price_api import router as prices_router
 from agents.switch_api import router as switches_router
 from agents.version_api import router as versions_router
@@ -118,6 +119,7 @@ for router in (
     switches_router,
     limits_router,
     versions_router,
+    memories_router,
     callbacks_router,
     prices_router,
     approvals_router,

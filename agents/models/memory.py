@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, Self
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OrderBy, Q, Value
 
 from accounts.models import User
 from agents.kill_switches import new_id
@@ -15,11 +15,12 @@ from agents.models.agent import HostedAgent
 from agents.models.fields import groups_of
 from agents.models.run import Run
 from agents.models.step import Step
+from agents.notebook import LONGEST_KEY
 
-LONGEST_KEY: Final = 200
-LONGEST_TEXT: Final = 4_000
 #: Any language: words are taken as they stand.
 WORDS: Final = SearchVector("key", "text", config="simple")
+MOST_WORDS: Final = 32
+"""So many words of a search are looked for."""
 
 
 class MemoryQuerySet(models.QuerySet["Memory"]):
@@ -34,6 +35,22 @@ class MemoryQuerySet(models.QuerySet["Memory"]):
     def current(self) -> Self:
         """What nothing newer under the same key has replaced."""
         return self.filter(superseded_at__isnull=True)
+
+    def matching(self, text: str) -> Self:
+        """Those that hold any of the words, each with its `rank`; all where there are none."""
+        words = [SearchQuery(word, config="simple") for word in text.split()[:MOST_WORDS]]
+        if not words:
+            return self.annotate(rank=Value(0.0, models.FloatField()))
+        query = words[0]
+        for word in words[1:]:
+            query |= word
+        found = self.alias(words=WORDS).filter(words=query)
+        return found.annotate(rank=SearchRank(WORDS, query))
+
+    def best_first(self) -> Self:
+        """Those that `matching` ranked highest; of equal ones the newest."""
+        rank = OrderBy(F("rank"), descending=True)
+        return self.order_by(rank, "-created_at", "-id")
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")

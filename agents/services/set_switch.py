@@ -86,7 +86,7 @@ def known_tools(hosted: HostedAgent | None = None) -> dict[str, frozenset[str]]:
     for slug, definition in versions.values_list("slug", "definition"):
         found.setdefault(slug, set()).update(str(tool["name"]) for tool in definition["tools"])
     for declared in installed:
-        names = {*(tool.name for tool in declared.tools), *declared.undos}
+        names = {*(tool.name for tool in declared.tools), *declared.undos, *declared.built_in}
         found.setdefault(declared.slug, set()).update(names)
     return {slug: frozenset(names) for slug, names in found.items()}
 

@@ -11,18 +11,18 @@ from agents import registry
 from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent
 from agents.delegation import Delegation
-from agents.errors import BudgetSpent, CallStopped, InvalidInput
+from agents.errors import BudgetSpent, InvalidInput
 from agents.events import action_ref, announce, tell
 from agents.holding import held_for_now, is_held
 from agents.models import HostedAgent, Run, Step
 from agents.queues import RUNS, wake_on_commit
+from agents.services.admit import may_go_on, use_leave
 from agents.services.claim import Lease, fenced
-from agents.services.dispatch import Lapsed, Reopened, StepMoved, spend
+from agents.services.dispatch import Lapsed, Reopened, StepMoved
 from agents.services.spent_budget import refuse_where_spent
 from agents.services.start_run import normalised_input, title_for
 from agents.states import StepState
 from agents.tools import Tool
-from approvals.digests import action_digest
 from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.canonical import MalformedJson, canonical_bytes, loads_strict, sha256_hex
@@ -49,23 +49,15 @@ def start_child(
     """
     reached("child.starting")
     with fenced(lease, with_switches=True) as run:
-        if is_held(run, tool.name):
-            raise CallStopped(agent.slug, tool.name)
-        if run.cancel_requested_at is not None or run.paused_at is not None or run.unheard:
+        if not may_go_on(run, tool, agent):
             return Reopened()
         given = cast(Delegation, tool.parse(step.arguments or {}))
         found = _able(given)
         if isinstance(found, Unfit):
             return found
-        digest = step.input_digest
-        if step.approval_id is not None:
-            decided = step.resolution or {}
-            revision, digest = int(decided["revision"]), str(decided["digest"])
-            held_up = spend(step, step.approval_id, revision, digest, agent, None)
-            if held_up is not None:
-                return held_up
-        if action_digest(tool.name, tool.version, step.arguments or {}) != digest:
-            raise StepMoved
+        held_up = use_leave(step, tool, agent)
+        if held_up is not None:
+            return held_up
         child = _insert(run, step, *found, deepest=deepest)
         waiting = Step.objects.filter(pk=step.pk, state__in=(StepState.PROPOSED, StepState.WAITING))
         asked = {**(step.request or {}), "child": str(child.pk)}

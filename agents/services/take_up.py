@@ -135,6 +135,8 @@ def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | No
     tool = agent.tool(step.name) if step else None
     if step is None or tool is None or is_held(run, tool.name):
         return None
+    if tool.name in agent.built_in:
+        return None
     revision, digest = (
         int((step.resolution or {})["revision"]),
         str((step.resolution or {})["digest"]),

@@ -29,6 +29,7 @@ from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
 from agents.tool_words import ToolWords, tool_words
 from agents.version_changes import changes_between
+from agents.views.memories import may_read as may_read_memory
 from agents.views.prices import may_read as may_read_prices
 from agents.views.refusals import say
 from agents.views.runs import rows_of
@@ -166,6 +167,7 @@ def _detail_page(
         "month": spending_of_month(hosted, database_now())
         if may_operate or caller.holds("read_everything")
         else None,
+        "may_read_memory": may_read_memory(hosted, caller),
         "form": form or SwitchOffForm(),
     }
     return render(request, "agents/agent_detail.html", context, status=422 if form else 200)

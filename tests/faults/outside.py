@@ -105,8 +105,14 @@ def reply(request: dict[str, Any]) -> Answer:
     done = sum(message["role"] == "assistant" for message in request["messages"])
     if done >= len(task["rounds"]):
         return final(summary="Done.")
-    made = [
-        call(tool, judged({"ticket": task["ticket"], "amount": amount}))
-        for tool, amount in task["rounds"][done]
-    ]
-    return calls(*made)
+    return calls(*[_called(task["ticket"], *each) for each in task["rounds"][done]])
+
+
+def _called(ticket: str, tool: str, amount: str) -> dict[str, Any]:
+    """One call; one that hands work on has the rounds of the other agent for its amount."""
+    if tool == "delegate":
+        task = ticket_text(ticket, json.loads(amount))
+        return call(tool, judged({"agent": "works", "task": task}))
+    if tool == "remember":
+        return call(tool, judged({"key": ticket, "text": amount}))
+    return call(tool, judged({"ticket": ticket, "amount": amount}))

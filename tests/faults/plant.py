@@ -32,7 +32,7 @@ from approvals.services.publish import publish
 from audit.actors import Actor
 from countersign.embedded.layout import DATABASE, LOGINS
 from tests.faults.outside import Recorder, reply, ticket_text
-from tests.faults.works.agents import RECORDER, works
+from tests.faults.works.agents import RECORDER, foreman, works
 from tests.harness.environment import TestProcess
 from tests.harness.people import person
 from tests.harness.stack import Found, Stack
@@ -96,9 +96,11 @@ class Plant(Stack):
         self.operator = person("operator", "operator")
         self.reviewer = person("reviewer", "reviewer", groups=groups)
         self.second_reviewer = person("second-reviewer", "reviewer", groups=groups)
-        registry.register(works)
+        for agent in (works, foreman):
+            registry.register(agent)
         sync_agents(actor=TEST)
-        activate_version(slug="works", digest=works.version, caller=TEST)
+        for agent in (works, foreman):
+            activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
         with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
             published = current()
         document = published.policy.document()
@@ -127,7 +129,8 @@ class Plant(Stack):
         self.stop()
         self.model.close()
         self.recorder.close()
-        registry.unregister("works")
+        for agent in (works, foreman):
+            registry.unregister(agent.slug)
 
     def environment_of(self, name: str) -> dict[str, str]:
         points = self.folder / "points" / ROLES[name]
@@ -188,6 +191,21 @@ class Plant(Stack):
         text = ticket_text(ticket, list(rounds))
         run, _ = start_run(agent="works", input=text, caller=Caller.of_session(self.operator))
         return ticket, run
+
+    def start_foreman(self, *rounds: list[tuple[str, str]]) -> tuple[str, Run]:
+        """Start a run that hands on work in each of these rounds; its ticket and the run."""
+        ticket = f"T{next(_tickets)}"
+        text = ticket_text(ticket, list(rounds))
+        run, _ = start_run(agent="foreman", input=text, caller=Caller.of_session(self.operator))
+        return ticket, run
+
+    def child_of(self, run: Run) -> Run:
+        """The one run that it handed work to, once it waits for a person."""
+
+        def look() -> Run | None:
+            return Run.objects.filter(parent=run, state="waiting").first()
+
+        return self.wait_for(look, what="the child waits")
 
     def parked(self, *rounds: list[tuple[str, str]]) -> tuple[str, Run]:
         """Such a run, waiting for a person."""

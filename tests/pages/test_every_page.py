@@ -38,6 +38,7 @@ NOT_PAGES = {
     "kill-switch-banner",
     # What forms post to; a refusal comes back as the page that posted.
     "effect-undo",
+    "memory-delete",
     "token-create",
     "token-revoke",
     "absence-end",
@@ -136,6 +137,7 @@ def looks(
         Look("inbox", outsider, "/inbox/"),
         Look("request-detail", reviewer, reverse("request-detail", kwargs={"pk": request.pk})),
         Look("request-detail", operator, reverse("request-detail", kwargs={"pk": request.pk})),
+        Look("memory-list", admin, "/agents/refund-desk/memory/"),
         Look("people", admin, "/people/"),
         Look("person-detail", admin, f"/people/{reviewer.pk}/"),
         Look("person-add", admin, "/people/add/"),

@@ -160,3 +160,15 @@ works = Agent(
     tools=(pay, post, order, book, seal, weigh, lend, lock),
     budget=Budget(),
 )
+
+foreman = Agent(
+    slug="foreman",
+    title="Foreman",
+    category=Category.OPEN,
+    owner="finance",
+    instructions="Hand on what the ticket says.",
+    tools=(),
+    budget=Budget(),
+    delegates=("works",),
+    memory=True,
+)
