@@ -16,14 +16,16 @@ from agents.delegation import DELEGATE, delegate_tool
 from agents.mistakes import refuse
 from agents.tools import Tool, Trust
 from agents.undoing import undo_of
+from agents.workflow import Workflow
 from audit.canonical import canonical_bytes, sha256_hex
 
-DEFINITION_SCHEMA = 1
-"""How definitions are recorded; raised when what older releases make of one would be wrong."""
+DEFINITION_SCHEMA = 2
+"""The newest way in which definitions are recorded; raised when what older releases make of one would be
+wrong. Only workflows are recorded under 2."""
+PLAIN_DEFINITION_SCHEMA = 1
 BUILT_IN = frozenset(
     {"ask_human", "abstain", "final_answer", DELEGATE, "remember", "recall", "read_result"}
 )
-"""Caps that every definition names; of the others, those that an agent sets."""
 
 
 class Category(StrEnum):
@@ -100,7 +102,8 @@ class Agent:
     wrote, such as a ticket, which taints its runs from the start.
 
     `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
-    how sure it is of its answer, and one below it goes to a person.
+    how sure it is of its answer, and one below it goes to a person. `flow` is the machine that an agent of
+    the category workflow follows, and no other has.
     """
 
     slug: str
@@ -120,6 +123,7 @@ class Agent:
     examples: Sequence[Example] = ()
     delegates: Sequence[str] = ()
     input_trust: Trust = Trust.TRUSTED
+    flow: Workflow | None = None
 
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
@@ -151,7 +155,7 @@ class Agent:
     def definition(self) -> dict[str, Any]:
         """Everything that makes two versions differ; canonical JSON types only."""
         return {
-            "schema": DEFINITION_SCHEMA,
+            "schema": DEFINITION_SCHEMA if self.flow else PLAIN_DEFINITION_SCHEMA,
             "slug": self.slug,
             "title": self.title,
             "category": self.category.value,
@@ -172,6 +176,7 @@ class Agent:
             ),
             **({"delegates": list(self.delegates)} if self.delegates else {}),
             **({"input_trust": "untrusted"} if self.input_trust is Trust.UNTRUSTED else {}),
+            **({"flow": self.flow.describe()} if self.flow else {}),
         }
 
     @cached_property

@@ -11,7 +11,9 @@ from agents.states import StepKind, StepState
 AFRESH = frozenset(
     {StepKind.ATTENTION, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK, StepKind.QUESTION}
 )
-CALLS = frozenset({StepKind.TOOL, StepKind.QUESTION, StepKind.FINAL, StepKind.ABSTAIN})
+CALLS = frozenset(
+    {StepKind.TOOL, StepKind.QUESTION, StepKind.FINAL, StepKind.ABSTAIN, StepKind.DECISION}
+)
 
 
 def errors_in_a_row(steps: Sequence[Step]) -> int:

@@ -22,6 +22,7 @@ from agents.forms import SwitchOffForm
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
+from agents.stages import stages_of
 from agents.states import ENDED, RunState
 from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
@@ -151,6 +152,7 @@ def _detail_page(
         "definition": definition,
         "installed": declared.version if declared else "",
         "changes": _changes(hosted, declared),
+        "stages": stages_of(definition),
         "tools": _tools(definition, declared),
         "budget": [
             {"label": wording.plain(name), "value": f"{limits[name]:,}"}
