@@ -11,11 +11,14 @@ from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
 from audit.actors import Actor
 from audit.clock import database_now
-from demo.agents import data_steward, refund_desk, row_checker
+from demo.agents import data_steward, refund_desk, row_checker, supplier_payout
 from demo.services.open_accounts import ACCOUNTS, keep_password, open_accounts
 from demo.services.plant_oddities import plant_oddities
 from demo.services.publish_policy import publish_policy
+from demo.services.stock_payables import stock_payables
 from demo.services.stock_shop import stock_shop
+
+HOSTED = (refund_desk, supplier_payout, row_checker, data_steward)
 
 ONE_AT_A_TIME = 7_302_201
 """Number of the advisory lock that keeps two demos of one database from seeding at once."""
@@ -47,11 +50,13 @@ def seed() -> SeedReport:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
-        new_shop = stock_shop(today=database_now().date())
+        today = database_now().date()
+        new_shop = stock_shop(today=today)
+        stock_payables(today=today)
         plant_oddities()
         new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
         sync_agents(actor=actor)
-        for agent in (refund_desk, row_checker, data_steward):
+        for agent in HOSTED:
             activate_version(slug=agent.slug, digest=agent.version, caller=actor)
         policy_version = publish_policy(actor=actor)
     return SeedReport(
