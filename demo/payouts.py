@@ -151,7 +151,9 @@ class NoticeSent(Shape):
 
 
 class PayoutOutcome(Shape):
-    """The end of it."""
+    """The end of it; `amount` is what was paid."""
 
     outcome: Literal["paid", "not_paid"]
+    invoice: str
+    amount: Euro | None = None
     summary: str = Field(min_length=1, max_length=2_000)

@@ -136,20 +136,6 @@ def payout_locks(payout: Payout) -> list[str]:
     return [f"invoice:{payout.invoice}", f"purchase:{payout.order}"]
 
 
-@pay_supplier.lookup
-def find_payout(ctx: ToolContext, payout: Payout) -> PayoutReceipt | None:
-    """Ask the provider; an answer that does not come is no answer."""
-    paid = _provider().find_payout(key=ctx.idempotency_key)
-    if paid is None:
-        return None
-    return PayoutReceipt(
-        reference=paid.reference,
-        invoice=payout.invoice,
-        amount=paid.amount,
-        account=paid.account,
-    )
-
-
 @pay_supplier.verify
 def check_payout(ctx: ToolContext, payout: Payout, receipt: PayoutReceipt) -> bool:
     """Both the provider and our ledger know it, with the same amount and account."""

@@ -7,6 +7,7 @@ from agents.authoring import (
     Agent,
     AskModel,
     AskPerson,
+    Asserts,
     Budget,
     Call,
     Category,
@@ -148,7 +149,10 @@ def paid(ctx: FlowContext) -> Move:
     told = ctx.results["notify"].done
     words = "and the supplier was told" if told else "and the supplier was not told"
     summary = f"{euro(standing.amount)} was paid for {standing.invoice}, {words}."
-    return Done(PayoutOutcome(outcome="paid", summary=summary))
+    paid_out = PayoutOutcome(
+        outcome="paid", invoice=standing.invoice, amount=standing.amount, summary=summary
+    )
+    return Done(paid_out)
 
 
 @flow.state
@@ -157,7 +161,7 @@ def not_paid(ctx: FlowContext) -> Move:
     last = ctx.last
     why = (last.feedback or last.message) if last is not None else ""
     summary = f"{ctx.input.invoice} was not paid. {why}".strip()
-    return Done(PayoutOutcome(outcome="not_paid", summary=summary))
+    return Done(PayoutOutcome(outcome="not_paid", invoice=ctx.input.invoice, summary=summary))
 
 
 def _number_in(answer: str) -> str:
@@ -178,6 +182,14 @@ supplier_payout = Agent(
     budget=Budget(steps=40, model_calls=8, tool_calls=12, tokens=60_000),
     input=InvoiceToPay,
     output=PayoutOutcome,
+    # “Paid” is checked against the journal, also where code says it.
+    asserts=[
+        Asserts(
+            pay_supplier,
+            when={"outcome": ["paid"]},
+            same={"invoice": "invoice", "amount": "amount"},
+        )
+    ],
     flow=flow,
     examples=[
         Example("A plain invoice: one of Finance decides", "INV-3001"),

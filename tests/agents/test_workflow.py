@@ -255,6 +255,33 @@ def test_an_author_can_lower_the_confidence_of_a_call_and_not_raise_it(
     assert counter.start([answered(sure)]).state == state
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"rests_on": ["nowhere"]}, "which the model was not asked"),
+        ({"confidence": 1.1}, "no number from 0 to 1"),
+        ({"confidence": float("nan")}, "no number from 0 to 1"),
+    ],
+)
+def test_a_call_that_rests_on_nothing_known_is_not_made(
+    counter: Counter, bank: Bank, more: dict[str, Any], said: str
+) -> None:
+    hosted(bank, acting(bank, **more))
+    facts = trouble_of(counter, counter.start([answered()]))
+    assert said in facts["What went wrong"]
+
+
+def test_a_state_knows_how_often_it_was_entered(
+    counter: Counter, bank: Bank, steps_of: Steps
+) -> None:
+    def first(ctx: FlowContext) -> Move:
+        return Go("first" if ctx.visits < 2 else "close")
+
+    hosted(bank, lone(first, to=("first", "close")))
+    run = counter.start([])
+    assert [name for _, name in shape(steps_of(run))][:4] == ["first", "first", "first", "close"]
+
+
 def test_a_call_that_no_model_had_a_part_in_says_that_code_declared_it(
     desk: Counter, steps_of: Steps
 ) -> None:

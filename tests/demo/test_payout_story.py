@@ -123,6 +123,8 @@ def test_a_plain_invoice_is_paid_once_after_one_of_finance_and_the_supplier_is_t
     assert (run.state, run.outcome) == ("succeeded", "done")
     assert run.output == {
         "outcome": "paid",
+        "invoice": "INV-3001",
+        "amount": "1280.00",
         "summary": "€1,280.00 was paid for INV-3001, and the supplier was told.",
     }
     (paid,) = books.paid()
@@ -229,6 +231,8 @@ def test_a_rejected_payment_moves_nothing_and_nobody_is_told(books: Bookkeeping)
     run = books.decide(books.start("INV-3001"), "reject", reason="Not delivered.")
     assert run.output == {
         "outcome": "not_paid",
+        "invoice": "INV-3001",
+        "amount": None,
         "summary": "INV-3001 was not paid. Not delivered.",
     }
     assert (books.paid(), mail.outbox) == ([], [])
