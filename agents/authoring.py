@@ -19,22 +19,43 @@ from agents.tools import (
     Trust,
     tool,
 )
+from agents.workflow import (
+    Abstain,
+    AskModel,
+    AskPerson,
+    Call,
+    Done,
+    FlowContext,
+    Go,
+    Move,
+    Outcome,
+    Workflow,
+)
 from approvals.schemas import Cell, Fact, Preview, RowChange
 from approvals.vocabulary import Effect, Risk
 
 __all__ = [
+    "Abstain",
     "Accepted",
     "Agent",
     "Answer",
+    "AskModel",
+    "AskPerson",
     "Asserts",
     "Budget",
+    "Call",
     "Category",
     "Cell",
     "DefinitionError",
+    "Done",
     "Effect",
     "EffectClass",
     "Example",
     "Fact",
+    "FlowContext",
+    "Go",
+    "Move",
+    "Outcome",
     "Preview",
     "Rate",
     "Retryable",
@@ -45,5 +66,6 @@ __all__ = [
     "Tool",
     "ToolContext",
     "Trust",
+    "Workflow",
     "tool",
 ]

@@ -13,6 +13,8 @@ from agents.notebook import READ_RESULT, Reading
 ASK_HUMAN = "ask_human"
 ABSTAIN = "abstain"
 FINAL_ANSWER = "final_answer"
+ANSWER = "answer"
+"""What a model calls at a decision point of a workflow, and nowhere else."""
 
 JUDGEMENT: dict[str, Any] = {
     "confidence": {
@@ -99,6 +101,12 @@ def _made_offer(agent: Agent) -> list[dict[str, Any]]:
             judged=agent.answer_threshold is not None,
         ),
     ]
+
+
+def offered_answer(state: str, answer: type[BaseModel]) -> dict[str, Any]:
+    """The one tool that a model is offered at a decision point of a workflow."""
+    about = f"Answer the question of the state {state}."
+    return _offer(ANSWER, about, answer.model_json_schema(), judged=True)
 
 
 def final_schema(schema: dict[str, Any]) -> dict[str, Any]:

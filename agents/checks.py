@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agents import registry
 from agents.definitions import Agent
 from agents.effect_rules import belied_classes
+from agents.flow_checks import mistakes_of_flow
 from agents.mistakes import Mistake
 from agents.proposals import describe_errors
 from agents.tool_secrets import missing_secrets, variable_of
@@ -44,6 +45,7 @@ def _mistakes_of_installed() -> Iterator[Mistake]:
                     f"Set {variable_of(secret)} for web and worker processes.",
                     tool.where,
                 )
+        yield from mistakes_of_flow(agent)
 
 
 def _delegates_of(agent: Agent) -> Iterator[Mistake]:

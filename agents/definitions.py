@@ -17,10 +17,13 @@ from agents.mistakes import refuse
 from agents.notebook import READ_RESULT, RECALL, REMEMBER, memory_tools
 from agents.tools import Tool, Trust
 from agents.undoing import undo_of
+from agents.workflow import Workflow
 from audit.canonical import canonical_bytes, sha256_hex
 
-DEFINITION_SCHEMA = 1
-"""How definitions are recorded; raised when what older releases make of one would be wrong."""
+DEFINITION_SCHEMA = 2
+"""The newest way in which definitions are recorded; raised when what older releases make of one would be
+wrong. Only workflows are recorded under 2."""
+PLAIN_DEFINITION_SCHEMA = 1
 BUILT_IN = frozenset(
     {"ask_human", "abstain", "final_answer", DELEGATE, REMEMBER, RECALL, READ_RESULT}
 )
@@ -105,6 +108,7 @@ class Agent:
     `delegates` are the slugs of the agents that it may hand work to. `input_trust`: untrusted where its input
     may hold text that somebody outside wrote, such as a ticket, which taints its runs from the start.
     `memory`: whether its runs may write things down for later ones.
+    `flow` is the machine that an agent of the category workflow follows, and no other has.
     """
 
     slug: str
@@ -125,6 +129,7 @@ class Agent:
     delegates: Sequence[str] = ()
     input_trust: Trust = Trust.TRUSTED
     memory: bool = False
+    flow: Workflow | None = None
 
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
@@ -157,7 +162,7 @@ class Agent:
     def definition(self) -> dict[str, Any]:
         """Everything that makes two versions differ; canonical JSON types only."""
         return {
-            "schema": DEFINITION_SCHEMA,
+            "schema": DEFINITION_SCHEMA if self.flow else PLAIN_DEFINITION_SCHEMA,
             "slug": self.slug,
             "title": self.title,
             "category": self.category.value,
@@ -179,6 +184,7 @@ class Agent:
             **({"delegates": list(self.delegates)} if self.delegates else {}),
             **({"memory": True} if self.memory else {}),
             **({"input_trust": "untrusted"} if self.input_trust is Trust.UNTRUSTED else {}),
+            **({"flow": self.flow.describe()} if self.flow else {}),
         }
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.definitions import DEFINITION_SCHEMA, Agent
+from agents.flow_changes import changed_states
 from agents.journal import Journal
 from agents.models import Run, Step
 from agents.schema_compat import meaning, takes_all_of
@@ -29,6 +30,14 @@ class WayOn:
     means: str
 
 
+OTHER_TOOLS: Final = (
+    "It was started with tools that are not the ones installed now. Say how it goes on."
+)
+OTHER_WORKFLOW: Final = (
+    "It follows code that is not the one installed now, so it cannot finish on the old definition. What it did "
+    "stands; going on, it takes the installed code from the state that comes next."
+)
+OLD_IS_GONE: Final = " The old definition cannot be finished: its tools are not there."
 OLD: Final = WayOn(
     FINISH_OLD,
     "Finish on the old definition",
@@ -87,22 +96,27 @@ def describe_drift(agent: Agent | None, run: Run, journal: Journal) -> Trouble |
         )
     if agent.version == run.agent_version.digest:
         return None
-    changed = changed_tools(agent, definition)
-    possible = may_finish_old(agent, definition)
-    if not changed or (possible and _chosen(journal, agent.version) == FINISH_OLD):
+    tools = changed_tools(agent, definition)
+    states = changed_states(definition, agent.definition)
+    # Code that decided for it until now is not there any more.
+    possible = not states and may_finish_old(agent, definition)
+    if not (tools or states) or (possible and _chosen(journal, agent.version) == FINISH_OLD):
         return None
     active = run.agent.active_version
     return Trouble(
         TOOLS_CHANGED,
-        "its tools changed while it was under way",
-        "It was started with tools that are not the ones installed now. Say how it goes on."
-        + ("" if possible else " The old definition cannot be finished: its tools are not there.")
+        f"its {'workflow' if states else 'tools'} changed while it was under way",
+        (OTHER_WORKFLOW if states else OTHER_TOOLS)
+        + ("" if possible or states else OLD_IS_GONE)
         + (
             ""
             if active is not None and active.digest == agent.version
             else " The new version is not activated; going on with it waits for that."
         ),
-        {"Changed tools": ", ".join(changed)},
+        {
+            **({"Changed tools": ", ".join(tools)} if tools else {}),
+            **({"Changed states": ", ".join(states)} if states else {}),
+        },
         changes=tuple(changes_between(definition, agent.definition)),
         choices=(OLD, NEW) if possible else (NEW,),
         installed=agent.version,

@@ -19,6 +19,9 @@ from approvals.scores import ScoreChoice, Scores, Source
 SELF_REPORT_VERSION: Final = "1"
 VERIFIER_VERSION: Final = "1"
 """Raised when the field `confidence` asks for something else, or the verifier is told something else."""
+DECLARED_VERSION: Final = "1"
+LOWEST_VERSION: Final = "lowest-1"
+"""The lowest score of the decision points that a workflow's call rests on."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,49 @@ def signals_of(call: Step, weighed: Weighed | None, choice: ScoreChoice) -> dict
     return signals
 
 
+def signals_of_state(
+    call: Step, at: Step, journal: Journal, choice: ScoreChoice
+) -> dict[str, Signal]:
+    """The scores of a call that the state of a workflow proposes: the lowest of the decision points that it
+    rests on; that of code where it rests on none."""
+    rests_on = [journal.step(seq) for seq in (at.request or {}).get("rests_on") or ()]
+    if not rests_on:
+        note = ScoreNote(version=DECLARED_VERSION)
+        signals = {"declared": Signal(call.confidence_bp, note)}
+    else:
+        note = ScoreNote(version=LOWEST_VERSION)
+        signals = {"self_reported": Signal(call.confidence_bp, note)}
+    if not choice.wants("log_probability"):
+        return signals
+    scores = [_weighed(journal.reply_of(decision)) for decision in rests_on]
+    known = [score for score in scores if score is not None]
+    if known and len(known) == len(scores):
+        signals["log_probability"] = Signal(min(known), ScoreNote(version=LOWEST_VERSION))
+    else:
+        problem = "none_returned" if rests_on else "no_reply"
+        note = ScoreNote(version=LOWEST_VERSION, problem=problem)
+        signals["log_probability"] = Signal(None, note)
+    return signals
+
+
+def _weighed(reply: Step) -> int | None:
+    """The log-probability score of the one call in the reply."""
+    raw = reply.response or {}
+    weighed = weigh(raw, calls_in(raw))[0]
+    return weighed.score_bp if weighed is not None else None
+
+
 def wanted_next(agent: Agent, scores: Scores, journal: Journal) -> Wanted | None:
     """The next call to make before the gate can be asked about the newest reply; None when all is there."""
     replies = 0
+    by_code = any(journal.reply_of(call).kind == StepKind.STATE for call in journal.unjudged)
     for call in journal.unjudged:
         choice = scores.resolve(agent=agent.slug, tool=call.name)
         if agent.tool(call.name) is None:
             continue
         if choice.wants("verifier") and not _made(journal, "verifier", call.seq):
             return Wanted("verifier", call.seq)
-        if choice.wants("agreement"):
+        if choice.wants("agreement") and not by_code:
             replies = max(replies, choice.replies)
     if not replies:
         return None
@@ -92,15 +128,21 @@ def wanted_next(agent: Agent, scores: Scores, journal: Journal) -> Wanted | None
 def gathered(call: Step, journal: Journal, choice: ScoreChoice) -> Confidence:
     """All scores of an unjudged call of the newest reply."""
     reply = journal.reply_of(call)
-    raw = reply.response or {}
-    weighed = weigh(raw, calls_in(raw))[call.seq - reply.seq - 1]
-    signals = signals_of(call, weighed, choice)
+    if reply.kind == StepKind.STATE:
+        signals = signals_of_state(call, reply, journal, choice)
+    else:
+        raw = reply.response or {}
+        weighed = weigh(raw, calls_in(raw))[call.seq - reply.seq - 1]
+        signals = signals_of(call, weighed, choice)
     reviews = _made(journal, "verifier", call.seq)
     if reviews:
         signals["verifier"] = _reviewed(reviews[0])
     samples = _made(journal, "agreement", reply.seq)
     if choice.wants("agreement") and samples:
         signals["agreement"] = _agreed(call, samples[: choice.replies - 1], choice.replies)
+    elif choice.wants("agreement") and reply.kind == StepKind.STATE:
+        note = ScoreNote(version=agreement.VERSION, problem="no_reply")
+        signals["agreement"] = Signal(None, note)
     return confidence_from(signals, choice)
 
 

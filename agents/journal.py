@@ -8,11 +8,18 @@ from typing import Final
 from uuid import UUID
 
 from agents.models import EffectRecord, Step
-from agents.states import SETTLED, EffectState, StepKind, StepState
+from agents.states import PROPOSING, SETTLED, EffectState, StepKind, StepState
 from audit.prepared import Prepared
 
 CALL_KINDS = frozenset(
-    {StepKind.TOOL, StepKind.DELEGATE, StepKind.QUESTION, StepKind.ABSTAIN, StepKind.FINAL}
+    {
+        StepKind.TOOL,
+        StepKind.DELEGATE,
+        StepKind.QUESTION,
+        StepKind.ABSTAIN,
+        StepKind.FINAL,
+        StepKind.DECISION,
+    }
 )
 ACTIONS = frozenset({StepKind.TOOL, StepKind.DELEGATE})
 """Calls that pass the gate."""
@@ -77,11 +84,9 @@ class Journal:
         return [step for step in self.steps if step.state == StepState.UNJUDGED]
 
     def reply_of(self, step: Step) -> Step:
-        """The model step whose reply a call, or a score of one, belongs to."""
+        """The model step whose reply a call, or a score of one, belongs to; or the state it comes from."""
         return next(
-            each
-            for each in reversed(self.steps)
-            if each.kind == StepKind.MODEL and each.seq < step.seq
+            each for each in reversed(self.steps) if each.kind in PROPOSING and each.seq < step.seq
         )
 
     @property
@@ -103,7 +108,7 @@ class Journal:
     def beside(self, ending: Step) -> list[Step]:
         """The other calls of the reply that an ending stands in; other endings are left out."""
         reply = max(
-            (s.seq for s in self.steps if s.kind == StepKind.MODEL and s.seq < ending.seq),
+            (s.seq for s in self.steps if s.kind in PROPOSING and s.seq < ending.seq),
             default=0,
         )
         return [

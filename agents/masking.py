@@ -7,14 +7,14 @@ proposed it, and in every conversation sent afterwards. A mask covers all of the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 from agents.models import Step
 from agents.notebook import READ_RESULT
-from agents.states import SETTLED, StepKind, StepState
+from agents.states import PROPOSING, SETTLED, StepKind, StepState
 from agents.undoing import PREFIX
 from approvals.withholding import Withheld, values_in
 
@@ -33,13 +33,15 @@ class Mask:
 
     `replies`: replies that hold such arguments; what is sent to a model after the first of them
     repeats it. `unplaced`: scores of a reply that is not among the steps, so that nobody can tell here whether
-    they are secret. `withheld`: what sensitive arguments hold, wherever else it is repeated. All steps by seq.
+    they are secret. `decided`: decision points of a workflow that a call with a secret score rests
+    on. `withheld`: what sensitive arguments hold, wherever else it is repeated. All steps by seq.
     """
 
     scored: frozenset[int] = frozenset()
     fields: Mapping[int, frozenset[str]] = field(default_factory=dict)
     replies: frozenset[int] = frozenset()
     unplaced: frozenset[int] = frozenset()
+    decided: frozenset[int] = frozenset()
     withheld: Withheld = field(default_factory=Withheld)
 
     def cleared(self, step: Step) -> Step:
@@ -79,6 +81,10 @@ class Mask:
         if seq in self.scored:
             return HIDDEN
         return NOT_SHOWN if seq in self.replies else ""
+
+    def hides_confidence(self, step: Step) -> bool:
+        """Whether the step's confidence is secret, or would tell one that is."""
+        return step.seq in self.decided or score_hidden(step)
 
     def hides_score(self, seq: int) -> str:
         """Why nothing that this step gathered may be shown, nor what was sent for it; empty when it may."""
@@ -136,14 +142,17 @@ def mask_for(
     calls: Sequence[Step] = (),
     sensitive: Mapping[str, frozenset[str]] | None = None,
     withheld: Withheld | None = None,
+    *,
+    secret_later: bool = False,
 ) -> Mask:
     """The mask over `steps` of a run, in order, for who may not see the arguments in `sensitive`.
 
-    `calls`: the run's model steps and its calls of those tools, all of them and in order: what is sent
-    to a model repeats what stands many pages before. Without `sensitive`, only scores are secret.
+    `calls`: the run's model steps and states and its calls of those tools, all of them and in order: what is
+    sent to a model repeats what stands many pages before. Without `sensitive`, only scores are secret.
+    `secret_later`: a call after these steps has a secret score.
     """
-    scored = hidden_replies(steps)
-    first = next((step.seq for step in steps if step.kind == StepKind.MODEL), None)
+    scored = hidden_replies(steps, secret_later=secret_later)
+    first = next((step.seq for step in steps if step.kind in PROPOSING), None)
     unplaced = frozenset(
         step.seq
         for step in steps
@@ -151,30 +160,56 @@ def mask_for(
     )
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
-    reply = 0
-    for step in calls:
-        if step.kind == StepKind.MODEL:
-            reply = step.seq
-        elif secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
+    for step, sources in _with_sources(calls):
+        if secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
             fields[step.seq] = secret
-            replies.add(reply)
+            replies.update(sources)
     for step in steps:
         # It shows again what stands there.
         if step.name == READ_RESULT and (step.arguments or {}).get("step") in fields:
             fields[step.seq] = frozenset()
-    return Mask(scored, fields, frozenset(replies), unplaced, withheld or Withheld())
+    return Mask(
+        scored,
+        fields,
+        frozenset(replies),
+        unplaced,
+        frozenset(s.seq for s in _decisions_before(steps, secret_later=secret_later)),
+        withheld or Withheld(),
+    )
 
 
-def hidden_replies(steps: Sequence[Step]) -> frozenset[int]:
-    """Seqs of the replies that hold a score which must stay secret until a person decided."""
+def hidden_replies(steps: Sequence[Step], *, secret_later: bool = False) -> frozenset[int]:
+    """Seqs of the replies that hold a score which must stay secret until a person decided.
+
+    Of a call that a workflow proposes these are all replies before it: its score is the lowest of theirs.
+    """
     hidden: set[int] = set()
-    reply = 0
-    for step in steps:
-        if step.kind == StepKind.MODEL:
-            reply = step.seq
-        elif score_hidden(step):
-            hidden.add(reply)
+    for step, sources in _with_sources(steps):
+        if score_hidden(step):
+            hidden.update(sources)
+    if secret_later and any(step.kind == StepKind.STATE for step in steps):
+        hidden.update(step.seq for step in steps if step.kind in PROPOSING)
     return frozenset(hidden)
+
+
+def _with_sources(steps: Sequence[Step]) -> Iterator[tuple[Step, Collection[int]]]:
+    """Each step that is no reply and no state, with the seqs of those that it may come from."""
+    reply, before, by_code = 0, [], False
+    for step in steps:
+        if step.kind in PROPOSING:
+            reply, by_code = step.seq, step.kind == StepKind.STATE
+            before.append(step.seq)
+        else:
+            yield step, tuple(before) if by_code else (reply,)
+
+
+def _decisions_before(steps: Sequence[Step], *, secret_later: bool) -> Iterator[Step]:
+    """The answers at decision points before the last call of a workflow whose score is secret."""
+    secret = secret_later
+    for step in reversed(steps):
+        if step.kind == StepKind.DECISION and secret:
+            yield step
+        secret = secret or score_hidden(step)
 
 
 def score_hidden(step: Step) -> bool:

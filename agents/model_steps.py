@@ -10,6 +10,7 @@ from django.conf import settings
 
 from agents.context import build_request
 from agents.conversations import requests_of
+from agents.decisions import DecisionPoint
 from agents.definitions import Agent
 from agents.drift import Trouble
 from agents.errors import SwitchedOff
@@ -28,6 +29,7 @@ from agents.services.call_model import (
     record_attempt,
 )
 from agents.services.claim import Lease
+from agents.services.record_decision import record_decision
 from agents.services.record_reply import record_reply
 from agents.services.sleep import sleep
 from agents.states import StepKind
@@ -40,16 +42,17 @@ LONGEST_SLEEP_SECONDS = 3600
 
 @dataclass(frozen=True)
 class ModelSteps:
-    """One model call of a run."""
+    """One model call of a run; `point`: the decision point of a workflow that it is made for."""
 
     lease: Lease
     run: Run
     agent: Agent
     journal: Journal
+    point: DecisionPoint | None = None
 
     def advance(self) -> bool:
         """Make the next model call; True when the run goes on."""
-        rebuilt = build_request(self.agent, self.run, self.journal.steps)
+        rebuilt = self._request()
         step = self.journal.begun_model_call
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
@@ -78,6 +81,11 @@ class ModelSteps:
             )
             return self._give_up(step, error)
         return self.ask(step, request)
+
+    def _request(self) -> dict[str, Any]:
+        if self.point is not None:
+            return self.point.request(self.journal)
+        return build_request(self.agent, self.run, self.journal.steps)
 
     def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
         """Make the call that was begun as this step; True when the run goes on."""
@@ -130,7 +138,10 @@ class ModelSteps:
         return failed
 
     def _take(self, step: Step, reply: Reply) -> bool:
-        record_reply(self.lease, step, reply, self.agent, self.journal)
+        if self.point is None:
+            record_reply(self.lease, step, reply, self.agent, self.journal)
+        else:
+            record_decision(self.lease, step, reply, self.point)
         reached("reply.committed")
         return True
 

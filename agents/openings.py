@@ -17,7 +17,7 @@ from agents.journal import ACTIONS
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
-from agents.states import StepState
+from agents.states import StepKind, StepState
 from agents.tools import Tool
 from agents.withheld import kin_values
 from approvals.reasons import points
@@ -291,7 +291,13 @@ def evidence(
 
     Of a call with sensitive arguments, `sensitive` names them: not every reviewer sees them.
     """
-    done = [s for s in steps if s.kind in ACTIONS and s.state == StepState.SUCCEEDED and s.output]
+    done = [
+        s
+        for s in steps
+        if (s.kind in ACTIONS or s.kind == StepKind.DECISION)
+        and s.state == StepState.SUCCEEDED
+        and s.output
+    ]
     return [
         {
             "step": step.seq,
@@ -299,10 +305,18 @@ def evidence(
             "trust": (step.output or {}).get("trust", "untrusted"),
             "arguments": step.arguments or {},
             "result": _bounded((step.output or {}).get("result")),
+            **_answered(step),
             **_guarded(step, (sensitive or {}).get(step.name, frozenset())),
         }
         for step in done[-EVIDENCE_STEPS:]
     ]
+
+
+def _answered(step: Step) -> dict[str, Any]:
+    """What a model made of what it was shown, at a decision point of a workflow."""
+    if step.kind != StepKind.DECISION:
+        return {}
+    return {"arguments": {}, "result": _bounded(step.arguments or {})}
 
 
 def _guarded(step: Step, names: frozenset[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -59,6 +59,14 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
         return Malformed(
             kind, call.name[:64], "unknown_tool", f"There is no such tool. Tools: {names}."
         )
+    data = read_arguments(kind, call)
+    if isinstance(data, Malformed):
+        return data
+    return _validate(agent, call.name, kind, tool, data)
+
+
+def read_arguments(kind: StepKind, call: ToolCall) -> dict[str, Any] | Malformed:
+    """The JSON object that a call's arguments are."""
     if len(call.arguments.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES:
         return Malformed(
             kind, call.name, "arguments_too_large", "The arguments are too large; shorten them."
@@ -76,20 +84,35 @@ def read_call(agent: Agent, call: ToolCall) -> Proposal | Malformed:
         return Malformed(
             kind, call.name, "arguments_not_object", "The arguments must be a JSON object."
         )
-    return _validate(agent, call.name, kind, tool, data)
+    return data
 
 
 def _validate(
     agent: Agent, name: str, kind: StepKind, tool: Tool | None, data: dict[str, Any]
 ) -> Proposal | Malformed:
     judged = tool is not None or (kind is StepKind.FINAL and agent.answer_threshold is not None)
-    judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     relies_on = data.pop("relies_on", []) if kind is StepKind.FINAL else []
     if not (isinstance(relies_on, list) and all(isinstance(item, str) for item in relies_on)):
         return Malformed(
             kind, name, "arguments_invalid", "relies_on: give a list of tool call ids."
         )
     model = tool.arguments if tool else MODELS.get(name, agent.output)
+    read = read_judged(kind, name, model, data, judged=judged)
+    if isinstance(read, Malformed):
+        return read
+    return replace(read, tool=tool, relies_on=tuple(storable(relies_on)))
+
+
+def read_judged(
+    kind: StepKind,
+    name: str,
+    model: type[BaseModel],
+    data: dict[str, Any],
+    *,
+    judged: bool = True,
+) -> Proposal | Malformed:
+    """The arguments as the model takes them; `judged`: with a confidence and a rationale beside them."""
+    judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     try:
         arguments = model.model_validate_json(json.dumps(data))
         normalised = arguments.model_dump(mode="json")
@@ -105,12 +128,11 @@ def _validate(
     return Proposal(
         kind=kind,
         name=name,
-        tool=tool,
+        tool=None,
         arguments=arguments,
         normalised=normalised,
         confidence_bp=confidence_bp(judgement.get("confidence")),
         rationale=storable(str(judgement.get("rationale") or ""))[:4_000],
-        relies_on=tuple(storable(relies_on)),
     )
 
 

@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from agents import registry
 from agents.done import Done, output_with
 from agents.journal import ACTIONS, has_child
-from agents.masking import NOT_SHOWN, Mask, score_hidden
+from agents.masking import NOT_SHOWN, Mask
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
 from agents.states import StepKind, StepState
@@ -124,7 +124,7 @@ def step_as_json(
     `sent` are the whole requests to models by seq; a journal holds only what is new in each.
     """
     step = mask.cleared(step)
-    secret = score_hidden(step)
+    secret = mask.hides_confidence(step)
     covered = mask.covers(step.seq)
     judgement = step.judgement or {}
     hides_request = mask.hides_request(step.seq) if step.kind == StepKind.MODEL else ""

@@ -16,6 +16,7 @@ from agents.definitions import Agent
 from agents.drift import Trouble, describe_drift, is_for_others, stale_calls
 from agents.effects import recover, send
 from agents.errors import LostLease
+from agents.flow_steps import FlowSteps
 from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
@@ -149,4 +150,6 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
         return attention(lease, run, journal, REPAIRS_EXHAUSTED)
     if tell_bounces(lease, run, journal):
         return True
+    if agent.flow is not None:
+        return FlowSteps(lease, run, agent, journal).advance()
     return ModelSteps(lease, run, agent, journal).advance()

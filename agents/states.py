@@ -41,6 +41,10 @@ class StepKind(StrEnum):
     MODEL = "model"
     SCORE = "score"
     """A further model call that gathers a score of a proposed call: `verifier` or `agreement`."""
+    STATE = "state"
+    """A state of a workflow was entered: what its code decided."""
+    DECISION = "decision"
+    """What a model answered at a decision point of a workflow."""
     TOOL = "tool"
     DELEGATE = "delegate"
     """A call that starts a run of another agent, and waits for what comes of it."""
@@ -137,6 +141,8 @@ PEOPLE = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.IN_DOUBT, Step
 """Steps that only a person can settle."""
 HOLDING = frozenset({StepKind.BUDGET, StepKind.ATTENTION, StepKind.HAND_BACK})
 """Of these, the ones that hold the whole run: nothing else of it goes on until they are settled."""
+PROPOSING = frozenset({StepKind.MODEL, StepKind.STATE})
+"""Steps that calls come from: the model's reply, or the state of a workflow, right before them."""
 ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not following)
 OPEN = frozenset(RunState) - ENDED
 CLAIMABLE = frozenset({R.QUEUED, R.READY})

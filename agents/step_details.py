@@ -193,6 +193,13 @@ def _answer_note(step: Step, output: Mapping[str, Any]) -> str:
     return " ".join(against)
 
 
+def sure_words(step: Step, shown: Mapping[str, Any]) -> str:
+    """How sure the model was of its answer at a decision point; empty while that is secret."""
+    if step.kind != StepKind.DECISION or shown["confidence"] is None:
+        return ""
+    return f"Its confidence is {points(round(shown['confidence'] * 10_000))}."
+
+
 def _budget_note(output: Mapping[str, Any], status: str) -> str:
     """What became of a run that stood at a limit."""
     if status == "freed":

@@ -14,9 +14,16 @@ from agents import registry, wording
 from agents.conversations import read_requests
 from agents.journal import ACTIONS
 from agents.kin import children_of
-from agents.masking import NOT_SHOWN, Mask, mask_for, sensitive_by_tool, withheld_values
+from agents.masking import (
+    NOT_SHOWN,
+    Mask,
+    mask_for,
+    score_hidden,
+    sensitive_by_tool,
+    withheld_values,
+)
 from agents.models import EffectRecord, Run, Step
-from agents.states import SETTLED, StepKind, StepState
+from agents.states import PROPOSING, SETTLED, StepKind, StepState
 from agents.timeline_rows import Row, Rows
 from agents.withheld import definitions_of, kin_values
 from approvals.eligibility import reads_sensitive
@@ -179,24 +186,35 @@ def effects_of(run: Run) -> list[EffectRecord]:
 def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
     """What of these steps, in order, the caller may not see.
 
-    Two more queries where the run's agent has sensitive arguments that the caller does not read.
+    Two more queries where the run's agent has sensitive arguments that the caller does not read, and one
+    for a workflow.
     """
+    later = _secret_later(run, steps)
     if reads_sensitive(caller):
-        return mask_for(steps)
+        return mask_for(steps, secret_later=later)
     sensitive = sensitive_by_tool(definitions_of(run, steps))
     of_kin = kin_values(run)
     if not sensitive:
-        return mask_for(steps, withheld=Withheld(of_kin))
+        return mask_for(steps, withheld=Withheld(of_kin), secret_later=later)
     calls = _calls_of(run, sensitive)
     values = withheld_values(calls, sensitive) | of_kin
-    return mask_for(steps, calls, sensitive, Withheld(values))
+    return mask_for(steps, calls, sensitive, Withheld(values), secret_later=later)
+
+
+def _secret_later(run: Run, steps: Sequence[Step]) -> bool:
+    """Whether a call of a workflow after these steps has a secret score, which answers here would tell."""
+    if not any(step.kind == StepKind.DECISION for step in steps):
+        return False
+    rows = Step.objects.filter(run=run, kind=StepKind.TOOL, seq__gt=steps[-1].seq)
+    rows = rows.exclude(state__in=SETTLED).only("kind", "state", "coin")
+    return any(score_hidden(step) for step in rows)
 
 
 def _calls_of(run: Run, tools: Collection[str]) -> list[Step]:
-    """The run's model steps, without what they say, and its calls of these tools; in order."""
+    """The run's model steps and states, without what they say, and its calls of these tools; in order."""
     rows = Step.objects.filter(run=run)
-    replies = rows.filter(kind=StepKind.MODEL).only("seq", "kind", "name")
-    calls = rows.filter(name__in=tools).exclude(kind=StepKind.MODEL)
+    replies = rows.filter(kind__in=PROPOSING).only("seq", "kind", "name")
+    calls = rows.filter(name__in=tools).exclude(kind__in=PROPOSING)
     told = calls.only("seq", "kind", "name", "arguments", "judgement", "response")
     return sorted([*replies, *told], key=lambda step: step.seq)
 

@@ -16,7 +16,7 @@ from agents.masking import SENSITIVE, Mask
 from agents.models import EffectRecord, Run, Step
 from agents.representations import step_as_json
 from agents.scale import Scale, Span, merged, seconds
-from agents.states import SETTLED, StepKind, StepState
+from agents.states import PROPOSING, SETTLED, StepKind, StepState
 from agents.step_details import (
     Attempt,
     Change,
@@ -29,6 +29,7 @@ from agents.step_details import (
     reasoning_of,
     result_of,
     said_of,
+    sure_words,
 )
 from agents.undoing import PREFIX, UNDOABLE
 from approvals.glances import Glance
@@ -38,6 +39,7 @@ INDENTED: Final = frozenset(
         StepKind.TOOL,
         StepKind.DELEGATE,
         StepKind.SCORE,
+        StepKind.DECISION,
         StepKind.QUESTION,
         StepKind.ABSTAIN,
         StepKind.FINAL,
@@ -141,7 +143,7 @@ class Rows:
             if step.kind == StepKind.IN_DOUBT and step.request
         }
         self._last_asked = max(
-            (s.seq for s in steps if s.kind == StepKind.MODEL and s.state != StepState.FAILED),
+            (s.seq for s in steps if s.kind in PROPOSING and s.state != StepState.FAILED),
             default=0,
         )
         self._following = {one.seq: other for one, other in pairwise(steps)}
@@ -161,6 +163,8 @@ class Rows:
         covered = self._mask.covers(step.seq)
         scores = step.kind == StepKind.SCORE
         hides = self._mask.hides_score(step.seq) if scores else self._mask.hides_reply(step.seq)
+        # A state says nothing of a score; it only stands where the reply of one would.
+        hides = "" if step.kind == StepKind.STATE else hides
         work, waits = self._work[step.seq], self._waited(step, request)
         effect = self._effects.get(step.pk)
         state, tone = self._standing(step)
@@ -193,6 +197,7 @@ class Rows:
             told=wording.said_to_agent(step),
             note=self._mask.withheld.text(
                 ("" if scores and hides else note_of(step))
+                or sure_words(step, shown)
                 or ("" if covered else wording.bounced_words(effect))
             ),
             feedback=feedback_of(step),
@@ -233,18 +238,18 @@ class Rows:
                 return step.model or step.name
             case StepKind.SCORE:
                 return self._scored(step)
-            case StepKind.QUESTION:
-                return str(given.get("question") or "")
-            case StepKind.ABSTAIN:
-                return str(given.get("reason") or "")
+            case StepKind.STATE:
+                return wording.move_words(step)
+            case StepKind.DECISION:
+                return wording.brief(given)
+            case StepKind.QUESTION | StepKind.ABSTAIN:
+                return str(given.get("question") or given.get("reason") or "")
             case StepKind.BUDGET:
                 return amounts.sentence(
                     step.name, asked["used"], asked["limit"], asked.get("needed", 0)
                 )
-            case StepKind.ATTENTION:
-                return str(asked.get("summary") or "")
-            case StepKind.IN_DOUBT:
-                return str(asked.get("why") or "")
+            case StepKind.ATTENTION | StepKind.IN_DOUBT:
+                return str(asked.get("summary") or asked.get("why") or "")
             case StepKind.MESSAGE | StepKind.GOAL | StepKind.HAND_BACK:
                 return str(asked.get("text") or "")
             case StepKind.DELEGATE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agents.flow_changes import flow_changes
 from agents.wording import plain
 
 PARTS: Final[Mapping[str, str]] = {
@@ -22,7 +23,7 @@ PARTS: Final[Mapping[str, str]] = {
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One sentence for each difference that matters to the people who answer for the agent."""
     changed = [f"{words} changed." for key, words in PARTS.items() if old.get(key) != new.get(key)]
-    return [*changed, *_budget(old, new), *_tools(old, new)]
+    return [*changed, *_budget(old, new), *_tools(old, new), *flow_changes(old, new)]
 
 
 def _budget(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -122,6 +122,8 @@ STEP_STATES: Final[Mapping[str, str]] = {
 STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MODEL: "model",
     StepKind.SCORE: "search",
+    StepKind.STATE: "next",
+    StepKind.DECISION: "check",
     StepKind.TOOL: "tool",
     StepKind.DELEGATE: "agents",
     StepKind.QUESTION: "comment",
@@ -180,25 +182,36 @@ def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+TITLES: Final[Mapping[StepKind, str]] = {
+    StepKind.DECISION: "The model answered",
+    StepKind.QUESTION: "Asked a person",
+    StepKind.ABSTAIN: "Said that it cannot know or do this",
+    StepKind.FINAL: "Gave its final answer",
+}
+"""Of steps whose title is always the same."""
+
+
 def step_title(step: Step) -> str:
     """What the step is, as a reader would say it."""
     asked = step.request or {}
-    if step.kind == StepKind.DELEGATE:
-        to = plain(str((step.arguments or {}).get("agent") or "another agent"))
-        return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
-    return _score_title(step, asked) if step.kind == StepKind.SCORE else _title(step, asked)
+    match step.kind:
+        case StepKind.SCORE:
+            return _score_title(step, asked)
+        case StepKind.DELEGATE:
+            to = plain(str((step.arguments or {}).get("agent") or "another agent"))
+            return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
+        case StepKind.STATE:
+            return f"State: {plain(step.name).lower()}"
+        case StepKind.DECISION if step.state == StepState.FAILED:
+            return "The model's answer could not be used"
+        case _:
+            return TITLES.get(StepKind(step.kind)) or _title(step, asked)
 
 
 def _title(step: Step, asked: Mapping[str, Any]) -> str:
     match step.kind:
         case StepKind.MODEL:
             return "Asks the model" if step.state == StepState.STARTED else "Asked the model"
-        case StepKind.QUESTION:
-            return "Asked a person"
-        case StepKind.ABSTAIN:
-            return "Said that it cannot know or do this"
-        case StepKind.FINAL:
-            return "Gave its final answer"
         case StepKind.BUDGET:
             return f"Reached its limit of {amounts.name_of(step.name)}"
         case StepKind.ATTENTION:
@@ -217,6 +230,27 @@ def _title(step: Step, asked: Mapping[str, Any]) -> str:
         case _:
             undone = (asked.get("undo") or {}).get("tool")
             return f"Undo: {plain(undone).lower()}" if undone else plain(step.name)
+
+
+MOVES: Final[Mapping[str, str]] = {
+    "call": "Code decided: call {tool}.",
+    "ask_model": "Code decided: ask the model.",
+    "ask_person": "Code decided: ask a person.",
+    "go": "Code decided: go on to {then}.",
+    "done": "Code decided: it is done.",
+    "abstain": "Code decided: it cannot know or do this.",
+}
+
+
+def move_words(step: Step) -> str:
+    """What the code of a state decided, in a sentence."""
+    move = step.request or {}
+    if move.get("by_default"):
+        return "Its workflow has no state for a refusal, so it ends here."
+    words = MOVES[str(move["move"])].format(
+        tool=plain(str(move.get("tool", ""))).lower(), then=plain(str(move.get("then", ""))).lower()
+    )
+    return f"{words} {move['why']}" if move.get("why") else words
 
 
 def _score_title(step: Step, asked: Mapping[str, Any]) -> str:

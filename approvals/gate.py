@@ -185,7 +185,11 @@ def _doubts(
     """What speaks against letting it run by the baseline, and is worth telling in any case."""
     doubts = []
     # The model's own word goes without saying.
-    score = {} if confidence.source in ("self_reported", "none") else {"score": confidence.source}
+    score = (
+        {}
+        if confidence.source in ("self_reported", "declared", "none")
+        else {"score": confidence.source}
+    )
     if confidence.value_bp < threshold.value_bp:
         if score and not confidence.is_usable:
             note = confidence.notes.get(confidence.source)

@@ -124,11 +124,14 @@ class Confidence(Shape):
     """How sure the agent was, in basis points (0 to 10,000), and where that came from.
 
     `source` is the score that decides. `signals` holds every score there is by its source, whether
-    or not it decided anything, and `notes` how each came about.
+    or not it decided anything, and `notes` how each came about. `declared` is the score of a call that
+    code proposes and no model had a part in; it stands for the model's own word, and for no other score.
     """
 
     raw_bp: BasisPoints | None = None
-    source: Literal["self_reported", "log_probability", "agreement", "verifier", "none"] = "none"
+    source: Literal[
+        "self_reported", "declared", "log_probability", "agreement", "verifier", "none"
+    ] = "none"
     version: str = "1"
     calibrated_bp: BasisPoints | None = None
     signals: dict[str, BasisPoints] = Field(default_factory=dict)
@@ -136,6 +139,8 @@ class Confidence(Shape):
 
     def decided_by(self, source: str) -> Confidence:
         """The same scores with this one deciding; one that is not there leaves no usable confidence."""
+        if source == "self_reported" and "declared" in self.signals:
+            source = "declared"
         if source == self.source:
             return self
         if source == "self_reported" and self.source == "none" and source not in self.signals:

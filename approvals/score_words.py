@@ -11,12 +11,14 @@ from approvals.schemas import Confidence
 
 TITLES: Final[Mapping[str, str]] = {
     "self_reported": "The agent's own word",
+    "declared": "Declared by code",
     "log_probability": "Log-probabilities",
     "verifier": "Verifier",
     "agreement": "Agreement",
 }
 PROBLEMS: Final[Mapping[str, str]] = {
     "unusable": "it gave none that can be used",
+    "no_reply": "no model proposed this call",
     "none_returned": "the model server gave none for this call",
     "malformed": "its answer was not a review",
     "interrupted": "the process died during the call, again and again",

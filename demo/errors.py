@@ -23,6 +23,32 @@ class TooMuch(ShopError):
         )
 
 
+class UnknownInvoice(ShopError):
+    def __init__(self, number: str) -> None:
+        super().__init__(
+            f"There is no invoice {number}. Check the field invoice: our own number, such as INV-3001."
+        )
+
+
+class UnknownPurchase(ShopError):
+    def __init__(self, number: str, supplier: str) -> None:
+        super().__init__(
+            f"order: there is no purchase order {number or 'named'} with {supplier}. It looks like PO-7001."
+        )
+
+
+class OtherAccount(ShopError):
+    def __init__(self, supplier: str) -> None:
+        super().__init__(
+            f"account: this is not the account on file for {supplier}, and money goes to no other."
+        )
+
+
+class AlreadyPaid(ShopError):
+    def __init__(self, number: str) -> None:
+        super().__init__(f"invoice: {number} has been paid, or is just being paid.")
+
+
 class ProviderRefused(ShopError):
     """The payment provider said no, and made no refund."""
 

@@ -10,6 +10,23 @@ from django.db import models
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 
+from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierMail, SupplierPayment
+
+__all__ = [
+    "Customer",
+    "Invoice",
+    "Order",
+    "OrderStatus",
+    "Payment",
+    "PurchaseOrder",
+    "Refund",
+    "RefundState",
+    "SentMail",
+    "Supplier",
+    "SupplierMail",
+    "SupplierPayment",
+]
+
 NOTHING = Decimal("0.00")
 
 

@@ -25,6 +25,15 @@ class PaidBack:
     amount: Decimal
 
 
+@dataclass(frozen=True)
+class PaidOut:
+    """A payment that the provider made: its reference, the account it went to and the amount in euro."""
+
+    reference: str
+    account: str
+    amount: Decimal
+
+
 class PaymentProvider:
     """A client for the provider at `url`, such as `http://127.0.0.1:9100`."""
 
@@ -55,6 +64,28 @@ class PaymentProvider:
         status, answer = self._ask("GET", f"/refunds/{quote(key, safe='')}", {}, None)
         if status == 200:
             return _read(answer)
+        if status == 404:
+            return None
+        raise OutcomeUnknown(f"The payment provider answered {status}.")
+
+    def pay_out(self, *, key: str, account: str, amount: Decimal, reference: str) -> PaidOut:
+        """Pay to an account, or hear of the payment already made with this key. Raises as `pay_back` does."""
+        sent = {"account": account, "reference": reference}
+        body = {**sent, "amount": f"{amount:.2f}", "currency": "EUR"}
+        status, answer = self._ask("POST", "/payouts", {"Idempotency-Key": key}, body)
+        if status == 201:
+            return _read_payout(answer)
+        if status in (400, 409, 422):
+            raise ProviderRefused(f"The payment provider refused the payment: {_message(answer)}")
+        if status == 503:
+            raise ProviderBusy("The payment provider has no time now (503).")
+        raise OutcomeUnknown(f"The payment provider answered {status}.")
+
+    def find_payout(self, *, key: str) -> PaidOut | None:
+        """The payment made with this key, or None. Raises as `find` does."""
+        status, answer = self._ask("GET", f"/payouts/{quote(key, safe='')}", {}, None)
+        if status == 200:
+            return _read_payout(answer)
         if status == 404:
             return None
         raise OutcomeUnknown(f"The payment provider answered {status}.")
@@ -101,6 +132,13 @@ class PaymentProvider:
 def _read(answer: Any) -> PaidBack:
     try:
         return PaidBack(str(answer["id"]), str(answer["payment"]), Decimal(answer["amount"]))
+    except (KeyError, TypeError, ArithmeticError) as problem:
+        raise OutcomeUnknown("The payment provider's answer cannot be read.") from problem
+
+
+def _read_payout(answer: Any) -> PaidOut:
+    try:
+        return PaidOut(str(answer["id"]), str(answer["account"]), Decimal(answer["amount"]))
     except (KeyError, TypeError, ArithmeticError) as problem:
         raise OutcomeUnknown("The payment provider's answer cannot be read.") from problem
 

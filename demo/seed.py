@@ -15,6 +15,7 @@ from audit.clock import database_now
 from demo.services.open_accounts import ACCOUNTS, keep_password, open_accounts
 from demo.services.plant_oddities import plant_oddities
 from demo.services.publish_policy import publish_policy
+from demo.services.stock_payables import stock_payables
 from demo.services.stock_shop import stock_shop
 
 ONE_AT_A_TIME = 7_302_201
@@ -47,7 +48,9 @@ def seed() -> SeedReport:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
-        new_shop = stock_shop(today=database_now().date())
+        today = database_now().date()
+        new_shop = stock_shop(today=today)
+        stock_payables(today=today)
         plant_oddities()
         new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
         sync_agents(actor=actor)

@@ -78,19 +78,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
     of the reply once these are there (`judge_reply`).
     """
     with fenced(lease) as run:
-        finish_model_call(run, step, reply)
-        tell(
-            run,
-            "model.called",
-            facts={
-                "tokens_in": reply.tokens_in,
-                "tokens_out": reply.tokens_out,
-                "tokens_cached": reply.cached_in,
-                "cost_micros": step.cost_micros,
-                "attempts": len(step.attempts) + 1,
-                "calls": len(reply.calls),
-            },
-        )
+        close_model_call(run, step, reply)
         now = database_now()
         earlier = journal.tools_called()
         reads = [_read(agent, call, place) for place, call in enumerate(reply.calls, start=1)]
@@ -105,7 +93,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
             reads, reply.calls, weights, count(step.seq + 1), strict=False
         ):
             row = Step(run=run, seq=seq, call_id=call.id, epoch=lease.epoch, started_at=now)
-            _fill(row, read, call, now)
+            fill(row, read, call, now)
             if isinstance(read, Proposal) and read.tool is not None and published is not None:
                 if waits:
                     row.state = StepState.UNJUDGED
@@ -129,6 +117,23 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
         reached("reply.before_commit")
 
 
+def close_model_call(run: Run, step: Step, reply: Reply) -> None:
+    """Close the step with its reply and record the call. The caller holds the fence."""
+    finish_model_call(run, step, reply)
+    tell(
+        run,
+        "model.called",
+        facts={
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "tokens_cached": reply.cached_in,
+            "cost_micros": step.cost_micros,
+            "attempts": len(step.attempts) + 1,
+            "calls": len(reply.calls),
+        },
+    )
+
+
 def _read(agent: Agent, call: ToolCall, place: int) -> Proposal | Malformed:
     read = read_call(agent, call)
     if place <= MOST_CALLS:
@@ -137,7 +142,8 @@ def _read(agent: Agent, call: ToolCall, place: int) -> Proposal | Malformed:
     return Malformed(read.kind, read.name, "too_many_calls", what)
 
 
-def _fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -> None:
+def fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -> None:
+    """Fill in what a call of a reply says, or what is wrong with it."""
     row.kind, row.name = read.kind, read.name
     if read.kind is StepKind.DELEGATE:
         row.schema = Step.SCHEMA

@@ -24,6 +24,7 @@ from agents.limit_words import cap_facts, may_read_spent, spent_words
 from agents.models import HostedAgent, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
+from agents.stages import stages_of
 from agents.states import ENDED, RunState
 from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
@@ -155,6 +156,7 @@ def _detail_page(
         "definition": definition,
         "installed": declared.version if declared else "",
         "changes": _changes(hosted, declared),
+        "stages": stages_of(definition),
         "tools": _tools(definition, declared),
         "budget": cap_facts(bound, hosted) if bound else [],
         "spent": spent_words(hosted, database_now()) if may_read_spent(caller) else [],

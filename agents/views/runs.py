@@ -26,6 +26,7 @@ from agents.kin import below, parent_of
 from agents.models import HostedAgent, Run, RunMessage
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
+from agents.stages import stages_of_run
 from agents.states import MessageKind, StepKind, StepState
 from agents.switchboard import halts_of
 from agents.timeline import Timeline, read_step, read_timeline
@@ -217,6 +218,7 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "run": run,
         "timeline": timeline,
         "tree": spending_of_tree(run),
+        "stages": stages_of_run(run),
         "state": _state(run, waits),
         "tone": wording.run_tone(run),
         "halt": halt,

@@ -1,5 +1,6 @@
 """The shop's hosted agents. Written to be copied: an agent is its tools, its instructions and its limits."""
 
+from demo.agents.payouts import supplier_payout
 from demo.agents.refunds import (
     issue_refund,
     look_up_order,
@@ -20,4 +21,5 @@ __all__ = [
     "refund_desk",
     "row_checker",
     "send_email",
+    "supplier_payout",
 ]

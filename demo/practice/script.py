@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from demo.practice import refund_desk, steward
+from demo.practice import payouts, refund_desk, steward
 from demo.practice.conversation import Conversation
 from demo.practice.dictated import dictated_move
 from demo.practice.moves import Move, abstain
@@ -13,6 +13,7 @@ Script = Callable[[Conversation, Collection[str], int | None], Move]
 
 SCRIPTS: tuple[tuple[frozenset[str], Script], ...] = (
     (refund_desk.TOOLS, refund_desk.refund_move),
+    (payouts.TOOLS, payouts.payout_move),
     (steward.TOOLS, steward.steward_move),
     (steward.CHECKER_TOOLS, steward.checker_move),
 )

@@ -13,9 +13,10 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+from demo.provider.kinds import KINDS, Kind, fault_in
 
 
 class DirectoryInUse(Exception):
@@ -36,7 +37,7 @@ class Journal:
 
     directory: Path
     calls: list[dict[str, Any]] = field(default_factory=list)
-    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    made: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -53,29 +54,30 @@ class Journal:
         self._read(path)
         self._file = path.open("ab")
 
-    def refund(self, key: str, body: Any) -> Answer:
-        """Pay back once per key, and record the call whatever its answer is."""
+    def move(self, kind: Kind, key: str, body: Any) -> Answer:
+        """Move money once per kind and key, and record the call whatever its answer is."""
         with self._mutex:
-            answer, refund = self._judge(key, body)
+            answer, made = self._judge(kind, key, body)
             call = {
                 "number": len(self.calls) + 1,
                 "received_at": datetime.now(UTC).isoformat(),
                 "key": key,
                 "body": body,
                 "status": answer.status,
-                "refund": refund,
+                **{each.name: made if each is kind else None for each in KINDS},
             }
             self._write(call)
             self._remember(call)
             return answer
 
-    def find(self, key: str) -> Answer:
-        """The refund with this key, or 404."""
+    def find(self, kind: Kind, key: str) -> Answer:
+        """What was made with this key, or 404."""
         with self._mutex:
-            refund = self.refunds.get(key)
-        if refund is None:
-            return Answer(404, problem("refund_unknown", "There is no refund with this key."))
-        return Answer(200, refund)
+            made = self.made.get((kind.name, key))
+        if made is None:
+            said = f"There is no {kind.name} with this key."
+            return Answer(404, problem(f"{kind.name}_unknown", said))
+        return Answer(200, made)
 
     def list_calls(self) -> list[dict[str, Any]]:
         """Every recorded call, oldest first."""
@@ -86,32 +88,35 @@ class Journal:
         self._file.close()
         self._lock_file.close()
 
-    def _judge(self, key: str, body: Any) -> tuple[Answer, dict[str, Any] | None]:
-        """The answer, and the refund that this call makes where it makes one."""
+    def _judge(self, kind: Kind, key: str, body: Any) -> tuple[Answer, dict[str, Any] | None]:
+        """The answer, and what this call makes where it makes something."""
         if not key:
             return Answer(400, problem("key_missing", "Send an Idempotency-Key header.")), None
-        wrong = fault_in(body)
+        wrong = fault_in(kind, body)
         if wrong:
             return Answer(422, problem("body_invalid", wrong)), None
-        asked = {"payment": body["payment"], "amount": body["amount"], "currency": body["currency"]}
-        present = self.refunds.get(key)
+        asked = {name: body[name] for name in kind.fields}
+        present = self.made.get((kind.name, key))
         if present is None:
-            refund = {
-                "id": f"re_{secrets.token_hex(8)}",
+            made = {
+                "id": f"{kind.prefix}_{secrets.token_hex(8)}",
                 "key": key,
                 **asked,
                 "status": "succeeded",
                 "created_at": datetime.now(UTC).isoformat(),
             }
-            return Answer(201, refund), refund
+            return Answer(201, made), made
         if all(present[name] == value for name, value in asked.items()):
             return Answer(201, present), None
-        return Answer(409, problem("key_reused", "This key was used for another refund.")), None
+        said = f"This key was used for another {kind.name}."
+        return Answer(409, problem("key_reused", said)), None
 
     def _remember(self, call: dict[str, Any]) -> None:
         self.calls.append(call)
-        if call["refund"] is not None:
-            self.refunds[call["key"]] = call["refund"]
+        for kind in KINDS:
+            # Lines of an older provider name refunds alone.
+            if call.get(kind.name) is not None:
+                self.made[kind.name, call["key"]] = call[kind.name]
 
     def _write(self, call: dict[str, Any]) -> None:
         self._file.write(json.dumps(call, ensure_ascii=False).encode() + b"\n")
@@ -133,20 +138,3 @@ class Journal:
 def problem(code: str, message: str) -> dict[str, Any]:
     """The body of every error."""
     return {"error": {"code": code, "message": message}}
-
-
-def fault_in(body: Any) -> str:
-    """What is wrong with a refund's body, or nothing."""
-    if not isinstance(body, dict) or set(body) != {"payment", "amount", "currency"}:
-        return "Send an object with payment, amount and currency."
-    if not all(isinstance(value, str) and value for value in body.values()):
-        return "payment, amount and currency are texts."
-    if body["currency"] != "EUR":
-        return "Only EUR is paid out."
-    try:
-        amount = Decimal(body["amount"])
-    except InvalidOperation:
-        return "amount is a decimal number such as 42.00."
-    if not amount.is_finite() or amount <= 0 or amount.as_tuple().exponent != -2:
-        return "amount is more than zero and has two decimal places, such as 42.00."
-    return ""

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from demo.provider.deliveries import Deliveries
 from demo.provider.journal import Answer, Journal, problem
+from demo.provider.kinds import PAYOUT, REFUND, Kind
 from demo.provider.knobs import Knobs
 
 MAX_BODY_BYTES = 64 * 1024
@@ -58,13 +59,15 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/knobs":
             self._send(Answer(200, {"left": self.server.knobs.left()}))
         elif path.startswith("/refunds/"):
-            self._send(self.server.journal.find(unquote(path.removeprefix("/refunds/"))))
+            self._send(self.server.journal.find(REFUND, unquote(path.removeprefix("/refunds/"))))
+        elif path.startswith("/payouts/"):
+            self._send(self.server.journal.find(PAYOUT, unquote(path.removeprefix("/payouts/"))))
         else:
             self._send(Answer(404, problem("path_unknown", "There is nothing here.")))
 
     def do_POST(self) -> None:
         path = self.path.partition("?")[0]
-        if path not in {"/refunds", "/mails", "/knobs"}:
+        if path not in {"/refunds", "/payouts", "/mails", "/knobs"}:
             self._refuse(Answer(404, problem("path_unknown", "There is nothing here.")))
             return
         try:
@@ -80,15 +83,15 @@ class Handler(BaseHTTPRequestHandler):
             key = self.headers.get("Idempotency-Key", "")
             self._send(self.server.deliveries.accept(key, body))
         else:
-            self._refund(body)
+            self._move(PAYOUT if path == "/payouts" else REFUND, body)
 
-    def _refund(self, body: Any) -> None:
+    def _move(self, kind: Kind, body: Any) -> None:
         trouble = self.server.knobs.next()
         mode = trouble.mode if trouble else None
         if mode == "unavailable":
             self._send(Answer(503, problem("unavailable", "Try again later.")))
             return
-        answer = self.server.journal.refund(self.headers.get("Idempotency-Key", ""), body)
+        answer = self.server.journal.move(kind, self.headers.get("Idempotency-Key", ""), body)
         if mode == "drop":
             self.close_connection = True
             return

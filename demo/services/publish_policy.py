@@ -10,6 +10,7 @@ from approvals.schemas import GroupNeed, Requirements
 from approvals.services.policies import current
 from approvals.services.publish import publish
 from audit.actors import Actor
+from demo.payout_rules import payout_rules
 from demo.services.set_office_hours import OFFICE_HOURS, set_office_hours
 from demo.steward.rules import RULES as STEWARD_RULES
 
@@ -41,6 +42,7 @@ RULES: Final = (
         threshold=Decimal("0.80"),
         accepts_taint=True,
     ),
+    *payout_rules(OFFICE_HOURS),
     *STEWARD_RULES,
 )
 """`send_email` takes no address: it can only reach the customer of the order it names."""

@@ -205,3 +205,41 @@ def test_a_provider_that_is_not_there_did_nothing(provider: Process) -> None:
     provider.end(signal.SIGKILL)
     with pytest.raises(ProviderBusy):
         PaymentProvider(provider.url).pay_back(key="key-1", payment="pay_1", amount=Decimal("1.00"))
+
+
+PAYOUT = {
+    "account": "DE02120300000000202051",
+    "reference": "INV-3001",
+    "amount": "42.00",
+    "currency": "EUR",
+}
+
+
+def test_a_payment_to_an_account_is_made_once_per_key_and_can_be_found(provider: Process) -> None:
+    status, payout = provider.ask("POST", "/payouts", PAYOUT, "key-1")
+    assert (status, payout["account"], payout["amount"]) == (201, PAYOUT["account"], "42.00")
+    assert provider.ask("POST", "/payouts", PAYOUT, "key-1") == (201, payout)
+    assert provider.ask("GET", "/payouts/key-1") == (200, payout)
+    assert provider.ask("GET", "/refunds/key-1")[0] == 404
+    other = {**PAYOUT, "account": "DE02500105170137075030"}
+    assert provider.ask("POST", "/payouts", other, "key-1")[0] == 409
+    assert [call["payout"] is not None for call in provider.calls()] == [True, False, False]
+
+
+def test_a_refund_and_a_payment_may_have_the_same_key(provider: Process) -> None:
+    assert provider.refund("key-1")[0] == 201
+    assert provider.ask("POST", "/payouts", PAYOUT, "key-1")[0] == 201
+
+
+@pytest.mark.parametrize(
+    "change", [{"account": ""}, {"amount": "1"}, {"currency": "USD"}, {"more": "x"}]
+)
+def test_what_is_not_a_payment_is_refused(provider: Process, change: dict[str, str]) -> None:
+    assert provider.ask("POST", "/payouts", {**PAYOUT, **change}, "key-1")[0] == 422
+
+
+def test_payments_outlive_the_process(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        made = first.ask("POST", "/payouts", PAYOUT, "key-1")
+    with running(tmp_path) as again:
+        assert again.ask("POST", "/payouts", PAYOUT, "key-1") == made

@@ -101,6 +101,10 @@ def reply(request: dict[str, Any]) -> Answer:
     """
     if "response_format" in request:
         return says(json.dumps({"score": 1, "objections": []}))
+    if "tool_choice" in request:
+        # At a decision point of a workflow.
+        asked = json.loads(request["messages"][2]["content"])
+        return calls(call("answer", judged(asked["content"])))
     task = json.loads(request["messages"][1]["content"])
     done = sum(message["role"] == "assistant" for message in request["messages"])
     if done >= len(task["rounds"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from approvals.services.publish import publish
 from audit.actors import Actor
 from countersign.embedded.layout import DATABASE, LOGINS
 from tests.faults.outside import Recorder, reply, ticket_text
-from tests.faults.works.agents import RECORDER, foreman, works
+from tests.faults.works.agents import RECORDER, foreman, relay, works
 from tests.harness.environment import TestProcess
 from tests.harness.people import person
 from tests.harness.stack import Found, Stack
@@ -96,10 +97,10 @@ class Plant(Stack):
         self.operator = person("operator", "operator")
         self.reviewer = person("reviewer", "reviewer", groups=groups)
         self.second_reviewer = person("second-reviewer", "reviewer", groups=groups)
-        for agent in (works, foreman):
+        for agent in (works, foreman, relay):
             registry.register(agent)
         sync_agents(actor=TEST)
-        for agent in (works, foreman):
+        for agent in (works, foreman, relay):
             activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
         with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
             published = current()
@@ -129,7 +130,7 @@ class Plant(Stack):
         self.stop()
         self.model.close()
         self.recorder.close()
-        for agent in (works, foreman):
+        for agent in (works, foreman, relay):
             registry.unregister(agent.slug)
 
     def environment_of(self, name: str) -> dict[str, str]:
@@ -206,6 +207,13 @@ class Plant(Stack):
             return Run.objects.filter(parent=run, state="waiting").first()
 
         return self.wait_for(look, what="the child waits")
+
+    def start_relay(self) -> tuple[str, Run]:
+        """Start a run of the workflow, which does one job; its ticket and the run."""
+        ticket = f"T{next(_tickets)}"
+        text = json.dumps({"ticket": ticket, "amount": "20.00"})
+        run, _ = start_run(agent="relay", input=text, caller=Caller.of_session(self.operator))
+        return ticket, run
 
     def parked(self, *rounds: list[tuple[str, str]]) -> tuple[str, Run]:
         """Such a run, waiting for a person."""

@@ -13,15 +13,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agents.authoring import (
     Agent,
+    Answer,
+    AskModel,
     Budget,
+    Call,
     Category,
+    Done,
     Effect,
     EffectClass,
+    FlowContext,
+    Go,
+    Move,
     Preview,
     Risk,
     Tool,
     ToolContext,
     Trust,
+    Workflow,
     tool,
 )
 from audit.fault_points import reached
@@ -171,4 +179,41 @@ foreman = Agent(
     budget=Budget(),
     delegates=("works",),
     memory=True,
+)
+
+relaying = Workflow(start="begin")
+
+
+@relaying.state(to=["read"])
+def begin(ctx: FlowContext) -> Move:
+    """Nothing is known yet."""
+    return Go("read")
+
+
+@relaying.state(to=["act"], asks=Job)
+def read(ctx: FlowContext) -> Move:
+    """The model reads which job it is."""
+    return AskModel("Which job is it?", json.loads(ctx.input.text), then="act")
+
+
+@relaying.state(to=["finish"])
+def act(ctx: FlowContext) -> Move:
+    """The job is proposed."""
+    return Call(pay, ctx["read"], then="finish")
+
+
+@relaying.state
+def finish(ctx: FlowContext) -> Move:
+    """It is done."""
+    return Done(Answer(summary=ctx["act"].reference))
+
+
+relay = Agent(
+    slug="relay",
+    title="Relay",
+    category=Category.WORKFLOW,
+    owner="finance",
+    instructions="Say which job it is.",
+    tools=(pay,),
+    flow=relaying,
 )
