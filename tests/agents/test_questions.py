@@ -82,7 +82,7 @@ def test_an_answer_of_another_type_is_refused_at_its_field_and_the_run_waits_on(
     run = asking(counter, answer_type)
     refused = answered(counter, run, reviewer, answer)
     assert refused.status_code == 422
-    assert refused.json()["errors"][0]["field"].startswith("answer")
+    assert refused.json()["params"]["errors"][0]["field"].startswith("answer"), refused.json()
     run.refresh_from_db()
     assert (run.state, counter.request(run).state) == ("waiting", "pending")
 
