@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 from weakref import WeakKeyDictionary
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.definitions import Agent
 from agents.notebook import READ_RESULT, Reading
@@ -42,9 +42,15 @@ class Question(BaseModel):
         min_length=1, max_length=2_000, description="The question, complete in itself"
     )
     answer_type: Literal["text", "number", "yes_no", "choice"] = "text"
-    choices: list[str] = Field(
+    choices: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         default_factory=list, max_length=20, description="For answer_type choice"
     )
+
+    @model_validator(mode="after")
+    def can_be_answered(self) -> Self:
+        if self.answer_type == "choice" and len(set(self.choices)) < max(2, len(self.choices)):
+            raise ValueError("choices: a question of the type choice names two or more, each once")
+        return self
 
 
 class Abstention(BaseModel):

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
+from agents import wording
 from agents.forms import MemorySearchForm
 from agents.models import HostedAgent, Memory, Run
 from agents.services.forget import forget
@@ -47,7 +48,7 @@ def memory_list(request: HttpRequest, slug: str) -> HttpResponse:
         "agent": agent,
         "form": form,
         "asked": asked,
-        "rows": shown.items,
+        "rows": [(row, _read(row)) for row in shown.items],
         "open_runs": set(runs.values_list("pk", flat=True)),
         "may_delete": may_delete(agent, caller),
         "next_url": f"{address}?{urlencode({**query, 'cursor': shown.next_cursor})}"
@@ -79,6 +80,11 @@ def may_delete(agent: HostedAgent, caller: Caller) -> bool:
 def may_read(agent: HostedAgent, caller: Caller) -> bool:
     """Whether anything that the agent keeps is shown to the caller."""
     return may_delete(agent, caller) or caller.holds("read_everything")
+
+
+def _read(memory: Memory) -> str:
+    """What the run had read from outside when it wrote this down."""
+    return ", ".join(wording.plain(str(name)).lower() for name in memory.tainted_by)
 
 
 def _agent(caller: Caller, slug: str) -> HostedAgent:

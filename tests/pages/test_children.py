@@ -1,0 +1,83 @@
+"""A run that hands work on, the run that it handed it to, what that asks, and what an agent remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.models import User
+from approvals.models import ApprovalRequest
+from tests.agents.bank import Bank, tools_of
+from tests.agents.conftest import Counter
+from tests.agents.lines import Line, child_of, hand
+from tests.harness.stack import Stack
+from tests.model_server import ModelServer, call, calls, final, judged
+from tests.pages.test_every_page import sticks_out, violations
+
+LETTER = call("read_letter", judged({"account": "A1"}))
+PAY = call("pay", judged({"account": "A1", "amount": "420.00"}))
+NOTE = call("remember", judged({"key": "Mayer", "text": "Pays by invoice only."}))
+
+
+@pytest.fixture
+def site(stack: Callable[..., Stack]) -> Stack:
+    """Web alone: the runs are advanced by the test."""
+    return stack().run("web")
+
+
+@pytest.fixture
+def line(counter: Counter, model: ModelServer, operator: User) -> Iterator[Line]:
+    line = Line(model, operator)
+    yield line
+    line.close()
+
+
+def test_a_run_its_child_what_that_asks_and_what_was_remembered_lead_to_each_other(
+    site: Stack,
+    line: Line,
+    bank: Bank,
+    reviewer: User,
+    context_for: Callable[..., BrowserContext],
+    tmp_path: Path,
+) -> None:
+    task = "Pay the invoice of Mayer for the broken tablets, €420.00."
+    line.agent("clerk", calls(LETTER), calls(NOTE), calls(PAY), tools=tools_of(bank), memory=True)
+    line.agent("desk", calls(hand("clerk", task)), final(summary="Done."), delegates=["clerk"])
+    run = line.start("desk", "See to the invoices of this week.")
+    child = child_of(run)
+    request = ApprovalRequest.objects.get(run_id=child.pk, state="pending")
+    addresses = (
+        f"/runs/{run.pk}/",
+        f"/runs/{child.pk}/",
+        f"/requests/{request.pk}/",
+        "/agents/clerk/memory/",
+    )
+    for scheme, width in (("light", 390), ("dark", 390), ("light", 1280), ("dark", 1280)):
+        context = context_for(
+            reviewer, site.url, color_scheme=scheme, viewport={"width": width, "height": 900}
+        )
+        page = context.new_page()
+        for place, address in enumerate(addresses):
+            page.goto(address)
+            page.screenshot(path=tmp_path / f"{scheme}-{width}-{place}.png", full_page=True)
+            assert violations(page) == [], f"{address} in {scheme}"
+            assert sticks_out(page, width) == []
+    follows(page, run.title, task)
+
+
+def follows(page: Page, title: str, task: str) -> None:
+    """From the request to the run it belongs to, to the one that handed it on, and back down."""
+    page.goto(page.url.replace(page.url.split("/", 3)[3], "runs/"))
+    page.get_by_role("link", name=title).click()
+    expect(page.locator("#run-waits")).to_contain_text("Waits for")
+    page.locator("#run-waits").get_by_role("link", name=task).click()
+    expect(page.locator("#run-parent")).to_contain_text(f"Part of {title} of Desk")
+    page.locator("#run-waits").get_by_role("link").click()
+    expect(page.locator("#request-handed-by")).to_contain_text(f"Part of {title} of Desk")
+    page.locator("#request-handed-by").get_by_role("link").click()
+    expect(page.locator("#run-title")).to_have_text(title)
+    page.get_by_role("link", name="Open its run").click()
+    expect(page.locator("#run-title")).to_have_text(task)
