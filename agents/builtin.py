@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field
 
 from agents.definitions import Agent
+from agents.strict_schemas import closed
 
 ASK_HUMAN = "ask_human"
 ABSTAIN = "abstain"
@@ -110,7 +111,7 @@ def final_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _offer(name: str, description: str, schema: dict[str, Any], *, judged: bool) -> dict[str, Any]:
-    parameters = dict(schema)
+    parameters: dict[str, Any] = closed(schema)
     parameters.pop("title", None)
     parameters.setdefault("type", "object")
     parameters["additionalProperties"] = False

@@ -14,6 +14,7 @@ from agents.delegation import DELEGATE
 from agents.llm_types import ToolCall
 from agents.states import StepKind
 from agents.storable import storable
+from agents.strict_schemas import without_nulls
 from agents.tools import Tool
 from audit.canonical import MalformedJson, loads_strict
 
@@ -90,7 +91,9 @@ def _validate(
         )
     model = tool.arguments if tool else {**MODELS, StepKind.FINAL: agent.output}[kind]
     try:
-        arguments = model.model_validate_json(json.dumps(data))
+        # A model that is held to a schema has to write what it leaves out as null.
+        given = without_nulls(data, tool.schema() if tool else model.model_json_schema())
+        arguments = model.model_validate_json(json.dumps(given))
         normalised = arguments.model_dump(mode="json")
     except ValidationError as error:
         return Malformed(kind, name, "arguments_invalid", describe_errors(error))
