@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.definitions import Agent
 from agents.notebook import READ_RESULT, Reading
+from agents.strict_schemas import closed
 
 ASK_HUMAN = "ask_human"
 ABSTAIN = "abstain"
@@ -131,7 +132,7 @@ def final_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _offer(name: str, description: str, schema: dict[str, Any], *, judged: bool) -> dict[str, Any]:
-    parameters = dict(schema)
+    parameters: dict[str, Any] = closed(schema)
     parameters.pop("title", None)
     parameters.setdefault("type", "object")
     parameters["additionalProperties"] = False

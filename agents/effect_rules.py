@@ -66,7 +66,7 @@ def _may_read(function: Callable[..., Any], attribute: str) -> bool:
     except (OSError, TypeError, SyntaxError):
         return True
     made = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
-    if made is None or not made.args.args:
+    if made is None or made.name != function.__name__ or not made.args.args:
         return True
     first = made.args.args[0].arg
     looked_at = {

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from agents.llm_types import Endpoint
+from agents.strict_schemas import strict
 from audit.canonical import MalformedJson, loads_strict
 
 ENDPOINTS: Final = (
@@ -125,27 +126,13 @@ def endpoint_of(name: str = "") -> Endpoint:
 
 
 def strict_offer(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The offered tools, marked for servers that hold a model to a schema exactly; those whose schema has
-    optional fields stay as they are, since such servers refuse them."""
-    return [
-        {**tool, "function": {**tool["function"], "strict": True}}
-        if _is_strict(tool["function"]["parameters"])
-        else tool
-        for tool in tools
-    ]
+    """The offered tools as servers take them that hold a model to a schema exactly; those whose schema cannot
+    be said that way stay as they are, since such servers refuse them."""
+    return [_strictly_offered(tool) for tool in tools]
 
 
-def _is_strict(schema: Any) -> bool:
-    """Whether every object in the schema names all its properties as required and takes no others."""
-    if isinstance(schema, list):
-        return all(map(_is_strict, schema))
-    if not isinstance(schema, dict):
-        return True
-    if schema.get("type") == "object" or "properties" in schema:
-        properties = schema.get("properties")
-        if not isinstance(properties, dict) or schema.get("additionalProperties") is not False:
-            return False
-        if set(schema.get("required", ())) != set(properties):
-            return False
-        schema = {**schema, "properties": list(properties.values())}
-    return all(_is_strict(part) for name, part in schema.items() if name not in ("const", "enum"))
+def _strictly_offered(tool: dict[str, Any]) -> dict[str, Any]:
+    parameters = strict(tool["function"]["parameters"])
+    if parameters is None:
+        return tool
+    return {**tool, "function": {**tool["function"], "parameters": parameters, "strict": True}}

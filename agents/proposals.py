@@ -15,6 +15,7 @@ from agents.llm_types import ToolCall
 from agents.notebook import READ_RESULT, Reading
 from agents.states import StepKind
 from agents.storable import storable
+from agents.strict_schemas import without_nulls
 from agents.tools import Tool
 from audit.canonical import MalformedJson, loads_strict
 
@@ -114,7 +115,9 @@ def read_judged(
     """The arguments as the model takes them; `judged`: with a confidence and a rationale beside them."""
     judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     try:
-        arguments = model.model_validate_json(json.dumps(data))
+        # A model that is held to a schema has to write what it leaves out as null.
+        given = without_nulls(data, tool.schema() if tool else model.model_json_schema())
+        arguments = model.model_validate_json(json.dumps(given))
         normalised = arguments.model_dump(mode="json")
     except ValidationError as error:
         return Malformed(kind, name, "arguments_invalid", describe_errors(error))
