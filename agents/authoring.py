@@ -8,6 +8,7 @@ from agents.asserts import Asserts
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
 from agents.mistakes import DefinitionError
 from agents.rates import Rate
+from agents.routes import Path, Route
 from agents.tools import (
     Accepted,
     EffectClass,
@@ -34,10 +35,12 @@ __all__ = [
     "EffectClass",
     "Example",
     "Fact",
+    "Path",
     "Preview",
     "Rate",
     "Retryable",
     "Risk",
+    "Route",
     "RowChange",
     "Terminal",
     "TextInput",

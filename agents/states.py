@@ -41,6 +41,8 @@ class StepKind(StrEnum):
     MODEL = "model"
     SCORE = "score"
     """A further model call that gathers a score of a proposed call: `verifier` or `agreement`."""
+    ROUTE = "route"
+    """A model call that picks where on the chain the run begins, and with which tools."""
     TOOL = "tool"
     DELEGATE = "delegate"
     """A call that starts a run of another agent, and waits for what comes of it."""

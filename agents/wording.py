@@ -120,6 +120,7 @@ STEP_STATES: Final[Mapping[str, str]] = {
 STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MODEL: "model",
     StepKind.SCORE: "search",
+    StepKind.ROUTE: "filter",
     StepKind.TOOL: "tool",
     StepKind.DELEGATE: "agents",
     StepKind.QUESTION: "comment",
@@ -184,6 +185,8 @@ def step_title(step: Step) -> str:
     if step.kind == StepKind.DELEGATE:
         to = plain(str((step.arguments or {}).get("agent") or "another agent"))
         return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
+    if step.kind == StepKind.ROUTE:
+        return "Had a model sort the task"
     return _score_title(step, asked) if step.kind == StepKind.SCORE else _title(step, asked)
 
 
