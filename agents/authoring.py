@@ -9,6 +9,7 @@ from agents.asserts import Asserts
 from agents.definitions import Agent, Answer, Budget, Category, Example, TextInput
 from agents.mistakes import DefinitionError
 from agents.rates import Rate
+from agents.routes import Path, Route
 from agents.tools import (
     Accepted,
     EffectClass,
@@ -56,10 +57,12 @@ __all__ = [
     "Go",
     "Move",
     "Outcome",
+    "Path",
     "Preview",
     "Rate",
     "Retryable",
     "Risk",
+    "Route",
     "RowChange",
     "Terminal",
     "TextInput",

@@ -8,7 +8,7 @@ two cannot be joined.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, RootModel
 
 from agents.definitions import Agent, Budget
 from agents.models import AgentVersion
+from agents.routes import Route
 from agents.schema_compat import meaning
 from agents.tools import Tool
 
@@ -79,6 +80,7 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "tools": tools,
             "models": tuple(recorded["models"]),
             "verifier": recorded.get("verifier", ""),
+            "route": Route.model_validate(recorded["route"]) if recorded.get("route") else None,
             "delegates": tuple(recorded.get("delegates", ())),
             "memory": bool(recorded.get("memory")),
             "budget": _budget(recorded["budget"]),
@@ -87,6 +89,19 @@ def bind(installed: Agent, version: AgentVersion) -> Agent:
             "answer_threshold": _share(recorded.get("answer_threshold_bp")),
             "recorded": recorded,
             "digest": version.digest,
+        }
+    )
+
+
+def narrowed(agent: Agent, *, tools: Sequence[Tool], route: Route) -> Agent:
+    """The agent with these of its tools and what is left of its route; its version is the same."""
+    return BoundAgent(
+        **{
+            **_fields_of(agent),
+            "tools": tools,
+            "route": route,
+            "recorded": agent.definition,
+            "digest": agent.version,
         }
     )
 

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from agents.asserts import Asserts, check_answer
 from agents.definition_rules import mistakes_of_agent
 from agents.delegation import DELEGATE, delegate_tool
-from agents.mistakes import refuse
+from agents.mistakes import DefinitionError, refuse
 from agents.notebook import READ_RESULT, RECALL, REMEMBER, memory_tools
+from agents.routes import Route
 from agents.tools import Tool, Trust
 from agents.undoing import undo_of
 from agents.workflow import Workflow
@@ -97,7 +98,8 @@ class Example:
 @dataclass(frozen=True, eq=False)
 class Agent:
     """A hosted agent. `owner` is the slug of the review group that answers for it; `verifier` the model
-    that looks for objections to its calls where a policy asks for that, else its own. `limits` are the
+    that looks for objections to its calls where a policy asks for that, else its own. `route` is a chain of
+    models in place of `models`, and what picks where on it a run begins. `limits` are the
     highest caps that admins may set for it, else those of its budget. `delegates` are the slugs of the agents
     that it may hand work to. `input_trust`: untrusted where its input may hold text that somebody outside
     wrote, such as a ticket, which taints its runs from the start.
@@ -119,6 +121,7 @@ class Agent:
     tools: Sequence[Tool]
     models: Sequence[str] = ()
     verifier: str = ""
+    route: Route | None = None
     budget: Budget = field(default_factory=Budget)
     limits: Budget | None = None
     input: type[BaseModel] = TextInput
@@ -134,6 +137,15 @@ class Agent:
     def __post_init__(self) -> None:
         refuse(mistakes_of_agent(self, BUILT_IN))
         check_answer(self.slug, self.tools, self.output, self.asserts, self.answer_threshold)
+        self._check_route()
+
+    def _check_route(self) -> None:
+        if self.route is None:
+            return
+        if self.models:
+            raise DefinitionError(f"Agent {self.slug}: name its models in the route alone.")
+        if problem := self.route.problem([tool.name for tool in self.tools]):
+            raise DefinitionError(f"Agent {self.slug}: {problem}")
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, the undo of one, or a built-in one that passes the gate; None for one that
@@ -174,6 +186,7 @@ class Agent:
             "input": self.input.model_json_schema(),
             "output": self.output_schema,
             **({"verifier": self.verifier} if self.verifier else {}),
+            **({"route": self.route.model_dump(mode="json")} if self.route else {}),
             **({"limits": self.limits.recorded()} if self.limits else {}),
             **({"asserts": [each.describe() for each in self.asserts]} if self.asserts else {}),
             **(

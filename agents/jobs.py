@@ -7,6 +7,7 @@ from uuid import UUID
 
 from agents.services.mail_bounce import mail_bounce
 from agents.services.mail_budget import mail_budget
+from agents.services.mail_model import mail_model
 from agents.worker_loop import advance_and_drain
 from audit.fault_points import reached
 
@@ -25,3 +26,8 @@ def mail_about_bounce(effect_id: str, **_later: Any) -> int:
 def mail_about_budget(notice_id: str, **_later: Any) -> int:
     """Mail those who answer for the agent; returns how many mails were sent."""
     return mail_budget(notice_id=UUID(notice_id))
+
+
+def mail_about_model(reported_id: str, **_later: Any) -> int:
+    """Mail those who own the agent; returns how many mails were sent."""
+    return mail_model(reported_id=UUID(reported_id))

@@ -9,8 +9,9 @@ so that what schema 1 wrote is read as it is.
 Schema 3: calls may stand unjudged while their scores are gathered, by steps of the kind `score`. Only such
 calls and steps are written under it, so that an older release leaves alone what it does not know.
 Schema 4: calls of the kind `delegate` start a run of another agent, which `request` names under `child`; they
-wait until their `resolution` says that it has ended. States of workflows, and what models answered at their
-decision points. Only these are written under it.
+wait until their `resolution` says that it has ended. A step of the kind `route` says which of its tools the run is
+offered, and which models it asks. States of workflows, and what models answered at their decision points. Only
+these are written under it.
 
 A journal of a newer schema than `Step.SCHEMA` is refused (`agents.drift`), and its requests are not shown.
 """

@@ -21,7 +21,8 @@ LONGEST_WAIT_SECONDS = 8.0
 
 def endpoints_of(agent: Agent) -> list[Endpoint]:
     """The models that the agent asks, one after the other until one answers."""
-    return [endpoint_of(model) for model in agent.models] or [endpoint_of()]
+    names = agent.route.entry if agent.route else agent.models
+    return [endpoint_of(model) for model in names] or [endpoint_of()]
 
 
 def chain_of(agent: Agent, journal: Journal) -> list[Endpoint]:

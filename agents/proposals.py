@@ -98,7 +98,8 @@ def _validate(
             kind, name, "arguments_invalid", "relies_on: give a list of tool call ids."
         )
     model = tool.arguments if tool else MODELS.get(name, agent.output)
-    read = read_judged(kind, name, model, data, judged=judged)
+    schema = tool.schema() if tool else None
+    read = read_judged(kind, name, model, data, judged=judged, schema=schema)
     if isinstance(read, Malformed):
         return read
     return replace(read, tool=tool, relies_on=tuple(storable(relies_on)))
@@ -111,12 +112,16 @@ def read_judged(
     data: dict[str, Any],
     *,
     judged: bool = True,
+    schema: dict[str, Any] | None = None,
 ) -> Proposal | Malformed:
-    """The arguments as the model takes them; `judged`: with a confidence and a rationale beside them."""
+    """The arguments as the model takes them; `judged`: with a confidence and a rationale beside them.
+
+    `schema` is that of the model, where it was made already.
+    """
     judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     try:
         # A model that is held to a schema has to write what it leaves out as null.
-        given = without_nulls(data, tool.schema() if tool else model.model_json_schema())
+        given = without_nulls(data, schema or model.model_json_schema())
         arguments = model.model_validate_json(json.dumps(given))
         normalised = arguments.model_dump(mode="json")
     except ValidationError as error:

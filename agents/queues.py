@@ -1,4 +1,4 @@
-"""The only place that names jobs: waking a run, mailing about a bounce or a budget."""
+"""The only place that names jobs: waking a run, mailing about a bounce, a budget or a model."""
 
 from __future__ import annotations
 
@@ -78,6 +78,16 @@ def mail_budget_on_commit(notice_id: UUID) -> None:
 def mail_budget(notice_id: UUID) -> None:
     """Put the mail on the queue, now. A lost one is found by the sweep."""
     _mail("agents.jobs.mail_about_budget", notice_id)
+
+
+def mail_model_on_commit(reported_id: UUID) -> None:
+    """Once the transaction has committed, have the owners of the agent mailed."""
+    transaction.on_commit(partial(mail_model, reported_id), robust=True)
+
+
+def mail_model(reported_id: UUID) -> None:
+    """Put the mail on the queue, now. A lost one is found by the sweep."""
+    _mail("agents.jobs.mail_about_model", reported_id)
 
 
 def _mail(job: str, about: UUID) -> None:

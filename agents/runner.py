@@ -25,6 +25,7 @@ from agents.model_calls import chain_of
 from agents.model_steps import ModelSteps
 from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
+from agents.route_steps import RouteSteps, is_unrouted, routed
 from agents.score_steps import ScoreSteps
 from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
@@ -132,10 +133,13 @@ def advance_once(lease: Lease) -> bool:
 def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     if propose_undos(lease, run, agent, journal):
         return True
+    agent = routed(agent, journal)
     calls = CallSteps(lease, run, agent, journal)
     cap = reached_cap(agent, run, journal)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)
+    if run.undoes_id is None and is_unrouted(agent, journal):
+        return RouteSteps(lease, run, agent, journal).advance()
     if journal.unjudged:
         return ScoreSteps(lease, run, agent, journal).advance()
     loop = None if calls.only_ending else loop_in(agent, journal)

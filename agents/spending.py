@@ -11,7 +11,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from agents.models import HostedAgent, Run, Step
 from agents.states import OPEN, StepKind, StepState
 
-MODEL_KINDS = (StepKind.MODEL, StepKind.SCORE)
+MODEL_KINDS = (StepKind.MODEL, StepKind.SCORE, StepKind.ROUTE)
 DEEPEST = 8
 
 

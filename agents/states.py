@@ -45,6 +45,8 @@ class StepKind(StrEnum):
     """A state of a workflow was entered: what its code decided."""
     DECISION = "decision"
     """What a model answered at a decision point of a workflow."""
+    ROUTE = "route"
+    """A model call that picks where on the chain the run begins, and with which tools."""
     TOOL = "tool"
     DELEGATE = "delegate"
     """A call that starts a run of another agent, and waits for what comes of it."""

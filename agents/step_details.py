@@ -131,6 +131,8 @@ def note_of(step: Step) -> str:
             return _model_note(output)
         case StepKind.FINAL:
             return _answer_note(step, output)
+        case StepKind.ROUTE:
+            return _route_note(output)
         case _:
             return _note(step, output)
 
@@ -142,6 +144,21 @@ def _model_note(output: Mapping[str, Any]) -> str:
     return (
         f"{output['instead_of']} gave no usable call {MOST_REPAIRS + 1} times in a row, so the next model of "
         "the chain was asked."
+    )
+
+
+def _route_note(output: Mapping[str, Any]) -> str:
+    """Which path the run takes, and with what."""
+    if output.get("problem") == "nonsense":
+        return "It named none of the kinds, so the run goes the whole way: all tools, all models."
+    if output.get("problem"):
+        return "It could not be asked, so the run goes the whole way: all tools, all models."
+    if not output.get("path"):
+        return ""
+    tools = ", ".join(wording.plain(name).lower() for name in output["tools"])
+    return (
+        f"It is of the kind {wording.plain(output['path']).lower()}: {output['entry']} is asked first, with "
+        f"{f'these tools: {tools}' if tools else 'all tools'}."
     )
 
 

@@ -12,8 +12,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from agents.events import announce, tell
-from agents.models import BudgetNotice, EffectRecord, Run
-from agents.queues import RESUMES, RUNS, mail_bounce, mail_budget, wake, wake_on_commit
+from agents.models import BudgetNotice, EffectRecord, ReportedModel, Run
+from agents.queues import RESUMES, RUNS, mail_bounce, mail_budget, mail_model, wake, wake_on_commit
 from agents.resources import runs_in_turn
 from agents.services.end import end_if_cancelled
 from agents.services.free_budget import at_changed_limits, free_budget
@@ -43,6 +43,7 @@ def sweep_once() -> dict[str, int]:
         "woken": _wake_forgotten(now),
         "bounces_mailed": _mail_about(EffectRecord.objects, now, mail_bounce),
         "budgets_mailed": _mail_about(BudgetNotice.objects, now, mail_budget),
+        "models_mailed": _mail_about(ReportedModel.objects, now, mail_model),
     }
 
 
@@ -131,7 +132,9 @@ def _wake_forgotten(now: datetime) -> int:
 
 
 def _mail_about(
-    rows: models.Manager[EffectRecord] | models.Manager[BudgetNotice],
+    rows: models.Manager[EffectRecord]
+    | models.Manager[BudgetNotice]
+    | models.Manager[ReportedModel],
     now: datetime,
     mail: Callable[[UUID], None],
 ) -> int:

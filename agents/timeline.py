@@ -109,8 +109,8 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
         hides = mask.hides_request(seq)
         request = None if hides else _messages_first(read_requests(run, [seq])[seq])
         return WholeStep(row, mask.withheld.content(request), row.response, hides, row.hides)
-    if step.kind == StepKind.SCORE:
-        hides = mask.hides_score(seq)
+    if step.kind in (StepKind.SCORE, StepKind.ROUTE):
+        hides = mask.hides_score(seq) if step.kind == StepKind.SCORE else ""
         sent = None if hides else mask.withheld.content(_sent(run, step))
         return WholeStep(row, sent, row.response, hides, hides)
     asked = {

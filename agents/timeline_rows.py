@@ -234,7 +234,7 @@ class Rows:
     def _about(self, step: Step, request: Glance | None) -> str:
         asked, given = step.request or {}, step.arguments or {}
         match step.kind:
-            case StepKind.MODEL:
+            case StepKind.MODEL | StepKind.ROUTE:
                 return step.model or step.name
             case StepKind.SCORE:
                 return self._scored(step)
@@ -287,7 +287,7 @@ class Rows:
         if step.kind == StepKind.DELEGATE and has_child(step):
             # Its own work stands on the page of the run that it started; here it takes as long.
             return step.started_at, max(step.started_at, step.finished_at or self._now)
-        if step.kind not in (StepKind.MODEL, StepKind.SCORE, StepKind.TOOL):
+        if step.kind not in (StepKind.MODEL, StepKind.SCORE, StepKind.ROUTE, StepKind.TOOL):
             return None
         start, end = step.started_at, step.finished_at or self._now
         effect = self._effects.get(step.pk)

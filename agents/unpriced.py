@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents import registry
+from agents.endpoints import endpoint_of
 from agents.model_calls import endpoints_of, verifiers_of
 from agents.prices import price_of
 from agents.services.ship_prices import shipped_models
@@ -17,7 +18,9 @@ def unpriced_models(at: datetime) -> dict[str, list[str]]:
     """
     asked: dict[str, set[str]] = {}
     for agent in registry.all_agents():
-        for endpoint in (*endpoints_of(agent), *verifiers_of(agent)):
+        classifier = [agent.route.classifier] if agent.route and agent.route.classifier else []
+        further = [endpoint_of(name) for name in classifier]
+        for endpoint in (*endpoints_of(agent), *verifiers_of(agent), *further):
             asked.setdefault(endpoint.name, set()).add(agent.slug)
     shipped = shipped_models()
     return {

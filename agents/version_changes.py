@@ -14,6 +14,7 @@ PARTS: Final[Mapping[str, str]] = {
     "owner": "Its owner group",
     "instructions": "Its instructions",
     "models": "The models it asks",
+    "route": "Its route through models",
     "verifier": "The model that looks for objections to its calls",
     "input": "What it takes",
     "output": "What it answers with",

@@ -124,6 +124,7 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.SCORE: "search",
     StepKind.STATE: "next",
     StepKind.DECISION: "check",
+    StepKind.ROUTE: "filter",
     StepKind.TOOL: "tool",
     StepKind.DELEGATE: "agents",
     StepKind.QUESTION: "comment",
@@ -200,6 +201,8 @@ def step_title(step: Step) -> str:
         case StepKind.DELEGATE:
             to = plain(str((step.arguments or {}).get("agent") or "another agent"))
             return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
+        case StepKind.ROUTE:
+            return "Had a model sort the task"
         case StepKind.STATE:
             return f"State: {plain(step.name).lower()}"
         case StepKind.DECISION if step.state == StepState.FAILED:

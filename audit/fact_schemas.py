@@ -97,6 +97,13 @@ class ModelCalled(RunFacts):
     latency_ms: Count | None = None
 
 
+class ModelChanged(Facts):
+    """Another model answered under the same name; `changes` is the number of names seen before. What the
+    names are stands on the agent's page: a server writes them, and they are no codes of ours."""
+
+    changes: Count
+
+
 class ActionFacts(RunFacts):
     """A proposed tool call and what the gate went by."""
 

@@ -74,6 +74,7 @@ SENTENCES: Final[dict[str, str]] = {
     "agent.activated": "{actor} activated a version of {agent}",
     "agent.limits_set": "{actor} set the limits of {agent}",
     "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",
+    "agent.model_changed": "Another model answers {agent} than before, under the same name",
     "agent.disabled": "{actor} disabled {agent}",
     "agent.enabled": "{actor} enabled {agent}",
     "switch.set": "{actor} switched off {switched}",

@@ -6,6 +6,7 @@ from agents.models.effect import EffectRecord
 from agents.models.memory import Memory, MemoryQuerySet
 from agents.models.message import RunMessage
 from agents.models.price import ModelPrice, ModelPriceQuerySet
+from agents.models.reported import ReportedModel
 from agents.models.resource import ResourceClaim, ToolHealth
 from agents.models.run import Run, RunQuerySet
 from agents.models.spend import AgentSpend, BudgetNotice
@@ -23,6 +24,7 @@ __all__ = [
     "ModelPrice",
     "ModelPriceQuerySet",
     "OfferedTools",
+    "ReportedModel",
     "ResourceClaim",
     "Run",
     "RunMessage",

@@ -84,7 +84,7 @@ def _step(run: Run, seq: int, message: RunMessage, epoch: int, now: datetime) ->
 def _close_begun(journal: Journal, now: datetime) -> None:
     """A model call that a process died in would be made again without what was said: it is made anew."""
     for step in journal.unsettled:
-        if step.kind in (StepKind.MODEL, StepKind.SCORE):
+        if step.kind in (StepKind.MODEL, StepKind.SCORE, StepKind.ROUTE):
             Step.objects.move(
                 step.pk,
                 StepState.FAILED,

@@ -22,6 +22,7 @@ from agents.models import Run, Step
 from agents.proposals import Malformed, Proposal, read_call
 from agents.services.call_model import finish_model_call
 from agents.services.claim import Lease, fenced
+from agents.services.note_reported import note_reported
 from agents.states import StepKind, StepState
 from agents.storable import storable
 from agents.tools import Tool
@@ -120,6 +121,7 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
 def close_model_call(run: Run, step: Step, reply: Reply) -> None:
     """Close the step with its reply and record the call. The caller holds the fence."""
     finish_model_call(run, step, reply)
+    note_reported(run, asked=step.name, reported=step.model)
     tell(
         run,
         "model.called",

@@ -113,7 +113,8 @@ def _next(claimed: Claimed) -> Intended | Begun | None:
 
 
 def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
-    if run.undoes_id is not None or agent.flow is not None:
+    sorts = agent.route is not None and bool(agent.route.classify)
+    if run.undoes_id is not None or agent.flow is not None or sorts:
         return None
     request = build_request(agent, run, journal.steps)
     if cap_of_call(agent, run, request, endpoints_of(agent)) is not None:

@@ -21,7 +21,7 @@ from agents.bound import bind
 from agents.definitions import Agent
 from agents.forms import SwitchOffForm
 from agents.limit_words import cap_facts, may_read_spent, spent_words
-from agents.models import HostedAgent, Run
+from agents.models import HostedAgent, ReportedModel, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
 from agents.stages import stages_of
@@ -39,6 +39,7 @@ from audit.clock import database_now
 from audit.errors import Refusal
 
 RECENT_RUNS: Final = 8
+RECENT_NAMES: Final = 12
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,9 @@ def _detail_page(
         "outcomes": _outcomes(runs),
         "offers": offers([hosted]) if caller.holds("start_runs") and startable([hosted]) else [],
         "may_operate": may_operate,
+        "reported": list(
+            ReportedModel.objects.filter(agent=hosted).order_by("asked", "-pk")[:RECENT_NAMES]
+        ),
         "may_see_prices": may_read_prices(caller),
         "month": spending_of_month(hosted, database_now())
         if may_operate or caller.holds("read_everything")

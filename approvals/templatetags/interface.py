@@ -179,7 +179,10 @@ def dollars(micros: int | None) -> str:
     amount = Decimal(micros) / 1_000_000
     if amount < Decimal("0.0001"):
         return "under $0.0001"
-    return f"${amount:,.2f}" if amount >= 1 else f"${amount:.4f}"
+    if amount >= 1:
+        return f"${amount:,.2f}"
+    whole, _, cents = f"{amount:.4f}".partition(".")
+    return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
 
 
 @register.filter
