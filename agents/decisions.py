@@ -69,7 +69,8 @@ class DecisionPoint:
         data = read_arguments(kind, call)
         if isinstance(data, Malformed):
             return Malformed(kind, self.at.name, data.code, data.message)
-        read = read_judged(kind, self.at.name, self.answer, data)
+        schema = self.answer.model_json_schema()
+        read = read_judged(kind, self.at.name, self.answer, data, schema)
         if isinstance(read, Malformed):
             return read
         missing = [NO_CONFIDENCE] if read.confidence_bp is None else []

@@ -88,14 +88,15 @@ def _after(flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any]) 
         return _entered(flow, move["then"])
     if outcome.status == "sent_back" and move.get("sent_back"):
         return _entered(flow, move["sent_back"])
-    if outcome.status != "sent_back" and move.get("otherwise"):
+    stopped = _is_switched_off(row)
+    if outcome.status != "sent_back" and move.get("otherwise") and not stopped:
         return _entered(flow, move["otherwise"])
     if any(
         step.seq > row.seq and step.kind == StepKind.ATTENTION and step.name == NOT_DONE
         for step in journal.steps
     ):
         return _entered(flow, at.name)
-    if outcome.status in REFUSED:
+    if outcome.status in REFUSED and not stopped:
         said = f": {outcome.feedback}" if outcome.feedback else ""
         return GiveUp(f"{REFUSED[outcome.status]}, at the state {at.name}{said}")
     return Trouble(
@@ -108,6 +109,12 @@ def _after(flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any]) 
             **({"Feedback": outcome.feedback} if outcome.feedback else {}),
         },
     )
+
+
+def _is_switched_off(row: Step) -> bool:
+    """Whether a kill switch denied the call, which says nothing of the call itself."""
+    verdict = (row.judgement or {}).get("verdict") or {}
+    return any(reason.get("code") == "stopped" for reason in verdict.get("reasons") or ())
 
 
 def _nothing() -> None:

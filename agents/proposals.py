@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,8 +99,8 @@ def _validate(
             kind, name, "arguments_invalid", "relies_on: give a list of tool call ids."
         )
     model = tool.arguments if tool else MODELS.get(name, agent.output)
-    schema = tool.schema() if tool else None
-    read = read_judged(kind, name, model, data, judged=judged, schema=schema)
+    schema = tool.schema() if tool else model.model_json_schema()
+    read = read_judged(kind, name, model, data, schema, judged=judged)
     if isinstance(read, Malformed):
         return read
     return replace(read, tool=tool, relies_on=tuple(storable(relies_on)))
@@ -110,18 +111,16 @@ def read_judged(
     name: str,
     model: type[BaseModel],
     data: dict[str, Any],
+    schema: Mapping[str, Any],
     *,
     judged: bool = True,
-    schema: dict[str, Any] | None = None,
 ) -> Proposal | Malformed:
-    """The arguments as the model takes them; `judged`: with a confidence and a rationale beside them.
-
-    `schema` is that of the model, where it was made already.
-    """
+    """The arguments as `model` takes them; `schema` is what the language model was told of them, and
+    `judged`: that a confidence and a rationale stand beside them."""
     judgement = {field: data.pop(field, None) for field in JUDGEMENT} if judged else {}
     try:
         # A model that is held to a schema has to write what it leaves out as null.
-        given = without_nulls(data, schema or model.model_json_schema())
+        given = without_nulls(data, schema)
         arguments = model.model_validate_json(json.dumps(given))
         normalised = arguments.model_dump(mode="json")
     except ValidationError as error:

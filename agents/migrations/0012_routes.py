@@ -19,6 +19,8 @@ class Migration(migrations.Migration):
                 choices=[
                     ("model", "model"),
                     ("score", "score"),
+                    ("state", "state"),
+                    ("decision", "decision"),
                     ("route", "route"),
                     ("tool", "tool"),
                     ("delegate", "delegate"),

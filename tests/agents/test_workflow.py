@@ -29,10 +29,13 @@ from agents.authoring import (
 )
 from agents.models import EffectRecord, Run, Step
 from agents.services.change_goal import change_goal
+from agents.services.lift_switch import lift_switch
 from agents.services.message_run import message_run
+from agents.services.set_switch import set_switch
+from agents.states import SwitchScope
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Account, Bank, Payment, tools_of
-from tests.agents.conftest import Counter, host
+from tests.agents.conftest import TEST, Counter, host
 from tests.agents.flows import Closed, Wish, answered, clerk, flow_of, lone
 from tests.model_server import Answer, ModelServer, call, calls, final, judged, says
 
@@ -387,6 +390,21 @@ def test_a_tool_that_failed_goes_to_a_person_and_is_called_again_after_that(
     run = counter.go_on(run)
     counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
     assert counter.go_on(run).state == "succeeded"
+
+
+def test_a_call_that_a_kill_switch_denied_is_made_once_that_is_lifted_and_a_person_says_so(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    payment = Payment(account="A1", amount=Decimal(5))
+    move = Call(tool_of(bank, "pay"), payment, then="close", otherwise="close")
+    hosted(bank, lone(lambda ctx: move))
+    switch = set_switch(scope=SwitchScope.TOOL, tool="pay", reason="Incident.", caller=TEST)
+    run = counter.start([])
+    assert "Incident." in trouble_of(counter, run)["What became of it"]
+    lift_switch(switch_id=switch.pk, reason="It is over.", caller=TEST)
+    counter.decide(counter.request(run), Verdict.CONTINUE, reviewer)
+    run = counter.go_on(run)
+    assert (counter.request(run).kind, bank.sent) == ("action", [])
 
 
 def test_a_person_is_asked_and_the_next_state_has_the_answer(
