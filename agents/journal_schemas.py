@@ -10,6 +10,8 @@ Schema 3: calls may stand unjudged while their scores are gathered, by steps of 
 calls and steps are written under it, so that an older release leaves alone what it does not know.
 Schema 4: calls of the kind `delegate` start a run of another agent, which `request` names under `child`; they
 wait until their `resolution` says that it has ended. Only they are written under it.
+Schema 5: a model step notes under `context` what its request does not hold whole; that was not sent. Only
+such steps are written under it.
 
 A journal of a newer schema than `Step.SCHEMA` is refused (`agents.drift`), and its requests are not shown.
 """
@@ -27,6 +29,7 @@ from audit.canonical import canonical_bytes, sha256_hex
 AFTER: Final = "after"
 KEEP: Final = "keep"
 TOOLS: Final = "tools_sha256"
+CONTEXT: Final = "context"
 TOO_NEW: Final = "This was journalled by a newer release, which can read it."
 
 
@@ -38,9 +41,14 @@ class Shortened:
     offer: dict[str, Any] | None
 
 
-def shortened(request: Mapping[str, Any], earlier: Sequence[Step]) -> Shortened:
-    """The request without what the earlier steps of the run hold; `whole_request` gives it back exactly."""
-    kept: dict[str, Any] = dict(request)
+def shortened(
+    request: Mapping[str, Any], earlier: Sequence[Step], notes: Mapping[str, Any] | None = None
+) -> Shortened:
+    """The request without what the earlier steps of the run hold; `whole_request` gives it back exactly.
+
+    `notes`: what is to be kept beside it of what it does not hold.
+    """
+    kept: dict[str, Any] = {**request, **({CONTEXT: dict(notes)} if notes else {})}
     last = next((step for step in reversed(earlier) if _is_conversation(step)), None)
     known = None
     if last is not None and "messages" in request:
@@ -68,7 +76,9 @@ def whole_request(
     if step.schema > Step.SCHEMA:
         return TOO_NEW
     whole = {
-        name: value for name, value in step.request.items() if name not in (AFTER, KEEP, TOOLS)
+        name: value
+        for name, value in step.request.items()
+        if name not in (AFTER, KEEP, TOOLS, CONTEXT)
     }
     if "messages" in whole:
         whole["messages"] = messages_of(step.seq, steps)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.context import build_request
+from agents.context import build_context
 from agents.conversations import requests_of
 from agents.definitions import Agent
 from agents.drift import Trouble
@@ -36,6 +36,13 @@ from audit.fault_points import reached
 
 MOST_INTERRUPTIONS = 5
 LONGEST_SLEEP_SECONDS = 3600
+CONTEXT_FULL = Trouble(
+    "context_full",
+    "what it must be sent does not fit its model",
+    "Its instructions, its task and what people said take more than the agent's context_tokens, and none of "
+    "that is left out. Raise them, then go on, or stop the run.",
+    {},
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class ModelSteps:
 
     def advance(self) -> bool:
         """Make the next model call; True when the run goes on."""
-        rebuilt = build_request(self.agent, self.run, self.journal.steps)
+        context = build_context(self.agent, self.run, self.journal.steps)
+        rebuilt = context.request
         step = self.journal.begun_model_call
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
@@ -57,6 +65,8 @@ class ModelSteps:
             cap = cap_of_call(self.agent, self.run, request, self._chain)
             if cap is not None:
                 return budget(self.lease, self.run, self.journal, cap)
+            if not context.fits:
+                return attention(self.lease, self.run, self.journal, CONTEXT_FULL)
             model = self._chain[0].name
             step = begin_model_call(
                 self.lease,
@@ -64,6 +74,7 @@ class ModelSteps:
                 model=model,
                 request=request,
                 instead_of=self._left(model),
+                notes=context.notes,
             )
             if step is None:
                 return True

@@ -140,7 +140,7 @@ def _read(agent: Agent, call: ToolCall, place: int) -> Proposal | Malformed:
 def _fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -> None:
     row.kind, row.name = read.kind, read.name
     if read.kind is StepKind.DELEGATE:
-        row.schema = Step.SCHEMA
+        row.schema = Step.DELEGATE_SCHEMA
     if isinstance(read, Malformed):
         row.state = StepState.FAILED
         row.problem = read.code
