@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from agents.tools import Tool
 
 SLUG = re.compile(r"[a-z][a-z0-9-]{1,62}", re.ASCII)
+LEAST_CONTEXT_TOKENS = 1_000
 TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{1,62}", re.ASCII)
 PROVIDER = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 SECRET = re.compile(r"(?!key$)[a-z][a-z0-9_]{0,62}", re.ASCII)
@@ -54,6 +55,12 @@ def mistakes_of_agent(agent: Agent, built_in: frozenset[str]) -> Iterator[Mistak
                 f"Agent {agent.slug}: it cannot hand work to {slug!r}.",
                 "Let delegates name each agent once, by its slug.",
             )
+    if agent.context_tokens < LEAST_CONTEXT_TOKENS:
+        yield Mistake(
+            "agents.E030",
+            f"Agent {agent.slug}: context_tokens are too few for any request.",
+            f"Name at least {LEAST_CONTEXT_TOKENS:,}.",
+        )
     yield from _kind_of(agent)
     yield from _names_of(agent, built_in)
     yield from _delegates_of(agent)

@@ -25,6 +25,7 @@ DEFINITION_SCHEMA = 2
 """The newest way in which definitions are recorded; raised when what older releases make of one would be
 wrong. Only workflows are recorded under 2."""
 PLAIN_DEFINITION_SCHEMA = 1
+CONTEXT_TOKENS = 100_000
 BUILT_IN = frozenset(
     {"ask_human", "abstain", "final_answer", DELEGATE, REMEMBER, RECALL, READ_RESULT}
 )
@@ -105,7 +106,8 @@ class Agent:
     wrote, such as a ticket, which taints its runs from the start.
 
     `asserts` says which answers claim that a call was done. With `answer_threshold` (0 to 1) the model says
-    how sure it is of its answer, and one below it goes to a person.
+    how sure it is of its answer, and one below it goes to a person. `context_tokens` is what its models take
+    in one request: messages, tools and reply.
 
     `delegates` are the slugs of the agents that it may hand work to. `input_trust`: untrusted where its input
     may hold text that somebody outside wrote, such as a ticket, which taints its runs from the start.
@@ -128,6 +130,7 @@ class Agent:
     output: type[BaseModel] = Answer
     asserts: Sequence[Asserts] = ()
     answer_threshold: float | None = None
+    context_tokens: int = CONTEXT_TOKENS
     examples: Sequence[Example] = ()
     delegates: Sequence[str] = ()
     input_trust: Trust = Trust.TRUSTED
@@ -189,6 +192,11 @@ class Agent:
             **({"route": self.route.model_dump(mode="json")} if self.route else {}),
             **({"limits": self.limits.recorded()} if self.limits else {}),
             **({"asserts": [each.describe() for each in self.asserts]} if self.asserts else {}),
+            **(
+                {"context_tokens": self.context_tokens}
+                if self.context_tokens != CONTEXT_TOKENS
+                else {}
+            ),
             **(
                 {"answer_threshold_bp": round(self.answer_threshold * 10_000)}
                 if self.answer_threshold is not None

@@ -40,7 +40,9 @@ MALFORMED = frozenset(
 ENDED: Final = "ended"
 """Kind of the resolution of a call to another agent, once the run that it started has ended."""
 
-_steps_of = Prepared(lambda pk: Step.objects.filter(run_id=pk).in_order(), UUID(int=0))
+_steps_after = Prepared(
+    lambda pk, seq: Step.objects.filter(run_id=pk, seq__gt=seq).in_order(), UUID(int=0), 9_999
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Journal:
     @classmethod
     def of(cls, run_id: UUID) -> Journal:
         """The journal as it stands in the database."""
-        return cls(_steps_of(run_id))
+        return cls(_steps_after(run_id, 0))
 
     @property
     def next_seq(self) -> int:
@@ -140,3 +142,25 @@ def has_child(step: Step) -> bool:
 def waits_for_child(step: Step) -> bool:
     """Whether the call waits for the run that it started."""
     return step.state == StepState.WAITING and has_child(step) and step.resolution is None
+
+
+class Journals:
+    """The journal of one run, read again and again while a worker holds it.
+
+    A step that is settled never changes, so those at the beginning that are settled are read once. Each
+    reading is one query.
+    """
+
+    def __init__(self, run_id: UUID) -> None:
+        self._run = run_id
+        self._settled: list[Step] = []
+
+    def read(self) -> Journal:
+        """The journal as it stands in the database."""
+        new = _steps_after(self._run, self._settled[-1].seq if self._settled else 0)
+        steps = [*self._settled, *new]
+        for step in new:
+            if step.state not in SETTLED:
+                break
+            self._settled.append(step)
+        return Journal(steps)

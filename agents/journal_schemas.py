@@ -12,6 +12,8 @@ Schema 4: calls of the kind `delegate` start a run of another agent, which `requ
 wait until their `resolution` says that it has ended. A step of the kind `route` says which of its tools the run is
 offered, and which models it asks. States of workflows, and what models answered at their decision points. Only
 these are written under it.
+Schema 5: a model step notes under `context` what its request does not hold whole; that was not sent. Only
+such steps are written under it.
 
 A journal of a newer schema than `Step.SCHEMA` is refused (`agents.drift`), and its requests are not shown.
 """
@@ -29,6 +31,7 @@ from audit.canonical import canonical_bytes, sha256_hex
 AFTER: Final = "after"
 KEEP: Final = "keep"
 TOOLS: Final = "tools_sha256"
+CONTEXT: Final = "context"
 TOO_NEW: Final = "This was journalled by a newer release, which can read it."
 
 
@@ -40,9 +43,14 @@ class Shortened:
     offer: dict[str, Any] | None
 
 
-def shortened(request: Mapping[str, Any], earlier: Sequence[Step]) -> Shortened:
-    """The request without what the earlier steps of the run hold; `whole_request` gives it back exactly."""
-    kept: dict[str, Any] = dict(request)
+def shortened(
+    request: Mapping[str, Any], earlier: Sequence[Step], notes: Mapping[str, Any] | None = None
+) -> Shortened:
+    """The request without what the earlier steps of the run hold; `whole_request` gives it back exactly.
+
+    `notes`: what is to be kept beside it of what it does not hold.
+    """
+    kept: dict[str, Any] = {**request, **({CONTEXT: dict(notes)} if notes else {})}
     last = next((step for step in reversed(earlier) if _is_conversation(step)), None)
     known = None
     if last is not None and "messages" in request:
@@ -70,7 +78,9 @@ def whole_request(
     if step.schema > Step.SCHEMA:
         return TOO_NEW
     whole = {
-        name: value for name, value in step.request.items() if name not in (AFTER, KEEP, TOOLS)
+        name: value
+        for name, value in step.request.items()
+        if name not in (AFTER, KEEP, TOOLS, CONTEXT)
     }
     if "messages" in whole:
         whole["messages"] = messages_of(step.seq, steps)

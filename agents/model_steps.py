@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.context import build_request
+from agents.context import Context, build_context
 from agents.conversations import requests_of
 from agents.decisions import DecisionPoint
 from agents.definitions import Agent
@@ -38,6 +38,13 @@ from audit.fault_points import reached
 
 MOST_INTERRUPTIONS = 5
 LONGEST_SLEEP_SECONDS = 3600
+CONTEXT_FULL = Trouble(
+    "context_full",
+    "what it must be sent does not fit its model",
+    "Its instructions, its task and what people said take more than the agent's context_tokens, and none of "
+    "that is left out. Raise them, then go on, or stop the run.",
+    {},
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,8 @@ class ModelSteps:
 
     def advance(self) -> bool:
         """Make the next model call; True when the run goes on."""
-        rebuilt = self._request()
+        context = self._context()
+        rebuilt = context.request
         step = self.journal.begun_model_call
         # A call that was interrupted is repeated as it was made, whatever was deployed since.
         request = rebuilt if step is None else requests_of(self.journal.steps, [step.seq])[step.seq]
@@ -60,6 +68,8 @@ class ModelSteps:
             cap = cap_of_call(self.agent, self.run, request, self._chain)
             if cap is not None:
                 return budget(self.lease, self.run, self.journal, cap)
+            if not context.fits:
+                return attention(self.lease, self.run, self.journal, CONTEXT_FULL)
             model = self._chain[0].name
             step = begin_model_call(
                 self.lease,
@@ -67,6 +77,7 @@ class ModelSteps:
                 model=model,
                 request=request,
                 instead_of=self._left(model),
+                notes=context.notes,
             )
             if step is None:
                 return True
@@ -82,10 +93,10 @@ class ModelSteps:
             return self._give_up(step, error)
         return self.ask(step, request)
 
-    def _request(self) -> dict[str, Any]:
+    def _context(self) -> Context:
         if self.point is not None:
-            return self.point.request(self.journal)
-        return build_request(self.agent, self.run, self.journal.steps)
+            return Context(self.point.request(self.journal), notes={}, fits=True)
+        return build_context(self.agent, self.run, self.journal.steps)
 
     def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
         """Make the call that was begun as this step; True when the run goes on."""

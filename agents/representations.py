@@ -13,6 +13,7 @@ from accounts.callers import Caller
 from agents import registry
 from agents.done import Done, output_with
 from agents.journal import ACTIONS, has_child
+from agents.journal_schemas import CONTEXT
 from agents.masking import NOT_SHOWN, Mask
 from agents.models import EffectRecord, HostedAgent, Run, RunMessage, Step
 from agents.queueing import in_line
@@ -148,6 +149,7 @@ def step_as_json(
         "request": hides_request
         or hides_score
         or mask.withheld.content((sent or {}).get(step.seq, step.request)),
+        "context": _context_of(step),
         "response": hides_score or (step.response and (hides_response or step.response)),
         "output": hides_score or (step.output and (NOT_SHOWN if covered else step.output)),
         "locks": [NOT_SHOWN for _ in step.locks] if covered else step.locks,
@@ -160,6 +162,12 @@ def step_as_json(
         "started_at": _moment(step.started_at),
         "finished_at": _moment(step.finished_at),
     }
+
+
+def _context_of(step: Step) -> Any:
+    """What a request to a model did not hold whole: numbers of steps, and of tokens."""
+    told = step.kind == StepKind.MODEL and isinstance(step.request, dict)
+    return (step.request or {}).get(CONTEXT) if told else None
 
 
 def effect_as_json(effect: EffectRecord | None, mask: Mask) -> dict[str, Any] | None:

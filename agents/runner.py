@@ -18,7 +18,7 @@ from agents.effects import recover, send
 from agents.errors import LostLease
 from agents.flow_steps import FlowSteps
 from agents.holding import is_held
-from agents.journal import Journal
+from agents.journal import Journal, Journals
 from agents.leases import renewer
 from agents.loop_reading import loop_in, trouble_of
 from agents.model_calls import chain_of
@@ -69,12 +69,12 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
     reached("run.claimed")
     with renewer.hold(lease, since=since):
         try:
-            more = _begin(taken)
+            more, journals = _begin(taken), Journals(run_id)
             while more:
                 if stopping():
                     release(lease)
                     break
-                more = advance_once(lease)
+                more = advance_once(lease, journals)
         except LostLease:
             log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
     return True
@@ -86,10 +86,10 @@ def _begin(taken: TakenUp) -> bool:
             return send(taken.lease, taken.next)
         case Begun(run, agent, journal, step, request):
             return ModelSteps(taken.lease, run, agent, journal).ask(step, request)
-    return advance_once(taken.lease)
+    return advance_once(taken.lease, Journals(taken.lease.run_id))
 
 
-def advance_once(lease: Lease) -> bool:
+def advance_once(lease: Lease, journals: Journals) -> bool:
     """Do the next thing; True when there is more to do now."""
     if renewer.is_lost(lease):
         raise LostLease
@@ -98,7 +98,7 @@ def advance_once(lease: Lease) -> bool:
     if not cancelling and (run.paused_at is not None or is_held(run)):
         release(lease)
         return False
-    journal = Journal.of(run.pk)
+    journal = journals.read()
     agent = registry.find(run.agent.slug)
     stalled = run.stalled_claims > MOST_STALLED_CLAIMS
     sent = journal.sent

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agents import amounts, wording
 from agents.chains import MOST_REPAIRS
+from agents.journal_schemas import CONTEXT
 from agents.masking import Mask
 from agents.models import Step
 from agents.states import SETTLED, StepKind, StepState
@@ -128,7 +129,8 @@ def note_of(step: Step) -> str:
         case StepKind.SCORE:
             return _score_note(output)
         case StepKind.MODEL:
-            return _model_note(output)
+            context = _context_note((step.request or {}).get(CONTEXT) or {})
+            return " ".join(filter(None, (_model_note(output), context)))
         case StepKind.FINAL:
             return _answer_note(step, output)
         case StepKind.ROUTE:
@@ -193,6 +195,17 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
             return str(output.get("note") or "")
         case _:
             return ""
+
+
+def _context_note(context: Mapping[str, Any]) -> str:
+    """What was not sent whole."""
+    referenced, listed = len(context.get("shortened") or ()), context.get("exchanges_listed") or 0
+    said = []
+    if referenced:
+        said.append(f"{referenced} result{'' if referenced == 1 else 's'} as references")
+    if listed:
+        said.append(f"{listed} earlier exchange{'' if listed == 1 else 's'} as a list")
+    return f"To make room, it was sent {' and '.join(said)}." if said else ""
 
 
 def _answer_note(step: Step, output: Mapping[str, Any]) -> str:

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, When
+from django.db.models.fields.json import KeyTransform
+from django.db.models.functions import JSONObject
 
 from accounts.callers import Caller
 from agents import registry, wording
 from agents.conversations import read_requests
 from agents.journal import ACTIONS
+from agents.journal_schemas import CONTEXT
 from agents.kin import children_of
 from agents.masking import (
     NOT_SHOWN,
@@ -220,12 +223,15 @@ def _calls_of(run: Run, tools: Collection[str]) -> list[Step]:
 
 
 def _without_conversations(run: Run, before: int | None) -> list[Step]:
-    """Newest first, one more than a page holds; the request of a model call is None."""
+    """Newest first, one more than a page holds; of the request of a model call no more than its notes."""
     rows = Step.objects.filter(run=run)
     if before is not None:
         rows = rows.filter(seq__lt=before)
     small = Case(
         When(~Q(kind=StepKind.MODEL), then=F("request")),
+        When(
+            request__has_key=CONTEXT, then=JSONObject(**{CONTEXT: KeyTransform(CONTEXT, "request")})
+        ),
         default=Value(None, JSONField()),
         output_field=JSONField(),
     )

@@ -81,9 +81,8 @@ class _Plan:
         compiler = queryset.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         self.sql = rewrite(sql)
-        # By type too: True and 1 are equal.
-        places = {(type(value), value): place for place, value in enumerate(stand_ins)}
-        self._parameters = [(places.get((type(value), value)), value) for value in parameters]
+        places = {_told_apart(value): place for place, value in enumerate(stand_ins)}
+        self._parameters = [(places.get(_told_apart(value)), value) for value in parameters]
         columns = [column for column, _, _ in compiler.select]
         self._converters = [
             (place, converters, expression)
@@ -114,3 +113,9 @@ class _Plan:
         for name, place in self._annotations:
             setattr(instance, name, values[place])
         return instance
+
+
+def _told_apart(value: Any) -> tuple[type, Any]:
+    """By type too: True and 1 are equal. Whole numbers come back as a type of the driver, by their column."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return (int if whole else type(value)), value

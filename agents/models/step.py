@@ -39,7 +39,8 @@ class Step(models.Model):
     what the model costs.
     """
 
-    SCHEMA = 4
+    SCHEMA = 5
+    DELEGATE_SCHEMA = 4
     SCORE_SCHEMA = 3
     PLAIN_SCHEMA = 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from agents.errors import SwitchedOff
 from agents.events import announce
 from agents.holding import is_held
 from agents.journal import Journal
-from agents.journal_schemas import Shortened, shortened
+from agents.journal_schemas import CONTEXT, Shortened, shortened
 from agents.llm_types import ModelError, Reply
 from agents.models import OfferedTools, Run, Step
 from agents.prices import charge, price_of
@@ -31,7 +32,13 @@ def digest_of(request: dict[str, Any]) -> str:
 
 
 def begin_model_call(
-    lease: Lease, *, earlier: Journal, model: str, request: dict[str, Any], instead_of: str = ""
+    lease: Lease,
+    *,
+    earlier: Journal,
+    model: str,
+    request: dict[str, Any],
+    instead_of: str = "",
+    notes: Mapping[str, Any] | None = None,
 ) -> Step | None:
     """Insert the step before the call, so that a crash in between is seen in the timeline.
 
@@ -40,7 +47,7 @@ def begin_model_call(
     None, with nothing changed, where a person said something meanwhile: the model is to hear that too; and
     where a kill switch holds the run.
     """
-    kept = shortened(request, earlier.steps)
+    kept = shortened(request, earlier.steps, notes)
     with fenced(lease, with_switches=True) as run:
         if run.unheard or is_held(run):
             return None
@@ -75,6 +82,7 @@ def note_model_call(
         name=model or "model",
         state=StepState.STARTED,
         request=kept.request,
+        schema=Step.SCHEMA if CONTEXT in kept.request else Step.PLAIN_SCHEMA,
         input_digest=digest,
         output={"instead_of": instead_of} if instead_of else None,
         epoch=run.epoch,

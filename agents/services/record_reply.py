@@ -148,7 +148,7 @@ def fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -
     """Fill in what a call of a reply says, or what is wrong with it."""
     row.kind, row.name = read.kind, read.name
     if read.kind is StepKind.DELEGATE:
-        row.schema = Step.SCHEMA
+        row.schema = Step.DELEGATE_SCHEMA
     if isinstance(read, Malformed):
         row.state = StepState.FAILED
         row.problem = read.code

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from agents import registry
 from agents.bound import bind
 from agents.caps import reached_cap
-from agents.context import build_request
+from agents.context import build_context
 from agents.definitions import Agent
 from agents.drift import describe_drift, stale_calls
 from agents.events import announce
@@ -116,8 +116,9 @@ def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
     sorts = agent.route is not None and bool(agent.route.classify)
     if run.undoes_id is not None or agent.flow is not None or sorts:
         return None
-    request = build_request(agent, run, journal.steps)
-    if cap_of_call(agent, run, request, endpoints_of(agent)) is not None:
+    context = build_context(agent, run, journal.steps)
+    request = context.request
+    if not context.fits or cap_of_call(agent, run, request, endpoints_of(agent)) is not None:
         return None
     step = note_model_call(
         run,

@@ -94,6 +94,10 @@ def ticket_text(ticket: str, rounds: list[list[tuple[str, str]]]) -> str:
     return json.dumps({"ticket": ticket, "rounds": rounds})
 
 
+#: A round in which the model ends by relying on a call that it never made.
+LIE = "lie"
+
+
 def reply(request: dict[str, Any]) -> Answer:
     """The model: what comes next follows from the conversation alone, so that it may be asked twice.
 
@@ -109,6 +113,8 @@ def reply(request: dict[str, Any]) -> Answer:
     done = sum(message["role"] == "assistant" for message in request["messages"])
     if done >= len(task["rounds"]):
         return final(summary="Done.")
+    if task["rounds"][done][0][0] == LIE:
+        return calls(call("final_answer", {"summary": "Done.", "relies_on": ["never-made"]}))
     return calls(*[_called(task["ticket"], *each) for each in task["rounds"][done]])
 
 
