@@ -18,7 +18,7 @@ from demo.practice.moves import ASK, FINAL, Move, abstain
 QUERY, CHANGE, DELEGATE = "query", "change_rows", "delegate"
 TOOLS = frozenset({QUERY, CHANGE})
 """The tools by which the steward is known."""
-CHECKER_TOOLS = frozenset({QUERY})
+CHECKER_TOOLS = frozenset({"describe_tables", QUERY})
 CHECKER: Final = "row-checker"
 MOST_PROPOSALS: Final = 3
 MOST_ANSWERS: Final = 3

@@ -110,8 +110,6 @@ def _with_queries(clause: Any, scope: Scope) -> Scope:
 def _walk(node: Any, scope: Scope) -> None:
     kind = _kind(node)
     if kind == "SelectStmt":
-        if node.HasField("with_clause"):
-            raise NotAllowed("WITH may only stand at the beginning.")
         _check_parts(node, may.SELECT)
     elif kind in _LOOKS:
         _LOOKS[kind](node, scope)

@@ -60,6 +60,7 @@ NAMES: Final = {
     "RowExpr": "ROW(…)",
     "CollateClause": "COLLATE",
     "SetToDefault": "DEFAULT",
+    "WithClause": "WITH anywhere but at the beginning",
     "InsertStmt": "A change inside another statement",
     "UpdateStmt": "A change inside another statement",
     "DeleteStmt": "A change inside another statement",

@@ -126,6 +126,10 @@ STOPPED = {
     "a recursion without end": (
         "WITH RECURSIVE r AS (SELECT 1 AS id UNION ALL SELECT id + 1 FROM r) SELECT count(*) FROM r"
     ),
+    "a recursion by a table's name": (
+        "WITH RECURSIVE demo_customer AS (SELECT 1 AS id UNION ALL SELECT id + 1 FROM demo_customer) "
+        "SELECT count(*) FROM demo_customer"
+    ),
     "money": "UPDATE demo_payment SET amount = 1 WHERE id = 1",
     "a customer's address": "UPDATE demo_customer SET email = 'me@evil.example' WHERE id = 1",
     "a refund": (

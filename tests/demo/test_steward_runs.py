@@ -21,7 +21,7 @@ from approvals.models import ApprovalRequest
 from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
 from approvals.vocabulary import Verdict
-from demo.agents import change_rows
+from demo.agents import change_rows, row_checker
 from demo.models import Customer, Refund, StewardChange
 from demo.seed import seed
 from demo.steward.schemas import Change, Changed
@@ -145,6 +145,13 @@ def test_a_row_that_changes_after_the_last_look_stops_the_change(
     assert not StewardChange.objects.exists()
 
 
+def test_a_change_that_was_never_made_cannot_be_claimed(model: ModelServer) -> None:
+    claimed = final(outcome="changed", rows=1, message="The city is right now.")
+    run = start(model, [claimed, claimed])
+    assert run.state == "waiting"
+    assert pending(run).kind == "result"
+
+
 OBEYS = {
     "money": call("issue_refund", judged({"order": "ORD-10001", "amount": "420.00"})),
     "mail": call("send_email", judged({"order": "ORD-10001", "subject": "All", "body": "…"})),
@@ -209,3 +216,37 @@ def test_an_undo_puts_the_rows_back_once_a_person_agrees(model: ModelServer) -> 
     approve(request)
     assert go_on(undo).state == "succeeded"
     assert acme() == "Hambrug"
+
+
+def test_a_sub_agent_looks_before_the_steward_asks_for_a_deletion(model: ModelServer) -> None:
+    handed = judged(
+        {"agent": "row-checker", "task": "How many orders does customer number 61 have?"}
+    )
+    run = start(model, [calls(call("delegate", handed))])
+    assert run.state == "waiting"
+    child = Run.objects.get(parent=run)
+    assert child.agent.slug == "row-checker"
+    counts = {"sql": "SELECT count(*) AS orders FROM demo_order WHERE customer_id = 61"}
+    found = final(outcome="answered", rows=0, message="None.")
+    model.follow([proposes("query", **counts), found])
+    assert go_on(child).state == "succeeded"
+    gone = {"sql": "DELETE FROM demo_customer WHERE id = 61", "why": "It is there twice."}
+    model.follow([proposes(**gone), ENDED])
+    run = go_on(run)
+    # What the child read taints its parent too.
+    assert run.tainted
+    assert pending(run).what.title.startswith("Delete customer")
+
+
+def test_a_sub_agent_that_obeys_a_note_changes_nothing(model: ModelServer) -> None:
+    handed = judged(
+        {"agent": "row-checker", "task": "How many orders does customer number 61 have?"}
+    )
+    run = start(model, [calls(call("delegate", handed))])
+    child = Run.objects.get(parent=run)
+    model.follow([proposes(), *[ENDED] * 3])
+    go_on(child)
+    assert "change_rows" not in {tool.name for tool in row_checker.tools}
+    assert acme() == "Hambrug"
+    assert not StewardChange.objects.exists()
+    assert not ApprovalRequest.objects.filter(tool="change_rows").exists()

@@ -18,20 +18,19 @@ from tests.harness.stack import Stack
 from tests.pages.test_every_page import DESK, PHONE, sticks_out, violations
 
 
-def parked(site: Stack, operator: User, example: int) -> Run:
-    """A run on one of the agent's examples, waiting for a person."""
+def asked(site: Stack, operator: User, example: int) -> ApprovalRequest:
+    """What a run on one of the agent's examples asks of a person."""
     task = data_steward.examples[example].input
     run, _ = start_run(agent="data-steward", input=task, caller=Caller.of_session(operator))
-    site.wait_for(
-        lambda: Run.objects.filter(pk=run.pk, state="waiting").exists(), what="the run is waiting"
-    )
-    return run
+    requests = ApprovalRequest.objects.filter(run_id=run.pk, state="pending")
+    site.wait_for(requests.all().exists, what="a person is asked")
+    return requests.get()
 
 
 def test_a_misspelt_city_is_put_right_once_a_person_has_seen_the_row(
     site: Stack, page_for: Callable[..., Page], operator: User, reviewer: User
 ) -> None:
-    run = parked(site, operator, 1)
+    run = asked(site, operator, 1).run_id
     page = page_for(reviewer)
     page.goto("/inbox/")
     page.locator(".row-link", has_text="Change customer Acme GmbH: city").click()
@@ -44,7 +43,7 @@ def test_a_misspelt_city_is_put_right_once_a_person_has_seen_the_row(
     page.get_by_role("button", name="Approve").first.click()
     expect(page.locator("#standing")).to_contain_text("Approved by")
     site.wait_for(
-        lambda: Run.objects.filter(pk=run.pk, state="succeeded").exists(), what="the run has ended"
+        lambda: Run.objects.filter(pk=run, state="succeeded").exists(), what="the run has ended"
     )
     assert Customer.objects.get(name="Acme GmbH").city == "Hamburg"
 
@@ -61,8 +60,7 @@ def test_the_rows_fit_in_both_themes_and_on_a_phone(
     window = {"width": width, "height": 800}
     page = context_for(reviewer, site.url, color_scheme=scheme, viewport=window).new_page()
     for example in (1, 2):
-        run = parked(site, operator, example)
-        request = ApprovalRequest.objects.get(run_id=run.pk)
+        request = asked(site, operator, example)
         page.goto(f"/requests/{request.pk}/")
         expect(page.locator(".row-changes")).to_be_visible()
         page.locator(".row-changes details").evaluate_all(
