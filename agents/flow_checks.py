@@ -19,5 +19,10 @@ def mistakes_of_flow(agent: Agent) -> Iterator[Mistake]:
     if agent.category is not Category.WORKFLOW:
         what = f"Agent {agent.slug} follows a workflow and is of the category {agent.category}."
         yield Mistake("agents.E102", what, "Make it Category.WORKFLOW.")
+    if agent.route is not None:
+        what = f"Agent {agent.slug} follows a workflow and has a route."
+        yield Mistake(
+            "agents.E104", what, "Take the route away: the machine says what comes first."
+        )
     for problem, hint in flow.problems():
         yield Mistake("agents.E103", f"Agent {agent.slug}: {problem}.", hint)

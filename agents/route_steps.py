@@ -15,15 +15,17 @@ from agents.endpoints import endpoint_of
 from agents.errors import SwitchedOff
 from agents.journal import Journal
 from agents.leases import renewer
-from agents.llm_types import ModelError, Reply
+from agents.llm_types import Endpoint, ModelError, Reply
 from agents.model_calls import ask, longest
 from agents.model_steps import MOST_INTERRUPTIONS
 from agents.models import Run, Step
+from agents.people_steps import budget
 from agents.routes import Path, Route, classification, read_classification
 from agents.services.call_model import INTERRUPTED, describe_failure, record_attempt
 from agents.services.claim import Lease
 from agents.services.gather_route import begin_route, finish_route
 from agents.states import StepKind, StepState
+from agents.weighing import cap_of_call
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +67,9 @@ class RouteSteps:
     journal: Journal
 
     def advance(self) -> bool:
-        """Make the call, or make it again; the run goes on either way."""
+        """Make the call, or make it again; False where it would pass a cap, and the run waits for people."""
         try:
-            self._advance()
+            return self._advance()
         except SwitchedOff:
             log.info("route_held_back", run=str(self.run.pk))
         return True
@@ -77,23 +79,31 @@ class RouteSteps:
         assert self.agent.route is not None, "a path is picked on a route"
         return self.agent.route
 
-    def _advance(self) -> None:
+    @property
+    def _endpoint(self) -> Endpoint:
+        name = self._route.classifier or self._route.entry[0]
+        return replace(endpoint_of(name), log_probabilities=False)
+
+    def _advance(self) -> bool:
         begun = next((s for s in self.journal.unsettled if s.kind == StepKind.ROUTE), None)
         if begun is None:
             request = classification(self._route, task_text(self.run.goal or self.run.input))
+            cap = cap_of_call(self.agent, self.run, request, [self._endpoint])
+            if cap is not None:
+                return budget(self.lease, self.run, self.journal, cap)
             step = begin_route(self.lease, earlier=self.journal, request=request)
             if step is not None:
                 self._make(step, request)
-            return
+            return True
         record_attempt(self.lease, begun, dict(INTERRUPTED))
         if sum(attempt["code"] == "interrupted" for attempt in begun.attempts) > MOST_INTERRUPTIONS:
             finish_route(self.lease, begun, None, {"problem": "interrupted"})
-            return
+            return True
         self._make(begun, (begun.request or {})["sent"])
+        return True
 
     def _make(self, step: Step, request: dict[str, Any]) -> None:
-        name = self._route.classifier or self._route.entry[0]
-        endpoint = replace(endpoint_of(name), log_probabilities=False)
+        endpoint = self._endpoint
         try:
             with renewer.within(self.lease, longest(endpoint)):
                 reply = ask(endpoint, request, on_failure=self._journal(step, endpoint.name))

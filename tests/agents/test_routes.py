@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.callers import Caller
 from accounts.models import User
-from agents.authoring import DefinitionError, Path, Route
+from agents.authoring import Budget, DefinitionError, Path, Route
 from agents.models import Run, Step
 from agents.runner import advance
 from agents.services.start_run import start_run
@@ -200,3 +200,12 @@ def test_a_route_that_cannot_be_is_refused_where_it_is_declared(
 def test_an_agent_without_a_route_keeps_the_digest_it_had() -> None:
     assert "route" not in teller(Bank()).definition
     assert teller(Bank(), route=ROUTE).definition["route"]["entry"] == ["small", "large"]
+
+
+def test_a_classification_that_would_pass_a_cap_is_not_made_before_a_person_raised_it(
+    counter: Counter, bank: Bank, model: ModelServer
+) -> None:
+    host(teller(bank, route=ROUTE, budget=Budget(tokens=50)))
+    run = counter.start(sorted_as(kind("balance")))
+    request = counter.request(run)
+    assert (run.state, request.kind, model.requests) == ("waiting", "budget", [])
