@@ -22,6 +22,7 @@ from approvals.services.show import show_to
 from approvals.services.sticky import grant_sticky, revoke_sticky, why_not_sticky
 from approvals.sticky import as_number
 from approvals.views.policy_page import for_readers, saying_refusals
+from approvals.views.request_view import masked
 
 MOST_LISTED = 100
 
@@ -100,11 +101,8 @@ def request_sticky(request: HttpRequest, request_pk: UUID) -> HttpResponse:
         else:
             messages.success(request, "Calls like this one run by themselves until then.")
             return redirect("sticky-list")
-    context = {
-        "item": item,
-        "form": form,
-        "problem": why_not_sticky(item, most) or _hidden(item, caller),
-    }
+    problem = why_not_sticky(item, most) or _hidden(item, caller)
+    context = {"item": masked(item, caller), "form": form, "problem": problem}
     status = 422 if form.errors else 200
     return render(request, "approvals/sticky_grant.html", context, status=status)
 

@@ -27,6 +27,7 @@ from approvals.services import policies
 from approvals.simulation_forms import TryForm
 from approvals.views.drafts import found
 from approvals.views.policy_page import saying_refusals
+from approvals.views.request_view import masked
 from approvals.vocabulary import Kind
 from audit.clock import database_now
 from audit.errors import Invalid
@@ -69,7 +70,8 @@ def policy_try(request: HttpRequest, pk: int) -> HttpResponse:
 def _past(caller: Caller) -> list[ApprovalRequest]:
     """The newest actions whose arguments this caller may see."""
     rows = ApprovalRequest.objects.visible_to(caller.user).filter(kind=Kind.ACTION).newest_first()
-    return [row for row in rows[: MOST_PAST * 2] if not hidden_arguments(row, caller)][:MOST_PAST]
+    open_rows = [row for row in rows[: MOST_PAST * 2] if not hidden_arguments(row, caller)]
+    return [masked(row, caller) for row in open_rows[:MOST_PAST]]
 
 
 def _initial(request: HttpRequest, past: list[ApprovalRequest]) -> dict[str, Any]:

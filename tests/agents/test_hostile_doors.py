@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.services.create_group import create_group
 from accounts.services.create_person import create_person
 from accounts.services.create_token import create_token
-from agents.authoring import Risk, ToolContext, tool
+from agents.authoring import Budget, Risk, ToolContext, tool
 from agents.models import EffectRecord, Run, Step
 from agents.webhooks import sign
 from approvals.models import ApprovalRequest
@@ -147,6 +147,8 @@ def test_what_no_reader_reads_alike_goes_back_to_the_model(
 def test_a_megabyte_is_refused_at_the_gate_and_the_model_is_told(
     counter: Counter, bank: Bank, steps_of: Steps
 ) -> None:
+    # What such a reply takes of them would end it otherwise.
+    host(teller(bank, budget=Budget(tokens=2_000_000)))
     run = counter.start([calls(call("pay", paying("x" * 1_000_000))), final(summary="ok")])
     refused = steps_of(run)[1]
     assert refused.problem == "arguments_too_large"

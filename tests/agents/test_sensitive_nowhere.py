@@ -38,9 +38,11 @@ from agents.runner import advance
 from agents.services.message_run import message_run
 from agents.services.start_run import start_run
 from approvals.errors import SensitiveHidden
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, PolicyVersion
 from approvals.services.comment import comment
+from approvals.services.drafts import begin_draft
 from approvals.services.notify import notify
+from approvals.services.policies import current
 from approvals.vocabulary import Verdict
 from audit import export_file
 from audit.actors import Actor
@@ -50,7 +52,7 @@ from audit.services.ask_export import ask_export
 from audit.services.write_export import write_export
 from tests.agents.conftest import Counter, host
 from tests.harness.people import person
-from tests.model_server import Answer, call, completion, final
+from tests.model_server import Answer, call, calls, completion, final
 
 Login = Callable[[Client, User], Client]
 
@@ -154,7 +156,8 @@ def eyes(
     reviewer: User, operator: User, admin: User, auditor: User, finance: ReviewGroup
 ) -> list[User]:
     """Everybody who sees the run and its requests, and none of them sensitive arguments."""
-    return [reviewer, operator, admin, auditor, person("owner", groups=(finance,))]
+    granter = person("granter", "reviewer", "sticky-approver", groups=(finance,))
+    return [reviewer, operator, admin, auditor, granter, person("owner", groups=(finance,))]
 
 
 def begun(counter: Counter, *script: Answer, text: str = f"Send 7 to {FIRST}.") -> Run:
@@ -169,12 +172,21 @@ def pages_of(run: Run) -> Iterator[str]:
     for tab in ("mine", "team", "decided"):
         yield f"/inbox/?tab={tab}"
     yield from ("/inbox/rows/?tab=team", "/runs/", "/agents/vault/", "/audit/")
+    yield from ("/policies/sticky/", "/agents/vault/memory/", "/agents/vault/limits/")
+    for draft in PolicyVersion.objects.open_drafts():
+        yield f"/policies/drafts/{draft.pk}/try/"
+        for request in ApprovalRequest.objects.filter(run_id=run.pk):
+            yield f"/policies/drafts/{draft.pk}/try/?request={request.pk}"
+    asked = ApprovalRequest.objects.filter(run_id=run.pk)
+    ids = "&".join(f"id={pk}" for pk in asked.values_list("pk", flat=True))
+    yield from (f"/inbox/batch/?verdict={verdict}&{ids}" for verdict in ("approve", "reject"))
     yield f"/runs/{run.pk}/"
     yield f"/runs/{run.pk}/steps/"
     for step in Step.objects.filter(run=run):
         yield f"/runs/{run.pk}/steps/{step.seq}/"
     for request in ApprovalRequest.objects.filter(run_id=run.pk):
         yield f"/requests/{request.pk}/"
+        yield f"/requests/{request.pk}/sticky/"
         if request.state == "pending":
             mode = "answer" if request.kind == "question" else "edit"
             yield f"/requests/{request.pk}/?tab=team&mode={mode}"
@@ -298,6 +310,9 @@ def test_a_sensitive_argument_is_found_nowhere_by_who_may_not_read_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     question = {"question": f"Is {FIRST} right?", "answer_type": "choice", "choices": [FIRST, "no"]}
+    document = current().policy.document()
+    admin = Caller.of_session(User.objects.get(username="admin"))
+    begin_draft(document=document, base_version=current().version, caller=admin, why="To try.")
     with counter.captured(execute=True):
         run = begun(
             counter,
@@ -469,9 +484,9 @@ def test_a_value_many_steps_before_is_hidden_in_every_later_conversation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("agents.timeline.STEPS_SHOWN", 2)
-    look = call("look_for", {"name": "somebody", "confidence": 0.99, "rationale": "x"})
     later = [
-        completion({"content": None, "tool_calls": [{**look, "id": f"l{n}"}]}) for n in range(4)
+        calls(call("look_for", {"name": f"nobody {n}", "confidence": 0.99, "rationale": "x"}))
+        for n in range(4)
     ]
     run = begun(counter, saying(sends(7)), *later, final(summary="ok"), text="Send it.")
     counter.decide(counter.request(run), Verdict.APPROVE, trusted)
