@@ -4,7 +4,7 @@ A turn is a reply of the model with the calls in it, or a call that no reply ask
 
 * the same tool with the same arguments, three times, whatever came of it;
 * a cycle of two to five calls that is gone through a second time with the same results;
-* the same error of the same tool three times, with no call of that tool done in between;
+* the same error of the same tool in three replies, with no call of that tool done in between;
 * six replies in a row in which nothing was done: all was refused, or known already.
 
 A tool may declare that reading the same again is no loop (`repeatable`), up to a number of times. Calls that
@@ -67,7 +67,7 @@ class Loop:
 def find_loop(turns: Sequence[Turn]) -> Loop | None:
     """The loop that these turns end in, if they do; oldest turn first."""
     made = [call for turn in turns for call in turn]
-    return _same_call(made) or _same_error(made) or _cycle(made) or _no_progress(turns)
+    return _same_call(made) or _same_error(turns) or _cycle(made) or _no_progress(turns)
 
 
 def _same_call(made: Sequence[Made]) -> Loop | None:
@@ -80,16 +80,20 @@ def _same_call(made: Sequence[Made]) -> Loop | None:
     return None
 
 
-def _same_error(made: Sequence[Made]) -> Loop | None:
+def _same_error(turns: Sequence[Turn]) -> Loop | None:
+    """A reply's calls fail alike once: the model has not read yet what was wrong with the first of them."""
     rows: dict[str, dict[str, list[Made]]] = {}
-    for call in made:
-        if call.error:
-            row = rows.setdefault(call.name, {}).setdefault(call.error, [])
-            row.append(call)
-            if len(row) >= MOST_ERRORS:
-                return Loop(SAME_ERROR, tuple(row))
-        elif call.settled and not call.refused:
-            rows.pop(call.name, None)
+    for turn in turns:
+        read: set[tuple[str, str]] = set()
+        for call in turn:
+            if call.error and (call.name, call.error) not in read:
+                read.add((call.name, call.error))
+                row = rows.setdefault(call.name, {}).setdefault(call.error, [])
+                row.append(call)
+                if len(row) >= MOST_ERRORS:
+                    return Loop(SAME_ERROR, tuple(row))
+            elif call.settled and not call.refused and not call.error:
+                rows.pop(call.name, None)
     return None
 
 

@@ -110,16 +110,21 @@ def test_a_short_cycle_with_the_same_results_is_found_after_its_second_round(
     assert found == (len(before) + 2 * period, Loop(CYCLE, tuple(chain(*rounds))))
 
 
-@given(distinct(), st.integers(3, 10), st.booleans())
-def test_an_error_that_comes_again_is_found_the_third_time(
-    before: list[list[Made]], times: int, together: bool
+@given(distinct(), st.integers(3, 10), st.integers(1, 5))
+def test_an_error_that_comes_in_a_third_reply_is_found_however_often_it_came_in_each(
+    before: list[list[Made]], times: int, together: int
 ) -> None:
-    failed = [done("pay", f"new {place}", "no", error="no such account") for place in range(times)]
-    turns = [failed] if together else [[call] for call in failed]
+    turns = [
+        [
+            done("pay", f"new {turn} {place}", "no", error="no such account")
+            for place in range(together)
+        ]
+        for turn in range(times)
+    ]
     found = found_at([*before, *turns])
     assert found is not None
     assert found[1].kind == SAME_ERROR
-    assert found[0] == len(before) + (1 if together else 3)
+    assert found[0] == len(before) + 3
 
 
 @given(st.lists(st.sampled_from(["rejected", "denied", "not taken"]), min_size=MOST_IDLE))
