@@ -76,8 +76,8 @@ def test_tools_are_told_by_what_they_may_do_and_by_each_argument() -> None:
 
 def test_a_part_that_a_later_release_records_is_told_too() -> None:
     old = teller(Bank()).definition
-    (change,) = differences(old, {**old, "route": ["cheap", "dear"]})
-    assert (change.part, change.title, change.after) == ("route", "Its route", "cheap, dear")
+    (change,) = differences(old, {**old, "colours": ["cheap", "dear"]})
+    assert (change.part, change.title, change.after) == ("colours", "Its colours", "cheap, dear")
 
 
 def test_the_first_version_is_told_whole() -> None:

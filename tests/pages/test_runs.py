@@ -196,7 +196,7 @@ def test_a_row_says_what_the_run_waits_for_and_leads_there(desk: Client, counter
     run = paying(counter)
     page = desk.get("/runs/")
     (row,) = page.context["rows"]
-    assert (row.state, row.tokens) == ("Waiting for a person", 120)
+    assert (row.state, row.tokens) == ("Waiting for a person", run.tokens_in + run.tokens_out)
     (wait,) = row.waits
     assert wait.words == "Pay €42.00 to A1"
     assert f"/{counter.request(run).pk}/" in page.content.decode()
