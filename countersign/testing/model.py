@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -74,9 +74,9 @@ def judged(arguments: dict[str, Any], confidence: Any = 0.95) -> dict[str, Any]:
     return {**arguments, "confidence": confidence, "rationale": "the ticket says so"}
 
 
-def final(**output: Any) -> Answer:
-    """The final answer."""
-    return calls(call("final_answer", {**output, "relies_on": []}))
+def final(*, relies_on: Sequence[str] = (), **output: Any) -> Answer:
+    """The final answer, with the ids of the calls that it relies on."""
+    return calls(call("final_answer", {**output, "relies_on": list(relies_on)}))
 
 
 def error(status: int, **headers: str) -> Answer:

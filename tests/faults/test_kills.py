@@ -173,5 +173,6 @@ def turn_knobs(site: Stack, knobs: dict[str, object]) -> None:
 def refund_script() -> list[Answer]:
     """A model that asks for one refund of the first example's order, and then ends."""
     refund = {"order": "ORD-10001", "amount": "420.00", "reason": "Broken screen."}
-    told = {"outcome": "refunded", "order": "ORD-10001", "message": "It is on its way."}
-    return [calls(call("issue_refund", judged(refund))), final(**told)]
+    told = {"outcome": "refunded", "order": "ORD-10001", "amount": "420.00", "message": "Done."}
+    asks = call("issue_refund", judged(refund))
+    return [calls(asks), final(**told, relies_on=[asks["id"]])]

@@ -29,17 +29,19 @@ LEFT_OUT = shutil.ignore_patterns(
 AMOUNT = "60.00"
 OLD_WORDS, NEW_WORDS = "You work at the refund desk", "You are the refund desk"
 DECORATED = re.compile(r"@tool\(\n(?=(?:    .*\n)+\)\ndef issue_refund)")
-TOLD = {"outcome": "refunded", "order": "ORD-10001", "message": "It is on its way."}
 
 
 def answer(request: dict[str, Any]) -> Answer:
     """A model that asks for one refund with the tool it is offered, and ends once that was made."""
     said = request["messages"]
+    (order,) = re.findall(r"ORD-\d+", said[1]["content"])
     results = [json.loads(each["content"]) for each in said if each["role"] == "tool"]
     if results and results[-1]["status"] == "done":
-        return final(**TOLD)
+        asked = next(each["tool_call_id"] for each in reversed(said) if each["role"] == "tool")
+        return final(
+            outcome="refunded", order=order, amount=AMOUNT, message="Done.", relies_on=[asked]
+        )
     offered = {each["function"]["name"] for each in request["tools"]}
-    (order,) = re.findall(r"ORD-\d+", said[1]["content"])
     refund = {"order": order, "amount": AMOUNT, "reason": "Broken."}
     return calls(call(*offered & {"issue_refund", "pay_back"}, judged(refund)))
 
@@ -140,7 +142,7 @@ def deploy(
     def prepare(change: Callable[[str], str]) -> Deploy:
         project = folder / "project"
         shutil.copytree(PROJECT, project, ignore=LEFT_OUT)
-        agents = project / "demo" / "agents.py"
+        agents = project / "demo" / "agents" / "refunds.py"
         agents.write_text(change(agents.read_text()))
         made.append(Deploy(stack, [operator, reviewer, second_reviewer], project))
         return made[-1]

@@ -39,8 +39,13 @@ def reply(request: dict[str, Any]) -> Answer:
     """A refund of the order that the task names; the end once there is a result."""
     messages = request["messages"]
     order = re.findall(r"ORD-\d+", messages[1]["content"])[0]
-    if any(message["role"] == "tool" for message in messages):
-        return final(outcome="refunded", order=order, message="Done.")
+    results = [message for message in messages if message["role"] == "tool"]
+    made = [each["tool_call_id"] for each in results if "done" in each["content"]]
+    if made:
+        told = {"outcome": "refunded", "order": order, "amount": AMOUNT, "message": "Done."}
+        return final(**told, relies_on=made)
+    if results:
+        return final(outcome="declined", order=order, message="Nothing was refunded.")
     refund = {"order": order, "amount": AMOUNT, "reason": "Broken."}
     return calls(call("issue_refund", judged(refund)))
 
