@@ -48,4 +48,4 @@ def settle_child(lease: Lease, step: Step) -> None:
             **taint,
         )
         announce(run, "stepped")
-        reached("child.taken.before_commit")
+        reached("child.taking")

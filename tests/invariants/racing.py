@@ -133,7 +133,9 @@ def parked(
     caller = Caller.of_session(operator)
     while number > 0:
         some = min(number, together)
-        model.follow([calls(*[call("pay", PAY) for _ in range(some)])])
+        # No two alike: an agent that proposes the same again and again is stopped.
+        pays = [{**PAY, "amount": f"42.{place:02}"} for place in range(some)]
+        model.follow([calls(*[call("pay", pay) for pay in pays])])
         run, _ = start_run(agent="teller", input="Pay.", caller=caller)
         advance(run.pk, owner="test", stopping=lambda: False)
         waiting = ApprovalRequest.objects.filter(run_id=run.pk).order_by("step_seq")

@@ -42,7 +42,7 @@ def test_a_worker_that_dies_while_it_hands_on_work_has_started_one_run(
     ended_well(plant, ticket, run)
 
 
-@pytest.mark.parametrize("point", ["child.told", "child.taken.before_commit", "child.taken"])
+@pytest.mark.parametrize("point", ["child.told", "child.taking", "child.taken"])
 def test_a_worker_that_dies_while_a_child_ends_or_its_result_is_taken_loses_nothing(
     plant: Plant, point: str
 ) -> None:
