@@ -32,8 +32,8 @@ chaos: $(READY)  ## Kill processes under thousands of runs and count what was lo
 
 races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=8 times as often as the suite does)
 	@COUNTERSIGN_TEST_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
-		tests/faults/test_switch_races.py tests/faults/test_told_races.py tests/agents/test_races.py \
-		tests/approvals/test_races.py tests/approvals/test_batch_races.py
+		tests/faults/test_switch_races.py tests/faults/test_told_races.py tests/faults/test_child_races.py tests/agents/test_races.py \
+		tests/approvals/test_races.py tests/approvals/test_batch_races.py tests/approvals/test_tightening.py
 
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)

@@ -25,6 +25,7 @@ from approvals.tightening import ToolFacts, asks_for_as_much, covers, loosenings
 from approvals.vocabulary import Effect, Expiry, Friction, GateOutcome, Risk
 from tests.approvals.every_field import OTHER, RULE, WHOLE, changed, fields_of, with_rule
 from tests.approvals.till import AGENT, context, one_of, refund
+from tests.harness.rounds import rounds
 
 STRICTNESS = {GateOutcome.ALLOW: 0, GateOutcome.REVIEW: 1, GateOutcome.DENY: 2}
 PAY_BACK = ToolFacts(AGENT, "pay_back", Risk.HIGH, frozenset({Effect.MONEY}), reversible=True)
@@ -147,7 +148,7 @@ def judged(policy: Policy, action: Any, confidence: Confidence, about: Any) -> G
 
 
 @given(pair=pairs(), risk=risks, money=st.booleans(), reversible=st.booleans())
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=rounds(500), deadline=None)
 def test_what_only_tightens_lets_nothing_more_through(
     pair: tuple[Policy, Policy], risk: Risk, money: bool, reversible: bool
 ) -> None:

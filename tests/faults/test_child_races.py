@@ -22,9 +22,10 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import host, model  # noqa: F401
 from tests.faults.test_switch_races import dispatching
 from tests.harness.environment import TestProcess
+from tests.harness.rounds import rounds
 from tests.model_server import Answer, ModelServer, call, calls, final, judged
 
-ROUNDS = 200
+ROUNDS = rounds(40)
 STEP_SECONDS = 0.001
 DESK = Agent(
     slug="desk",
