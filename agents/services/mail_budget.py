@@ -6,12 +6,12 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.urls import reverse
 
 from accounts.models import User
 from agents import amounts
 from agents.models import BudgetNotice
+from agents.services.mail_once import mail_once, post
 
 SPANS: Final = {"day": "today", "month": "this month"}
 _TEXT: Final = """{agent} has spent {used} of {limit} that it may spend {span} (UTC).
@@ -30,16 +30,8 @@ FOLLOWS: Final = {
 
 def mail_budget(*, notice_id: UUID) -> int:
     """Send one mail to each of them, once; returns how many. A mail error is raised, and swept up."""
-    due = BudgetNotice.objects.filter(pk=notice_id, mail_due_at__isnull=False)
-    notice = due.select_related("agent__owner_group").first()
-    # Taken by conditional update: of two jobs for one notice, one sends.
-    if notice is None or not due.filter(mail_due_at=notice.mail_due_at).update(mail_due_at=None):
-        return 0
-    try:
-        return _send(notice)
-    except Exception:
-        BudgetNotice.objects.filter(pk=notice_id).update(mail_due_at=notice.mail_due_at)
-        raise
+    rows = BudgetNotice.objects.select_related("agent__owner_group")
+    return mail_once(rows, notice_id, _send)
 
 
 def _send(notice: BudgetNotice) -> int:
@@ -53,15 +45,10 @@ def _send(notice: BudgetNotice) -> int:
         link=settings.COUNTERSIGN.address + reverse("agent-detail", kwargs={"slug": agent.slug}),
     )
     subject = f"{agent.title} has spent {notice.percent} % of its budget for the {notice.span}"
-    mails = [
-        EmailMessage(subject=subject, body=text, to=[address])
-        for address in sorted(_recipients(notice))
-    ]
-    return int(get_connection().send_messages(mails) or 0) if mails else 0
+    return post(subject, text, _recipients(notice))
 
 
 def _recipients(notice: BudgetNotice) -> set[str]:
     group = notice.agent.owner_group
     people = User.objects.holding("decide_requests").in_groups([group.pk])
-    addresses = set(people.values_list("email", flat=True)) | {group.email}
-    return {address for address in addresses if address}
+    return set(people.values_list("email", flat=True)) | {group.email}

@@ -6,11 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.urls import reverse
 
 from accounts.models import User
 from agents.models import ReportedModel
+from agents.services.mail_once import mail_once, post
 
 _TEXT: Final = """{agent} asks for the model {asked}. Its server now says that {reported} answers, which it had not
 said before. The same requests may get other replies from now on.
@@ -22,16 +22,8 @@ The agent, and what answered before:
 
 def mail_model(*, reported_id: UUID) -> int:
     """Send one mail to each of them, once; returns how many. A mail error is raised, and swept up."""
-    due = ReportedModel.objects.filter(pk=reported_id, mail_due_at__isnull=False)
-    change = due.select_related("agent__owner_group").first()
-    # Taken by conditional update: of two jobs for one change, one sends.
-    if change is None or not due.filter(mail_due_at=change.mail_due_at).update(mail_due_at=None):
-        return 0
-    try:
-        return _send(change)
-    except Exception:
-        ReportedModel.objects.filter(pk=reported_id).update(mail_due_at=change.mail_due_at)
-        raise
+    rows = ReportedModel.objects.select_related("agent__owner_group")
+    return mail_once(rows, reported_id, _send)
 
 
 def _send(change: ReportedModel) -> int:
@@ -44,9 +36,4 @@ def _send(change: ReportedModel) -> int:
     )
     people = User.objects.filter(is_active=True).in_groups([agent.owner_group_id])
     addresses = {*people.values_list("email", flat=True), agent.owner_group.email}
-    mails = [
-        EmailMessage(subject=f"Another model answers {agent.title}", body=text, to=[address])
-        for address in sorted(addresses)
-        if address
-    ]
-    return int(get_connection().send_messages(mails) or 0) if mails else 0
+    return post(f"Another model answers {agent.title}", text, addresses)
