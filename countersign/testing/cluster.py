@@ -27,6 +27,10 @@ DATABASE_RIGHTS = {
     "sealer": "CONNECT, TEMPORARY",
     "steward": "CONNECT",
 }
+# Copying a database makes a thousand files, which memory does twenty times as fast as a disk.
+MEMORY = Path("/dev/shm")  # noqa: S108
+DISK = Path("/tmp")  # noqa: S108
+ROOM_IN_MEMORY = 4 * 2**30
 SUPERUSER_MAY_ENTER = ("local all postgres trust",)
 
 
@@ -53,7 +57,7 @@ class Cluster:
         with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
                     name, sql.Identifier(DATABASE), sql.Identifier(LOGINS["owner"])
                 )
             )
@@ -84,7 +88,7 @@ def session_cluster(**settings: str) -> Cluster:
     if joined := os.environ.get(CLUSTER_DIR):
         layout = Layout(Path(joined))
         return Cluster(layout, ensure_secrets(layout))
-    folder = short_folder()
+    folder = short_folder(_fastest())
     cluster, server = start_cluster(folder, CARELESS)
     os.environ[CLUSTER_DIR] = str(folder)
 
@@ -115,9 +119,18 @@ def start_redis(folder: Path) -> RedisServer:
     return server
 
 
-def short_folder() -> Path:
+def short_folder(parent: Path = DISK) -> Path:
     """A new folder whose path leaves room for the names of sockets."""
-    return Path(tempfile.mkdtemp(prefix="cs-", dir="/tmp"))
+    return Path(tempfile.mkdtemp(prefix="cs-", dir=parent))
+
+
+def _fastest() -> Path:
+    """Where data that is thrown away lies best: in memory, where there is enough of it."""
+    try:
+        free = shutil.disk_usage(MEMORY).free
+    except OSError:
+        free = 0
+    return MEMORY if free >= ROOM_IN_MEMORY else DISK
 
 
 def product_environment(**changes: str) -> dict[str, str]:

@@ -1,14 +1,18 @@
-"""Processes that start fast: forked from one that has imported the libraries already.
+"""Processes that start fast: forked from one that has read the same settings already.
 
 Each is a process of its own, as a command line would start it: its session, environment, folder, log and
-signals. Nothing of the project is imported before the fork, since its settings read the environment.
-`python -m tests.harness.nursery` reads one JSON object a line and answers each with a process id.
+signals. `python -m tests.harness.nursery` has imported the libraries and nothing of the project, whose
+settings read the environment; it keeps a fork for each environment, with Django set up, from which the
+processes are forked in turn, as a pool forks its workers. It reads one JSON object a line and answers each
+with a process id.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
+import logging
 import os
 import runpy
 import select
@@ -16,9 +20,11 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import django
 import django.conf
 
 from countersign.embedded.processes import ends_with_parent
@@ -51,6 +57,9 @@ LIBRARIES = (
     "uvicorn.protocols.websockets.websockets_impl",
     "uuid6",
 )
+
+
+log = logging.getLogger(__name__)
 
 
 class Forked:
@@ -95,20 +104,30 @@ class Nursery:
         self, arguments: list[str], *, folder: Path, environment: dict[str, str], log: Path
     ) -> Forked:
         """Start `python` with these arguments: a script's path, or `-m` and a module."""
-        request = {
-            "arguments": arguments,
-            "folder": str(folder),
-            "environment": environment,
-            "log": str(log),
-        }
+        return Forked(
+            self._asked(
+                {
+                    "arguments": arguments,
+                    "folder": str(folder),
+                    "environment": environment,
+                    "log": str(log),
+                }
+            )
+        )
+
+    def forget(self, *, folder: Path, environment: dict[str, str]) -> None:
+        """End what is kept for an environment, and with it all that was started in it."""
+        if self._process is not None:
+            self._asked({"folder": str(folder), "environment": environment})
+
+    def _asked(self, request: dict[str, Any]) -> int:
         with self._lock:
             process = self._process or self._open()
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-        return Forked(int(answer))
+            return int(process.stdout.readline())
 
     def _open(self) -> subprocess.Popen[str]:
         self._process = subprocess.Popen(
@@ -124,39 +143,135 @@ class Nursery:
 NURSERY = Nursery()
 
 
+class Kept:
+    """A fork of the nursery that has the settings of one environment, and forks what runs in it."""
+
+    def __init__(self, pid: int, requests: int, answers: int) -> None:
+        self.pid = pid
+        self._requests = requests
+        self._answers = os.fdopen(answers)
+
+    def asked(self, line: str) -> str:
+        """The answer to one request."""
+        os.write(self._requests, line.encode())
+        return self._answers.readline()
+
+    def end(self) -> None:
+        """End it; what it forked ends with it."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.close(self._requests)
+        self._answers.close()
+
+
 def _serve() -> dict[str, Any] | None:
-    """Fork for every line; returns what to run in the child, and None where there is no more to do."""
+    """Pass each line on to the fork of its environment; in what that forks, return what is to be run."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    kept: dict[str, Kept] = {}
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
-        arrange = ends_with_parent(signal.SIGKILL)
-        pid = os.fork()
-        if pid == 0:
-            arrange()
-            _settle(request)
-            return request
-        sys.stdout.write(f"{pid}\n")
+        key = json.dumps([request["folder"], request["environment"]])
+        if "arguments" in request:
+            if key not in kept:
+                made = _keep(request)
+                if not isinstance(made, Kept):
+                    # This is the fork, or what it forked.
+                    return _serve_one(made)
+                kept[key] = made
+            answer = kept[key].asked(line)
+        else:
+            answer = "0\n"
+            if key in kept:
+                kept.pop(key).end()
+        sys.stdout.write(answer)
         sys.stdout.flush()
+    return None
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What such a fork holds of itself."""
+
+    requests: TextIO
+    answers: int
+    is_set_up: bool
+
+
+def _keep(request: dict[str, Any]) -> Kept | Ends:
+    """Fork; here it gives the fork, in the fork its own ends, with the environment set up."""
+    their_requests, our_requests = os.pipe()
+    our_answers, their_answers = os.pipe()
+    arrange = ends_with_parent(signal.SIGKILL)
+    if pid := os.fork():
+        os.close(their_requests)
+        os.close(their_answers)
+        return Kept(pid, our_requests, our_answers)
+    arrange()
+    os.close(our_requests)
+    os.close(our_answers)
+    _settle(request)
+    return Ends(os.fdopen(their_requests), their_answers, is_set_up=_set_up())
+
+
+def _set_up() -> bool:
+    """Whether the settings of this environment were taken."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countersign.settings")
+    try:
+        django.setup()
+        for module in ("countersign.asgi", "countersign.urls"):
+            importlib.import_module(module)
+    except Exception:
+        # Each process says so by itself, from its own beginning.
+        log.exception("The settings were not taken.")
+        return False
+    gc.collect()
+    gc.freeze()
+    return True
+
+
+def _serve_one(ends: Ends) -> dict[str, Any] | None:
+    """Fork for every line; returns what to run in the child, and None where there is no more to do."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in ends.requests:
+        request: dict[str, Any] = json.loads(line)
+        arrange = ends_with_parent(signal.SIGKILL)
+        if pid := os.fork():
+            os.write(ends.answers, f"{pid}\n".encode())
+            continue
+        arrange()
+        ends.requests.close()
+        os.close(ends.answers)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        _open_descriptors(request["log"])
+        if not ends.is_set_up:
+            os.execv(sys.executable, [sys.executable, *request["arguments"]])
+        return request
     return None
 
 
 def _settle(request: dict[str, Any]) -> None:
     """Make this fork look as if a command line had started it."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    log = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for descriptor, source in ((0, nothing), (1, log), (2, log)):
-        os.dup2(source, descriptor)
-    os.close(nothing)
-    os.close(log)
-    for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
-        del sys.modules[name]
+    _open_descriptors(request["log"])
+    _forget_own()
     given = request["environment"].get("PYTHONPATH", "")
     sys.path[:1] = [request["folder"], *filter(None, given.split(os.pathsep))]
+
+
+def _open_descriptors(log: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for descriptor, source in ((0, nothing), (1, written), (2, written)):
+        os.dup2(source, descriptor)
+    os.close(nothing)
+    os.close(written)
+
+
+def _forget_own() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
+        del sys.modules[name]
 
 
 OWN = frozenset({"accounts", "agents", "approvals", "audit", "countersign", "demo", "tests"})

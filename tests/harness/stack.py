@@ -71,6 +71,7 @@ class Stack:
         self.settings = settings
         self.programs: dict[str, Program] = {}
         self.running: dict[str, Forked] = {}
+        self._environments: list[dict[str, str]] = []
         self.own_postgres: Postgres | None = None
 
     @property
@@ -137,10 +138,13 @@ class Stack:
         if self.is_running(name):
             raise RuntimeError(f"{name} runs already")
         _python, *arguments = self._in_project(self.programs[name].arguments)
+        environment = self.environment_of(name)
+        if environment not in self._environments:
+            self._environments.append(environment)
         self.running[name] = NURSERY.start(
             arguments,
             folder=self.project,
-            environment=self.environment_of(name),
+            environment=environment,
             log=self._log(name),
         )
 
@@ -245,6 +249,8 @@ class Stack:
                 os.killpg(process.pid, signal.SIGKILL)
         for process in self.running.values():
             process.wait(STOP_SECONDS)
+        for environment in self._environments:
+            NURSERY.forget(folder=self.project, environment=environment)
         connections.close_all()
         if self.own_postgres is not None:
             self.own_postgres.stop()
