@@ -1,0 +1,1 @@
+"""The offline verifier: `verify.py` is one file and imports nothing of this project."""
