@@ -18,7 +18,6 @@ from redis import Redis  # noqa: E402
 from accounts.models import User  # noqa: E402
 from demo.seed import seed  # noqa: E402
 from tests.harness.browser import browser, context_for, troubles  # noqa: E402, F401
-from tests.harness.cluster import short_folder  # noqa: E402
 from tests.harness.people import (  # noqa: E402, F401
     admin,
     auditor,
@@ -87,7 +86,7 @@ def stack(transactional_db: None) -> Iterator[Callable[..., Stack]]:
     prepared: list[Stack] = []
 
     def prepare(*, seeded: bool = True, own_postgres: bool = False, **settings: object) -> Stack:
-        made = Stack(PROCESS, short_folder(), **settings)
+        made = Stack(PROCESS, **settings)
         prepared.append(made)
         if own_postgres:
             made.use_own_postgres()

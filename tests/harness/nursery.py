@@ -115,8 +115,8 @@ class Nursery:
             )
         )
 
-    def forget(self, *, folder: Path, environment: dict[str, str]) -> None:
-        """End what is kept for an environment, and with it all that was started in it."""
+    def release(self, *, folder: Path, environment: dict[str, str]) -> None:
+        """Say that nothing that was started in an environment runs any more."""
         if self._process is not None:
             self._asked({"folder": str(folder), "environment": environment})
 
@@ -143,6 +143,10 @@ class Nursery:
 NURSERY = Nursery()
 
 
+#: Environments whose forks are kept though nothing runs in them now.
+KEPT_FOR_LATER = 3
+
+
 class Kept:
     """A fork of the nursery that has the settings of one environment, and forks what runs in it."""
 
@@ -167,9 +171,12 @@ def _serve() -> dict[str, Any] | None:
     """Pass each line on to the fork of its environment; in what that forks, return what is to be run."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     kept: dict[str, Kept] = {}
+    released: list[str] = []
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         key = json.dumps([request["folder"], request["environment"]])
+        if key in released:
+            released.remove(key)
         if "arguments" in request:
             if key not in kept:
                 made = _keep(request)
@@ -180,8 +187,9 @@ def _serve() -> dict[str, Any] | None:
             answer = kept[key].asked(line)
         else:
             answer = "0\n"
-            if key in kept:
-                kept.pop(key).end()
+            released.append(key)
+            if len(released) > KEPT_FOR_LATER:
+                kept.pop(released.pop(0)).end()
         sys.stdout.write(answer)
         sys.stdout.flush()
     return None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,12 +23,13 @@ from countersign.config import Config
 from countersign.embedded.layout import DATABASE
 from countersign.embedded.postgres import Postgres
 from countersign.programs import PROJECT, Program, programs
-from tests.harness.cluster import Cluster, product_environment, start_cluster
+from tests.harness.cluster import Cluster, product_environment, short_folder, start_cluster
 from tests.harness.environment import TestProcess
 from tests.harness.nursery import NURSERY, Forked
 
 Found = TypeVar("Found")
 READY_SECONDS = 150.0
+LASTING_PORTS = (20_000, 32_000)
 LOOK_SECONDS = 0.05
 STOP_SECONDS = 15.0
 # What the demo's mail is confirmed with.
@@ -50,6 +53,36 @@ SHORT = {
 }
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a stack lies: a folder, and two ports that nothing else listens on.
+
+    A process's stacks use the same few places one after the other: with equal settings they then read the
+    same environment, and their processes are forked from what has read it already.
+    """
+
+    folder: Path
+    port: int
+    provider_port: int
+
+    @property
+    def is_free(self) -> bool:
+        return is_free(self.port) and is_free(self.provider_port)
+
+
+_places: list[Place] = []
+
+
+def take_place() -> Place:
+    """A place that no stack of this process uses, with an empty folder."""
+    while _places:
+        place = _places.pop()
+        if place.is_free:
+            place.folder.mkdir(mode=0o700)
+            return place
+    return Place(short_folder(), lasting_port(), lasting_port())
+
+
 class Stack:
     """Web, worker pools, scheduler, payment provider, over this test process's database and Redis.
 
@@ -59,15 +92,16 @@ class Stack:
     """
 
     def __init__(
-        self, process: TestProcess, folder: Path, *, project: Path = PROJECT, **settings: object
+        self, process: TestProcess, *, project: Path = PROJECT, **settings: object
     ) -> None:
         self.process = process
-        self.folder = folder
+        self.place = take_place()
+        self.folder = self.place.folder
         self.project = project
         self.redis = process.redis
         self.cluster: Cluster = process.cluster
-        self.port = free_port()
-        self.provider_port = free_port()
+        self.port = self.place.port
+        self.provider_port = self.place.provider_port
         self.settings = settings
         self.programs: dict[str, Program] = {}
         self.running: dict[str, Forked] = {}
@@ -250,14 +284,15 @@ class Stack:
         for process in self.running.values():
             process.wait(STOP_SECONDS)
         for environment in self._environments:
-            NURSERY.forget(folder=self.project, environment=environment)
+            NURSERY.release(folder=self.project, environment=environment)
         connections.close_all()
         if self.own_postgres is not None:
             self.own_postgres.stop()
             self._point_orm_at(self.process.cluster, self.process.database)
         if not self.redis.alive():
             self.redis.start()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder)
+        _places.append(self.place)
 
     def _point_orm_at(self, cluster: Cluster, database: str) -> None:
         connections.close_all()
@@ -279,3 +314,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def lasting_port() -> int:
+    """A port that nobody listens on, from below those that are given out to whoever asks for any."""
+    while not is_free(port := random.randrange(*LASTING_PORTS)):
+        pass
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on it now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
