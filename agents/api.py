@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from accounts.doors import signed_in
 from agents.conversations import read_requests
 from agents.done import done_by
 from agents.errors import UnknownAgent, UnknownRun
-from agents.kin import children_counts
+from agents.kin import children_counts, may_delegate
 from agents.models import HostedAgent, Run, Step
 from agents.representations import (
     agent_as_json,
@@ -36,6 +37,7 @@ from agents.services.operate_agent import activate_version, disable_agent, enabl
 from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
+from agents.spending import spending_of_tree
 from agents.states import ENDED, RunState, StepKind
 from agents.switchboard import Switchboard
 from agents.timeline import effects_of, mask_of
@@ -104,12 +106,14 @@ def _shown(run: Run, caller: Caller) -> dict[str, Any]:
     withheld = look_at(run, caller)
     run = cleared(run, withheld)
     done = done_by([run] if run.ended else [], caller, {run.pk: withheld})
-    return run_as_json(
+    shown = run_as_json(
         run,
         waiting_on([run], caller).get(run.pk, ()),
         done.get(run.pk, ()),
         children=children_counts([run]).get(run.pk, 0),
     )
+    tree = spending_of_tree(run) if may_delegate(run) else None
+    return {**shown, "tree": asdict(tree) if tree else None}
 
 
 @router.post(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from agents.context import refusal_message, result_message
+from agents.done import Done
 from agents.models import Run
 from agents.states import Outcome, RunState
 from agents.tools import Trust
@@ -14,17 +16,21 @@ STOPPED: Final = "child_stopped"
 FAILED: Final = "child_failed"
 
 
-def result_of_child(child: Run) -> tuple[str, dict[str, Any]]:
-    """The problem, empty where it gave an answer, and what the agent is told.
+def result_of_child(child: Run, done: Sequence[Done]) -> tuple[str, dict[str, Any]]:
+    """The problem, empty where it gave an answer, and what the agent is told: what it says, and beside that
+    what it did, `done`, itself and by those that it handed work to.
 
     What a tainted run says may repeat what somebody outside wrote, so it is no more trusted than that.
     """
     trust = Trust.UNTRUSTED if child.tainted else Trust.TRUSTED
     told: dict[str, Any] = {"agent": child.agent.slug, "trust": trust.value}
+    did = [each.as_told() for each in done]
     if child.state == RunState.SUCCEEDED and child.outcome == Outcome.DONE:
         assert child.finished_at is not None
         as_of = child.finished_at.isoformat()
-        return "", result_message(child.output, trust=trust, as_of=as_of) | told
+        answer = {**(child.output or {}), "done": did}
+        return "", result_message(answer, trust=trust, as_of=as_of) | told
+    told["done"] = did
     if child.outcome == Outcome.ABSTAINED:
         reason = str((child.output or {}).get("reason") or "")
         what = f"It does not know, or cannot do this: {reason}"

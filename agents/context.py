@@ -46,8 +46,11 @@ class Context:
     fits: bool
 
 
-def build_context(agent: Agent, run: Run, steps: Sequence[Step]) -> Context:
-    """The next chat-completions request, in journal order and within the agent's `context_tokens`.
+def build_context(
+    agent: Agent, run: Run, steps: Sequence[Step], *, window: int | None = None
+) -> Context:
+    """The next chat-completions request, in journal order and within the agent's `context_tokens`, or within
+    `window`, the tokens that its models take, where these are fewer.
 
     Instructions, task and what people said are always there, the newest exchange as whole as can be, older
     ones as far as there is room: with references instead of results, then as lines of one list.
@@ -56,7 +59,7 @@ def build_context(agent: Agent, run: Run, steps: Sequence[Step]) -> Context:
         {"role": "system", "content": f"{agent.instructions.strip()}\n\n{PREAMBLE}"},
         {"role": "user", "content": task_text(run.input)},
     ]
-    room = room_of(agent)
+    room = room_of(agent, window)
     plan = Plan(room, sum(map(tokens_of, head)))
     parts: list[Measured | list[dict[str, Any]]] = []
     for part in _parts(steps):
@@ -102,13 +105,19 @@ def build_request(agent: Agent, run: Run, steps: Sequence[Step]) -> dict[str, An
 _tools: WeakKeyDictionary[Agent, int] = WeakKeyDictionary()
 
 
-def room_of(agent: Agent) -> int:
-    """The tokens that messages may take: what is left of `context_tokens` beside the tools and the reply."""
+def room_of(agent: Agent, window: int | None = None) -> int:
+    """The tokens that messages may take: what is left of `context_tokens`, or of a smaller window, beside the
+    tools and the reply."""
     offered = _tools.get(agent)
     if offered is None:
         offered = _tools[agent] = tokens(json.dumps(offered_tools(agent), ensure_ascii=False))
-    reply = min(MOST_REPLY_TOKENS, agent.context_tokens // 4)
-    return max(0, agent.context_tokens - reply - offered)
+    return room_beside(agent, offered, window)
+
+
+def room_beside(agent: Agent, offered: int, window: int | None) -> int:
+    """The same beside tools that take so many tokens."""
+    whole = agent.context_tokens if window is None else min(agent.context_tokens, window)
+    return max(0, whole - min(MOST_REPLY_TOKENS, whole // 4) - offered)
 
 
 def _parts(steps: Sequence[Step]) -> Iterator[Exchange | list[dict[str, Any]]]:

@@ -10,12 +10,13 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agents.builtin import ANSWER, offered_answer
-from agents.context import words_of_people
+from agents.context import Context, room_beside, words_of_people
 from agents.definitions import Agent
 from agents.journal import Journal
 from agents.llm_types import Reply, ToolCall, calls_in
 from agents.models import Step
 from agents.proposals import Malformed, Proposal, read_arguments, read_judged
+from agents.shortening import tokens, tokens_of
 from agents.states import StepKind, StepState
 
 PREAMBLE: Final = (
@@ -55,6 +56,14 @@ class DecisionPoint:
             "tools": [offered_answer(self.at.name, self.answer)],
             "tool_choice": {"type": "function", "function": {"name": ANSWER}},
         }
+
+    def context(self, journal: Journal, window: int | None) -> Context:
+        """The request, and whether it fits: nothing that a decision is about is left out."""
+        request = self.request(journal)
+        offered = tokens(json.dumps(request["tools"], ensure_ascii=False))
+        room = room_beside(self.agent, offered, window)
+        taken = sum(map(tokens_of, request["messages"]))
+        return Context(request, notes={}, fits=taken <= room)
 
     def read(self, reply: Reply) -> list[Proposal | Malformed]:
         """Each call of the reply as an answer, or what is wrong with it; an answer stands alone."""

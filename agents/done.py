@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.callers import Caller
 from agents import wording
+from agents.kin import with_all_below
 from agents.masking import sensitive_by_tool
 from agents.models import EffectRecord, Run, Step
 from agents.states import EffectState, StepState
@@ -19,12 +20,14 @@ from approvals.withholding import Withheld
 
 #: Effects of which nothing happened, or not yet.
 NOTHING_HAPPENED: Final = (EffectState.READY, EffectState.FAILED)
+_NAMED: Final = ("agent", "agent_version")
 
 
 @dataclass(frozen=True)
 class Done:
     """One effect. `title` is what people were shown of it, where they decided on it; `standing` who did."""
 
+    agent: str
     tool: str
     title: str
     step: int
@@ -58,6 +61,15 @@ class Done:
             "approved_by": self.approved_by or None,
         }
 
+    def as_told(self) -> dict[str, Any]:
+        """As a model is told of it."""
+        return {
+            "agent": self.agent,
+            "tool": self.tool,
+            "what": self.title,
+            "state": self.words,
+        }
+
 
 def state_words(state: str, *, undone: bool) -> str:
     """How an effect stands, in words."""
@@ -80,6 +92,7 @@ def effects_done(runs: Sequence[Run]) -> list[EffectRecord]:
 
 
 def done_in(
+    agent: str,
     effects: Iterable[EffectRecord],
     asked: Mapping[UUID, Glance],
     sensitive: Mapping[str, frozenset[str]],
@@ -89,7 +102,7 @@ def done_in(
 
     `asked` are the requests that were decided, `sensitive` the names of sensitive arguments by tool.
     """
-    return [_done(effect, asked, sensitive, withheld) for effect in effects]
+    return [_done(agent, effect, asked, sensitive, withheld) for effect in effects]
 
 
 def done_by(
@@ -104,7 +117,21 @@ def done_by(
         run = by_id[effect.run_id]
         sensitive = sensitive_by_tool([run.agent_version.definition])
         hidden = withheld.get(run.pk, Withheld())
-        found.setdefault(run.pk, []).extend(done_in([effect], asked, sensitive, hidden))
+        made = done_in(run.agent.slug, [effect], asked, sensitive, hidden)
+        found.setdefault(run.pk, []).extend(made)
+    return found
+
+
+def done_for_parent(run: Run) -> list[Done]:
+    """What a run did that another one handed work to, itself and by all runs below it, without what is
+    sensitive. Two queries, and one more where it can hand on work."""
+    runs = list(Run.objects.filter(pk__in=with_all_below(run)).select_related(*_NAMED))
+    by_id = {each.pk: each for each in runs}
+    found: list[Done] = []
+    for effect in effects_done(runs):
+        who = by_id[effect.run_id]
+        sensitive = sensitive_by_tool([who.agent_version.definition])
+        found += done_in(who.agent.slug, [effect], {}, sensitive, Withheld())
     return found
 
 
@@ -122,6 +149,7 @@ def call_words(name: str, arguments: Mapping[str, Any], sensitive: frozenset[str
 
 
 def _done(
+    agent: str,
     effect: EffectRecord,
     asked: Mapping[UUID, Glance],
     sensitive: Mapping[str, frozenset[str]],
@@ -132,6 +160,7 @@ def _done(
     hidden = sensitive.get(step.name, frozenset())
     plain = call_words(step.name, step.arguments or {}, hidden)
     return Done(
+        agent=agent,
         tool=step.name,
         title=withheld.text((request.title if request else "") or plain),
         step=step.seq,

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.llm_types import Endpoint
 from agents.strict_schemas import strict
 from audit.canonical import MalformedJson, loads_strict
@@ -44,7 +45,8 @@ def plain_address(url: str) -> str:
 
 
 class NamedEndpoint(BaseModel):
-    """One further endpoint. `key_env` names the variable that holds its key; none: it asks for no key."""
+    """One further endpoint. `key_env` names the variable that holds its key; none: it asks for no key.
+    `context_tokens`: what its models take in one request: messages, tools and reply."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     base_url: str
@@ -52,6 +54,7 @@ class NamedEndpoint(BaseModel):
     timeout_seconds: Annotated[float, Field(gt=0)] | None = None
     log_probabilities: bool = False
     strict_tools: bool = False
+    context_tokens: Annotated[int, Field(ge=LEAST_CONTEXT_TOKENS)] | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -107,6 +110,7 @@ def endpoint_of(name: str = "") -> Endpoint:
             timeout_seconds=there.timeout_seconds or config.model_timeout_seconds,
             log_probabilities=there.log_probabilities,
             strict_tools=there.strict_tools,
+            context_tokens=there.context_tokens,
             server=server,
         )
     if config.practice:
@@ -122,6 +126,7 @@ def endpoint_of(name: str = "") -> Endpoint:
         model=name or config.openai_model,
         timeout_seconds=config.model_timeout_seconds,
         log_probabilities=config.model_log_probabilities,
+        context_tokens=config.model_context_tokens,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from agents.foreign_errors import told_of
 from agents.storable import storable
 from agents.tool_threads import TimedOut, bounded
-from agents.tools import Accepted, Retryable, Terminal, Tool, ToolContext
+from agents.tools import Accepted, Retryable, Terminal, Tool, ToolContext, Trust
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -36,11 +36,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The call did nothing; `message` is for the model to read."""
+    """The call did nothing; `message` is for the model to read. `trust` is that of the tool's own words;
+    None where they are ours."""
 
     code: str
     message: str
     retryable: bool = False
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ def call_tool(
         value = call(ctx, arguments)
         reached("call.returned")
     except Retryable as error:
-        return Failed("retryable", storable(str(error)), retryable=True)
+        trust = error.trust or tool.trust
+        return Failed("retryable", storable(str(error)), retryable=True, trust=trust)
     except Terminal as error:
-        return Failed("refused_by_tool", storable(str(error)))
+        return Failed("refused_by_tool", storable(str(error)), trust=error.trust or tool.trust)
     except TimedOut as error:
         message = f"{tool.name} took longer than {error.seconds:g} seconds."
         return Unknown("timed_out", message) if tool.consequential else Failed("timed_out", message)

@@ -23,6 +23,7 @@ from agents.states import SETTLED, StepKind, StepState
 from agents.workflow import FlowContext, Outcome, Workflow
 
 NOT_DONE: Final = "call_not_done"
+ANSWER_SENT_BACK: Final = "flow_answer_sent_back"
 GOAL_CHANGED: Final = "flow_goal_changed"
 REFUSED: Final[Mapping[str, str]] = {
     "rejected": "A person rejected it",
@@ -79,11 +80,10 @@ def place_of(flow: Workflow, journal: Journal) -> Place:
 
 
 def _after(flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any]) -> Place:
-    if move["move"] in ("done", "abstain"):
-        # Its ending was not taken: a person said something meanwhile.
-        return _entered(flow, at.name)
     row = journal.step(at.seq + 1)
     outcome = _outcome(at.name, row, partial(_nothing))
+    if move["move"] in ("done", "abstain"):
+        return _after_ending(flow, journal, at, move, outcome)
     if outcome.done:
         return _entered(flow, move["then"])
     if outcome.status == "sent_back" and move.get("sent_back"):
@@ -91,10 +91,7 @@ def _after(flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any]) 
     stopped = _is_switched_off(row)
     if outcome.status != "sent_back" and move.get("otherwise") and not stopped:
         return _entered(flow, move["otherwise"])
-    if any(
-        step.seq > row.seq and step.kind == StepKind.ATTENTION and step.name == NOT_DONE
-        for step in journal.steps
-    ):
+    if _was_let_go_on(journal, at, NOT_DONE):
         return _entered(flow, at.name)
     if outcome.status in REFUSED and not stopped:
         said = f": {outcome.feedback}" if outcome.feedback else ""
@@ -108,6 +105,33 @@ def _after(flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any]) 
             "What became of it": outcome.message or outcome.status,
             **({"Feedback": outcome.feedback} if outcome.feedback else {}),
         },
+    )
+
+
+def _after_ending(
+    flow: Workflow, journal: Journal, at: Step, move: Mapping[str, Any], outcome: Outcome
+) -> Place:
+    """An ending that was not taken: a person sent the answer back, or said something meanwhile."""
+    if outcome.status != "sent_back" or _was_let_go_on(journal, at, ANSWER_SENT_BACK):
+        return _entered(flow, at.name)
+    if move.get("sent_back"):
+        return _entered(flow, move["sent_back"])
+    return Trouble(
+        ANSWER_SENT_BACK,
+        "its answer was sent back",
+        "Its workflow has no state for that. Go on to have the state asked again, or stop the run.",
+        {
+            "State": at.name,
+            **({"Feedback": outcome.feedback} if outcome.feedback else {}),
+        },
+    )
+
+
+def _was_let_go_on(journal: Journal, at: Step, trouble: str) -> bool:
+    """Whether a person let the run go on with this trouble of the state."""
+    return any(
+        step.seq > at.seq and step.kind == StepKind.ATTENTION and step.name == trouble
+        for step in journal.steps
     )
 
 
@@ -199,6 +223,9 @@ def _outcome_at(agent: Agent, journal: Journal, at: Step) -> Outcome | None:
         case "call" | "ask_person":
             row = journal.step(at.seq + 1)
             return _outcome(at.name, row, partial(_value, agent, row))
+        case "done":
+            sent_back = _outcome(at.name, journal.step(at.seq + 1), partial(_nothing))
+            return sent_back if sent_back.status == "sent_back" else None
         case _:
             return None
 

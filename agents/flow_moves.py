@@ -79,7 +79,8 @@ def entry_of(agent: Agent, state: State, move: Move, journal: Journal) -> Entry:
             ]
             output = storable(answer.model_dump(mode="json"))
             row = Row(StepKind.FINAL, "final_answer", output, request={"relies_on": relies_on})
-            return _entry(state, "done", {}, {}, row)
+            leads = _only_declared(state, {"sent_back": move.sent_back} if move.sent_back else {})
+            return _entry(state, "done", {}, leads, row)
         case Abstain():
             _may_end(state)
             return _entry(state, "abstain", {}, {}, abstention(move.reason))
@@ -141,7 +142,10 @@ def _entry(
 def _leads(state: State, then: str, *, sent_back: str = "", otherwise: str = "") -> dict[str, str]:
     """Where the move leads, by what comes of it; only to where the state says that it may go."""
     leads = {"then": then, "sent_back": sent_back, "otherwise": otherwise}
-    leads = {name: to for name, to in leads.items() if to or name == "then"}
+    return _only_declared(state, {name: to for name, to in leads.items() if to or name == "then"})
+
+
+def _only_declared(state: State, leads: dict[str, str]) -> dict[str, str]:
     for to in leads.values():
         if to not in state.to:
             raise UnfitMove(f"It goes on to {to or 'nowhere'}, which it does not declare in `to`.")

@@ -33,6 +33,16 @@ SELECT start, id FROM down
 """
 
 
+_BELOW = """
+WITH RECURSIVE below AS (
+    SELECT %s::uuid AS id
+    UNION ALL
+    SELECT run.id FROM below JOIN agents_run AS run ON run.parent_id = below.id
+     WHERE run.delegated_by_id IS NOT NULL)
+SELECT id FROM below
+"""
+
+
 @dataclass(frozen=True)
 class Kin:
     """Another run of the same line. `url_id` is None, and `title` empty, where the reader may not open it."""
@@ -78,6 +88,15 @@ def kin_ids(runs: Sequence[Run]) -> dict[UUID, set[UUID]]:
         for start, each in cursor.fetchall():
             found.setdefault(start, set()).add(each)
     return {start: line for start, line in found.items() if len(line) > 1}
+
+
+def with_all_below(run: Run) -> list[UUID]:
+    """The ids of the run and of all runs that came of its handing on work. No query unless it can; else one."""
+    if not may_delegate(run):
+        return [run.pk]
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, [run.pk])
+        return [pk for (pk,) in cursor.fetchall()]
 
 
 def children_of(

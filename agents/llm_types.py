@@ -11,8 +11,9 @@ from typing import Any
 @dataclass(frozen=True)
 class Endpoint:
     """Where a model is reached. `base_url` None means the client's own default; `log_probabilities`: it is
-    asked for those of its tokens; `strict_tools`: it is held to the schemas of tools. `server` is the
-    endpoint's name in the settings, empty for the default one."""
+    asked for those of its tokens; `strict_tools`: it is held to the schemas of tools; `context_tokens`: what
+    it takes in one request, None where nobody said. `server` is the endpoint's name in the settings, empty
+    for the default one."""
 
     base_url: str | None
     api_key: str = field(repr=False)
@@ -20,6 +21,7 @@ class Endpoint:
     timeout_seconds: float
     log_probabilities: bool = False
     strict_tools: bool = False
+    context_tokens: int | None = None
     server: str = ""
 
     @property

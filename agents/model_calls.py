@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import stamina
@@ -34,6 +34,13 @@ def chain_of(agent: Agent, journal: Journal) -> list[Endpoint]:
 def verifiers_of(agent: Agent) -> list[Endpoint]:
     """The models that look for objections to the agent's calls: the one it declares, else its own."""
     return [endpoint_of(agent.verifier)] if agent.verifier else endpoints_of(agent)
+
+
+def window_of(endpoints: Iterable[Endpoint]) -> int | None:
+    """The tokens that the smallest of them takes in one request, which goes from one to the next; None where
+    nobody said it of any."""
+    said = [each.context_tokens for each in endpoints if each.context_tokens is not None]
+    return min(said, default=None)
 
 
 def longest(endpoint: Endpoint) -> float:

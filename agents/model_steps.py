@@ -17,7 +17,7 @@ from agents.errors import SwitchedOff
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.llm_types import Endpoint, ModelError, Reply
-from agents.model_calls import ask, chain_of, endpoints_of, longest
+from agents.model_calls import ask, chain_of, endpoints_of, longest, window_of
 from agents.models import Run, Step
 from agents.people_steps import attention, budget
 from agents.services.call_model import (
@@ -41,8 +41,9 @@ LONGEST_SLEEP_SECONDS = 3600
 CONTEXT_FULL = Trouble(
     "context_full",
     "what it must be sent does not fit its model",
-    "Its instructions, its task and what people said take more than the agent's context_tokens, and none of "
-    "that is left out. Raise them, then go on, or stop the run.",
+    "Its instructions, its task, what people said and what a decision point asks about are never left out, "
+    "and they take more than the agent's context_tokens, or than the smallest of its models takes. Raise them, "
+    "then go on, or stop the run.",
     {},
 )
 
@@ -94,9 +95,10 @@ class ModelSteps:
         return self.ask(step, request)
 
     def _context(self) -> Context:
+        window = window_of(self._chain)
         if self.point is not None:
-            return Context(self.point.request(self.journal), notes={}, fits=True)
-        return build_context(self.agent, self.run, self.journal.steps)
+            return self.point.context(self.journal, window)
+        return build_context(self.agent, self.run, self.journal.steps, window=window)
 
     def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
         """Make the call that was begun as this step; True when the run goes on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,20 +12,16 @@ from agents import amounts
 from agents.claims import Claim
 from agents.definitions import Agent
 from agents.done import call_words, state_words
+from agents.evidence import bounded, evidence, handed_over
 from agents.gating import Subject, preview_of
-from agents.journal import ACTIONS
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
-from agents.states import StepKind, StepState
 from agents.tools import Tool
 from agents.withheld import kin_values
 from approvals.reasons import points
 from approvals.schemas import CoinToss, Fact, Opening, Preview
 from approvals.vocabulary import Kind
-
-EVIDENCE_STEPS = 12
-EVIDENCE_TEXT = 2_000
 
 LOST = (
     "The call was sent and its answer was lost. It is not sent again by itself. "
@@ -199,7 +195,7 @@ def _reported(value: Any) -> tuple[Fact, ...]:
     if value is None:
         return ()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return (Fact(label="Result reported", value=str(_bounded(text))),)
+    return (Fact(label="Result reported", value=str(bounded(text))),)
 
 
 def for_result(
@@ -271,6 +267,7 @@ def _about(run: Run, step: Step, others: Sequence[Step]) -> dict[str, Any]:
     """`others`: the steps of the run, those of the same reply that come after this one too."""
     sensitive = sensitive_by_tool([run.agent_version.definition])
     earlier = [other for other in others if other.seq < step.seq]
+    seen = [*handed_over(run), *evidence(earlier, sensitive)]
     return {
         "run_id": run.pk,
         "step_seq": step.seq,
@@ -279,50 +276,6 @@ def _about(run: Run, step: Step, others: Sequence[Step]) -> dict[str, Any]:
         "agent_version": run.agent_version.digest,
         "owner_group": run.agent.owner_group.slug,
         "initiator": run.initiator_id,
-        "evidence": tuple(evidence(earlier, sensitive)),
+        "evidence": tuple(seen),
         "withheld": tuple(sorted(withheld_values([*others, step], sensitive) | kin_values(run))),
     }
-
-
-def evidence(
-    steps: Sequence[Step], sensitive: Mapping[str, frozenset[str]] | None = None
-) -> list[dict[str, Any]]:
-    """The newest results of the run, as the reviewer is shown them.
-
-    Of a call with sensitive arguments, `sensitive` names them: not every reviewer sees them.
-    """
-    done = [
-        s
-        for s in steps
-        if (s.kind in ACTIONS or s.kind == StepKind.DECISION)
-        and s.state == StepState.SUCCEEDED
-        and s.output
-    ]
-    return [
-        {
-            "step": step.seq,
-            "tool": step.name,
-            "trust": (step.output or {}).get("trust", "untrusted"),
-            "arguments": step.arguments or {},
-            "result": _bounded((step.output or {}).get("result")),
-            **_answered(step),
-            **_guarded(step, (sensitive or {}).get(step.name, frozenset())),
-        }
-        for step in done[-EVIDENCE_STEPS:]
-    ]
-
-
-def _answered(step: Step) -> dict[str, Any]:
-    """What a model made of what it was shown, at a decision point of a workflow."""
-    if step.kind != StepKind.DECISION:
-        return {}
-    return {"arguments": {}, "result": _bounded(step.arguments or {})}
-
-
-def _guarded(step: Step, names: frozenset[str]) -> dict[str, Any]:
-    return {"sensitive": sorted(names & (step.arguments or {}).keys())} if names else {}
-
-
-def _bounded(value: Any) -> Any:
-    text = json.dumps(value, ensure_ascii=False)
-    return value if len(text) <= EVIDENCE_TEXT else f"{text[:EVIDENCE_TEXT]}… (cut; see step)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 from django.conf import settings
 
@@ -10,6 +11,18 @@ from agents.models import ModelPrice
 from audit.prepared import Prepared
 
 MILLION = 1_000_000
+
+
+class Priced(Protocol):
+    """What a million tokens cost, in millionths of the currency unit."""
+
+    @property
+    def input_micros(self) -> int: ...
+    @property
+    def cached_micros(self) -> int: ...
+    @property
+    def output_micros(self) -> int: ...
+
 
 _holding = Prepared(
     lambda model, at: ModelPrice.objects.filter(model=model, holds_from__lte=at).newest_first()[:1],
@@ -49,7 +62,7 @@ def upper_estimate(model: str, tokens_in: int, at: datetime) -> int | None:
     )
 
 
-def charge(price: ModelPrice, tokens_in: int, cached_in: int, tokens_out: int) -> int:
+def charge(price: Priced, tokens_in: int, cached_in: int, tokens_out: int) -> int:
     """Millionths of the currency unit for these tokens, rounded up: only what is free costs nothing."""
     cached = min(cached_in, tokens_in)
     whole = (

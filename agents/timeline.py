@@ -28,6 +28,7 @@ from agents.masking import (
 from agents.models import EffectRecord, Run, Step
 from agents.states import PROPOSING, SETTLED, StepKind, StepState
 from agents.timeline_rows import Row, Rows
+from agents.tools import Trust
 from agents.withheld import definitions_of, kin_values
 from approvals.eligibility import reads_sensitive
 from approvals.glances import glances
@@ -248,8 +249,12 @@ def _first(steps: Sequence[Step], tool: str) -> int | None:
         (
             step.seq
             for step in steps
-            if (step.name == tool and step.state == StepState.SUCCEEDED)
+            if (step.name == tool and (step.state == StepState.SUCCEEDED or _is_untrusted(step)))
             or (step.output or {}).get("taints") == tool
         ),
         None,
     )
+
+
+def _is_untrusted(step: Step) -> bool:
+    return (step.output or {}).get("trust") == Trust.UNTRUSTED

@@ -58,11 +58,20 @@ class Trust(StrEnum):
     UNTRUSTED = "untrusted"
 
 
-class Retryable(Exception):
+class _Told(Exception):
+    """An error whose text is for the model to read. `trust`: whether it may repeat what somebody outside
+    wrote; None is as the tool's results."""
+
+    def __init__(self, *said: object, trust: Trust | None = None) -> None:
+        super().__init__(*said)
+        self.trust = trust
+
+
+class Retryable(_Told):
     """The call failed before it did anything and may be tried again."""
 
 
-class Terminal(Exception):
+class Terminal(_Told):
     """The call failed and trying again would not help; the text is for the model to read."""
 
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.context import task_text, words_of_people
+from agents.evidence import evidence
 from agents.llm_types import Reply
 from agents.models import Run, Step
-from agents.openings import evidence
 from agents.proposals import confidence_bp
 from agents.storable import storable
 from agents.tools import Tool

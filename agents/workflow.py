@@ -83,9 +83,14 @@ class Go:
 
 @dataclass(frozen=True)
 class Done:
-    """The end, with the agent's answer."""
+    """The end, with the agent's answer.
+
+    `sent_back`: the state that reads what a person says who does not accept the answer; without one a person
+    is asked what now.
+    """
 
     output: BaseModel
+    sent_back: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,8 @@ class Outcome:
 
     `status`: `done` or `accepted` for a call, `decided` for a decision point, `answered` or `no_answer` for a
     question, `went_on`; else why a call was not done, such as `rejected`, `sent_back`, `expired`, `denied` or
-    `failed`. `arguments` are those that ran, as JSON; `edited`: a person changed them. `confidence` is that
-    of a decision, None for all else.
+    `failed`; `sent_back` for an answer that a person did not accept. `arguments` are those that ran, as JSON;
+    `edited`: a person changed them. `confidence` is that of a decision, None for all else.
     """
 
     state: str

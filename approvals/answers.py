@@ -138,9 +138,21 @@ class CommentOut(BaseModel):
     created_at: str
 
 
+class PartOfOut(BaseModel):
+    """The run that handed work to the one that asks. `run` and `title` are null where the caller may not
+    open it."""
+
+    run: str | None
+    title: str | None
+    agent_title: str
+
+
 class ApprovalOut(ApprovalSummary):
     """A request, whole."""
 
+    part_of: PartOfOut | None = Field(
+        description="The run that handed the work over; null where a person started it."
+    )
     schema_: dict[str, Any] = Field(alias="schema", description="JSON Schema of the arguments.")
     sensitive: list[str]
     hidden_arguments: list[str]

@@ -40,6 +40,7 @@ def as_json(request: ApprovalRequest, caller: Caller) -> dict[str, Any]:
     shown = eligibility.withheld_from(request, caller).value
     return {
         **summary(request, caller),
+        "part_of": _part_of(request, caller),
         "schema": request.schema,
         "sensitive": request.sensitive,
         "hidden_arguments": hidden,
@@ -243,6 +244,20 @@ def _needs(request: ApprovalRequest, groups: Sequence[RequestGroup]) -> list[dic
         }
         for row in groups
     ]
+
+
+def _part_of(request: ApprovalRequest, caller: Caller) -> dict[str, Any] | None:
+    """The run that handed the work to the one that asks; its id and title where the caller may open it."""
+    if request.run_id is None:
+        return None
+    parent = ports.runs().handed_by(caller.user, request.run_id)
+    if parent is None:
+        return None
+    return {
+        "run": str(parent.run) if parent.run else None,
+        "title": parent.title or None,
+        "agent_title": parent.agent,
+    }
 
 
 def _vote(vote: Vote) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.endpoints import NamedEndpoint, named_endpoints, plain_address
 from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
@@ -114,6 +115,7 @@ class Config(BaseSettings):
     model_attempts: Annotated[int, Field(ge=1, le=10)] = 3
     model_backoff_seconds: Annotated[float, Field(ge=0)] = 1.0
     model_reply_tokens: Annotated[int, Field(ge=1)] = 4096
+    model_context_tokens: Annotated[int, Field(ge=LEAST_CONTEXT_TOKENS)] | None = None
     model_sleep_seconds: Seconds = 30
     model_sleeps: Annotated[int, Field(ge=0, le=100)] = 5
 

@@ -13,10 +13,11 @@ from agents.events import announce
 from agents.holding import is_held
 from agents.journal import Journal
 from agents.journal_schemas import CONTEXT, Shortened, shortened
+from agents.known_models import Known, known_of
 from agents.llm_types import ModelError, Reply
 from agents.models import OfferedTools, Run, Step
-from agents.prices import charge, price_of
-from agents.services.charge_agent import charge_agent
+from agents.prices import Priced, charge, price_of
+from agents.services.charge_agent import charge_reply
 from agents.services.claim import Lease, fenced
 from agents.states import StepKind, StepState
 from audit.canonical import canonical_bytes, sha256_hex
@@ -121,13 +122,15 @@ def fail_model_call(lease: Lease, step: Step, error: ModelError) -> None:
         count_call(run)
 
 
-def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
-    """Close the step with its reply. The caller holds the fence."""
+def finish_model_call(run: Run, step: Step, reply: Reply) -> Known:
+    """Close the step with its reply, and give what was known of its model before. The caller holds the
+    fence."""
     now = database_now()
     step.response = reply.raw
     step.model = reply.model[:200]
     step.name = reply.asked or step.name
-    step.cost_micros = cost_of(reply, now)
+    known = known_of(run.agent_id, step.name, now)
+    step.cost_micros = cost_by(known.price, reply)
     Step.objects.move(
         step.pk,
         StepState.SUCCEEDED,
@@ -141,11 +144,16 @@ def finish_model_call(run: Run, step: Step, reply: Reply) -> None:
         finished_at=now,
     )
     count_call(run, reply, step.cost_micros)
+    return known
 
 
 def cost_of(reply: Reply, at: datetime) -> int | None:
     """What the reply costs, in millionths of the currency unit; None where nobody said a price."""
-    price = price_of(reply.asked, at)
+    return cost_by(price_of(reply.asked, at), reply)
+
+
+def cost_by(price: Priced | None, reply: Reply) -> int | None:
+    """The same by a price that is known."""
     if price is None:
         return None
     return charge(price, reply.tokens_in, reply.cached_in, reply.tokens_out)
@@ -158,25 +166,21 @@ def show_step(run: Run) -> None:
 
 
 def count_call(
-    run: Run, reply: Reply | None = None, cost: int | None = None, *, made: bool | None = None
+    run: Run, reply: Reply | None = None, cost: int | None = None, *, made: bool = False
 ) -> None:
-    """Charge a call that ended to the run, whose row the caller holds.
+    """Charge a call that ended to the run, whose row the caller holds, and to its agent.
 
     `reply` is what it gave, `cost` that in millionths of the currency unit, None where nobody said a price.
     `made`: it counts as a call, which it does by itself where there is a reply.
     """
-    made = reply is not None if made is None else made
+    if reply is not None:
+        charge_reply(run, reply, cost)
+        return
     Run.objects.change(
         run.pk,
         step_count=F("step_count") + 1,
         model_calls=F("model_calls") + int(made),
-        tokens_in=F("tokens_in") + (reply.tokens_in if reply else 0),
-        tokens_out=F("tokens_out") + (reply.tokens_out if reply else 0),
-        cost_micros=F("cost_micros") + (cost or 0),
-        unpriced_calls=F("unpriced_calls") + int(reply is not None and cost is None),
         version=F("version") + 1,
         stalled_claims=0,
         **({"sleeps": 0} if made else {}),
     )
-    if reply is not None:
-        charge_agent(run, tokens=reply.tokens_in + reply.tokens_out, cost_micros=cost or 0)

@@ -1,11 +1,15 @@
-"""Charge a model call to its agent's day, in the transaction that charges it to its run."""
+"""Charge a reply of a model to its run and to the day of its agent, at once."""
 
 from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
 
 from django.db import connection
 
 from agents.agent_budgets import Budgeted, budgets_of, spent_by, today
 from agents.agent_limits import AgentLimits
+from agents.llm_types import Reply
 from agents.models import BudgetNotice, Run
 from agents.queues import mail_budget_on_commit
 from audit.actors import Actor
@@ -17,26 +21,44 @@ PARTS = 8
 """Over so many rows an agent's day is spread: workers with different runs seldom wait for each other."""
 TOLD_AT = (80, 100)
 
-# Locked after the run's row, and no other row of this table with it. A call is charged once: whoever charges
-# it closes its step in the same transaction, under the run's lock.
+# The agent's row is locked after the run's, and no other row of its table with it. A call is charged once:
+# whoever charges it closes its step in the same transaction, under the run's lock.
 _CHARGE = """
+WITH spent AS (
 INSERT INTO agents_agentspend AS spend (agent_id, day, part, calls, tokens, cost_micros)
-VALUES (%s, %s, %s, 1, %s, %s)
+VALUES (%(agent)s, %(day)s, %(part)s, 1, %(in)s + %(out)s, %(cost)s)
 ON CONFLICT (agent_id, day, part) DO UPDATE
    SET calls = spend.calls + 1, tokens = spend.tokens + excluded.tokens,
-       cost_micros = spend.cost_micros + excluded.cost_micros
+       cost_micros = spend.cost_micros + excluded.cost_micros)
+UPDATE agents_run
+   SET step_count = step_count + 1, model_calls = model_calls + 1,
+       tokens_in = tokens_in + %(in)s, tokens_out = tokens_out + %(out)s,
+       cost_micros = cost_micros + %(cost)s, unpriced_calls = unpriced_calls + %(unpriced)s,
+       version = version + 1, stalled_claims = 0, sleeps = 0
+ WHERE id = %(run)s
 """
 
 
-def charge_agent(run: Run, *, tokens: int, cost_micros: int) -> None:
-    """Add a call to what the run's agent has spent today. The caller holds the run's row.
+def charge_reply(run: Run, reply: Reply, cost: int | None) -> None:
+    """Count the call and add what it took to the run, whose row the caller holds, and to what its agent has
+    spent today. `cost` in millionths of the currency unit, None where nobody said a price. One statement, and
+    one more where the agent has a budget.
 
     Where that brings a budget of it to 80 or 100 %, the owner group is told, once for each budget and span.
     """
     now = database_now()
-    part = run.pk.int % PARTS
+    given: dict[str, UUID | date | int] = {
+        "agent": run.agent_id,
+        "day": today(now),
+        "part": run.pk.int % PARTS,
+        "in": reply.tokens_in,
+        "out": reply.tokens_out,
+        "cost": cost or 0,
+        "unpriced": int(cost is None),
+        "run": run.pk,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_CHARGE, [run.agent_id, today(now), part, tokens, cost_micros])
+        cursor.execute(_CHARGE, given)
     limits = AgentLimits.load(run.agent.limits)
     if not limits.limit_spending:
         return

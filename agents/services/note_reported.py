@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agents.models import ReportedModel, Run
 from agents.queues import mail_model_on_commit
 from audit.actors import Actor
@@ -10,13 +12,12 @@ from audit.recorder import record
 from audit.schemas import AgentRef
 
 
-def note_reported(run: Run, *, asked: str, reported: str) -> None:
+def note_reported(run: Run, *, asked: str, reported: str, names: Sequence[str]) -> None:
     """Keep a name that was not seen before for this agent and model; one that is not the first is told once.
 
-    The caller holds the run's row. One statement where the name is known, which is nearly always.
+    The caller holds the run's row. `names` are those that are known. No statement where this is one of them,
+    which is nearly always.
     """
-    known = ReportedModel.objects.filter(agent_id=run.agent_id, asked=asked)
-    names = list(known.order_by("pk").values_list("reported", flat=True))
     if not reported or reported in names:
         return
     now = database_now()

@@ -97,8 +97,8 @@ class TransactionalFailure(Exception):
 
     def __init__(self, outcome: CallOutcome) -> None:
         super().__init__("the tool failed")
-        message = getattr(outcome, "message", "")
-        self.outcome = Failed(getattr(outcome, "code", "failed"), message)
+        message, trust = getattr(outcome, "message", ""), getattr(outcome, "trust", None)
+        self.outcome = Failed(getattr(outcome, "code", "failed"), message, trust=trust)
 
 
 def _close_effect(
@@ -128,18 +128,18 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         if outcome.reference:
             output |= ACCEPTED
         state, problem = StepState.SUCCEEDED, ""
+        trust: Trust | None = tool.trust
     else:
-        output = refusal_message("failed", outcome.code, outcome.message)
+        # An error may repeat what somebody outside wrote as well as a result may.
+        trust = outcome.trust if isinstance(outcome, Failed) else None
+        said = {"trust": trust.value} if trust is not None else {}
+        output = refusal_message("failed", outcome.code, outcome.message, **said)
         state, problem = StepState.FAILED, outcome.code
     Step.objects.move(step.pk, state, output=output, problem=problem, finished_at=now)
     if step.locks:
         release_locks(run, step)
     taint: dict[str, Any] = {}
-    if (
-        isinstance(outcome, Done)
-        and tool.trust is Trust.UNTRUSTED
-        and tool.name not in run.tainted_by
-    ):
+    if trust is Trust.UNTRUSTED and tool.name not in run.tainted_by:
         taint = {"tainted": True, "tainted_by": [*run.tainted_by, tool.name]}
     Run.objects.change(
         run.pk,

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import F
 
 from agents.child_results import result_of_child, taint_of
+from agents.done import done_for_parent
 from agents.events import announce
 from agents.models import Run, Step
 from agents.services.claim import Lease, fenced
@@ -19,9 +20,9 @@ def settle_child(lease: Lease, step: Step) -> None:
     """Close the step with what the agent is told of its child, which has ended; tokens and cost of the child
     are charged to the run."""
     with fenced(lease) as run:
-        child = Run.objects.select_related("agent").get(delegated_by=step)
+        child = Run.objects.select_related("agent", "agent_version").get(delegated_by=step)
         assert child.ended, "it says so itself, in the transaction of its end"
-        problem, output = result_of_child(child)
+        problem, output = result_of_child(child, done_for_parent(child))
         read = taint_of(child, run)
         taint: dict[str, Any] = {}
         if read:

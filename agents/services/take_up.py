@@ -26,7 +26,7 @@ from agents.events import announce
 from agents.holding import is_held
 from agents.journal import ACTIONS, CALL_KINDS, Journal
 from agents.journal_schemas import shortened
-from agents.model_calls import endpoints_of
+from agents.model_calls import endpoints_of, window_of
 from agents.models import EffectRecord, Run, Step
 from agents.services.call_model import digest_of, note_model_call
 from agents.services.claim import Claimed, Lease, claim
@@ -116,15 +116,16 @@ def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
     sorts = agent.route is not None and bool(agent.route.classify)
     if run.undoes_id is not None or agent.flow is not None or sorts:
         return None
-    context = build_context(agent, run, journal.steps)
+    endpoints = endpoints_of(agent)
+    context = build_context(agent, run, journal.steps, window=window_of(endpoints))
     request = context.request
-    if not context.fits or cap_of_call(agent, run, request, endpoints_of(agent)) is not None:
+    if not context.fits or cap_of_call(agent, run, request, endpoints) is not None:
         return None
     step = note_model_call(
         run,
         shortened(request, journal.steps),
         earlier=journal,
-        model=endpoints_of(agent)[0].name,
+        model=endpoints[0].name,
         digest=digest_of(request),
     )
     announce(run, "stepped", version=run.version)

@@ -42,8 +42,9 @@ def evidence_of(entry: dict[str, Any]) -> dict[str, Any]:
     ):
         facts = [{"label": words_of(key), "value": value} for key, value in result.items()]
     text = "" if facts else as_text(result)
+    step = entry.get("step")
     return {
-        "title": f"{words_of(str(entry.get('tool', '')))}, step {entry.get('step')}",
+        "title": words_of(str(entry.get("tool", ""))) + (f", step {step}" if step else ""),
         "untrusted": entry.get("trust") != "trusted",
         "facts": facts,
         "text": text,

@@ -157,14 +157,14 @@ def take_change_back(ctx: ToolContext, change: Change, changed: Changed | None) 
 
 @contextmanager
 def _session(*, writing: bool = False) -> Iterator[Session]:
-    """A session of the steward's login; what goes wrong in it is told in the tools' own words."""
+    """A session of the steward's login; what goes wrong in it is told in words of ours, without any row."""
     try:
         with open_session(writing=writing) as session:
             yield session
     except (Refused, NoLogin) as problem:
-        raise Terminal(str(problem)) from problem
+        raise Terminal(str(problem), trust=Trust.TRUSTED) from problem
     except Unreachable as problem:
-        raise Retryable(str(problem)) from problem
+        raise Retryable(str(problem), trust=Trust.TRUSTED) from problem
 
 
 row_checker = Agent(

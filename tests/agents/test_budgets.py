@@ -19,8 +19,9 @@ from agents.agent_budgets import begins_on, spent_by
 from agents.agent_limits import AgentLimits, Spend
 from agents.authoring import Budget
 from agents.errors import BudgetSpent, LimitsInvalid
+from agents.llm_types import Reply
 from agents.models import AgentSpend, BudgetNotice, HostedAgent, Run, Step
-from agents.services.charge_agent import charge_agent
+from agents.services.charge_agent import charge_reply
 from agents.services.mail_budget import mail_budget
 from agents.services.set_limits import set_limits
 from agents.services.start_run import start_run
@@ -104,11 +105,23 @@ def test_a_call_that_a_process_died_after_is_charged_once(
     assert sum(AgentSpend.objects.values_list("calls", flat=True)) == run.model_calls == 2
 
 
-def test_charging_takes_one_statement_where_nothing_is_limited(counter: Counter) -> None:
-    run = counter.start([calls(call("pay", PAY))])
+def test_a_reply_is_priced_in_one_statement_and_charged_in_another(counter: Counter) -> None:
+    counter.start([final(summary="ok")])
     with CaptureQueriesContext(connection) as asked:
-        charge_agent(Run.objects.select_related("agent").get(pk=run.pk), tokens=1, cost_micros=1)
-    assert len([each for each in asked if "agents_agentspend" in each["sql"]]) == 1
+        run = counter.start([final(summary="ok")])
+    said = [each["sql"] for each in asked]
+    (priced,) = [sql for sql in said if "agents_modelprice" in sql]
+    assert "agents_reportedmodel" in priced
+    assert not [sql for sql in said if "agents_reportedmodel" in sql and sql != priced]
+    (charged,) = [sql for sql in said if "agents_agentspend" in sql]
+    assert "UPDATE agents_run" in charged
+    assert run.model_calls == 1
+
+
+def charge(run: Run) -> None:
+    """Charge one token to the run and its agent."""
+    reply = Reply({}, "", (), "m", "stop", tokens_in=1, tokens_out=0)
+    charge_reply(Run.objects.select_related("agent").get(pk=run.pk), reply, 0)
 
 
 # -- spent
@@ -315,12 +328,12 @@ def test_the_owner_group_is_told_once_at_eighty_and_once_at_a_hundred_percent(
     limit(admin, day={"tokens": 100_000})
     for tokens, percents in ((79_000, []), (82_000, [80]), (90_000, [80]), (101_000, [80, 100])):
         spend(tokens=tokens)
-        run = Run.objects.select_related("agent").filter(pk=_run(counter).pk).get()
-        charge_agent(run, tokens=1, cost_micros=0)
+        charge(_run(counter))
         told = BudgetNotice.objects.order_by("percent").values_list("percent", flat=True)
         assert list(told) == percents
     events = [
-        json.loads(event.body)["facts"] for event in Event.objects.filter(type="agent.budget_spent")
+        json.loads(event.body)["facts"]
+        for event in Event.objects.filter(type="agent.budget_spent").oldest_first()
     ]
     assert [(facts["percent"], facts["span"], facts["measure"]) for facts in events] == [
         (80, "day", "tokens"),
@@ -349,9 +362,7 @@ def test_the_mail_about_a_budget_is_sent_once_and_swept_up_where_it_was_lost(
 ) -> None:
     limit(admin, month={"cost_micros": 1_000_000})
     spend(cost_micros=1_000_000)
-    charge_agent(
-        Run.objects.select_related("agent").get(pk=_run(counter).pk), tokens=1, cost_micros=0
-    )
+    charge(_run(counter))
     notice = BudgetNotice.objects.get(percent=80)
     assert mail_budget(notice_id=notice.pk) >= 1
     assert mail_budget(notice_id=notice.pk) == 0

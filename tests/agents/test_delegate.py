@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 import pytest
 from django.db.models import Sum
+from django.test import Client
 
 from accounts.callers import Caller
 from accounts.models import User
@@ -24,6 +25,7 @@ from tests.agents.bank import Account, Bank, teller, tools_of
 from tests.agents.conftest import TEST, Counter
 from tests.agents.lines import Line, child_of, delegation, hand
 from tests.agents.saying import changed
+from tests.agents.test_prices import price
 from tests.invariants.doors import DOORS, Door, Seen
 from tests.model_server import ModelServer, call, calls, final, judged
 
@@ -63,8 +65,8 @@ def test_what_it_hands_over_is_done_by_a_run_of_the_other_agent_and_its_answer_c
     assert (child.depth, child.title, child.under) == (1, "Add 3 and 4.", [run.agent_id])
     told = result(run)
     assert (told["status"], told["trust"], told["agent"]) == ("done", "trusted", "clerk")
-    assert told["result"] == {"summary": "It is 7."}
-    assert json.loads(line.heard("desk")[-1]["content"])["result"] == {"summary": "It is 7."}
+    assert told["result"] == {"summary": "It is 7.", "done": []}
+    assert json.loads(line.heard("desk")[-1]["content"])["result"] == told["result"]
     assert line.heard("clerk") == [{"role": "user", "content": "Add 3 and 4."}]
     facts = json.loads(bytes(Event.objects.get(type="run.delegated").body))["facts"]
     assert facts == {"step": 2, "child": str(child.pk), "to": "clerk"}
@@ -351,6 +353,19 @@ def test_what_a_child_used_is_charged_to_its_parent(line: Line) -> None:
     assert (run.tokens_out, run.model_calls) == (own["got"] + child.tokens_out, 2)
 
 
+def test_calls_of_a_child_that_have_no_price_have_none_at_its_parent(
+    line: Line, admin: User
+) -> None:
+    line.agent("clerk", final(summary="ok"))
+    line.agent(
+        "desk", calls(hand("clerk")), final(summary="ok"), delegates=["clerk"], models=("dear",)
+    )
+    price(admin, model="dear")
+    run = line.start("desk")
+    assert (child_of(run).unpriced_calls, run.unpriced_calls) == (1, 1)
+    assert run.cost_micros > 0
+
+
 @dataclass
 class Three:
     """Three runs, each started by the one before, of which the last waits for a decision."""
@@ -396,6 +411,65 @@ def test_stopping_a_child_at_its_request_ends_it_and_is_told_to_its_parent(
         ["succeeded", "succeeded", "cancelled"],
         "child_stopped",
     )
+
+
+DID = {
+    "agent": "clerk",
+    "tool": "pay",
+    "what": "Pay: 5.00, A1",
+    "state": "happened",
+}
+
+
+def test_what_a_child_did_is_told_from_its_journal_however_deep_and_whatever_it_says(
+    line: Line, counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    three = waiting_line(line, bank)
+    counter.decide(counter.request(three.clerk), Verdict.APPROVE, reviewer)
+    line.work()
+    assert result(three.desk)["result"] == {"summary": "ok", "done": [DID]}
+    assert result(three.head)["result"] == {"summary": "ok", "done": [DID]}
+
+
+def test_a_child_that_was_stopped_after_it_acted_is_told_with_what_it_did(
+    line: Line, counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    other = call("pay", judged({"account": "A2", "amount": "6.00"}))
+    line.agent("clerk", calls(call("pay", PAY)), calls(other), tools=tools_of(bank))
+    line.agent("desk", calls(hand("clerk")), final(summary="ok"), delegates=["clerk"])
+    run = line.start("desk")
+    child = child_of(run)
+    counter.decide(counter.request(child), Verdict.APPROVE, reviewer)
+    line.work()
+    counter.decide(counter.request(child), Verdict.STOP, reviewer, reason="Enough.")
+    line.work()
+    told = result(run)
+    assert (told["code"], told["done"]) == ("child_stopped", [DID])
+    assert json.loads(line.heard("desk")[-1]["content"])["done"] == [DID]
+
+
+def test_what_a_child_asks_names_the_run_that_handed_it_the_work(
+    line: Line, counter: Counter, bank: Bank, reviewer: User, client: Client
+) -> None:
+    three = waiting_line(line, bank)
+    request = counter.request(three.clerk)
+    client.force_login(reviewer)
+    told = client.get(f"/api/v1/approvals/{request.pk}").json()
+    handed = {"run": str(three.desk.pk), "title": three.desk.title, "agent_title": "Desk"}
+    assert told["part_of"] == handed
+    assert told["evidence"][0] == {
+        "step": None,
+        "tool": "work_handed_over",
+        "trust": "trusted",
+        "arguments": {},
+        "result": {"by_agent": "Desk", "task": "Look at it."},
+    }
+    page = client.get(f"/requests/{request.pk}/").content.decode()
+    assert "Work handed over</summary>" in page.replace("\n", "")
+    three.head.refresh_from_db()
+    tree = client.get(f"/api/v1/runs/{three.head.pk}").json()["tree"]
+    assert tree == {"cost_micros": 0, "unpriced_calls": 3, "runs": 3}
+    assert client.get(f"/api/v1/runs/{three.clerk.pk}").json()["tree"] is None
 
 
 def test_pausing_holds_all_below_until_it_is_resumed(

@@ -101,8 +101,10 @@ LIE = "lie"
 def reply(request: dict[str, Any]) -> Answer:
     """The model: what comes next follows from the conversation alone, so that it may be asked twice.
 
-    As a verifier it has no objections.
+    As a verifier it has no objections; every task is about payments.
     """
+    if _asks_for(request) == "kind_of_task":
+        return says(json.dumps({"kind": "payments"}))
     if "response_format" in request:
         return says(json.dumps({"score": 1, "objections": []}))
     if "tool_choice" in request:
@@ -116,6 +118,12 @@ def reply(request: dict[str, Any]) -> Answer:
     if task["rounds"][done][0][0] == LIE:
         return calls(call("final_answer", {"summary": "Done.", "relies_on": ["never-made"]}))
     return calls(*[_called(task["ticket"], *each) for each in task["rounds"][done]])
+
+
+def _asks_for(request: dict[str, Any]) -> str:
+    """The name of what the answer has to fit; empty where it is free."""
+    asked = request.get("response_format") or {}
+    return str((asked.get("json_schema") or {}).get("name") or "")
 
 
 def _called(ticket: str, tool: str, amount: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from approvals.services.publish import publish
 from audit.actors import Actor
 from countersign.embedded.layout import DATABASE, LOGINS
 from tests.faults.outside import Recorder, reply, ticket_text
-from tests.faults.works.agents import RECORDER, foreman, relay, works
+from tests.faults.works.agents import RECORDER, foreman, relay, sorter, works
 from tests.harness.environment import TestProcess
 from tests.harness.people import person
 from tests.harness.stack import Found, Stack
@@ -97,10 +97,10 @@ class Plant(Stack):
         self.operator = person("operator", "operator")
         self.reviewer = person("reviewer", "reviewer", groups=groups)
         self.second_reviewer = person("second-reviewer", "reviewer", groups=groups)
-        for agent in (works, foreman, relay):
+        for agent in (works, foreman, relay, sorter):
             registry.register(agent)
         sync_agents(actor=TEST)
-        for agent in (works, foreman, relay):
+        for agent in (works, foreman, relay, sorter):
             activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
         with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
             published = current()
@@ -130,7 +130,7 @@ class Plant(Stack):
         self.stop()
         self.model.close()
         self.recorder.close()
-        for agent in (works, foreman, relay):
+        for agent in (works, foreman, relay, sorter):
             registry.unregister(agent.slug)
 
     def environment_of(self, name: str) -> dict[str, str]:
@@ -198,6 +198,13 @@ class Plant(Stack):
         ticket = f"T{next(_tickets)}"
         text = ticket_text(ticket, list(rounds))
         run, _ = start_run(agent="foreman", input=text, caller=Caller.of_session(self.operator))
+        return ticket, run
+
+    def start_sorter(self) -> tuple[str, Run]:
+        """Start a run whose task is sorted first, and which then pays once; its ticket and the run."""
+        ticket = f"T{next(_tickets)}"
+        text = ticket_text(ticket, [[("pay", "20.00")]])
+        run, _ = start_run(agent="sorter", input=text, caller=Caller.of_session(self.operator))
         return ticket, run
 
     def child_of(self, run: Run) -> Run:

@@ -24,8 +24,10 @@ from agents.authoring import (
     FlowContext,
     Go,
     Move,
+    Path,
     Preview,
     Risk,
+    Route,
     Tool,
     ToolContext,
     Trust,
@@ -179,6 +181,22 @@ foreman = Agent(
     budget=Budget(),
     delegates=("works",),
     memory=True,
+)
+
+sorter = Agent(
+    slug="sorter",
+    title="Sorter",
+    category=Category.BOUNDED,
+    owner="finance",
+    instructions="Do what the ticket says.",
+    tools=(pay, post),
+    route=Route(
+        entry=("scripted",),
+        classify=(
+            Path(name="payments", when="Something is to be paid.", tools=("pay",)),
+            Path(name="letters", when="Something is to be posted.", tools=("post",)),
+        ),
+    ),
 )
 
 relaying = Workflow(start="begin")

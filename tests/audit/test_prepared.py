@@ -1,0 +1,60 @@
+"""Queries that are made once give what Django's own give, whatever they are asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from django.db import models, transaction
+
+from audit.actors import Actor
+from audit.models import Event
+from audit.prepared import Prepared
+from audit.recorder import record
+
+AFTER = Prepared(
+    lambda stream, seq: Event.objects.filter(stream=stream, seq__gt=seq).order_by("seq"), "", 9_999
+)
+AT = Prepared(lambda seq, other: Event.objects.filter(seq__in=[seq, other]).order_by("pk"), 1, 2)
+SINCE = Prepared(
+    lambda at: Event.objects.filter(inserted_at__gte=at).order_by("pk"),
+    datetime(2000, 1, 1, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def streams(db: None) -> None:
+    """Two streams with five events each."""
+    with transaction.atomic():
+        for stream in ("agent:a", "agent:b"):
+            for _ in range(5):
+                record(type="price.set", actor=Actor.system("test"), stream=stream, facts=FACTS)
+
+
+FACTS = {
+    "model": "m",
+    "input_micros": 1,
+    "cached_micros": 1,
+    "output_micros": 1,
+    "holds_from": datetime(2026, 1, 1, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("seq", [0, 1, 2, 4, 5, 9_999])
+def test_whole_numbers_find_their_place_whatever_their_column_makes_of_them(
+    streams: None, seq: int
+) -> None:
+    for stream in ("agent:a", "agent:b"):
+        asked = Event.objects.filter(stream=stream, seq__gt=seq).order_by("seq")
+        assert AFTER(stream, seq) == list(asked)
+
+
+def test_two_numbers_are_told_apart(streams: None) -> None:
+    assert {event.seq for event in AT(3, 5)} == {3, 5}
+    assert {event.seq for event in AT(2, 1)} == {1, 2}
+
+
+def test_moments_find_their_place(streams: None) -> None:
+    newest = Event.objects.aggregate(at=models.Max("inserted_at"))["at"]
+    assert SINCE(newest) == list(Event.objects.filter(inserted_at__gte=newest).order_by("pk"))
+    assert len(SINCE(datetime(2001, 1, 1, tzinfo=UTC))) == Event.objects.count()
