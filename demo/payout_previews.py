@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from agents.authoring import Fact, Preview
-from demo.payables import Invoice, PayoutState, PurchaseOrder, SupplierPayment
+from demo.ledger import LedgerState
+from demo.payables import Invoice, PurchaseOrder, SupplierPayment
 from demo.payouts import Notice, Payout
 from demo.previews import euro
 
@@ -75,7 +76,7 @@ def _doubts(payout: Payout, invoice: Invoice, order: PurchaseOrder | None) -> It
         yield "The supplier has no such order; the call will fail."
     elif payout.amount + order.paid() > order.total:
         yield f"This is {_difference(payout, order)} than was ordered."
-    if invoice.payments.exclude(state=PayoutState.REFUSED).exists():
+    if invoice.payments.exclude(state=LedgerState.REFUSED).exists():
         yield "This invoice has been paid already; the call will fail."
     twin = _twin(payout, invoice)
     if twin is not None:
@@ -90,7 +91,7 @@ def _twin(payout: Payout, invoice: Invoice) -> SupplierPayment | None:
     return (
         SupplierPayment.objects.filter(invoice__supplier=invoice.supplier, amount=payout.amount)
         .exclude(invoice=invoice)
-        .exclude(state=PayoutState.REFUSED)
+        .exclude(state=LedgerState.REFUSED)
         .select_related("invoice")
         .order_by("-created_at")
         .first()

@@ -15,7 +15,8 @@ from demo.errors import (
     UnknownInvoice,
     UnknownPurchase,
 )
-from demo.payables import Invoice, PayoutState, PurchaseOrder, SupplierPayment
+from demo.ledger import LedgerState
+from demo.payables import Invoice, PurchaseOrder, SupplierPayment
 from demo.payments import PaymentProvider
 from demo.services.pay_invoice import pay_invoice
 from demo.services.stock_payables import stock_payables
@@ -48,7 +49,7 @@ def test_a_payment_is_made_and_stands_in_the_ledger(
     invoices: None, payments: PaymentProvider, provider: Process
 ) -> None:
     row = pay(payments)
-    assert (row.state, row.account) == (PayoutState.PAID, ACCOUNT)
+    assert (row.state, row.account) == (LedgerState.PAID, ACCOUNT)
     assert provider.calls()[0]["payout"]["id"] == row.provider_reference
     assert PurchaseOrder.objects.get(number="PO-7001").paid() == Decimal("1280.00")
 
@@ -98,8 +99,8 @@ def test_a_lost_answer_is_settled_by_asking_again(
     provider.ask("POST", "/knobs", {"mode": mode})
     with pytest.raises(OutcomeUnknown):
         pay(payments)
-    assert SupplierPayment.objects.get(idempotency_key="key-1").state == PayoutState.RESERVED
-    assert pay(payments).state == PayoutState.PAID
+    assert SupplierPayment.objects.get(idempotency_key="key-1").state == LedgerState.RESERVED
+    assert pay(payments).state == LedgerState.PAID
     assert made(provider) == 1
 
 
@@ -110,7 +111,7 @@ def test_a_provider_without_time_leaves_no_trace(
     with pytest.raises(ProviderBusy):
         pay(payments)
     assert not SupplierPayment.objects.filter(idempotency_key="key-1").exists()
-    assert pay(payments).state == PayoutState.PAID
+    assert pay(payments).state == LedgerState.PAID
 
 
 def test_after_a_lost_answer_a_busy_provider_says_nothing_about_the_first_call(
@@ -122,7 +123,7 @@ def test_after_a_lost_answer_a_busy_provider_says_nothing_about_the_first_call(
     provider.ask("POST", "/knobs", {"mode": "unavailable"})
     with pytest.raises(OutcomeUnknown):
         pay(payments)
-    assert pay(payments).state == PayoutState.PAID
+    assert pay(payments).state == LedgerState.PAID
     assert made(provider) == 1
 
 
