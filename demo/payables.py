@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from demo.ledger import LedgerRow, MailRow, euro_of, ledger_rules
+from demo.ledger import NOTHING, LedgerRow, MailRow, euro_of, ledger_rules
 
 
 class Supplier(models.Model):
@@ -28,6 +29,15 @@ class Supplier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def paid_in_month(self, now: datetime) -> Decimal:
+        """Euro paid or just being paid in the month of `now`."""
+        rows = SupplierPayment.objects.filter(invoice__supplier=self)
+        return euro_of(rows.filter(created_at__year=now.year, created_at__month=now.month))
+
+    def left_in_month(self, now: datetime) -> Decimal:
+        """Euro that may still be paid in the month of `now`, never less than nothing."""
+        return max(self.monthly_limit - self.paid_in_month(now), NOTHING)
 
 
 class PurchaseOrder(models.Model):

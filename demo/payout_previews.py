@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from datetime import datetime
 
 from agents.authoring import Fact, Preview
 from demo.ledger import LedgerState
@@ -12,7 +12,7 @@ from demo.payouts import Notice, Payout
 from demo.previews import euro
 
 
-def of_payout(payout: Payout, invoice: Invoice | None) -> Preview:
+def of_payout(payout: Payout, invoice: Invoice | None, *, now: datetime) -> Preview:
     """The preview of a payment; an invoice or order that does not exist is a warning, not an error."""
     if invoice is None:
         return Preview(
@@ -37,7 +37,7 @@ def of_payout(payout: Payout, invoice: Invoice | None) -> Preview:
             Fact(label="Supplier's number", value=payout.reference or "None"),
             Fact(label="Received", value=f"{invoice.received_on:%Y-%m-%d}"),
         ),
-        warnings=tuple(_doubts(payout, invoice, order)),
+        warnings=tuple(_doubts(payout, invoice, order, now)),
     )
 
 
@@ -63,7 +63,9 @@ def _difference(payout: Payout, order: PurchaseOrder | None) -> str:
     return f"{euro(abs(more))} {'more' if more > 0 else 'less'}"
 
 
-def _doubts(payout: Payout, invoice: Invoice, order: PurchaseOrder | None) -> Iterator[str]:
+def _doubts(
+    payout: Payout, invoice: Invoice, order: PurchaseOrder | None, now: datetime
+) -> Iterator[str]:
     on_file = invoice.supplier.account
     if payout.account != on_file:
         yield "The account is not the one on file; the call will fail."
@@ -78,6 +80,9 @@ def _doubts(payout: Payout, invoice: Invoice, order: PurchaseOrder | None) -> It
         yield f"This is {_difference(payout, order)} than was ordered."
     if invoice.payments.exclude(state=LedgerState.REFUSED).exists():
         yield "This invoice has been paid already; the call will fail."
+    left = invoice.supplier.left_in_month(now)
+    if payout.amount > left:
+        yield f"Only {euro(left)} is left of this month's limit for the supplier; the call will fail."
     twin = _twin(payout, invoice)
     if twin is not None:
         yield (
@@ -116,8 +121,3 @@ def of_notice(notice: Notice, invoice: Invoice | None) -> Preview:
             Fact(label="Text", value=notice.body),
         ),
     )
-
-
-def left_of_limit(limit: Decimal, paid: Decimal) -> Decimal:
-    """What may still be paid, never less than nothing."""
-    return max(limit - paid, Decimal("0.00"))

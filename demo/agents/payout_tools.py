@@ -14,7 +14,7 @@ from agents.authoring import (
 )
 from demo import payout_previews
 from demo.agents.translating import provider, told
-from demo.ledger import LedgerState, euro_of
+from demo.ledger import LedgerState
 from demo.payables import Invoice, SupplierMail, SupplierPayment
 from demo.payouts import (
     Earlier,
@@ -63,19 +63,12 @@ def find_invoice(ctx: ToolContext, which: InvoiceToPay) -> InvoiceSheet:
 def check_limits(ctx: ToolContext, which: InvoiceToPay) -> Limits:
     """Read whether an invoice was paid, and what may still be paid to its supplier this month."""
     invoice = _found(which.invoice)
-    made = SupplierPayment.objects.exclude(state=LedgerState.REFUSED)
-    month = made.filter(
-        invoice__supplier=invoice.supplier,
-        created_at__year=ctx.now.year,
-        created_at__month=ctx.now.month,
-    )
-    paid = euro_of(month)
-    limit = invoice.supplier.monthly_limit
+    supplier = invoice.supplier
     return Limits(
-        paid=made.filter(invoice=invoice).exists(),
-        limit=limit,
-        paid_this_month=paid,
-        left=payout_previews.left_of_limit(limit, paid),
+        paid=invoice.payments.exclude(state=LedgerState.REFUSED).exists(),
+        limit=supplier.monthly_limit,
+        paid_this_month=supplier.paid_in_month(ctx.now),
+        left=supplier.left_in_month(ctx.now),
     )
 
 
@@ -110,7 +103,7 @@ def pay_supplier(ctx: ToolContext, payout: Payout) -> PayoutReceipt:
 
 @pay_supplier.preview
 def preview_payout(ctx: ToolContext, payout: Payout) -> Preview:
-    return payout_previews.of_payout(payout, Invoice.objects.numbered(payout.invoice))
+    return payout_previews.of_payout(payout, Invoice.objects.numbered(payout.invoice), now=ctx.now)
 
 
 @pay_supplier.state_token

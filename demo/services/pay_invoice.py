@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from demo.errors import (
     AlreadyPaid,
     OtherAccount,
+    OverLimit,
     UnknownInvoice,
     UnknownPurchase,
 )
 from demo.ledger import LedgerState
-from demo.payables import Invoice, PurchaseOrder, SupplierPayment
+from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierPayment
 from demo.payments import PaymentProvider
 from demo.services.move_money import count_call, move_money
 
@@ -31,10 +33,11 @@ def pay_invoice(
     """Reserve the payment in the ledger, have it paid out, settle the ledger row.
 
     Money goes to the account on the supplier's record and to no other: one that is named and is another is
-    refused. With a key that was used before, it goes on where that call stopped.
+    refused. In a month no more goes there than the supplier's limit. With a key that was used before, it goes
+    on where that call stopped.
 
-    Raises UnknownInvoice, UnknownPurchase, OtherAccount, AlreadyPaid and ProviderRefused (nothing was paid),
-    ProviderBusy (nothing was paid yet), OutcomeUnknown (ask again with the key).
+    Raises UnknownInvoice, UnknownPurchase, OtherAccount, AlreadyPaid, OverLimit and ProviderRefused (nothing
+    was paid), ProviderBusy (nothing was paid yet), OutcomeUnknown (ask again with the key).
     """
     payment = _reserve(number, order, amount, account, reference, key)
     return move_money(
@@ -72,6 +75,11 @@ def _new(
         raise UnknownPurchase(order, invoice.supplier.name)
     if invoice.payments.exclude(state=LedgerState.REFUSED).exists():
         raise AlreadyPaid(invoice.number)
+    # Held until the row stands: two payments at once are no way around the limit.
+    supplier = Supplier.objects.select_for_update().get(pk=invoice.supplier_id)
+    left = supplier.left_in_month(timezone.now())
+    if amount > left:
+        raise OverLimit(supplier.name, left)
     payment = SupplierPayment(
         invoice=invoice,
         order=purchase,

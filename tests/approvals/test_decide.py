@@ -426,6 +426,7 @@ def test_an_edit_that_acts_on_something_else_is_looked_at_before_it_is_approved(
     till.elsewhere = True
     edited = take(request, reviewer, "edit", arguments={**request.arguments, "note": "cracked"})
     assert (edited.state, edited.revision) == ("pending", 2)
+    request.refresh_from_db()
     assert take(request, reviewer).state == "approved"
 
 

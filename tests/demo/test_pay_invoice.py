@@ -11,12 +11,13 @@ from demo.errors import (
     AlreadyPaid,
     OtherAccount,
     OutcomeUnknown,
+    OverLimit,
     ProviderBusy,
     UnknownInvoice,
     UnknownPurchase,
 )
 from demo.ledger import LedgerState
-from demo.payables import Invoice, PurchaseOrder, SupplierPayment
+from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierPayment
 from demo.payments import PaymentProvider
 from demo.services.pay_invoice import pay_invoice
 from demo.services.stock_payables import stock_payables
@@ -132,3 +133,15 @@ def test_the_tables_are_filled_once_and_the_same_every_time(invoices: None) -> N
     assert len(texts) == 49
     assert not stock_payables(today=datetime.now(UTC).date())
     assert list(Invoice.objects.order_by("number").values_list("text", flat=True)) == texts
+
+
+def test_no_more_is_paid_in_a_month_than_the_suppliers_limit(
+    invoices: None, payments: PaymentProvider, provider: Process
+) -> None:
+    """The workflow looks before it proposes; by the time that it pays, others may have been paid."""
+    Supplier.objects.filter(name="Papierhaus Lindner").update(monthly_limit=Decimal("1500.00"))
+    pay(payments)
+    with pytest.raises(OverLimit, match=r"220\.00 is left"):
+        pay(payments, "key-2", number="INV-3006", order="PO-7006", reference="L-20655")
+    assert made(provider) == 1
+    assert not SupplierPayment.objects.filter(idempotency_key="key-2").exists()
