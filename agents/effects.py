@@ -84,19 +84,19 @@ class Effects:
         return self._settle(step, tool, effect, outcome)
 
     def _changed(self, step: Step, tool: Tool) -> Changed | None:
-        """Whether the world changed since the request was opened.
-
-        The token was read for the call as it was proposed, so that is what it is compared for.
-        """
-        if step.approval_id is None or not step.state_token or step.judgement is None:
+        """Whether the world changed since people were shown what the call would do."""
+        if step.approval_id is None or not step.state_token:
             return None
-        subject, now = Subject(self.agent, self.run), database_now()
-        proposed = step.judgement["action"]["arguments"]
+        subject, now, arguments = (
+            Subject(self.agent, self.run),
+            database_now(),
+            step.arguments or {},
+        )
         with renewer.within(self.lease, tool.timeout_seconds):
-            token = read_token(subject, tool, proposed, now)
+            token = read_token(subject, tool, arguments, now)
             if token == step.state_token:
                 return None
-            return Changed(token, preview_of(subject, tool, step.arguments or {}, now))
+            return Changed(token, preview_of(subject, tool, arguments, now))
 
     def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
         """A worker died after the intent: what its effect class allows, and no more.
@@ -134,7 +134,7 @@ class Effects:
         assert effect.dispatched_at is not None, "it is intended before anybody is asked"
         step = effect.step
         return Subject(self.agent, self.run).context_for(
-            tool, effect.idempotency_key, effect.dispatched_at, step.undoes, _approved_token(step)
+            tool, effect.idempotency_key, effect.dispatched_at, step.undoes, step.state_token
         )
 
     def _send(
@@ -240,12 +240,6 @@ def is_same_call(tool: Tool, step: Step, effect: EffectRecord) -> bool:
     except ValidationError:
         return False
     return bool(tool.effect_class == effect.effect_class)
-
-
-def _approved_token(step: Step) -> str:
-    """The state token that stands for what was approved. It was read for the call as it was proposed."""
-    proposed = step.judgement["action"]["arguments"] if step.judgement else None
-    return step.state_token if proposed == step.arguments else ""
 
 
 def _in_light_of(doubtful: bool, outcome: CallOutcome) -> CallOutcome:

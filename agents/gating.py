@@ -20,7 +20,6 @@ from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext, Undone, plain_preview
 from approvals.digests import action_digest
 from approvals.schemas import GateContext, Preview, ProposedAction
-from audit.clock import database_now
 
 log = structlog.get_logger(__name__)
 
@@ -134,19 +133,6 @@ def preview_of(
 ) -> Preview:
     """The preview of a call of a run; `undoes`: what it takes back."""
     return preview_in(subject.context_for(tool, "preview", now, undoes), tool, arguments)
-
-
-def preview_of_edit(agent: Agent, tool: Tool, arguments: dict[str, object]) -> Preview:
-    """The preview of arguments that a reviewer is editing; it belongs to no worker."""
-    context = ToolContext(
-        run_id=UUID(int=0),
-        agent=agent.slug,
-        initiator="",
-        idempotency_key="preview",
-        now=database_now(),
-        secrets=secrets_of(tool),
-    )
-    return preview_in(context, tool, arguments)
 
 
 def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -> Preview:

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from agents import registry
 from agents.bound import bind
 from agents.definitions import Agent
+from agents.edits import look_at_edit
 from agents.errors import AnswerRefused, EditRefused
-from agents.gating import preview_of_edit, propose
+from agents.gating import propose
 from agents.holding import held_tools
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
@@ -23,7 +24,7 @@ from agents.services.family import lock_with_parent
 from agents.states import EffectState, StepState
 from agents.storable import storable
 from agents.withheld import sensitive_values
-from approvals.ports import HandedBy, Operation, PastCall, Validated
+from approvals.ports import HandedBy, Looked, Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
 from approvals.withholding import Withheld
 
@@ -79,16 +80,20 @@ class HostedRuns:
         if unfit:
             raise EditRefused([{"field": name, "message": UNFIT} for name in unfit])
         action = propose(definition, agent_version, declared, normalised)
-        preview = preview_of_edit(definition, declared, normalised)
         return Validated(
             arguments=normalised,
             digest=action.digest,
-            preview=preview,
             schema=declared.schema(),
             sensitive=tuple(sorted(declared.sensitive)),
             cosmetic=tuple(sorted(declared.cosmetic)),
-            action=action.model_copy(update={"preview": preview}),
+            action=action,
         )
+
+    def look_at_edit(self, request: ApprovalRequest, arguments: dict[str, Any]) -> Looked:
+        """By the tool's preview and state token, as the run knows it."""
+        definition = _as_known(request.agent, request.agent_version)
+        assert definition is not None, "its arguments were validated"
+        return look_at_edit(request.pk, definition, definition.tool(request.tool), arguments)
 
     def validate_answer(
         self, agent: str, agent_version: str, output: dict[str, Any]

@@ -93,7 +93,7 @@ class ToolContext:
 
     `idempotency_key` and `now` are the same for one effect, however often the call is sent. `secrets` holds
     only the values that the tool declared by name. `state_token` is the one that people approved the call by;
-    empty where nobody was asked, and for arguments that a person changed since it was read.
+    empty where nobody was asked.
     """
 
     run_id: UUID

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Validated:
-    """Arguments that the tool's own schema took, and what they would do.
+    """Arguments that the tool's own schema took.
 
     `sensitive` and `cosmetic` name top-level arguments; `schema` is the tool's JSON Schema.
     `action` is ready for the gate and carries the same arguments and digest.
@@ -30,11 +30,19 @@ class Validated:
 
     arguments: dict[str, Any]
     digest: str
-    preview: Preview
     schema: dict[str, Any]
     sensitive: tuple[str, ...]
     cosmetic: tuple[str, ...]
     action: ProposedAction
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What an edited call would do now. `elsewhere`: it acts on another world than the one that people were
+    shown before the edit, such as other rows."""
+
+    preview: Preview
+    elsewhere: bool
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,13 @@ class Runs(Protocol):
         """Check edited arguments against the tool that this agent version declares.
 
         Raises `audit.errors.Invalid` with `params["errors"]`: a list of {field, message}.
+        """
+
+    def look_at_edit(self, request: ApprovalRequest, arguments: dict[str, Any]) -> Looked:
+        """What the request's call would do with these arguments, which were validated. From now on the world
+        that was looked at is the one that an approval of them is for.
+
+        In the deciding transaction, which holds the run's row.
         """
 
     def validate_answer(
@@ -129,6 +144,10 @@ class NullRuns:
     ) -> Validated:
         """Nobody here knows the tool's schema, so nothing can be edited."""
         raise EditingUnavailable(tool)
+
+    def look_at_edit(self, request: ApprovalRequest, arguments: dict[str, Any]) -> Looked:
+        """Nothing can be edited."""
+        raise EditingUnavailable(request.tool)
 
     def validate_answer(
         self, agent: str, agent_version: str, output: dict[str, Any]

@@ -44,6 +44,11 @@ class OtherAccount(ShopError):
         )
 
 
+class OverLimit(ShopError):
+    def __init__(self, supplier: str, left: Decimal) -> None:
+        super().__init__(f"amount: {left} is left of this month's limit for {supplier}.")
+
+
 class AlreadyPaid(ShopError):
     def __init__(self, number: str) -> None:
         super().__init__(f"invoice: {number} has been paid, or is just being paid.")

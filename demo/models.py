@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from demo.ledger import LedgerRow, MailRow, euro_of, ledger_rules
 from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierMail, SupplierPayment
 
 __all__ = [
@@ -20,14 +21,11 @@ __all__ = [
     "Payment",
     "PurchaseOrder",
     "Refund",
-    "RefundState",
     "SentMail",
     "Supplier",
     "SupplierMail",
     "SupplierPayment",
 ]
-
-NOTHING = Decimal("0.00")
 
 
 class Customer(models.Model):
@@ -91,8 +89,7 @@ class Order(models.Model):
 
     def given_back(self, *, besides: str = "") -> Decimal:
         """Euro refunded or just being refunded, apart from the refund with the key `besides`."""
-        rows = self.refunds.exclude(state=RefundState.REFUSED).exclude(idempotency_key=besides)
-        return rows.aggregate(total=Sum("amount"))["total"] or NOTHING
+        return euro_of(self.refunds.all(), besides=besides)
 
 
 class Payment(models.Model):
@@ -112,56 +109,26 @@ class Payment(models.Model):
         return self.reference
 
 
-class RefundState(models.TextChoices):
-    RESERVED = "reserved", "Sent to the payment provider, no answer yet"
-    PAID = "paid", "Paid back"
-    REFUSED = "refused", "Refused by the payment provider"
-
-
-class Refund(models.Model):
-    """The refund ledger. A row is written before the provider is called and settled by its answer.
-
-    `unanswered` counts the calls that were sent and of which nobody knows what they did.
-    """
+class Refund(LedgerRow):
+    """The refund ledger."""
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
     reason = models.CharField(max_length=300, blank=True)
-    idempotency_key = models.CharField(max_length=120, unique=True)
-    state = models.CharField(
-        max_length=16, choices=RefundState.choices, default=RefundState.RESERVED
-    )
-    provider_reference = models.CharField(max_length=64, blank=True)
-    unanswered = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(db_default=Now())
-    settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="demo_refund_more_than_zero"),
-            models.CheckConstraint(
-                condition=~Q(state="paid")
-                | (~Q(provider_reference="") & Q(settled_at__isnull=False)),
-                name="demo_refund_paid_has_a_reference",
-            ),
-        ]
+        constraints = ledger_rules("refund")
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.order.number}"
 
+    def lock(self) -> None:
+        Order.objects.select_for_update().get(pk=self.order_id)
 
-class SentMail(models.Model):
-    """A mail that was handed to the mail server. No row means only that nobody knows."""
 
-    idempotency_key = models.CharField(max_length=120, unique=True)
+class SentMail(MailRow):
+    """A mail to the customer of an order."""
+
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="mails")
-    recipient = models.EmailField()
-    subject = models.CharField(max_length=150)
-    body = models.TextField()
-    sent_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"{self.subject} to {self.recipient}"
 
 
 class StewardChange(models.Model):

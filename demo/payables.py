@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q, Sum
-from django.db.models.functions import Now
+from django.db.models import Q
 
-NOTHING = Decimal("0.00")
+from demo.ledger import NOTHING, LedgerRow, MailRow, euro_of, ledger_rules
 
 
 class Supplier(models.Model):
@@ -29,6 +29,15 @@ class Supplier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def paid_in_month(self, now: datetime) -> Decimal:
+        """Euro paid or just being paid in the month of `now`."""
+        rows = SupplierPayment.objects.filter(invoice__supplier=self)
+        return euro_of(rows.filter(created_at__year=now.year, created_at__month=now.month))
+
+    def left_in_month(self, now: datetime) -> Decimal:
+        """Euro that may still be paid in the month of `now`, never less than nothing."""
+        return max(self.monthly_limit - self.paid_in_month(now), NOTHING)
 
 
 class PurchaseOrder(models.Model):
@@ -50,8 +59,7 @@ class PurchaseOrder(models.Model):
 
     def paid(self, *, besides: str = "") -> Decimal:
         """Euro paid or just being paid for it, apart from the payment with the key `besides`."""
-        rows = self.payments.exclude(state=PayoutState.REFUSED).exclude(idempotency_key=besides)
-        return rows.aggregate(total=Sum("amount"))["total"] or NOTHING
+        return euro_of(self.payments.all(), besides=besides)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -74,43 +82,19 @@ class Invoice(models.Model):
         return self.number
 
 
-class PayoutState(models.TextChoices):
-    RESERVED = "reserved", "Sent to the payment provider, no answer yet"
-    PAID = "paid", "Paid"
-    REFUSED = "refused", "Refused by the payment provider"
-
-
-class SupplierPayment(models.Model):
-    """The ledger of payments to suppliers: a row is written before the provider is called, and settled by it.
-
-    `reference` is the supplier's own number of the invoice, where one was read. `unanswered` counts the calls
-    that were sent and of which nobody knows what they did.
-    """
+class SupplierPayment(LedgerRow):
+    """A payment to a supplier. `reference`: the supplier's own number of the invoice, where one was read."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
     order = models.ForeignKey(
         PurchaseOrder, null=True, blank=True, on_delete=models.PROTECT, related_name="payments"
     )
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
     account = models.CharField(max_length=34)
     reference = models.CharField(max_length=60, blank=True)
-    idempotency_key = models.CharField(max_length=120, unique=True)
-    state = models.CharField(
-        max_length=16, choices=PayoutState.choices, default=PayoutState.RESERVED
-    )
-    provider_reference = models.CharField(max_length=64, blank=True)
-    unanswered = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(db_default=Now())
-    settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="demo_payout_more_than_zero"),
-            models.CheckConstraint(
-                condition=~Q(state="paid")
-                | (~Q(provider_reference="") & Q(settled_at__isnull=False)),
-                name="demo_payout_paid_has_a_reference",
-            ),
+            *ledger_rules("payout"),
             # Two payments of one invoice at once are one too many.
             models.UniqueConstraint(
                 fields=["invoice"], condition=~Q(state="refused"), name="demo_invoice_paid_once"
@@ -120,16 +104,11 @@ class SupplierPayment(models.Model):
     def __str__(self) -> str:
         return f"{self.amount} for {self.invoice.number}"
 
+    def lock(self) -> None:
+        Invoice.objects.select_for_update().get(pk=self.invoice_id)
 
-class SupplierMail(models.Model):
-    """A mail to a supplier that was handed to the mail server. No row means only that nobody knows."""
 
-    idempotency_key = models.CharField(max_length=120, unique=True)
+class SupplierMail(MailRow):
+    """A mail to the supplier of an invoice."""
+
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="mails")
-    recipient = models.EmailField()
-    subject = models.CharField(max_length=150)
-    body = models.TextField()
-    sent_at = models.DateTimeField(db_default=Now())
-
-    def __str__(self) -> str:
-        return f"{self.subject} to {self.recipient}"

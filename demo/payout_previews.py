@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from datetime import datetime
 
 from agents.authoring import Fact, Preview
-from demo.payables import Invoice, PayoutState, PurchaseOrder, SupplierPayment
+from demo.ledger import LedgerState
+from demo.payables import Invoice, PurchaseOrder, SupplierPayment
 from demo.payouts import Notice, Payout
 from demo.previews import euro
 
 
-def of_payout(payout: Payout, invoice: Invoice | None) -> Preview:
+def of_payout(payout: Payout, invoice: Invoice | None, *, now: datetime) -> Preview:
     """The preview of a payment; an invoice or order that does not exist is a warning, not an error."""
     if invoice is None:
         return Preview(
@@ -36,7 +37,7 @@ def of_payout(payout: Payout, invoice: Invoice | None) -> Preview:
             Fact(label="Supplier's number", value=payout.reference or "None"),
             Fact(label="Received", value=f"{invoice.received_on:%Y-%m-%d}"),
         ),
-        warnings=tuple(_doubts(payout, invoice, order)),
+        warnings=tuple(_doubts(payout, invoice, order, now)),
     )
 
 
@@ -62,7 +63,9 @@ def _difference(payout: Payout, order: PurchaseOrder | None) -> str:
     return f"{euro(abs(more))} {'more' if more > 0 else 'less'}"
 
 
-def _doubts(payout: Payout, invoice: Invoice, order: PurchaseOrder | None) -> Iterator[str]:
+def _doubts(
+    payout: Payout, invoice: Invoice, order: PurchaseOrder | None, now: datetime
+) -> Iterator[str]:
     on_file = invoice.supplier.account
     if payout.account != on_file:
         yield "The account is not the one on file; the call will fail."
@@ -75,8 +78,11 @@ def _doubts(payout: Payout, invoice: Invoice, order: PurchaseOrder | None) -> It
         yield "The supplier has no such order; the call will fail."
     elif payout.amount + order.paid() > order.total:
         yield f"This is {_difference(payout, order)} than was ordered."
-    if invoice.payments.exclude(state=PayoutState.REFUSED).exists():
+    if invoice.payments.exclude(state=LedgerState.REFUSED).exists():
         yield "This invoice has been paid already; the call will fail."
+    left = invoice.supplier.left_in_month(now)
+    if payout.amount > left:
+        yield f"Only {euro(left)} is left of this month's limit for the supplier; the call will fail."
     twin = _twin(payout, invoice)
     if twin is not None:
         yield (
@@ -90,7 +96,7 @@ def _twin(payout: Payout, invoice: Invoice) -> SupplierPayment | None:
     return (
         SupplierPayment.objects.filter(invoice__supplier=invoice.supplier, amount=payout.amount)
         .exclude(invoice=invoice)
-        .exclude(state=PayoutState.REFUSED)
+        .exclude(state=LedgerState.REFUSED)
         .select_related("invoice")
         .order_by("-created_at")
         .first()
@@ -115,8 +121,3 @@ def of_notice(notice: Notice, invoice: Invoice | None) -> Preview:
             Fact(label="Text", value=notice.body),
         ),
     )
-
-
-def left_of_limit(limit: Decimal, paid: Decimal) -> Decimal:
-    """What may still be paid, never less than nothing."""
-    return max(limit - paid, Decimal("0.00"))

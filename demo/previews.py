@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from agents.authoring import Fact, Preview
-from demo.models import Order, RefundState
+from demo.ledger import LedgerState
+from demo.models import Order
 from demo.rules import WINDOW_DAYS, too_old
 from demo.tickets import Mail, Refund
 
@@ -63,7 +64,7 @@ def _doubts(refund: Refund, order: Order, left: Decimal, today: date) -> list[st
         doubts.append(f"Delivered more than {WINDOW_DAYS} days ago: the rules allow no refund.")
     twin = (
         order.refunds.filter(amount=refund.amount)
-        .exclude(state=RefundState.REFUSED)
+        .exclude(state=LedgerState.REFUSED)
         .order_by("-created_at")
         .first()
     )

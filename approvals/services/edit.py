@@ -14,7 +14,7 @@ from approvals.reasons import sentences
 from approvals.records import record_request
 from approvals.rejudging import addressed
 from approvals.revisions import changed_fields, keep_revision
-from approvals.schemas import GateVerdict, Requirements
+from approvals.schemas import GateVerdict, Preview, Requirements
 from approvals.services import policies
 from approvals.showing import show
 from approvals.vocabulary import Friction
@@ -31,8 +31,8 @@ def edit(
     """Make the edited arguments the request's next revision, inside the deciding transaction.
 
     Returns the groups that decide now, the editor's vote, and whether that vote counts as an
-    approval. Raises `BadBody`, the refusals of the tool's own validation, and `EditDenied`.
-    Updates `request` in place.
+    approval: never where the edited call acts on something that nobody was shown yet. Raises
+    `BadBody`, the refusals of the tool's own validation, and `EditDenied`. Updates `request` in place.
     """
     validated = ports.runs().validate_arguments(
         request.agent, request.agent_version, request.tool, given["arguments"]
@@ -42,6 +42,7 @@ def edit(
     if validated.digest == request.digest:
         raise BadBody([{"field": "arguments", "message": "nothing changed; approve instead"}])
     verdict = _judged(request, validated)
+    looked = ports.runs().look_at_edit(request, validated.arguments)
 
     changed = changed_fields(request.arguments, validated.arguments)
     material = any(name not in validated.cosmetic for name in changed)
@@ -49,16 +50,17 @@ def edit(
     # A cosmetic edit on top of one's own material edit would approve that one unseen by others.
     unseen = material or request.barred_editor_id == ballot.caller.user.pk
     alone = not unseen or not validated.action.is_consequential or requirements.editor_may_approve
+    counts = alone and not looked.elsewhere
     previous = request.revision
     void(request, ballot.now)
-    _apply(request, validated, verdict, requirements)
+    _apply(request, validated, looked.preview, verdict, requirements)
     if material:
         request.barred_editor = None if alone else ballot.caller.user
     shown, request.shown_sha256 = show(request)
     request.save(update_fields=_CHANGED)
     rows = addressed(request, groups, requirements)
     keep_revision(request, shown, editor_id=ballot.caller.user.pk, material=material, why="edited")
-    vote = ballot.vote(request, counts=alone, material=material)
+    vote = ballot.vote(request, counts=counts, material=material)
     record_request(
         request,
         "request.edited",
@@ -73,7 +75,7 @@ def edit(
         content=True,
         texts={"reason": ballot.decision.reason or ""},
     )
-    return rows, vote, alone
+    return rows, vote, counts
 
 
 _CHANGED = [
@@ -135,13 +137,14 @@ def _requirements(request: ApprovalRequest, verdict: GateVerdict) -> Requirement
 def _apply(
     request: ApprovalRequest,
     validated: Validated,
+    preview: Preview,
     verdict: GateVerdict,
     requirements: Requirements,
 ) -> None:
     request.arguments = validated.arguments
     request.digest = validated.digest
-    request.preview = validated.preview.model_dump(mode="json")
-    request.title = validated.preview.title[:500]
+    request.preview = preview.model_dump(mode="json")
+    request.title = preview.title[:500]
     request.schema = validated.schema
     request.sensitive = list(validated.sensitive)
     now_sensitive = values_in(validated.arguments, validated.sensitive)

@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 
+from countersign.embedded import everybody
 from countersign.embedded.account import server_account
 from countersign.embedded.errors import EmbeddedError
 from countersign.embedded.layout import DATABASE, LOGINS, POSTGRES_SOCKET, Layout
@@ -260,6 +261,7 @@ class Postgres:
             REVOKE ALL ON SCHEMA public FROM PUBLIC;
             GRANT USAGE ON SCHEMA public TO {others};
             GRANT CONNECT, TEMPORARY ON DATABASE {DATABASE} TO {others};
+            {everybody.STATEMENTS}
             {lets_in}
             """,
             DATABASE,

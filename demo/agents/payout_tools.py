@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from agents.authoring import (
     Effect,
     EffectClass,
     Preview,
-    Retryable,
     Risk,
     Terminal,
     ToolContext,
@@ -16,9 +13,9 @@ from agents.authoring import (
     tool,
 )
 from demo import payout_previews
-from demo.errors import ProviderBusy, ShopError
-from demo.payables import NOTHING, Invoice, PayoutState, SupplierMail, SupplierPayment
-from demo.payments import PaymentProvider
+from demo.agents.translating import provider, told
+from demo.ledger import LedgerState
+from demo.payables import Invoice, SupplierMail, SupplierPayment
 from demo.payouts import (
     Earlier,
     InvoiceSheet,
@@ -41,7 +38,7 @@ def find_invoice(ctx: ToolContext, which: InvoiceToPay) -> InvoiceSheet:
     """Read an invoice as it was received, with its supplier's record and what was paid to it before."""
     invoice = _found(which.invoice)
     paid = SupplierPayment.objects.filter(
-        invoice__supplier=invoice.supplier, state=PayoutState.PAID
+        invoice__supplier=invoice.supplier, state=LedgerState.PAID
     ).select_related("invoice")
     return InvoiceSheet(
         invoice=invoice.number,
@@ -66,19 +63,12 @@ def find_invoice(ctx: ToolContext, which: InvoiceToPay) -> InvoiceSheet:
 def check_limits(ctx: ToolContext, which: InvoiceToPay) -> Limits:
     """Read whether an invoice was paid, and what may still be paid to its supplier this month."""
     invoice = _found(which.invoice)
-    made = SupplierPayment.objects.exclude(state=PayoutState.REFUSED)
-    month = made.filter(
-        invoice__supplier=invoice.supplier,
-        created_at__year=ctx.now.year,
-        created_at__month=ctx.now.month,
-    )
-    paid = sum((each.amount for each in month), NOTHING)
-    limit = invoice.supplier.monthly_limit
+    supplier = invoice.supplier
     return Limits(
-        paid=made.filter(invoice=invoice).exists(),
-        limit=limit,
-        paid_this_month=paid,
-        left=payout_previews.left_of_limit(limit, paid),
+        paid=invoice.payments.exclude(state=LedgerState.REFUSED).exists(),
+        limit=supplier.monthly_limit,
+        paid_this_month=supplier.paid_in_month(ctx.now),
+        left=supplier.left_in_month(ctx.now),
     )
 
 
@@ -93,7 +83,7 @@ def check_limits(ctx: ToolContext, which: InvoiceToPay) -> Limits:
 )
 def pay_supplier(ctx: ToolContext, payout: Payout) -> PayoutReceipt:
     """Pay a supplier's invoice to the account on the supplier's record."""
-    try:
+    with told():
         row = pay_invoice(
             number=payout.invoice,
             order=payout.order,
@@ -101,12 +91,8 @@ def pay_supplier(ctx: ToolContext, payout: Payout) -> PayoutReceipt:
             account=payout.account,
             reference=payout.reference,
             key=ctx.idempotency_key,
-            provider=_provider(),
+            provider=provider(),
         )
-    except ShopError as problem:
-        raise Terminal(str(problem)) from problem
-    except ProviderBusy as problem:
-        raise Retryable(str(problem)) from problem
     return PayoutReceipt(
         reference=row.provider_reference,
         invoice=payout.invoice,
@@ -117,7 +103,7 @@ def pay_supplier(ctx: ToolContext, payout: Payout) -> PayoutReceipt:
 
 @pay_supplier.preview
 def preview_payout(ctx: ToolContext, payout: Payout) -> Preview:
-    return payout_previews.of_payout(payout, Invoice.objects.numbered(payout.invoice))
+    return payout_previews.of_payout(payout, Invoice.objects.numbered(payout.invoice), now=ctx.now)
 
 
 @pay_supplier.state_token
@@ -126,7 +112,7 @@ def payout_state(ctx: ToolContext, payout: Payout) -> str:
     invoice = Invoice.objects.numbered(payout.invoice)
     if invoice is None:
         return "no such invoice"
-    others = invoice.payments.exclude(state=PayoutState.REFUSED)
+    others = invoice.payments.exclude(state=LedgerState.REFUSED)
     paid = others.exclude(idempotency_key=ctx.idempotency_key).exists()
     return f"{invoice.supplier.account}, {'paid' if paid else 'not paid'}"
 
@@ -139,7 +125,7 @@ def payout_locks(payout: Payout) -> list[str]:
 @pay_supplier.verify
 def check_payout(ctx: ToolContext, payout: Payout, receipt: PayoutReceipt) -> bool:
     """Both the provider and our ledger know it, with the same amount and account."""
-    paid = _provider().find_payout(key=ctx.idempotency_key)
+    paid = provider().find_payout(key=ctx.idempotency_key)
     row = SupplierPayment.objects.filter(provider_reference=receipt.reference).first()
     return (
         paid is not None
@@ -153,8 +139,8 @@ def check_payout(ctx: ToolContext, payout: Payout, receipt: PayoutReceipt) -> bo
 @tool(risk=Risk.LOW, trust=Trust.TRUSTED, identity={"invoice"})
 def look_up_payout(ctx: ToolContext, which: InvoiceToPay) -> PayoutStanding:
     """Read whether the payment provider and our ledger agree that an invoice was paid."""
-    row = _found(which.invoice).payments.filter(state=PayoutState.PAID).first()
-    made = _provider().find_payout(key=row.idempotency_key) if row is not None else None
+    row = _found(which.invoice).payments.filter(state=LedgerState.PAID).first()
+    made = provider().find_payout(key=row.idempotency_key) if row is not None else None
     if row is None or made is None:
         return PayoutStanding(invoice=which.invoice, paid=False, amount=None, reference="")
     return PayoutStanding(
@@ -175,15 +161,13 @@ def look_up_payout(ctx: ToolContext, which: InvoiceToPay) -> PayoutStanding:
 )
 def notify_supplier(ctx: ToolContext, notice: Notice) -> NoticeSent:
     """Write to the supplier of an invoice, at the address on the supplier's record."""
-    try:
+    with told():
         sent = write_to_supplier(
             number=notice.invoice,
             subject=notice.subject,
             body=notice.body,
             key=ctx.idempotency_key,
         )
-    except ShopError as problem:
-        raise Terminal(str(problem)) from problem
     return NoticeSent(recipient=sent.recipient, subject=sent.subject)
 
 
@@ -204,7 +188,3 @@ def _found(number: str) -> Invoice:
     if invoice is None:
         raise Terminal(f"invoice: there is no invoice {number}. Our numbers look like INV-3001.")
     return invoice
-
-
-def _provider() -> PaymentProvider:
-    return PaymentProvider(settings.COUNTERSIGN.demo_provider_url)

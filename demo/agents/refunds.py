@@ -14,7 +14,6 @@ from agents.authoring import (
     EffectClass,
     Example,
     Preview,
-    Retryable,
     Risk,
     Terminal,
     ToolContext,
@@ -22,10 +21,10 @@ from agents.authoring import (
     tool,
 )
 from demo import previews
-from demo.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, ShopError
+from demo.agents.translating import provider, told
+from demo.errors import OutcomeUnknown, ProviderBusy, ProviderRefused
 from demo.models import Order, SentMail
 from demo.models import Refund as LedgerRow
-from demo.payments import PaymentProvider
 from demo.rules import RULES, WINDOW_DAYS
 from demo.services.refund_order import refund_order
 from demo.services.write_to_customer import write_to_customer
@@ -88,18 +87,14 @@ def read_refund_rules(ctx: ToolContext, nothing: Nothing) -> RefundRules:
 )
 def issue_refund(ctx: ToolContext, refund: Refund) -> Receipt:
     """Pay money back to the customer of an order, the way it was paid."""
-    try:
+    with told():
         row = refund_order(
             number=refund.order,
             amount=refund.amount,
             reason=refund.reason,
             key=ctx.idempotency_key,
-            provider=_provider(),
+            provider=provider(),
         )
-    except ShopError as problem:
-        raise Terminal(str(problem)) from problem
-    except ProviderBusy as problem:
-        raise Retryable(str(problem)) from problem
     return Receipt(reference=row.provider_reference, order=refund.order, amount=row.amount)
 
 
@@ -127,7 +122,7 @@ def refund_locks(refund: Refund) -> list[str]:
 @issue_refund.verify
 def check_refund(ctx: ToolContext, refund: Refund, receipt: Receipt) -> bool:
     """Both the provider and our ledger know it, with the same amount."""
-    paid = _provider().find(key=ctx.idempotency_key)
+    paid = provider().find(key=ctx.idempotency_key)
     row = LedgerRow.objects.filter(provider_reference=receipt.reference).first()
     return (
         paid is not None
@@ -148,12 +143,10 @@ def check_refund(ctx: ToolContext, refund: Refund, receipt: Receipt) -> bool:
 )
 def send_email(ctx: ToolContext, mail: Mail) -> MailNote | Accepted[MailNote]:
     """Send an e-mail to the customer of an order, at the address in the customer's record."""
-    try:
+    with told():
         sent = write_to_customer(
             number=mail.order, subject=mail.subject, body=mail.body, key=ctx.idempotency_key
         )
-    except ShopError as problem:
-        raise Terminal(str(problem)) from problem
     return _carried(ctx, sent)
 
 
@@ -178,17 +171,13 @@ def _carried(ctx: ToolContext, sent: SentMail) -> MailNote | Accepted[MailNote]:
         return note
     callback = f"{config.address}/api/v1/callbacks/demo-mail"
     try:
-        reference = _provider().hand_over_mail(
+        reference = provider().hand_over_mail(
             key=ctx.idempotency_key, recipient=sent.recipient, callback=callback
         )
     except (ProviderRefused, ProviderBusy, OutcomeUnknown):
         # It is out all the same; nobody will say how it fared.
         return note
     return Accepted(note, reference)
-
-
-def _provider() -> PaymentProvider:
-    return PaymentProvider(settings.COUNTERSIGN.demo_provider_url)
 
 
 refund_desk = Agent(

@@ -10,7 +10,8 @@ from decimal import Decimal
 from django.db import transaction
 
 from demo.invoice_texts import FURTHER, GOODS, PAID_BEFORE, SENT, VENDORS, Sent, plain_invoice
-from demo.payables import Invoice, PayoutState, PurchaseOrder, Supplier, SupplierPayment
+from demo.ledger import LedgerState
+from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierPayment
 
 SEED = 20_261_121
 FIRST_INVOICE, FIRST_ORDER = 3_001, 7_001
@@ -77,7 +78,7 @@ def _pay_before(suppliers: dict[str, Supplier], today: date) -> None:
         account=vendor.account,
         reference=reference,
         idempotency_key=f"earlier-{copy.number}",
-        state=PayoutState.PAID,
+        state=LedgerState.PAID,
         provider_reference=f"po_earlier_{copy.number}",
         created_at=settled,
         settled_at=settled,

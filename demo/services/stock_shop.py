@@ -11,7 +11,8 @@ from decimal import Decimal
 from django.db import transaction
 
 from demo.catalogue import FIRST_PARTS, GOODS, NOTES, SECOND_PARTS, SHOWCASES
-from demo.models import Customer, Order, OrderStatus, Payment, Refund, RefundState
+from demo.ledger import LedgerState
+from demo.models import Customer, Order, OrderStatus, Payment, Refund
 
 SEED = 20_261_120
 FIRST_NUMBER = 10_001
@@ -147,7 +148,7 @@ def _earlier_refund(order: Order, draft: Draft) -> Refund:
         amount=draft.refunded_items * draft.unit_price,
         reason="Arrived damaged.",
         idempotency_key=f"earlier-{digits}",
-        state=RefundState.PAID,
+        state=LedgerState.PAID,
         provider_reference=f"re_earlier_{digits}",
         created_at=settled,
         settled_at=settled,

@@ -20,6 +20,8 @@ from demo.steward.session import CHANGE_KEY, Session
 
 MOST_ROWS: Final = 16
 """As many as one call can hold for itself."""
+MOST_CHARACTERS: Final = 50_000
+"""Of all rows before and after together."""
 _LEDGER: Final = {"ledger": sql.Identifier(LEDGER), "rows": sql.Identifier(LEDGER_ROWS)}
 _NOTE: Final = sql.SQL(
     "INSERT INTO {ledger} (key, statement) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING key"
@@ -27,6 +29,10 @@ _NOTE: Final = sql.SQL(
 _APPLIED: Final = sql.SQL("SELECT FROM {ledger} WHERE key = %s").format(**_LEDGER)
 _ROWS: Final = sql.SQL(
     'SELECT "table", before::text, after::text, id FROM {rows} WHERE change_key = %s ORDER BY id'
+).format(**_LEDGER)
+_MEASURED: Final = sql.SQL(
+    "SELECT count(*), coalesce(sum(length(before::text)), 0) + coalesce(sum(length(after::text)), 0) "
+    "FROM {rows} WHERE change_key = %s"
 ).format(**_LEDGER)
 Image = dict[str, str | int | bool | None]
 
@@ -118,7 +124,7 @@ def stands(session: Session, rows: list[Touched]) -> bool:
 def note(session: Session, key: str, statement: str) -> bool:
     """Note the change under its key, which waits for whoever is noting the same; False where it is there."""
     noted = session.execute(_NOTE, [key, as_sent(statement).decode()])
-    session.execute("SELECT set_config(%s, %s, true)", [CHANGE_KEY, key])
+    session.execute(sql.SQL("SET LOCAL {} = {}").format(sql.SQL(CHANGE_KEY), sql.Literal(key)))
     return noted.fetchone() is not None
 
 
@@ -128,12 +134,19 @@ def _run(session: Session, key: str, statement: str) -> list[Touched]:
     session.execute("EXECUTE steward")
     # What else would only be found out by committing.
     session.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    rows = ledger(session, key)
-    if len(rows) > MOST_ROWS:
+    _need_readable(session, key)
+    return ledger(session, key)
+
+
+def _need_readable(session: Session, key: str) -> None:
+    """Raise Refused where it touches more than a person reads, before it is all fetched."""
+    ((number, length),) = session.execute(_MEASURED, [key])
+    if number > MOST_ROWS:
         raise Refused(
-            f"It would touch {len(rows)} rows; {MOST_ROWS} is the most. Do it in parts that can be read."
+            f"It would touch {number} rows; {MOST_ROWS} is the most. Do it in parts that can be read."
         )
-    return rows
+    if length > MOST_CHARACTERS:
+        raise Refused(f"It is about {length} characters of text; {MOST_CHARACTERS} is the most.")
 
 
 def _now(session: Session, row: Touched) -> Image | None:

@@ -14,8 +14,8 @@ SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolin
     EXISTS (SELECT FROM pg_auth_members WHERE member = role.oid),
     EXISTS (SELECT FROM pg_shdepend
              WHERE refclassid = 'pg_authid'::regclass AND refobjid = role.oid AND deptype = 'o'),
-    has_database_privilege(current_database(), 'CREATE'),
-    has_database_privilege(current_database(), 'TEMPORARY'),
+    has_database_privilege(current_catalog, 'CREATE'),
+    has_database_privilege(current_catalog, 'TEMPORARY'),
     current_setting('statement_timeout') IN ('0', ''),
     current_setting('default_transaction_read_only') = 'off'
 FROM pg_roles AS role WHERE rolname = current_user
@@ -35,7 +35,7 @@ _SENTENCES: Final = (
     "Its transactions are not read-only unless they say so.",
 )
 _REACHES: Final = """
-SELECT format('It reaches the table %%s.', relation.oid::regclass)
+SELECT 'It reaches the table {}.', relation.oid::regclass::text
 FROM pg_class AS relation JOIN pg_namespace AS schema ON schema.oid = relation.relnamespace
 WHERE schema.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     AND relation.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -43,21 +43,21 @@ WHERE schema.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
     AND (has_table_privilege(relation.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
         OR has_any_column_privilege(relation.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
 UNION ALL
-SELECT format('It may use the sequence %%s.', relation.oid::regclass)
+SELECT 'It may use the sequence {}.', relation.oid::regclass::text
 FROM pg_class AS relation
 WHERE CASE WHEN relation.relkind = 'S' THEN has_sequence_privilege(relation.oid, 'USAGE, UPDATE') END
 UNION ALL
-SELECT format('It may create things in the schema %%s.', nspname)
+SELECT 'It may create things in the schema {}.', nspname::text
 FROM pg_namespace WHERE has_schema_privilege(oid, 'CREATE')
 UNION ALL
-SELECT format('It may call %%s, which runs with another one''s rights.', procedure.oid::regprocedure)
+SELECT 'It may call {}, which runs with another one''s rights.', procedure.oid::regprocedure::text
 FROM pg_proc AS procedure
 WHERE pronamespace <> 'pg_catalog'::regnamespace AND pronamespace <> 'information_schema'::regnamespace
     AND (prosecdef OR proname LIKE 'dblink%%')
     AND CASE WHEN has_schema_privilege(pronamespace, 'USAGE')
         THEN has_function_privilege(procedure.oid, 'EXECUTE') END
 UNION ALL
-SELECT format('It may change or empty %%s more than it should.', relation.oid::regclass)
+SELECT 'It may change or empty {} more than it should.', relation.oid::regclass::text
 FROM pg_class AS relation JOIN pg_namespace AS schema ON schema.oid = relation.relnamespace
 WHERE schema.nspname = 'public' AND relation.relname = ANY (%(unwritten)s)
     AND (has_table_privilege(relation.oid, 'UPDATE, DELETE, TRUNCATE')
@@ -80,4 +80,4 @@ def _found(session: psycopg.Connection[tuple[Any, ...]]) -> Iterator[str]:
     assert row is not None, "current_user is a role"
     yield from (sentence for sentence, holds in zip(_SENTENCES, row, strict=True) if holds)
     known = {"known": [*TABLES, LEDGER, LEDGER_ROWS], "unwritten": _UNWRITTEN}
-    yield from (sentence for (sentence,) in session.execute(_REACHES, known).fetchall())
+    yield from (sentence.format(what) for sentence, what in session.execute(_REACHES, known))

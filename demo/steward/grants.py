@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from psycopg import sql
 
+from demo.steward import functions
 from demo.steward.catalogue import LEDGER, LEDGER_ROWS, TABLES, Table
 from demo.steward.session import CHANGE_KEY, login_name
 
@@ -72,6 +73,7 @@ def statements(name: str, database: str) -> list[sql.Composed]:
         ),
         _compose(f"REVOKE ALL ON FUNCTION {WATCH}() FROM PUBLIC"),
         *_ledger(role),
+        functions.grant(name),
     ]
     for table in TABLES.values():
         granted += _rights(table, role)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 
@@ -15,7 +16,7 @@ from demo.steward.session import Session
 
 MOST_ROWS: Final = 100
 MOST_CHARACTERS: Final = 20_000
-CHUNK: Final = 25
+MOST_COLUMNS: Final = 50
 LARGEST_EXACT: Final = 2**53
 Cell = str | int | float | bool | None
 
@@ -32,46 +33,42 @@ class Found:
 def read(session: Session, sql: str) -> Found:
     """Run one query in a read-only transaction.
 
-    As a cursor's query, and by the extended protocol, PostgreSQL takes one SELECT and nothing else. Raises
-    Refused with a sentence for the model.
+    As a cursor's query, and by the extended protocol, PostgreSQL takes one SELECT and nothing else. Rows come
+    one by one, since a number of a few characters can have a hundred thousand digits. Raises Refused with a
+    sentence for the model.
     """
     declared = b"DECLARE steward NO SCROLL CURSOR FOR " + as_sent(sql)
     try:
         session.execute(declared, prepare=True)
-        columns: tuple[str, ...] = ()
-        rows: list[tuple[Cell, ...]] = []
-        for names, chunk in _chunks(session):
-            columns = names
-            rows += chunk
+        columns = _columns(session)
+        fetched = session.cursor().stream(f"FETCH {MOST_ROWS + 1} FROM steward")
+        # Ended before its last row, it is cancelled on the server.
+        with closing(cast("Generator[tuple[Any, ...]]", fetched)) as found:
+            rows, truncated = _within_limits(found)
     except psycopg.Error as error:
         raise Refused(told(error)) from error
-    kept = _within_limits(rows)
-    return Found(columns, tuple(kept), truncated=len(kept) < len(rows))
+    return Found(columns, rows, truncated)
 
 
-def _chunks(session: Session) -> Iterator[tuple[tuple[str, ...], list[tuple[Cell, ...]]]]:
-    """Rows as they come, until there are none or one more than is needed."""
-    fetched = characters = 0
-    while fetched <= MOST_ROWS and characters <= MOST_CHARACTERS:
-        cursor = session.execute(f"FETCH {CHUNK} FROM steward")
-        names = tuple(column.name for column in cursor.description or ())
-        chunk = [tuple(_cell(value) for value in row) for row in cursor.fetchall()]
-        yield names, chunk
-        fetched += len(chunk)
-        characters += sum(_length(row) for row in chunk)
-        if len(chunk) < CHUNK:
-            return
+def _columns(session: Session) -> tuple[str, ...]:
+    """The names of the columns, before any row is made."""
+    described = session.execute("FETCH 0 FROM steward").description or ()
+    if len(described) > MOST_COLUMNS:
+        raise Refused(f"It has {len(described)} columns; {MOST_COLUMNS} is the most.")
+    return tuple(column.name for column in described)
 
 
-def _within_limits(rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
+def _within_limits(found: Iterable[tuple[Any, ...]]) -> tuple[tuple[tuple[Cell, ...], ...], bool]:
+    """The first rows, and whether there was more."""
     kept: list[tuple[Cell, ...]] = []
     room = MOST_CHARACTERS
-    for row in rows[:MOST_ROWS]:
+    for values in found:
+        row = tuple(map(_cell, values))
         room -= _length(row)
-        if room < 0:
-            break
+        if room < 0 or len(kept) == MOST_ROWS:
+            return tuple(kept), True
         kept.append(row)
-    return kept
+    return tuple(kept), False
 
 
 def _length(row: tuple[Cell, ...]) -> int:

@@ -10,6 +10,7 @@ import psycopg
 from django.conf import settings
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import InsufficientPrivilege
 
 from demo.steward.fence import breaches
 
@@ -63,13 +64,23 @@ def session_of(url: str, seconds: float, *, writing: bool) -> Iterator[Session]:
     session = _connected(url, seconds)
     try:
         session.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED {_MODES[writing]}")
-        prove_login(session, name)
-        if found := breaches(session):
-            raise NoLogin(f"The login of {SETTING} is not fenced in: {' '.join(found)}")
+        _need_fence(session, name)
         yield session
     finally:
         # Ends the transaction, whatever state it is in.
         session.close()
+
+
+def _need_fence(session: Session, name: str) -> None:
+    try:
+        prove_login(session, name)
+        found = breaches(session)
+    except InsufficientPrivilege as error:
+        raise NoLogin(
+            f"The login of {SETTING} may not look up what it may do. `manage.py migrate` grants it that."
+        ) from error
+    if found:
+        raise NoLogin(f"The login of {SETTING} is not fenced in: {' '.join(found)}")
 
 
 def prove_login(session: Session, name: str) -> None:

@@ -273,6 +273,34 @@ def test_what_was_approved_is_not_sent_when_the_world_has_changed(
     assert len(bank.sent) == 1
 
 
+def test_an_edited_call_is_compared_with_the_world_that_its_editor_was_shown(
+    counter: Counter, bank: Bank, reviewer: User, second_reviewer: User
+) -> None:
+    world = {"A1": "100", "B2": "7"}
+    wire = registry.get("teller").tool("wire")
+    assert wire is not None
+
+    @wire.state_token
+    def read(ctx: ToolContext, payment: Payment) -> str:
+        return world[payment.account]
+
+    run = counter.start([calls(call("wire", PAY)), final(summary="done")])
+    request = counter.request(run)
+    edited = {**request.arguments, "account": "B2"}
+    counter.decide(request, Verdict.EDIT, reviewer, arguments=edited)
+    request = counter.request(run)
+    # Of the account that is paid to no more nobody has to hear.
+    world["A1"] = "0"
+    counter.decide(request, Verdict.APPROVE, second_reviewer)
+    world["B2"] = "0"
+    run = counter.go_on(run)
+    assert (counter.request(run).revision, run.state, bank.sent) == (3, "waiting", [])
+    counter.decide(counter.request(run), Verdict.APPROVE, second_reviewer)
+    world["A1"] = "50"
+    assert counter.go_on(run).state == "succeeded"
+    assert len(bank.sent) == 1
+
+
 def test_the_kill_switch_holds_an_approved_call_and_takes_nothing_away(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:

@@ -419,6 +419,17 @@ def test_editor_may_approve_where_the_policy_says_so(opened: Opener, reviewer: U
     assert done.state == "approved"
 
 
+def test_an_edit_that_acts_on_something_else_is_looked_at_before_it_is_approved(
+    opened: Opener, reviewer: User, till: Till
+) -> None:
+    request = opened()
+    till.elsewhere = True
+    edited = take(request, reviewer, "edit", arguments={**request.arguments, "note": "cracked"})
+    assert (edited.state, edited.revision) == ("pending", 2)
+    request.refresh_from_db()
+    assert take(request, reviewer).state == "approved"
+
+
 def test_nothing_is_edited_after_it_was_approved(
     opened: Opener, reviewer: User, second_reviewer: User
 ) -> None:

@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from approvals.digests import action_digest
 from approvals.models import ApprovalRequest
-from approvals.ports import Operation, PastCall, Validated
+from approvals.ports import Looked, Operation, PastCall, Validated
 from approvals.schemas import (
     Confidence,
     DecisionIn,
@@ -86,6 +86,7 @@ class Till:
     sensitive: tuple[str, ...] = ()
     cosmetic: tuple[str, ...] = ("note",)
     switched_off: str | None = None
+    elsewhere: bool = False
     locked: list[uuid.UUID] = field(default_factory=list)
     watched: set[tuple[int, uuid.UUID]] = field(default_factory=set)
     past: list[PastCall] = field(default_factory=list)
@@ -107,12 +108,15 @@ class Till:
         return Validated(
             arguments=arguments,
             digest=action.digest,
-            preview=Preview(title=f"Refund €{amount} to Acme GmbH", subject="Acme GmbH"),
             schema=SCHEMA,
             sensitive=self.sensitive,
             cosmetic=self.cosmetic,
             action=action,
         )
+
+    def look_at_edit(self, request: ApprovalRequest, arguments: dict[str, Any]) -> Looked:
+        title = f"Refund €{Decimal(str(arguments['amount']))} to Acme GmbH"
+        return Looked(Preview(title=title, subject="Acme GmbH"), self.elsewhere)
 
     def validate_answer(
         self, agent: str, agent_version: str, output: dict[str, Any]

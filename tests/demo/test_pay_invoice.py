@@ -11,11 +11,13 @@ from demo.errors import (
     AlreadyPaid,
     OtherAccount,
     OutcomeUnknown,
+    OverLimit,
     ProviderBusy,
     UnknownInvoice,
     UnknownPurchase,
 )
-from demo.payables import Invoice, PayoutState, PurchaseOrder, SupplierPayment
+from demo.ledger import LedgerState
+from demo.payables import Invoice, PurchaseOrder, Supplier, SupplierPayment
 from demo.payments import PaymentProvider
 from demo.services.pay_invoice import pay_invoice
 from demo.services.stock_payables import stock_payables
@@ -48,7 +50,7 @@ def test_a_payment_is_made_and_stands_in_the_ledger(
     invoices: None, payments: PaymentProvider, provider: Process
 ) -> None:
     row = pay(payments)
-    assert (row.state, row.account) == (PayoutState.PAID, ACCOUNT)
+    assert (row.state, row.account) == (LedgerState.PAID, ACCOUNT)
     assert provider.calls()[0]["payout"]["id"] == row.provider_reference
     assert PurchaseOrder.objects.get(number="PO-7001").paid() == Decimal("1280.00")
 
@@ -98,8 +100,8 @@ def test_a_lost_answer_is_settled_by_asking_again(
     provider.ask("POST", "/knobs", {"mode": mode})
     with pytest.raises(OutcomeUnknown):
         pay(payments)
-    assert SupplierPayment.objects.get(idempotency_key="key-1").state == PayoutState.RESERVED
-    assert pay(payments).state == PayoutState.PAID
+    assert SupplierPayment.objects.get(idempotency_key="key-1").state == LedgerState.RESERVED
+    assert pay(payments).state == LedgerState.PAID
     assert made(provider) == 1
 
 
@@ -110,7 +112,7 @@ def test_a_provider_without_time_leaves_no_trace(
     with pytest.raises(ProviderBusy):
         pay(payments)
     assert not SupplierPayment.objects.filter(idempotency_key="key-1").exists()
-    assert pay(payments).state == PayoutState.PAID
+    assert pay(payments).state == LedgerState.PAID
 
 
 def test_after_a_lost_answer_a_busy_provider_says_nothing_about_the_first_call(
@@ -122,7 +124,7 @@ def test_after_a_lost_answer_a_busy_provider_says_nothing_about_the_first_call(
     provider.ask("POST", "/knobs", {"mode": "unavailable"})
     with pytest.raises(OutcomeUnknown):
         pay(payments)
-    assert pay(payments).state == PayoutState.PAID
+    assert pay(payments).state == LedgerState.PAID
     assert made(provider) == 1
 
 
@@ -131,3 +133,15 @@ def test_the_tables_are_filled_once_and_the_same_every_time(invoices: None) -> N
     assert len(texts) == 49
     assert not stock_payables(today=datetime.now(UTC).date())
     assert list(Invoice.objects.order_by("number").values_list("text", flat=True)) == texts
+
+
+def test_no_more_is_paid_in_a_month_than_the_suppliers_limit(
+    invoices: None, payments: PaymentProvider, provider: Process
+) -> None:
+    """The workflow looks before it proposes; by the time that it pays, others may have been paid."""
+    Supplier.objects.filter(name="Papierhaus Lindner").update(monthly_limit=Decimal("1500.00"))
+    pay(payments)
+    with pytest.raises(OverLimit, match=r"220\.00 is left"):
+        pay(payments, "key-2", number="INV-3006", order="PO-7006", reference="L-20655")
+    assert made(provider) == 1
+    assert not SupplierPayment.objects.filter(idempotency_key="key-2").exists()

@@ -227,6 +227,19 @@ def test_two_runs_of_one_invoice_pay_it_once(books: Bookkeeping) -> None:
     assert SupplierPayment.objects.filter(invoice__number="INV-3001").count() == 1
 
 
+def test_an_edit_above_the_months_limit_is_warned_of_and_pays_nothing(books: Bookkeeping) -> None:
+    Supplier.objects.filter(name="Papierhaus Lindner").update(monthly_limit="1500.00")
+    run = books.start("INV-3001")
+    wanted = {**books.request(run).arguments, "amount": "1600.00"}
+    run = books.decide(run, "edit", by="second-reviewer", arguments=wanted)
+    request = books.request(run)
+    assert any("Only €1,500.00 is left" in each for each in request.preview["warnings"])
+    run = books.decide(run, "approve")
+    assert (run.state, books.paid(), mail.outbox) == ("succeeded", [], [])
+    assert run.output is not None
+    assert run.output["outcome"] == "not_paid"
+
+
 def test_a_rejected_payment_moves_nothing_and_nobody_is_told(books: Bookkeeping) -> None:
     run = books.decide(books.start("INV-3001"), "reject", reason="Not delivered.")
     assert run.output == {

@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 
 from demo.errors import OutcomeUnknown, ProviderBusy, ProviderRefused, TooMuch, UnknownOrder
-from demo.models import Order, Refund, RefundState
+from demo.ledger import LedgerState
+from demo.models import Order, Refund
 from demo.payments import PaymentProvider
 from demo.services.refund_order import refund_order
 from demo.services.stock_shop import stock_shop
@@ -33,7 +34,7 @@ def test_a_refund_is_paid_and_stands_in_the_ledger(
     tablets: Order, payments: PaymentProvider, provider: Process
 ) -> None:
     refund = pay(payments, "key-1")
-    assert refund.state == RefundState.PAID
+    assert refund.state == LedgerState.PAID
     assert provider.calls()[0]["refund"]["id"] == refund.provider_reference
     assert provider.calls()[0]["body"]["payment"] == "pay_10001"
     assert tablets.given_back() == AMOUNT
@@ -54,9 +55,9 @@ def test_a_lost_answer_is_settled_by_asking_again(
     provider.ask("POST", "/knobs", {"mode": mode})
     with pytest.raises(OutcomeUnknown):
         pay(payments, "key-1")
-    assert Refund.objects.get(idempotency_key="key-1").state == RefundState.RESERVED
+    assert Refund.objects.get(idempotency_key="key-1").state == LedgerState.RESERVED
     assert tablets.given_back() == AMOUNT
-    assert pay(payments, "key-1").state == RefundState.PAID
+    assert pay(payments, "key-1").state == LedgerState.PAID
     assert refunds_made(provider) == 1
 
 
@@ -67,7 +68,7 @@ def test_a_busy_provider_leaves_no_reservation_behind(
     with pytest.raises(ProviderBusy):
         pay(payments, "key-1")
     assert tablets.given_back() == 0
-    assert pay(payments, "key-1").state == RefundState.PAID
+    assert pay(payments, "key-1").state == LedgerState.PAID
     assert refunds_made(provider) == 1
 
 
@@ -82,7 +83,7 @@ def test_a_busy_provider_is_no_proof_that_an_earlier_call_did_nothing(
         with pytest.raises(OutcomeUnknown):
             pay(payments, "key-1")
     assert tablets.given_back() == AMOUNT
-    assert pay(payments, "key-1").state == RefundState.PAID
+    assert pay(payments, "key-1").state == LedgerState.PAID
     assert refunds_made(provider) == 1
 
 
@@ -92,7 +93,7 @@ def test_a_refusal_of_the_provider_frees_the_reservation(
     provider.refund("key-1", amount="1.00")
     with pytest.raises(ProviderRefused):
         pay(payments, "key-1")
-    assert Refund.objects.get(idempotency_key="key-1").state == RefundState.REFUSED
+    assert Refund.objects.get(idempotency_key="key-1").state == LedgerState.REFUSED
     assert tablets.given_back() == 0
     asked = len(provider.calls())
     with pytest.raises(ProviderRefused):
@@ -106,7 +107,7 @@ def test_more_than_was_paid_is_refused_before_the_provider_is_asked(
     pay(payments, "key-1", tablets.total - AMOUNT)
     with pytest.raises(TooMuch, match="420"):
         pay(payments, "key-2", AMOUNT + Decimal("0.01"))
-    assert pay(payments, "key-3", AMOUNT).state == RefundState.PAID
+    assert pay(payments, "key-3", AMOUNT).state == LedgerState.PAID
     assert refunds_made(provider) == 2
     assert not Refund.objects.filter(idempotency_key="key-2").exists()
 
@@ -129,7 +130,7 @@ def test_many_refunds_at_once_never_give_back_more_than_was_paid(
 
     def attempt(key: str) -> bool:
         try:
-            return pay(payments, key, half, order.number).state == RefundState.PAID
+            return pay(payments, key, half, order.number).state == LedgerState.PAID
         except TooMuch:
             return False
         finally:

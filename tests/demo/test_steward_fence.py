@@ -11,7 +11,7 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from countersign.embedded.layout import LOGINS
-from demo.steward import checks
+from demo.steward import checks, functions
 from demo.steward import session as sessions
 from demo.steward.catalogue import TABLES
 from demo.steward.fence import breaches
@@ -133,6 +133,7 @@ def test_an_attribute_too_many_is_seen(shop: StewardShop, attribute: str, senten
         session.execute(
             f"CREATE ROLE {role} NOINHERIT {attribute}".replace("NOINHERIT INHERIT", "INHERIT")
         )
+        session.execute(functions.grant(role))
         session.execute(f"SET LOCAL SESSION AUTHORIZATION {role}")
         assert sentence in breaches(session)
         session.rollback()
@@ -153,6 +154,27 @@ def test_without_a_login_nothing_runs_on_the_applications(settings: Settings) ->
             raise AssertionError("it was let in")
     (warning,) = checks.steward_has_a_login(None)
     assert "data-steward can read and change nothing" in warning.msg
+
+
+def test_a_login_that_may_not_look_up_what_it_may_do_is_not_used(shop: StewardShop) -> None:
+    with psycopg.connect(shop.cluster.url("owner", shop.database), autocommit=True) as owner:
+        owner.execute(f"REVOKE EXECUTE ON FUNCTION has_table_privilege(oid, text) FROM {STEWARD}")
+        with pytest.raises(NoLogin, match=r"manage\.py migrate"):
+            with shop.session():
+                raise AssertionError("it was let in")
+        for granted in statements(STEWARD, shop.database):
+            owner.execute(granted)
+    with shop.session() as session:
+        assert breaches(session) == []
+
+
+def test_migrating_again_takes_back_a_function_that_is_not_on_the_list(shop: StewardShop) -> None:
+    with psycopg.connect(shop.cluster.url("owner", shop.database), autocommit=True) as owner:
+        owner.execute(f"GRANT EXECUTE ON FUNCTION repeat(text, int) TO {STEWARD}")
+        for granted in statements(STEWARD, shop.database):
+            owner.execute(granted)
+    may = f"SELECT has_function_privilege('{STEWARD}', 'repeat(text, int)', 'EXECUTE')"
+    assert shop.as_superuser(may) == [(False,)]
 
 
 def test_a_session_that_became_somebody_else_runs_nothing(shop: StewardShop) -> None:
@@ -189,6 +211,13 @@ def test_a_session_of_another_fenced_login_runs_nothing(
                 raise AssertionError("it was let in")
     finally:
         shop.as_superuser(f"DROP OWNED BY {twin} CASCADE")
+        ((called,),) = shop.as_superuser(
+            "SELECT string_agg(oid::regprocedure::text, ', ') FROM pg_proc, aclexplode(proacl) "
+            f"WHERE grantee = '{twin}'::regrole"
+        )
+        # Whoever granted them takes them back.
+        with psycopg.connect(shop.cluster.url("owner", shop.database), autocommit=True) as owner:
+            owner.execute(f"REVOKE EXECUTE ON ROUTINE {called} FROM {twin}")
         shop.as_superuser(f"DROP ROLE {twin}")
 
 

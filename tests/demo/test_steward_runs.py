@@ -125,6 +125,74 @@ def test_when_other_rows_would_be_touched_it_is_looked_at_again(model: ModelServ
     assert acme() == "Hamburg"
 
 
+TO_KIEL = {**MEND, "sql": "UPDATE demo_customer SET city = 'Kiel' WHERE name = 'Hooli GmbH'"}
+
+
+def edit_to(request: ApprovalRequest, arguments: dict[str, Any], by: str = "reviewer") -> None:
+    decide(
+        request_id=request.pk,
+        decision=DecisionIn(
+            verdict=Verdict.EDIT,
+            revision=request.revision,
+            digest=request.digest,
+            shown_sha256=request.shown_sha256,
+            nonce=f"edit-of-{request.version}",
+            arguments=arguments,
+        ),
+        caller=Caller.of_session(User.objects.get(username=by)),
+    )
+
+
+def test_an_edited_statement_is_shown_with_its_own_rows_before_anybody_approves_it(
+    model: ModelServer,
+) -> None:
+    run = start(model, [proposes(), ENDED])
+    edit_to(pending(run), TO_KIEL, by="second-reviewer")
+    edited = pending(run)
+    assert (edited.revision, edited.what.title) == (2, "Change customer Hooli GmbH: city")
+    # Of the rows that are not changed any more nobody has to hear.
+    Customer.objects.filter(name="Acme GmbH").update(note="Changed meanwhile.")
+    approve(edited)
+    Customer.objects.filter(name="Hooli GmbH").update(note="Changed since it was shown.")
+    run = go_on(run)
+    again = pending(run)
+    assert again.revision > edited.revision
+    cells = {cell.column: cell.after for cell in again.what.rows[0].cells}
+    assert cells["note"] == "Changed since it was shown."
+    approve(again)
+    assert go_on(run).state == "succeeded"
+    assert (Customer.objects.get(name="Hooli GmbH").city, acme()) == ("Kiel", "Hambrug")
+
+
+def test_an_edited_statement_is_compared_once_more_in_the_transaction_that_commits(
+    model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(model, [proposes(), ENDED])
+    edit_to(pending(run), TO_KIEL, by="second-reviewer")
+    approve(pending(run))
+    does = change_rows.function
+
+    def meanwhile(ctx: ToolContext, change: Change) -> Changed:
+        Customer.objects.filter(name="Hooli GmbH").update(note="Changed just now.")
+        return does(ctx, change)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(change_rows, "function", meanwhile)
+    go_on(run)
+    assert Customer.objects.get(name="Hooli GmbH").city != "Kiel"
+    assert not StewardChange.objects.exists()
+
+
+def test_rewording_the_reason_approves_no_rows_that_were_not_shown(model: ModelServer) -> None:
+    run = start(model, [proposes(), ENDED])
+    Customer.objects.filter(name="Acme GmbH").update(note="Changed meanwhile.")
+    edit_to(pending(run), {**MEND, "why": "It is misspelt."})
+    looked_at = pending(run)
+    cells = {cell.column: cell.after for cell in looked_at.what.rows[0].cells}
+    assert (looked_at.revision, cells["note"]) == (2, "Changed meanwhile.")
+    approve(looked_at)
+    assert go_on(run).state == "succeeded"
+
+
 def test_a_row_that_changes_after_the_last_look_stops_the_change(
     model: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
