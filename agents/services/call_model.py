@@ -158,25 +158,36 @@ def show_step(run: Run) -> None:
 
 
 def count_call(
-    run: Run, reply: Reply | None = None, cost: int | None = None, *, made: bool | None = None
+    run: Run,
+    reply: Reply | None = None,
+    cost: int | None = None,
+    *,
+    made: bool | None = None,
+    scores: bool = False,
 ) -> None:
     """Charge a call that ended to the run, whose row the caller holds.
 
     `reply` is what it gave, `cost` that in millionths of the currency unit, None where nobody said a price.
-    `made`: it counts as a call, which it does by itself where there is a reply.
+    `made`: it counts as a call, which it does by itself where there is a reply. `scores`: it gathered a score.
     """
+    charged = {
+        "tokens_in": reply.tokens_in if reply else 0,
+        "tokens_out": reply.tokens_out if reply else 0,
+        "cost_micros": cost or 0,
+    }
+    totals = [*charged.items()]
+    if scores:
+        totals += [(f"score_{name}", amount) for name, amount in charged.items()]
     made = reply is not None if made is None else made
     Run.objects.change(
         run.pk,
         step_count=F("step_count") + 1,
         model_calls=F("model_calls") + int(made),
-        tokens_in=F("tokens_in") + (reply.tokens_in if reply else 0),
-        tokens_out=F("tokens_out") + (reply.tokens_out if reply else 0),
-        cost_micros=F("cost_micros") + (cost or 0),
         unpriced_calls=F("unpriced_calls") + int(reply is not None and cost is None),
         version=F("version") + 1,
         stalled_claims=0,
         **({"sleeps": 0} if made else {}),
+        **{name: F(name) + amount for name, amount in totals},
     )
     if reply is not None:
         charge_agent(run, tokens=reply.tokens_in + reply.tokens_out, cost_micros=cost or 0)
