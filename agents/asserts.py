@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agents.mistakes import DefinitionError
+from agents.mistakes import Mistake
 from agents.tools import Tool
 
 #: Names that the engine adds to every answer, or takes off it.
@@ -46,46 +46,56 @@ class Asserts:
         }
 
 
-def check_answer(
+def mistakes_of_answer(
     agent: str,
     tools: Collection[Tool],
     output: type[BaseModel],
     asserts: Collection[Asserts],
     threshold: float | None,
-) -> None:
-    """Raise DefinitionError, with what to change, where the answer cannot be checked as declared."""
+) -> Iterator[Mistake]:
+    """Why the answer of an agent cannot be checked as declared."""
     taken = RESERVED | (JUDGED if threshold is not None else frozenset())
     for name in sorted(taken & set(output.model_fields)):
-        raise DefinitionError(
-            f"Agent {agent}: {name} is added to every final answer; rename the field of its output."
+        yield Mistake(
+            "agents.E027",
+            f"Agent {agent}: {name} is added to every final answer.",
+            f"Rename the field of {output.__name__}.",
         )
     if threshold is not None and not 0 <= threshold <= 1:
-        raise DefinitionError(f"Agent {agent}: answer_threshold lies between 0 and 1.")
-    for each in asserts:
-        _check(agent, tools, output, each)
-
-
-def _check(agent: str, tools: Collection[Tool], output: type[BaseModel], asserted: Asserts) -> None:
-    tool = asserted.tool
-    if tool not in tools:
-        raise DefinitionError(
-            f"Agent {agent}: its answer asserts {tool.name}, which is none of its tools."
+        yield Mistake(
+            "agents.E028",
+            f"Agent {agent}: its answer_threshold is {threshold}.",
+            "Give a number between 0 and 1.",
         )
-    for name in (*asserted.when, *asserted.same):
+    for each in asserts:
+        for what, hint in _mistaken(tools, output, each):
+            yield Mistake("agents.E029", f"Agent {agent}: {what}", hint, each.tool.where)
+
+
+def _mistaken(
+    tools: Collection[Tool], output: type[BaseModel], asserted: Asserts
+) -> Iterator[tuple[str, str]]:
+    tool, fields = asserted.tool, ", ".join(output.model_fields)
+    if tool not in tools:
+        yield f"its answer asserts {tool.name}, which is none of its tools.", "Add it to tools."
+    for name in dict.fromkeys((*asserted.when, *asserted.same)):
         if name not in output.model_fields:
-            raise DefinitionError(
-                f"Agent {agent}: Asserts({tool.name}) names {name}, which its output does not have."
+            yield (
+                f"Asserts({tool.name}) names {name}, which its output does not have.",
+                f"The fields of {output.__name__} are {fields}.",
             )
     for name, values in asserted.when.items():
         if isinstance(values, str) or not values:
-            raise DefinitionError(
-                f"Agent {agent}: Asserts({tool.name}) needs a list of values of {name}."
+            yield (
+                f"Asserts({tool.name}) does not say which values of {name} assert it.",
+                f'Give a list of values, such as when={{"{name}": ["done"]}}.',
             )
     known = _fields(tool)
     for name in asserted.same.values():
         if known and name not in known:
-            raise DefinitionError(
-                f"Agent {agent}: Asserts({tool.name}) names {name}, which the tool's result does not have."
+            yield (
+                f"Asserts({tool.name}) names {name}, which the tool's result does not have.",
+                f"The fields of the result are {', '.join(sorted(known))}.",
             )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
-from django.core.checks import Warning as CheckWarning
 from django.db import OperationalError, ProgrammingError
 from pydantic import ValidationError
 
@@ -18,14 +18,14 @@ from agents.flow_checks import mistakes_of_flow
 from agents.mistakes import Mistake
 from agents.proposals import describe_errors
 from agents.tool_secrets import missing_secrets, variable_of
-from agents.unpriced import describe_unpriced, unpriced_models
+from agents.unpriced import WHAT_TO_DO, asked_models, describe_unpriced, unpriced_models
 from audit.clock import database_now
 
 
 @register("agents")
 def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """What was refused where it was declared, and mistakes that a declaration alone does not show."""
-    found = [*registry.mistakes(), *_mistakes_of_installed()]
+    found = [*registry.mistakes(), *_mistakes_of_installed(), *_default_unnamed()]
     return [
         Error(each.what, hint=each.hint, obj=each.where or None, id=each.id)
         for each in dict.fromkeys(found)
@@ -46,6 +46,18 @@ def _mistakes_of_installed() -> Iterator[Mistake]:
                     tool.where,
                 )
         yield from mistakes_of_flow(agent)
+
+
+def _default_unnamed() -> Iterator[Mistake]:
+    """A server is given and no model: every call would be refused there."""
+    config = settings.COUNTERSIGN
+    slugs = asked_models().get("", [])
+    if slugs and (config.openai_base_url or config.openai_api_key):
+        yield Mistake(
+            "agents.E034",
+            f"OPENAI_BASE_URL or OPENAI_API_KEY is set, and no model: {', '.join(slugs)} would ask none.",
+            "Set OPENAI_MODEL to one of that server's, or name models in the agents.",
+        )
 
 
 def _delegates_of(agent: Agent) -> Iterator[Mistake]:
@@ -76,15 +88,18 @@ def check_prices(
     databases: Sequence[str] | None = None,
     **kwargs: Any,
 ) -> list[CheckMessage]:
-    """Models that agents ask and that nobody priced: asked only where the database is (`--database default`)."""
-    if not databases:
+    """Models that agents ask and that nobody priced: asked only where the database is (`--database default`).
+
+    `migrate` works as another login and is not stopped by it: what sets a price comes after it.
+    """
+    if not databases or "default" not in databases:
         return []
     try:
         missing = unpriced_models(database_now())
     except (OperationalError, ProgrammingError):
-        # Before the migrations there is no table to ask, and `migrate` runs these checks first.
+        # Before the migrations there is no table to ask.
         return []
     return [
-        CheckWarning(describe_unpriced(model, slugs), id="agents.W001")
+        Error(describe_unpriced(model, slugs), hint=WHAT_TO_DO, id="agents.E031")
         for model, slugs in missing.items()
     ]

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agents.mistakes import Mistake
+from agents.strict_schemas import open_objects
 from approvals.vocabulary import Risk
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from agents.definitions import Agent
     from agents.tools import Tool
 
@@ -48,13 +51,6 @@ def mistakes_of_agent(agent: Agent, built_in: frozenset[str]) -> Iterator[Mistak
             else f"Agent {agent.slug}: {agent.owner!r} is no slug of a review group.",
             'Name the review group that answers for it, such as owner="finance".',
         )
-    for slug in dict.fromkeys(agent.delegates):
-        if not SLUG.fullmatch(slug) or list(agent.delegates).count(slug) > 1:
-            yield Mistake(
-                "agents.E025",
-                f"Agent {agent.slug}: it cannot hand work to {slug!r}.",
-                "Let delegates name each agent once, by its slug.",
-            )
     if agent.context_tokens < LEAST_CONTEXT_TOKENS:
         yield Mistake(
             "agents.E030",
@@ -82,6 +78,18 @@ def _kind_of(agent: Agent) -> Iterator[Mistake]:
                 f"Agent {agent.slug}: its {what} model takes fields that it does not name.",
                 f'Give {model.__name__} the line model_config = ConfigDict(extra="forbid").',
             )
+        yield from _open_within(f"Agent {agent.slug}: its {what} model", model)
+
+
+def _open_within(holder: str, model: type[BaseModel], where: str = "") -> Iterator[Mistake]:
+    """Models within a model that would drop, unseen, what they do not name."""
+    for name in open_objects(model.model_json_schema()):
+        yield Mistake(
+            "agents.E032",
+            f"{holder} holds {name}, which takes fields that it does not name.",
+            f'Give {name} ConfigDict(extra="forbid") as well; a field of any names is a dict[str, …].',
+            where,
+        )
 
 
 def _delegates_of(agent: Agent) -> Iterator[Mistake]:
@@ -147,6 +155,7 @@ def _mistakes_as_listed(tool: Tool) -> Iterator[Mistake]:
 
 def mistakes_of_tool(tool: Tool) -> Iterator[Mistake]:
     """What is wrong with a tool's own declaration."""
+    yield from _open_within(f"Tool {tool.name}: {tool.arguments.__name__}", tool.arguments)
     fields = set(tool.arguments.model_fields)
     for name in RESERVED:
         if name in fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from agents.asserts import Asserts, check_answer
+from agents.asserts import Asserts, mistakes_of_answer
 from agents.definition_rules import mistakes_of_agent
 from agents.delegation import DELEGATE, delegate_tool
-from agents.mistakes import DefinitionError, refuse
+from agents.mistakes import Mistake, refuse
 from agents.notebook import READ_RESULT, RECALL, REMEMBER, memory_tools
 from agents.routes import Route
 from agents.tools import Tool, Trust
@@ -109,8 +109,6 @@ class Agent:
     how sure it is of its answer, and one below it goes to a person. `context_tokens` is what its models take
     in one request: messages, tools and reply.
 
-    `delegates` are the slugs of the agents that it may hand work to. `input_trust`: untrusted where its input
-    may hold text that somebody outside wrote, such as a ticket, which taints its runs from the start.
     `memory`: whether its runs may write things down for later ones.
     `flow` is the machine that an agent of the category workflow follows, and no other has.
     """
@@ -138,17 +136,26 @@ class Agent:
     flow: Workflow | None = None
 
     def __post_init__(self) -> None:
-        refuse(mistakes_of_agent(self, BUILT_IN))
-        check_answer(self.slug, self.tools, self.output, self.asserts, self.answer_threshold)
-        self._check_route()
+        answer = (self.tools, self.output, self.asserts, self.answer_threshold)
+        refuse(
+            [
+                *mistakes_of_agent(self, BUILT_IN),
+                *mistakes_of_answer(self.slug, *answer),
+                *self._mistakes_of_route(),
+            ]
+        )
 
-    def _check_route(self) -> None:
+    def _mistakes_of_route(self) -> Iterator[Mistake]:
         if self.route is None:
             return
         if self.models:
-            raise DefinitionError(f"Agent {self.slug}: name its models in the route alone.")
-        if problem := self.route.problem([tool.name for tool in self.tools]):
-            raise DefinitionError(f"Agent {self.slug}: {problem}")
+            yield Mistake(
+                "agents.E033",
+                f"Agent {self.slug} names models beside its route.",
+                "Name them in the route alone.",
+            )
+        for what, hint in self.route.problems([tool.name for tool in self.tools]):
+            yield Mistake("agents.E033", f"Agent {self.slug}: {what}", hint)
 
     def tool(self, name: str) -> Tool | None:
         """The tool of that name, the undo of one, or a built-in one that passes the gate; None for one that

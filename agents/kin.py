@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Q, Sum
 
 from accounts.callers import Caller
 from agents import registry, wording
 from agents.models import Run, Step
-from agents.states import StepKind
+from agents.states import OPEN, StepKind
 from approvals.withholding import Withheld
 
 # Up to the first run of each line, then down to all below it: whoever may not read something in one of them
@@ -132,10 +132,17 @@ def below(run: Run) -> Below | None:
     if not may_delegate(run):
         return None
     rows = Run.objects.filter(parent=run, delegated_by__isnull=False)
-    summed = rows.aggregate(runs=Count("pk"), sent=Sum("tokens_in"), got=Sum("tokens_out"))
+    summed = rows.aggregate(
+        runs=Count("pk"),
+        tokens=Sum(F("tokens_in") + F("tokens_out"), default=0),
+        # What may be secret yet (`Run.shown_tokens_in`).
+        scores=Sum(
+            F("score_tokens_in") + F("score_tokens_out"), filter=Q(state__in=OPEN), default=0
+        ),
+    )
     if not summed["runs"]:
         return None
-    return Below(summed["runs"], summed["sent"] + summed["got"])
+    return Below(summed["runs"], summed["tokens"] - summed["scores"])
 
 
 def children_counts(runs: Sequence[Run]) -> dict[UUID, int]:
@@ -162,5 +169,5 @@ def _kin(row: Run, seen: set[UUID], withheld: Withheld) -> Kin:
         state=wording.run_state(row),
         tone=wording.run_tone(row),
         ended=row.ended,
-        tokens=row.tokens_in + row.tokens_out,
+        tokens=row.shown_tokens_in + row.shown_tokens_out,
     )

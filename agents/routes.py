@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,18 +37,23 @@ class Route(BaseModel):
     classify: tuple[Path, ...] = Field(default=(), max_length=20)
     classifier: str = ""
 
-    def problem(self, tools: Sequence[str]) -> str:
-        """What is wrong with it for an agent with these tools, in a sentence; empty if nothing."""
+    def problems(self, tools: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """What is wrong with it for an agent with these tools, each with what to change, in sentences."""
         names = [path.name for path in self.classify]
         if len(set(names)) < len(names):
-            return "two paths of its route have the same name; rename one."
+            yield "two paths of its route have the same name.", "Rename one."
         for path in self.classify:
             if path.entry and path.entry not in self.entry:
-                return f"its path {path.name} begins with {path.entry}, which is not on the chain."
+                yield (
+                    f"its path {path.name} begins with {path.entry}, which is not on the chain.",
+                    f"The chain is {', '.join(self.entry)}.",
+                )
             for tool in path.tools:
                 if tool not in tools:
-                    return f"its path {path.name} names the tool {tool}, which it does not have."
-        return ""
+                    yield (
+                        f"its path {path.name} names the tool {tool}, which it does not have.",
+                        f"Its tools are {', '.join(tools) or 'none'}.",
+                    )
 
     def path(self, name: str) -> Path | None:
         return next((path for path in self.classify if path.name == name), None)

@@ -7,7 +7,7 @@ keywords are known. What is left out of a schema here is still checked when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 KNOWN: Final = frozenset(
@@ -69,6 +69,33 @@ def _closed_within(key: str, value: Any) -> Any:
     if key in ("items", "additionalProperties") and isinstance(value, Mapping):
         return closed(value)
     return value
+
+
+def open_objects(schema: Mapping[str, Any]) -> list[str]:
+    """Names of the objects in it, other than itself, that name properties and take others besides."""
+    found = [
+        str(each.get("title") or name)
+        for name, each in _within(schema)
+        if "properties" in each and each.get("additionalProperties") is not False
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _within(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, value in schema.items():
+        named = key in ("properties", "$defs", "patternProperties")
+        if isinstance(value, Mapping) and named:
+            parts = list(value.items())
+        elif isinstance(value, Mapping) and key in ("items", "additionalProperties"):
+            parts = [(key, value)]
+        elif isinstance(value, list) and key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            parts = [(key, each) for each in value]
+        else:
+            continue
+        for name, part in parts:
+            if isinstance(part, Mapping):
+                yield name, part
+                yield from _within(part)
 
 
 def strict(schema: Mapping[str, Any]) -> dict[str, Any] | None:

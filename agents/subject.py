@@ -23,6 +23,7 @@ from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.services.family import lock_with_parent
 from agents.states import EffectState, StepState
 from agents.storable import storable
+from agents.tool_secrets import without_secrets
 from agents.withheld import sensitive_values
 from approvals.ports import HandedBy, Looked, Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
@@ -212,6 +213,10 @@ class HostedRuns:
                 key=lambda each: each.name,
             )
         )
+
+    def without_secrets(self, text: str) -> str:
+        """Those of this process's settings, which every tool's secret is one of."""
+        return without_secrets(text)
 
 
 def _judged(since: datetime, until: datetime) -> QuerySet[Step]:

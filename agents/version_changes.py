@@ -18,12 +18,26 @@ PARTS: Final[Mapping[str, str]] = {
     "verifier": "The model that looks for objections to its calls",
     "input": "What it takes",
     "output": "What it answers with",
+    "limits": "The highest limits that admins may set",
+    "context_tokens": "How much its models take in one request",
+    "asserts": "What its answers say was done",
+    "answer_threshold_bp": "How sure it must be of its answer",
+    "delegates": "The agents it hands work to",
+    "memory": "That it writes things down",
+    "input_trust": "The trust in its tasks",
 }
+#: Told by each of their parts, or no matter to people.
+_APART: Final = frozenset({"schema", "slug", "budget", "tools", "flow"})
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One sentence for each difference that matters to the people who answer for the agent."""
-    changed = [f"{words} changed." for key, words in PARTS.items() if old.get(key) != new.get(key)]
+    names = (*PARTS, *sorted((old.keys() | new.keys()) - PARTS.keys() - _APART))
+    changed = [
+        f"{PARTS.get(name, f'Its {plain(name).lower()}')} changed."
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
     return [*changed, *_budget(old, new), *_tools(old, new), *flow_changes(old, new)]
 
 

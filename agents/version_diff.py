@@ -20,7 +20,8 @@ _FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "vers
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a text: `mark` is `+` for new, `-` for gone, a blank for the same, `…` for left out."""
+    """One line of a text: `mark` is `+` for new, `-` for gone, a blank for the same, `…` for left out, or for
+    words about it."""
 
     mark: str
     text: str
@@ -139,6 +140,8 @@ def _text(
     if before == after:
         return
     lines = tuple(_line_by_line(before.strip().splitlines(), after.strip().splitlines()))
+    if not any(line.mark in "+-" for line in lines):
+        lines = (Line("…", "Only blanks, or how its lines are broken."),)
     yield Change(f"{under}{name}", title, _kind(before or None, after or None), lines=lines)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, overload
 from pydantic import BaseModel
 
 from agents.mistakes import DefinitionError
+from agents.strict_schemas import open_objects
 from agents.tools import Tool
 from audit.canonical import sha256_hex
 
@@ -294,6 +295,10 @@ class Workflow:
 def _check_answer(name: str, asks: type[BaseModel]) -> None:
     if asks.model_config.get("extra") != "forbid":
         raise DefinitionError(f'State {name}: give {asks.__name__} ConfigDict(extra="forbid").')
+    for open_one in open_objects(asks.model_json_schema()):
+        raise DefinitionError(
+            f'State {name}: give {open_one}, within {asks.__name__}, ConfigDict(extra="forbid").'
+        )
     for reserved in RESERVED:
         if reserved in asks.model_fields:
             raise DefinitionError(

@@ -132,6 +132,9 @@ class Runs(Protocol):
     def catalogue(self) -> tuple[ToolFacts, ...]:
         """Every tool of every agent that is installed, by agent and name."""
 
+    def without_secrets(self, text: str) -> str:
+        """The text with a mark in place of every secret of a tool, in whatever form it stands there."""
+
 
 class NullRuns:
     """No runs here: nothing to lock, nothing to validate, nothing under way."""
@@ -190,6 +193,10 @@ class NullRuns:
     def catalogue(self) -> tuple[ToolFacts, ...]:
         """Nobody is known here."""
         return ()
+
+    def without_secrets(self, text: str) -> str:
+        """As it is: no tool here has any."""
+        return text
 
 
 @dataclass

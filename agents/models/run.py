@@ -67,6 +67,7 @@ class Run(models.Model):
 
     `unheard`: a person said something that no worker has journalled yet; nothing goes out before that.
     `unpriced_calls`: model calls of which nobody said what they cost, which `cost_micros` leaves out.
+    `score_tokens_in`, `score_tokens_out`, `score_cost_micros`: what of the totals went into scores of calls.
     `goal`: the task as a person changed it last, empty while it is the input. `claimed_at` and
     `active_seconds` are kept by a trigger of the table: the seconds at work of all claims that are over.
     Of a run that another run delegated to, `delegated_by` is the call that started it, `deepest` the depth at
@@ -138,6 +139,9 @@ class Run(models.Model):
     tokens_out = models.PositiveBigIntegerField(default=0)
     cost_micros = models.PositiveBigIntegerField(default=0)
     unpriced_calls = models.PositiveIntegerField(default=0, db_default=0)
+    score_tokens_in = models.PositiveBigIntegerField(default=0, db_default=0)
+    score_tokens_out = models.PositiveBigIntegerField(default=0, db_default=0)
+    score_cost_micros = models.PositiveBigIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     parked_at = models.DateTimeField(null=True, blank=True)
@@ -194,3 +198,19 @@ class Run(models.Model):
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def shown_tokens_in(self) -> int:
+        """What people may read of the total while the run is open: without what went into scores, which may
+        be secret until a person decided. The length of an objection would tell that there is one."""
+        return self.tokens_in - (0 if self.ended else self.score_tokens_in)
+
+    @property
+    def shown_tokens_out(self) -> int:
+        """As `shown_tokens_in`."""
+        return self.tokens_out - (0 if self.ended else self.score_tokens_out)
+
+    @property
+    def shown_cost_micros(self) -> int:
+        """As `shown_tokens_in`."""
+        return self.cost_micros - (0 if self.ended else self.score_cost_micros)

@@ -17,6 +17,7 @@ from agents.queues import RESUMES, wake_on_commit
 from agents.services.start_undo_run import start_undo_run
 from agents.services.wish_undo import has_undo, wish_undo
 from agents.states import CLAIMABLE, OPEN, RunState, StepState
+from agents.tool_secrets import without_secrets
 from agents.undoing import UNDOABLE
 from approvals.vocabulary import Risk
 from audit.clock import database_now
@@ -31,6 +32,7 @@ def ask_undo(*, run_id: UUID, effect_id: UUID, reason: str, caller: Caller) -> R
     Those who control the run, and the agent's owner group, may ask. Raises UnknownRun,
     UnknownEffectOfRun, NotUndoable, RunSwitchedOff where a run would have to be started, or Forbidden.
     """
+    reason = without_secrets(reason)
     with transaction.atomic():
         run = _locked(run_id, caller)
         effect = (

@@ -166,15 +166,20 @@ def show_step(run: Run) -> None:
 
 
 def count_call(
-    run: Run, reply: Reply | None = None, cost: int | None = None, *, made: bool = False
+    run: Run,
+    reply: Reply | None = None,
+    cost: int | None = None,
+    *,
+    made: bool = False,
+    scores: bool = False,
 ) -> None:
     """Charge a call that ended to the run, whose row the caller holds, and to its agent.
 
     `reply` is what it gave, `cost` that in millionths of the currency unit, None where nobody said a price.
-    `made`: it counts as a call, which it does by itself where there is a reply.
+    `made`: it counts as a call, which it does by itself where there is a reply. `scores`: it gathered a score.
     """
     if reply is not None:
-        charge_reply(run, reply, cost)
+        charge_reply(run, reply, cost, scores=scores)
         return
     Run.objects.change(
         run.pk,

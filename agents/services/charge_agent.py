@@ -34,15 +34,18 @@ UPDATE agents_run
    SET step_count = step_count + 1, model_calls = model_calls + 1,
        tokens_in = tokens_in + %(in)s, tokens_out = tokens_out + %(out)s,
        cost_micros = cost_micros + %(cost)s, unpriced_calls = unpriced_calls + %(unpriced)s,
+       score_tokens_in = score_tokens_in + CASE WHEN %(scores)s THEN %(in)s ELSE 0 END,
+       score_tokens_out = score_tokens_out + CASE WHEN %(scores)s THEN %(out)s ELSE 0 END,
+       score_cost_micros = score_cost_micros + CASE WHEN %(scores)s THEN %(cost)s ELSE 0 END,
        version = version + 1, stalled_claims = 0, sleeps = 0
  WHERE id = %(run)s
 """
 
 
-def charge_reply(run: Run, reply: Reply, cost: int | None) -> None:
+def charge_reply(run: Run, reply: Reply, cost: int | None, *, scores: bool = False) -> None:
     """Count the call and add what it took to the run, whose row the caller holds, and to what its agent has
-    spent today. `cost` in millionths of the currency unit, None where nobody said a price. One statement, and
-    one more where the agent has a budget.
+    spent today. `cost` in millionths of the currency unit, None where nobody said a price; `scores`: it
+    gathered a score. One statement, and one more where the agent has a budget.
 
     Where that brings a budget of it to 80 or 100 %, the owner group is told, once for each budget and span.
     """
@@ -55,6 +58,7 @@ def charge_reply(run: Run, reply: Reply, cost: int | None) -> None:
         "out": reply.tokens_out,
         "cost": cost or 0,
         "unpriced": int(cost is None),
+        "scores": scores,
         "run": run.pk,
     }
     with connection.cursor() as cursor:

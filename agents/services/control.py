@@ -17,6 +17,7 @@ from agents.services.end import cancel
 from agents.services.family import below, lock_with_parent
 from agents.services.locking import listening, locked_for
 from agents.states import CLAIMABLE
+from agents.tool_secrets import without_secrets
 from audit.clock import database_now
 from audit.schemas import Disclose
 
@@ -26,7 +27,7 @@ def cancel_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
     with transaction.atomic():
         lock_with_parent(run_id)
         run = locked_for(run_id, caller)
-        cancel(run, caller.actor, reason or "Cancelled by an operator.")
+        cancel(run, caller.actor, without_secrets(reason) or "Cancelled by an operator.")
     return Run.objects.get(pk=run_id)
 
 
@@ -38,7 +39,7 @@ def pause_run(*, run_id: UUID, reason: str, caller: Caller) -> Run:
         if run.paused_at is None:
             now = database_now()
             for each in (run, *below(run)):
-                _pause(each, now, reason, caller)
+                _pause(each, now, without_secrets(reason), caller)
     return Run.objects.get(pk=run_id)
 
 

@@ -14,6 +14,7 @@ from agents.holding import lock_switchboard
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, HostedAgent
 from agents.states import SwitchScope
+from agents.tool_secrets import without_secrets
 from audit.actors import Actor
 from audit.clock import database_now
 
@@ -67,7 +68,7 @@ def authorised_over(caller: Caller | Actor, hosted: HostedAgent | None) -> Actor
 
 def reason_of(text: str) -> str:
     """The reason as it is kept; SwitchInvalid where there is none."""
-    words = text.strip()
+    words = without_secrets(text.strip())
     if not words:
         raise SwitchInvalid("reason", "Say why, so that others know what to wait for.")
     if len(words) > LONGEST_REASON:

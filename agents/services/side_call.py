@@ -15,7 +15,7 @@ from agents.llm_types import Reply
 from agents.models import Step
 from agents.services.call_model import cost_of, count_call, digest_of, show_step
 from agents.services.claim import Lease, fenced
-from agents.states import StepState
+from agents.states import StepKind, StepState
 from audit.clock import database_now
 from audit.writes import insert
 
@@ -67,7 +67,7 @@ def finish_side_call(
             cost_micros=cost,
             finished_at=now,
         )
-        count_call(run, reply, cost, made=True)
+        count_call(run, reply, cost, made=True, scores=step.kind == StepKind.SCORE)
         tell(run, "model.called", facts={"step": step.seq, "why": why})
         announce(run, "stepped")
         before_commit()

@@ -51,7 +51,7 @@ class RunRow:
 
     @property
     def tokens(self) -> int:
-        return int(self.run.tokens_in + self.run.tokens_out)
+        return self.run.shown_tokens_in + self.run.shown_tokens_out
 
 
 def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:

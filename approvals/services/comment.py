@@ -12,6 +12,7 @@ from approvals.errors import EmptyComment
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest, Comment
 from approvals.records import record_request
+from approvals.told_secrets import holds_one
 from audit.errors import Invalid, TooLarge
 
 LONGEST = 5_000
@@ -30,12 +31,12 @@ class CommentTooLong(TooLarge):
 
 
 class UnfitComment(Invalid):
-    """PostgreSQL stores no NUL."""
+    """PostgreSQL stores no NUL, and nobody tells others a tool's secret."""
 
     code = "unfit_comment"
 
-    def __init__(self) -> None:
-        super().__init__("A comment holds no NUL character.")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"A comment holds {what}.")
 
 
 def comment(*, request_id: UUID, body: str, caller: Caller) -> Comment:
@@ -49,7 +50,9 @@ def comment(*, request_id: UUID, body: str, caller: Caller) -> Comment:
     if len(text) > LONGEST:
         raise CommentTooLong(len(text))
     if "\0" in text:
-        raise UnfitComment
+        raise UnfitComment("no NUL character")
+    if holds_one(text):
+        raise UnfitComment("no secret of a tool; take it out, since comments are kept and shown")
     with transaction.atomic():
         request = locked_for(request_id, caller)
         if request.initiator_id == caller.user.pk:

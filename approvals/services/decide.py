@@ -29,6 +29,7 @@ from approvals.services.edit import edit
 from approvals.services.tighten import tighten
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
+from approvals.told_secrets import secrets_told
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
 from approvals.voting import Ballot, groups_of, votes_on
 from audit.clock import database_now, moment_of, one_moment
@@ -144,6 +145,8 @@ def _decide_locked(
     if decision.verdict == Verdict.APPROVE and any(vote.counts for vote in own):
         raise AlreadyVoted
 
+    if told := secrets_told(decision):
+        raise BadBody(told)
     consequence = bodies.consequence_of(Kind(request.kind), decision, request.question)
     given = bodies.checked(decision, consequence, request.question)
     chip = chips.picked(decision)

@@ -26,6 +26,7 @@ from approvals.services import policies
 from approvals.services.calendars import require_calendars
 from approvals.soundness import require_sound
 from approvals.tightening import loosenings
+from approvals.told_secrets import without
 from audit.clock import database_now
 from audit.recorder import record
 from audit.schemas import Disclose, PolicyRef
@@ -64,7 +65,7 @@ def begin_draft(
             state=State.DRAFT,
             author=caller.user,
             editors=[caller.user.pk],
-            why=why.strip()[:LONGEST_WHY],
+            why=without(why.strip())[:LONGEST_WHY],
             base=base_version,
             scope=scope,
             restores=restores,
@@ -91,7 +92,7 @@ def change_draft(
         base = policies.version(draft.base or 0)
         draft.scope = require_within(authority, base.policy, policy)
         if why is not None:
-            draft.why = why.strip()[:LONGEST_WHY]
+            draft.why = without(why.strip())[:LONGEST_WHY]
         _write(draft, policy, caller)
         return draft
 
@@ -166,7 +167,7 @@ def checked(draft: PolicyVersion, current: PublishedPolicy) -> list[str]:
 
 def checked_why(why: str) -> str:
     """The reason as it is kept; raises `WhyMissing`."""
-    reason = why.strip()
+    reason = without(why.strip())
     if not reason:
         raise WhyMissing
     return reason[:LONGEST_WHY]

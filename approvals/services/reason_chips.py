@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from accounts.callers import Caller
 from approvals.errors import BadChip, ChipUnknown
 from approvals.models import ReasonChip
+from approvals.told_secrets import without
 from approvals.vocabulary import GIVES_REASON, Verdict
 from audit.clock import database_now
 from audit.recorder import record
@@ -129,7 +130,7 @@ def _checked(
 ) -> tuple[list[dict[str, str]], str, list[Verdict]]:
     """What is wrong with the two, the label on one line, and the verdicts in the order of all."""
     errors = []
-    words = " ".join(label.split())
+    words = without(" ".join(label.split()))
     if not words or len(words) > LONGEST_LABEL or not words.isprintable():
         errors.append(_error("label", f"A few words, at most {LONGEST_LABEL} characters."))
     kept = [verdict for verdict in GIVES_REASON if verdict in verdicts]

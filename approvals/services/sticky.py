@@ -17,6 +17,7 @@ from approvals.records import record_request
 from approvals.services import policies
 from approvals.states import RequestState
 from approvals.sticky import How, constraints_from
+from approvals.told_secrets import without
 from approvals.vocabulary import Friction, Kind, Risk, Verdict
 from approvals.voting import groups_of
 from approvals.withholding import Withheld
@@ -69,7 +70,7 @@ def grant_sticky(
             sensitive=sorted(
                 {*request.sensitive, *Withheld(request.withheld).names_in(request.arguments)}
             ),
-            why=why.strip()[:LONGEST_WHY],
+            why=without(why.strip())[:LONGEST_WHY],
             granted_by=caller.user,
             granted_at=now,
             expires_at=now + timedelta(hours=hours),

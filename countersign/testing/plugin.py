@@ -37,7 +37,7 @@ SHORT = {
     "openai_api_key": "test",
     "openai_model": "scripted",
     "model_backoff_seconds": 0.01,
-    "model_timeout_seconds": 5.0,
+    "model_timeout_seconds": 60.0,
     "undo_seconds": 0.0,
     "lease_seconds": 600.0,
     "lease_renewal_seconds": 300.0,

@@ -190,6 +190,66 @@ WRONG = {
         "its secret pay_key is not set",
         "Set COUNTERSIGN_SECRET_PAY_KEY",
     ),
+    "arguments that hold what drops fields": (
+        "class Line(BaseModel):\n    sum: int\n"
+        "class Bill(BaseModel):\n    model_config = ConfigDict(extra='forbid')\n    lines: list[Line] | None\n"
+        "@tool(risk=Risk.LOW)\ndef x(ctx: ToolContext, bill: Bill) -> str:\n    'X.'",
+        "E032",
+        "Tool x: Bill holds Line, which takes fields that it does not name",
+        'Give Line ConfigDict(extra="forbid")',
+    ),
+    "an answer that holds what drops fields": (
+        "class Line(BaseModel):\n    sum: int\n"
+        "class Report(BaseModel):\n    model_config = ConfigDict(extra='forbid')\n    by: dict[str, Line]\n"
+        "made = agent(output=Report)",
+        "E032",
+        "Agent made: its output model holds Line",
+        'Give Line ConfigDict(extra="forbid")',
+    ),
+    "a reserved field of the answer": (
+        "class Report(BaseModel):\n    model_config = ConfigDict(extra='forbid')\n    done: str\n"
+        "made = agent(output=Report)",
+        "E027",
+        "done is added to every final answer",
+        "Rename the field of Report",
+    ),
+    "a threshold that no answer meets": (
+        "made = agent(answer_threshold=80)",
+        "E028",
+        "its answer_threshold is 80",
+        "between 0 and 1",
+    ),
+    "an assertion of a tool that it does not have": (
+        paying() + "made = agent(asserts=[Asserts(pay)])",
+        "E029",
+        "asserts pay, which is none of its tools",
+        "Add it to tools",
+    ),
+    "an assertion by a field that is not there": (
+        paying()
+        + "made = agent(tools=[look, pay], asserts=[Asserts(pay, when={'outcom': ['paid']})])",
+        "E029",
+        "names outcom, which its output does not have",
+        "The fields of Answer are summary",
+    ),
+    "a route beside models": (
+        "made = agent(models=['a'], route=Route(entry=('a',)))",
+        "E033",
+        "names models beside its route",
+        "in the route alone",
+    ),
+    "a route that begins beside its chain": (
+        "made = agent(route=Route(entry=('a',), classify=(Path(name='x', when='x', entry='b'),)))",
+        "E033",
+        "begins with b, which is not on the chain",
+        "The chain is a",
+    ),
+    "an agent that hands work to one twice": (
+        "made = agent(delegates=['clerk', 'clerk'])",
+        "E025",
+        "cannot hand work to 'clerk'",
+        "once, by its slug",
+    ),
     "an example that does not fit": (
         "made = agent(examples=[Example('Odd', 7)])",
         "E003",
@@ -219,8 +279,24 @@ def test_a_secret_that_is_set_is_no_mistake(tmp_path: Path, settings: Settings) 
 
 
 def test_several_mistakes_of_an_agent_are_told_at_once(tmp_path: Path) -> None:
-    found = checked(tmp_path, "made = agent(slug='Made!', owner='', tools=[look, look])")
-    assert {each.id for each in found} == {"agents.E005", "agents.E001", "agents.E010"}
+    wrong = "slug='Made!', owner='', tools=[look, look], answer_threshold=2, models=['a'], route=Route(entry=('b',))"
+    found = checked(tmp_path, f"made = agent({wrong})")
+    numbers = ("E001", "E005", "E010", "E028", "E033")
+    assert {each.id for each in found} == {f"agents.{number}" for number in numbers}
+
+
+@pytest.mark.parametrize("given", ["openai_base_url", "openai_api_key"])
+def test_a_server_without_a_model_is_an_error(
+    given: str, tmp_path: Path, settings: Settings
+) -> None:
+    there = {given: "http://127.0.0.1:9/v1", "openai_model": ""}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=there)
+    (found,) = checked(tmp_path, "made = agent()")
+    assert found.id == "agents.E034"
+    assert "made" in found.msg
+    assert "Set OPENAI_MODEL" in str(found.hint)
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"openai_model": "small"})
+    assert checked(tmp_path, "made = agent()") == []
 
 
 def test_one_slug_in_two_apps_is_an_error_that_names_both(tmp_path: Path) -> None:

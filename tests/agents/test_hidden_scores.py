@@ -20,6 +20,7 @@ from approvals.vocabulary import Verdict
 from audit.models import Event
 from tests.agents.conftest import Counter
 from tests.agents.scoring import Cast, review, score_by
+from tests.agents.test_prices import price
 from tests.agents.test_scores import pay, stopped_after
 from tests.harness.people import person
 from tests.model_server import Answer, completion, error
@@ -206,3 +207,36 @@ def test_scores_whose_call_stands_on_an_earlier_page_are_hidden_there() -> None:
     settled = Step(seq=6, kind="tool", name="pay", state="succeeded")
     whole = mask_for([reply, settled, score, asked])
     assert step_as_json(score, whole)["output"] == {"score_bp": 1}
+
+
+def usage_read(run: Run, user: User) -> dict[str, int]:
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    usage = client.get(f"/api/v1/runs/{run.pk}").json()["usage"]
+    return {name: usage[name] for name in ("tokens_in", "tokens_out", "cost_micros")}
+
+
+def test_totals_do_not_tell_how_long_the_objections_to_a_call_are(
+    counter: Counter, hidden: None, everybody: list[User], reviewer: User
+) -> None:
+    price(everybody[3])
+    # Reviewed either way, so that both wait.
+    document = {"rules": [{"name": "all", "when": {}, "effect": "review"}]}
+    score_by({"source": "verifier"}, **document)
+    good, bad = (
+        counter.start(Cast([pay(confidence=0.9)], [answer]))
+        for answer in (review(1), telling(review(0, OBJECTION)))
+    )
+    assert bad.tokens_out > good.tokens_out + 7_000
+    for user in everybody:
+        assert usage_read(bad, user) == usage_read(good, user)
+        client = Client()
+        client.force_login(user, backend=BACKEND)
+        pages = (f"/runs/{bad.pk}/", "/runs/")
+        shown = "".join(client.get(page).content.decode() for page in pages)
+        assert f"{bad.tokens_out:,}" not in shown
+        assert f"{bad.tokens_in + bad.tokens_out:,}" not in shown
+    counter.decide(counter.request(bad), Verdict.REJECT, reviewer, reason="No.")
+    bad = counter.go_on(bad)
+    assert (bad.state, usage_read(bad, reviewer)["tokens_out"]) == ("succeeded", bad.tokens_out)
+    assert usage_read(bad, reviewer)["cost_micros"] == bad.cost_micros

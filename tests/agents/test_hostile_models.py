@@ -58,6 +58,13 @@ def hurried(settings: Settings, counter: Counter) -> Counter:
     return counter
 
 
+@pytest.fixture
+def once(settings: Settings, counter: Counter) -> Counter:
+    """One attempt, which may take its time: a busy machine unpacks fifty megabytes slowly."""
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"model_attempts": 1})
+    return counter
+
+
 def codes(step: Step) -> list[str]:
     return [attempt["code"] for attempt in step.attempts]
 
@@ -131,9 +138,9 @@ def test_a_reply_that_trickles_in_ends_when_its_time_is_up(
     ],
 )
 def test_an_answer_that_is_no_reply_is_a_failed_attempt_and_the_run_sleeps_on_it(
-    hurried: Counter, bank: Bank, steps_of: Steps, answer: Answer, code: str
+    once: Counter, bank: Bank, steps_of: Steps, answer: Answer, code: str
 ) -> None:
-    run = hurried.start([answer])
+    run = once.start([answer])
     assert codes(steps_of(run)[0]) == [code]
     assert (run.state, bank.sent) == ("sleeping", [])
 
@@ -186,10 +193,10 @@ def test_of_a_hundred_calls_in_a_reply_so_many_are_taken_and_the_others_are_told
 
 
 def test_a_reply_with_thousands_of_calls_is_not_taken_at_all(
-    hurried: Counter, steps_of: Steps
+    once: Counter, steps_of: Steps
 ) -> None:
     one = {"id": "c", "function": {"name": "pay", "arguments": ""}}
-    run = hurried.start([completion({"tool_calls": [one] * 20_000})])
+    run = once.start([completion({"tool_calls": [one] * 20_000})])
     assert codes(steps_of(run)[0]) == ["model_reply_too_many_calls"]
     assert Step.objects.filter(run=run).count() == 1
 
@@ -256,18 +263,18 @@ def test_a_reply_without_a_call_is_bounded_and_then_a_person_looks(
     ],
 )
 def test_a_call_that_is_none_by_the_wire_format_is_a_failed_attempt(
-    hurried: Counter, bank: Bank, steps_of: Steps, written: Any
+    once: Counter, bank: Bank, steps_of: Steps, written: Any
 ) -> None:
-    run = hurried.start([completion({"tool_calls": [written]})])
+    run = once.start([completion({"tool_calls": [written]})])
     assert codes(steps_of(run)[0]) == ["model_reply_malformed"]
     assert bank.sent == []
 
 
 @pytest.mark.parametrize("tool_calls", [{"a": 1}, "pay", 7, True])
 def test_calls_that_are_no_list_are_a_failed_attempt(
-    hurried: Counter, bank: Bank, steps_of: Steps, tool_calls: Any
+    once: Counter, bank: Bank, steps_of: Steps, tool_calls: Any
 ) -> None:
-    run = hurried.start([completion({"tool_calls": tool_calls})])
+    run = once.start([completion({"tool_calls": tool_calls})])
     assert codes(steps_of(run)[0]) == ["model_reply_malformed"]
     assert bank.sent == []
 
@@ -343,7 +350,9 @@ def test_a_model_that_never_comes_to_an_end_is_stopped_at_its_cap(
     assert len(model.requests) == 5
 
 
-def test_after_all_of_it_the_same_worker_takes_the_next_run(hurried: Counter, bank: Bank) -> None:
+def test_after_all_of_it_the_same_worker_takes_the_next_run(
+    hurried: Counter, bank: Bank, settings: Settings
+) -> None:
     for answer in (
         dripping(HEAD + b"X-Slow: ", b"a"),
         Answer(body=BOMB, headers={"Content-Encoding": "gzip"}),
@@ -351,5 +360,17 @@ def test_after_all_of_it_the_same_worker_takes_the_next_run(hurried: Counter, ba
         error(500),
     ):
         assert hurried.start([answer]).state == "sleeping"
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"model_timeout_seconds": 60.0})
     assert hurried.start([final(summary="ok")]).state == "succeeded"
     assert bank.sent == []
+
+
+def test_a_reply_of_megabytes_that_may_be_read_neither_stops_the_run_nor_fills_the_next_request(
+    counter: Counter, bank: Bank, model: ModelServer
+) -> None:
+    # What such a reply takes of them would end it otherwise.
+    host(teller(bank, budget=Budget(tokens=5_000_000)))
+    read = call("read_balance", judged({"account": "A1"}))
+    long = completion({"content": "é" * 1_500_000, "tool_calls": [read]})
+    assert counter.start([long, final(summary="ok")]).state == "succeeded"
+    assert len(json.dumps(model.requests[1], ensure_ascii=False).encode()) < 1_000_000

@@ -8,9 +8,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from accounts.callers import Caller, PermissionMissing
 from accounts.models import User
+from agents.authoring import Route
 from agents.checks import check_prices
 from agents.errors import PriceInvalid
 from agents.masking import mask_for
@@ -19,11 +21,12 @@ from agents.prices import cost_micros, price_of, upper_estimate
 from agents.representations import step_as_json
 from agents.services.set_price import set_price
 from agents.services.ship_prices import ship_prices
+from agents.unpriced import unpriced_models
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.models import Event
-from tests.agents.bank import Bank
-from tests.agents.conftest import Counter
+from tests.agents.bank import Bank, teller
+from tests.agents.conftest import Counter, host
 from tests.agents.scoring import Cast, review, score_by
 from tests.agents.test_scores import pay
 from tests.model_server import ModelServer, call, calls, completion, final, judged
@@ -233,10 +236,27 @@ def test_sync_agents_names_the_models_that_nobody_priced(
     assert "no price" not in told.getvalue()
 
 
-def test_check_with_the_database_names_the_models_that_nobody_priced(
+def test_a_model_that_nobody_priced_is_an_error_where_the_database_is_asked(
     bank: Bank, model: ModelServer, admin: User
 ) -> None:
-    assert [message.id for message in check_prices(None, databases=["default"])] == ["agents.W001"]
-    assert check_prices(None, databases=None) == []
+    with pytest.raises(SystemCheckError, match=r"E031\) The model scripted .*\s+HINT:.*say 0"):
+        call_command("check", databases=["default"])
+    # Not of `migrate`, which works as the owner: a price is set once the tables are there.
+    for other in (None, [], ["owner"]):
+        assert check_prices(None, databases=other) == []
     price(admin, input_micros=0, cached_micros=0, output_micros=0)
     assert check_prices(None, databases=["default"]) == []
+
+
+def test_every_model_of_a_chain_a_route_and_a_verifier_needs_a_price(
+    bank: Bank, model: ModelServer, admin: User
+) -> None:
+    # The demo's agents ask it.
+    price(admin)
+    route = Route(entry=("cheap", "dear"), classifier="sorter")
+    host(teller(bank, route=route, verifier="doubter"))
+    assert list(unpriced_models(NOW)) == ["cheap", "dear", "doubter", "sorter"]
+    price(admin, model="cheap")
+    # One that holds later is none yet.
+    price(admin, model="dear", holds_from=NOW + timedelta(days=1))
+    assert list(unpriced_models(NOW)) == ["dear", "doubter", "sorter"]

@@ -175,7 +175,7 @@ def test_a_parked_run_goes_on_along_the_path_that_was_picked(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"models": ("a",)}, "name its models in the route alone"),
+        ({"models": ("a",)}, "Name them in the route alone"),
         (
             {"route": Route(entry=("a",), classify=(Path(name="x", when="x", entry="b"),))},
             "begins with b, which is not on the chain",

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from accounts.callers import Caller
 from accounts.models import User
 from agents import registry
 from agents.effect_rules import belied_classes
 from agents.models import EffectRecord, Run, Step
+from agents.services.ask_undo import ask_undo
 from approvals.vocabulary import Verdict
 from countersign.programs import PROJECT
 from tests.agents.bank import Bank, teller
@@ -124,3 +126,69 @@ def test_a_letter_whose_answer_was_lost_is_looked_up(
     assert run.state == "succeeded"
     assert len(page.bank.paid) == 1
     assert EffectRecord.objects.get(run=run).state == "succeeded"
+
+
+def test_a_bank_that_takes_no_calls_is_called_again_with_the_same_key(
+    page: Any, counter: Counter, reviewer: User
+) -> None:
+    keys: list[str] = []
+    pay_there = page.bank.pay
+
+    def refuses_once(key: str, amount: Decimal, password: str) -> str:
+        keys.append(key)
+        if len(keys) == 1:
+            raise ConnectionRefusedError
+        return str(pay_there(key, amount, password))
+
+    page.bank.pay = refuses_once
+    run = counter.start([pay(), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    assert counter.go_on(run).state == "succeeded"
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert page.bank.balance == Decimal("600.00")
+
+
+def test_a_payment_that_is_called_back_brings_the_money_back_once_a_person_approved_it(
+    page: Any, counter: Counter, reviewer: User, second_reviewer: User
+) -> None:
+    run = counter.start([pay(), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    run = counter.go_on(run)
+    effect = EffectRecord.objects.get(run=run)
+    asked = Caller.of_session(reviewer)
+    undo = ask_undo(run_id=run.pk, effect_id=effect.pk, reason="Twice.", caller=asked)
+    undo = counter.go_on(undo)
+    assert page.bank.balance == Decimal("600.00")
+    counter.decide(counter.request(undo), Verdict.APPROVE, second_reviewer)
+    assert counter.go_on(undo).state == "succeeded"
+    assert (page.bank.balance, page.bank.paid) == (Decimal("1000.00"), {})
+
+
+def test_its_code_twice_with_one_key_pays_once(page: Any) -> None:
+    for _ in range(2):
+        page.bank.pay("key", Decimal(1), PASSWORD)
+    assert page.bank.balance == Decimal("999.00")
+
+
+def test_a_letter_that_is_not_found_is_asked_of_a_person(
+    page: Any, counter: Counter, reviewer: User
+) -> None:
+    def lost(ctx: Any, payment: Any) -> Any:
+        raise TimeoutError
+
+    page.pay_by_letter.function = lost
+    run = counter.start([pay("pay_by_letter"), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    run = counter.go_on(run)
+    assert (run.state, counter.request(run).kind) == ("waiting", "in_doubt")
+
+
+def test_a_payment_that_cannot_be_read_back_is_asked_of_a_person(
+    page: Any, counter: Counter, reviewer: User
+) -> None:
+    page.bank.pay = lambda key, amount, password: "P-1"
+    run = counter.start([pay(), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    run = counter.go_on(run)
+    assert (run.state, counter.request(run).kind) == ("waiting", "in_doubt")

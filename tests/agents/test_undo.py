@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.callers import Caller
 from accounts.models import User
@@ -400,3 +401,16 @@ def test_an_undo_that_could_not_work_is_refused(bank: Bank) -> None:
 
     with pytest.raises(DefinitionError, match="an undo has no lookup"):
         teller(bank, slug="other", tools=tools)
+
+
+def test_a_secret_in_the_reason_for_an_undo_is_masked(
+    counter: Counter, undos: Undos, reviewer: User, settings: Settings
+) -> None:
+    given = {"tool_secrets": {"bank_key": "bank-0815-4711"}}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=given)
+    run = wired(counter, reviewer, calls(call("pay", PAY)), final(summary="done"))
+    ask(run, reviewer, reason="With bank-0815-4711.")
+    assert "bank-0815" not in str(effect_of(run).undo_asked)
+    run = counter.go_on(run)
+    facts = {fact["label"]: fact["value"] for fact in undo_request(run).preview["facts"]}
+    assert facts["Why"] == "With [secret: bank_key]."

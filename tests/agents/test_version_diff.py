@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.authoring import Budget
+import pytest
+
+from agents.authoring import Asserts, Budget, Route, Trust
+from agents.version_changes import changes_between
 from agents.version_diff import Change, differences
-from tests.agents.bank import Bank, teller
+from tests.agents.bank import Bank, teller, tools_of
 
 MANY = "\n".join(f"Rule {number}." for number in range(1, 21))
 
@@ -90,3 +93,63 @@ def test_the_first_version_is_told_whole() -> None:
 def test_nothing_differs_from_itself() -> None:
     definition = teller(Bank()).definition
     assert differences(definition, definition) == []
+
+
+@pytest.mark.parametrize(
+    "new", ["Serve.\nPay.\n", "Serve.\u2028Pay.", "Serve.\r\nPay.", " Serve.\nPay."]
+)
+def test_a_difference_that_no_line_shows_is_said_in_words(new: str) -> None:
+    bank = Bank()
+    old = teller(bank, instructions="Serve.\nPay.").definition
+    (change,) = differences(old, teller(bank, instructions=new).definition)
+    assert shown(change) == ["…Only blanks, or how its lines are broken."]
+
+
+EVERY_PART = {
+    "title": "Till",
+    "category": "open",
+    "owner": "support",
+    "instructions": "Be quick.",
+    "models": ["a"],
+    "budget": {"steps": 1},
+    "tools": [],
+    "input": {},
+    "output": {},
+    "verifier": "a",
+    "route": {"entry": ["a"]},
+    "limits": {"steps": 1},
+    "asserts": [{"tool": "pay"}],
+    "context_tokens": 5_000,
+    "answer_threshold_bp": 8_000,
+    "delegates": ["clerk"],
+    "memory": True,
+    "input_trust": "untrusted",
+    "colours": ["red"],
+}
+
+
+@pytest.mark.parametrize("part", EVERY_PART)
+def test_no_part_of_a_version_changes_without_a_sentence_and_a_difference(part: str) -> None:
+    old = teller(Bank()).definition
+    new = {**old, part: EVERY_PART[part]}
+    assert changes_between(old, new) != []
+    assert {change.part.split(".")[0] for change in differences(old, new)} == {part}
+
+
+def test_every_part_that_a_version_may_record_is_among_those() -> None:
+    bank = Bank()
+    tools = tools_of(bank)
+    whole = teller(
+        bank,
+        tools=tools,
+        verifier="a",
+        route=Route(entry=("a",)),
+        limits=Budget(),
+        asserts=[Asserts(tools[2])],
+        context_tokens=5_000,
+        answer_threshold=0.8,
+        delegates=["clerk"],
+        memory=True,
+        input_trust=Trust.UNTRUSTED,
+    )
+    assert whole.definition.keys() - {"schema", "slug"} <= EVERY_PART.keys()

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from agents import registry
 from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
-from agents.unpriced import describe_unpriced, unpriced_models
+from agents.unpriced import WHAT_TO_DO, describe_unpriced, unpriced_models
 from audit.actors import Actor
 from audit.clock import database_now
 
@@ -45,5 +45,6 @@ class Command(BaseCommand):
         if report.new_prices:
             self.stdout.write(f"New prices, as shipped: {', '.join(report.new_prices)}")
         for model, slugs in unpriced_models(database_now()).items():
-            self.stdout.write(self.style.WARNING(describe_unpriced(model, slugs)))
+            said = f"{describe_unpriced(model, slugs)} {WHAT_TO_DO}"
+            self.stdout.write(self.style.ERROR(said))
         self.stdout.write(f"{len(registry.all_agents())} agents installed.")
