@@ -23,6 +23,11 @@ _APPLICATION_RIGHTS: Final = {
     "audit_pending": "SELECT",
     "audit_subjectkey": "SELECT, INSERT, DELETE",
     "audit_disclosure": "SELECT, DELETE",
+    "audit_hold": "SELECT, INSERT, UPDATE",
+    "audit_erasure": "SELECT, INSERT, UPDATE",
+    "audit_sample": "SELECT, INSERT",
+    "audit_retired": "SELECT",
+    "audit_retiredstream": "SELECT",
 }
 _SEALER_RIGHTS: Final = {
     "audit_event": "SELECT",

@@ -100,6 +100,7 @@ class Config(BaseSettings):
     other_release_seconds: Seconds = 60
     claim_seconds: Seconds = 90
     sealing_seconds: Seconds = 0.5
+    audit_retention_days: Annotated[int, Field(ge=184, le=36_500)] = 3_650
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
     calendar: CalendarName = "working-week"

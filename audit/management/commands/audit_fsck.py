@@ -31,4 +31,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"The audit log fits: {checked.events} events in {checked.streams} streams, "
             f"{checked.disclosures} disclosures."
+            + "".join(
+                f" {number} {what} stand as the log says."
+                for what, number in sorted(checked.reconciled.items())
+            )
         )
