@@ -15,12 +15,19 @@ Permission = Literal[
     "read_everything",
     "read_sensitive",
     "grant_sticky_approvals",
+    "keep_records",
 ]
 Scope = Literal["read", "run", "decide", "audit", "admin"]
 FactorMethod = Literal["authenticator_app", "passkey", "recovery_code"]
 FactorPurpose = Literal["sign_in", "confirmation"]
 RoleName = Literal[
-    "reviewer", "admin", "operator", "auditor", "sensitive-reader", "sticky-approver"
+    "reviewer",
+    "admin",
+    "operator",
+    "auditor",
+    "sensitive-reader",
+    "sticky-approver",
+    "records-keeper",
 ]
 
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
@@ -37,6 +44,7 @@ PERMISSION_SENTENCES: Final[dict[Permission, str]] = {
     "read_everything": "Can see every run and request",
     "read_sensitive": "Can see sensitive arguments",
     "grant_sticky_approvals": "Can let calls like an approved one run by themselves for a while",
+    "keep_records": "Can set legal holds, and propose and confirm erasures in the audit log",
 }
 
 # A scope is worth having only if the account holds one of these; reading one's own is open to all.
@@ -44,7 +52,7 @@ SCOPE_PERMISSIONS: Final[dict[Scope, frozenset[Permission]]] = {
     "read": frozenset(),
     "run": frozenset({"start_runs", "control_runs"}),
     "decide": frozenset({"decide_requests", "grant_sticky_approvals"}),
-    "audit": frozenset({"read_audit", "export_audit"}),
+    "audit": frozenset({"read_audit", "export_audit", "keep_records"}),
     "admin": frozenset({"publish_policies", "manage_people", "manage_agents"}),
 }
 
@@ -114,6 +122,12 @@ ROLES: Final[dict[RoleName, Role]] = {
             "Sticky approver",
             "Lets calls like an approved one run by themselves for a while, on top of reviewer.",
             frozenset({"grant_sticky_approvals"}),
+        ),
+        Role(
+            "records-keeper",
+            "Records keeper",
+            "Reads the audit log, sets legal holds, and proposes or confirms erasures in it; takes two.",
+            frozenset({"read_audit", "keep_records"}),
         ),
     )
 }

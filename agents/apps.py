@@ -10,8 +10,11 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         # Models may be imported only once the app registry is filled.
         from agents import checks, receivers, registry  # noqa: F401
+        from agents.ledger import Effects
         from agents.subject import HostedRuns
         from approvals import ports
+        from audit.ports import reconcile_with
 
         registry.discover()
         ports.install(HostedRuns())
+        reconcile_with(Effects())

@@ -9,3 +9,11 @@ class ApprovalsConfig(AppConfig):
     name = "approvals"
     verbose_name = "Approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Models may be imported only once the app registry is filled.
+        from approvals.ledgers import Requests, Votes
+        from audit.ports import reconcile_with
+
+        reconcile_with(Requests())
+        reconcile_with(Votes())

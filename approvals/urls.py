@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.views import (
+    access,
     batch,
     calendars,
     drafts,
@@ -29,6 +30,7 @@ urlpatterns = [
     path("requests/<uuid:pk>/claim/", requests.request_claim, name="request-claim"),
     path("requests/<uuid:pk>/extend/", requests.request_extend, name="request-extend"),
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
+    path("audit/access/", access.access, name="audit-access"),
     path("policies/", policies.policy_thresholds, name="policy-thresholds"),
     path("policies/calendars/", calendars.calendar_list, name="calendar-list"),
     path("policies/add-calendar/", calendars.calendar_add, name="calendar-add"),

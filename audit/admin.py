@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from audit.models import Disclosure, Event, Export, Pending, Stream
+from audit.record_keeping import Erasure, Hold, Retired, Sample
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -69,3 +70,24 @@ class DisclosureAdmin(ReadOnlyAdmin):
 @admin.register(Export)
 class ExportAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "asked_by", "format", "state", "events")
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin):
+    list_display = ("matter", "scope", "target", "set_at", "lifted_at")
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    list_display = ("subject", "reason_code", "state", "proposed_at", "decided_at")
+
+
+@admin.register(Retired)
+class RetiredAdmin(ReadOnlyAdmin):
+    list_display = ("partition", "events", "dropped_at")
+    fields = ("partition", "since", "until", "events", "dropped_at")
+
+
+@admin.register(Sample)
+class SampleAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "drawn_by", "seed", "size", "population")

@@ -238,7 +238,7 @@ class StickyFacts(RequestFacts):
 
 
 class PolicyFacts(Facts):
-    """A draft or a published policy version."""
+    """A draft or a published policy version; `alone`: who published it had written in it."""
 
     draft: Id | None = None
     base_version: Count | None = None
@@ -248,6 +248,7 @@ class PolicyFacts(Facts):
     restores: Count | None = None
     tightens_only: bool | None = None
     second_waived: bool | None = None
+    alone: bool | None = None
 
 
 class ReasonChipFacts(Facts):
@@ -404,6 +405,37 @@ class ExportFacts(Facts):
     sha256: Sha256 | None = None
 
 
+class SampleFacts(Facts):
+    """A random sample: what anybody needs to draw it again. The population was inserted before `until`."""
+
+    sample: Id
+    seed: Code
+    size: Count
+    population: Count
+    until: Moment
+    filtered_by: Codes | None = None
+
+
+class HoldFacts(Facts):
+    """A legal hold and what it covers; its matter and reason are disclosures."""
+
+    hold: Id
+    scope: Code
+    target: Id | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class RetentionFacts(Facts):
+    """A month whose bodies were dropped: how many there were, and the digest over their leaf hashes."""
+
+    partition: Code
+    since: Moment
+    until: Moment
+    events: Count
+    leaves_sha256: Sha256
+
+
 class AccessRefused(Facts):
     """Somebody asked for what they may not have."""
 
@@ -421,11 +453,14 @@ class DecisionRefused(RequestFacts):
 
 
 class DisclosureFacts(Facts):
-    """Disclosures of an event that were read, or of a subject that were erased."""
+    """Disclosures of an event that were read, by their names; or of a subject, to be erased, and who asked."""
 
     event: Id | None = None
+    names: Codes | None = None
     subject: Code | None = None
     disclosures: Count | None = None
+    erasure: Id | None = None
+    proposed_by: Id | None = None
 
 
 class LogFacts(Facts):

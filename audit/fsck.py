@@ -1,10 +1,12 @@
 """Check the log against itself, from the bytes up, and say in a sentence what does not fit.
 
 Looks at every event: its leaf hash, its canonical form, the columns derived from it, its number and link in
-its stream; at every stream's head; at what waits for sealing; at the sealed log; and at every disclosure.
+its stream; at every stream's head; at what waits for sealing; at the sealed log; at every disclosure; and,
+through the ledgers of the apps above, at whether rows and events say the same.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,6 +21,9 @@ from audit.fact_schemas import moment_text
 from audit.keyring import open_disclosure
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
+from audit.reconciliation import differences
+from audit.record_keeping import Retired
+from audit.retention import Place, dropped_at
 from audit.sealed_fsck import CheckedLog, check_sealed
 
 _ROWS_AT_A_TIME = 2_000
@@ -32,6 +37,7 @@ class Checked:
     streams: int = 0
     disclosures: int = 0
     log: CheckedLog = field(default_factory=CheckedLog)
+    reconciled: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -49,30 +55,39 @@ def check(checked: Checked) -> Iterator[str]:
         yield from _events(checked)
         yield from _pending()
         yield from check_sealed(checked.log)
+        yield from _dropped()
         yield from _disclosures(checked)
+        yield from differences(checked.reconciled)
 
 
 def _events(checked: Checked) -> Iterator[str]:
     heads = {stream.name: stream for stream in Stream.objects.all().iterator(_ROWS_AT_A_TIME)}
-    name, seq, head = "", 0, None
+    name, at = "", Place()
     for event in Event.objects.order_by("stream", "seq", "id").iterator(_ROWS_AT_A_TIME):
         checked.events += 1
         if event.stream != name:
             if name:
-                yield from _end_of_stream(name, seq, head, heads.pop(name, None))
-            name, seq, head = event.stream, 0, None
+                yield from _end_of_stream(name, at, heads.pop(name, None))
+            name, at = event.stream, Place()
             checked.streams += 1
         yield from _event(event)
-        yield from _link(event, seq, head)
-        seq, head = event.seq, bytes(event.leaf_hash)
+        if event.seq != at.seq + 1:
+            at.past_dropped(name)
+        yield from _link(event, at.seq, at.head)
+        at.seq, at.head = event.seq, bytes(event.leaf_hash)
     if name:
-        yield from _end_of_stream(name, seq, head, heads.pop(name, None))
+        yield from _end_of_stream(name, at, heads.pop(name, None))
     for stream in heads.values():
+        at = Place()
         if stream.seq:
-            yield (
-                f"The stream {stream.name} has {stream.seq} events by its head and none is there: they were "
-                "deleted."
-            )
+            at.past_dropped(stream.name)
+            if at.seq:
+                yield from _end_of_stream(stream.name, at, stream)
+            else:
+                yield (
+                    f"The stream {stream.name} has {stream.seq} events by its head and none is there: they were "
+                    "deleted."
+                )
 
 
 def _event(event: Event) -> Iterator[str]:
@@ -139,7 +154,10 @@ def _link(event: Event, seq: int, head: bytes | None) -> Iterator[str]:
         )
 
 
-def _end_of_stream(name: str, seq: int, head: bytes | None, stream: Stream | None) -> Iterator[str]:
+def _end_of_stream(name: str, at: Place, stream: Stream | None) -> Iterator[str]:
+    if stream is not None and stream.seq > at.seq:
+        at.past_dropped(name)
+    seq, head = at.seq, at.head
     if stream is None:
         yield f"The stream {name} has {seq} events and no head: the head was deleted."
     elif stream.seq > seq:
@@ -159,6 +177,29 @@ def _pending() -> Iterator[str]:
         )
         for (event,) in cursor.fetchall():
             yield f"Event {event} waits for sealing and is not there as it was written: deleted or changed."
+
+
+def _dropped() -> Iterator[str]:
+    told = {
+        facts.get("partition"): facts
+        for facts in (
+            orjson.loads(bytes(event.body)).get("facts", {})
+            for event in Event.objects.of_type("retention.dropped")
+        )
+    }
+    for month in Retired.objects.order_by("since"):
+        facts = told.pop(month.partition, None)
+        if facts is None:
+            # The event of the dropping may be as old as to have been dropped itself.
+            if dropped_at(month.dropped_at) is None:
+                yield f"The month {month.partition} is said to be dropped, and no event says so."
+        elif (month.events, f"sha256:{bytes(month.leaves_sha256).hex()}") != (
+            facts.get("events"),
+            facts.get("leaves_sha256"),
+        ):
+            yield f"What is said of the dropped month {month.partition} differs from the event of the dropping."
+    for partition in told:
+        yield f"An event says that the month {partition} was dropped, and nothing is said of what it held."
 
 
 def _disclosures(checked: Checked) -> Iterator[str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 import uuid6
 from django.db import models
 
+from audit import record_keeping  # noqa: F401 - its tables are this app's too
 from audit.ports import Person
 from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
 
@@ -75,6 +76,20 @@ class EventQuerySet(models.QuerySet["Event"]):
         """Events that the database inserted from `start` (included) to `end` (excluded)."""
         found = self if start is None else self.filter(inserted_at__gte=start)
         return found if end is None else found.filter(inserted_at__lt=end)
+
+    def exceptions(self) -> Self:
+        """Those that an auditor asks about, with the kind as `exception` (see `audit.exceptions`)."""
+        kind = models.Func(
+            models.F("type"),
+            models.F("body"),
+            function="audit_exception",
+            output_field=models.TextField(),
+        )
+        return self.annotate(exception=kind).filter(exception__isnull=False)
+
+    def exceptions_of(self, kind: str) -> Self:
+        """Exceptions of one kind."""
+        return self.exceptions().filter(models.Q(("exception", kind)))
 
     def newest_first(self) -> Self:
         return self.order_by("-inserted_at", "-id")

@@ -1,7 +1,9 @@
 """What the log needs from the apps above it, as protocols: it imports none of them."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+from uuid import UUID
 
 import structlog
 
@@ -48,3 +50,61 @@ def alarm(subject: str, text: str) -> None:
             tell(subject, text)
         except Exception:
             log.exception("alarm_not_sent", subject=subject)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What one row of another app says: its id, the request or run whose events speak of it, and how it stands.
+
+    `digests` are what its last event binds, by the names of disclosures; `what` calls it in a sentence.
+    """
+
+    id: UUID
+    owner: UUID
+    what: str
+    state: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    """Rows of another app that must agree with the log, both ways."""
+
+    what: str
+    """What they are called: `decided requests`."""
+    types: frozenset[str]
+    """The event types that speak of them."""
+    owner: Literal["request", "run"]
+    """The column of events by which those about a row are found."""
+
+    def rows(self) -> Iterator[Sequence[Stated]]:
+        """Every row, some at a time."""
+        ...
+
+    def named_in(self, body: Mapping[str, Any]) -> str | None:
+        """The id of the row that an event speaks of."""
+        ...
+
+    def after(self, state: str, body: Mapping[str, Any]) -> str:
+        """How the row stands after an event, by what the event says."""
+        ...
+
+    def agree(self, stated: str, logged: str) -> bool:
+        """Whether both words are about the same state: some moves of a row are no events."""
+        ...
+
+    def there(self, ids: Collection[UUID]) -> set[UUID]:
+        """Those of the ids that have a row."""
+        ...
+
+
+_ledgers: list[Ledger] = []
+
+
+def reconcile_with(ledger: Ledger) -> None:
+    """Have `audit_fsck` hold these rows against the log; called in `AppConfig.ready` of the app that has them."""
+    _ledgers.append(ledger)
+
+
+def ledgers() -> Sequence[Ledger]:
+    """The rows that are held against the log."""
+    return tuple(_ledgers)

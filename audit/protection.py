@@ -29,6 +29,11 @@ _APPLICATION_RIGHTS: Final = {
     "audit_tile": "SELECT",
     "audit_treestate": "SELECT",
     "audit_checkpoint": "SELECT",
+    "audit_hold": "SELECT, INSERT, UPDATE",
+    "audit_erasure": "SELECT, INSERT, UPDATE",
+    "audit_sample": "SELECT, INSERT",
+    "audit_retired": "SELECT",
+    "audit_retiredstream": "SELECT",
 }
 _SEALER_RIGHTS: Final = {
     "audit_event": "SELECT",

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import uuid6
-from django.db import IntegrityError, connection
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections
 from pydantic import TypeAdapter
 
 from audit.actors import Actor
@@ -71,6 +71,7 @@ def record(
     run: UUID | None = None,
     facts: dict[str, Any] | None = None,
     disclosures: Sequence[Disclose] = (),
+    using: str = DEFAULT_DB_ALIAS,
 ) -> UUID:
     """Write one event inside the caller's transaction and return its id (UUIDv7).
 
@@ -79,10 +80,12 @@ def record(
     locked until the transaction ends, so record last, after every other lock. Number, link and time are
     the database's. One statement; one more where there are disclosures.
 
+    `using` names another login whose transaction it is; its events keep nothing apart.
+
     Raises `NoTransaction`, `OutsideProfile` (unknown type, unknown fact, a value that events do not
     hold) and `EventTooLarge`.
     """
-    if not connection.in_atomic_block:
+    if not connections[using].in_atomic_block:
         raise NoTransaction
     event = uuid6.uuid7()
     body: dict[str, Any] = {
@@ -109,12 +112,16 @@ def record(
     kept = [salted(item.name, item.value) for item in disclosures]
     if kept:
         body["_sd"] = sorted(item.digest for item in kept)
-    _append(stream, event, body, list(zip(disclosures, kept, strict=True)))
+    _append(stream, event, body, list(zip(disclosures, kept, strict=True)), using)
     return event
 
 
 def _append(
-    stream: str, event: UUID, body: dict[str, Any], kept: list[tuple[Disclose, Salted]]
+    stream: str,
+    event: UUID,
+    body: dict[str, Any],
+    kept: list[tuple[Disclose, Salted]],
+    using: str,
 ) -> None:
     pieces = _pieces(body)
     size = sum(map(len, pieces))
@@ -134,7 +141,7 @@ def _append(
         ],
     ]
     try:
-        with connection.cursor() as cursor:
+        with connections[using].cursor() as cursor:
             cursor.execute(_APPEND, parameters)
     except IntegrityError as error:
         # The exact size is known only where number, link and time are filled in.

@@ -114,7 +114,14 @@ SENTENCES: Final[dict[str, str]] = {
     "log.resumed": "{actor} let the log be sealed again",
     "log.adopted": "{actor} let a machine take up the log",
     "disclosure.read": "{actor} read what an event keeps apart",
-    "disclosure.redacted": "{actor} erased the disclosures of {subject}",
+    "redaction.proposed": "{actor} proposed to erase what the log keeps apart about {subject}{reason}",
+    "redaction.declined": "{actor} declined to erase what the log keeps apart about {subject}",
+    "redaction.refused": "An erasure about {subject} was refused{reason}",
+    "disclosure.redacted": "{actor} erased what the log kept apart about {subject}{reason}",
+    "hold.set": "{actor} set a legal hold on {held}",
+    "hold.lifted": "{actor} lifted a legal hold on {held}",
+    "retention.dropped": "The bodies of {partition} were dropped; their leaf hashes stay",
+    "sample.drawn": "{actor} drew a random sample of the log by the seed {seed}",
 }
 
 _OUR_WORDS: Final = ("the ", "person ", "somebody", "an agent", "a request", "an action")
@@ -211,6 +218,9 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "log": str(facts.get("origin", "of this installation")),
         "former": str(facts.get("former", "one that could not be read")),
         "why": _HALTED.get(facts.get("why", ""), ""),
+        "held": _held(facts, names),
+        "partition": str(facts.get("partition", "a month")),
+        "seed": str(facts.get("seed", "")),
     }
 
 
@@ -240,6 +250,11 @@ def _switched(body: Mapping[str, Any]) -> str:
     if tool is None:
         return agent or "everything"
     return f"{tool} of {agent}" if agent else f"{tool} of every agent"
+
+
+def _held(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    scope, target = str(facts.get("scope", "everything")), str(facts.get("target", ""))
+    return _person(target, names) if scope == "person" else f"{scope} {target}".strip()
 
 
 def _changes(facts: Mapping[str, Any]) -> str:

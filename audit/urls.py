@@ -3,6 +3,7 @@
 from django.urls import path
 
 from audit import views
+from audit.views import erasures, exceptions, holds, samples
 
 urlpatterns = [
     path("audit/", views.audit_list, name="audit-list"),
@@ -11,4 +12,14 @@ urlpatterns = [
     path("audit/exports/ask/", views.export_ask, name="audit-export-ask"),
     path("audit/exports/<uuid:pk>/", views.export_detail, name="audit-export"),
     path("audit/exports/<uuid:pk>/download/", views.export_download, name="audit-export-download"),
+    path("audit/exceptions/", exceptions.exceptions, name="audit-exceptions"),
+    path("audit/samples/", samples.sample_list, name="audit-sample-list"),
+    path("audit/samples/<uuid:pk>/", samples.sample_detail, name="audit-sample"),
+    path(
+        "audit/samples/<uuid:pk>/download/", samples.sample_download, name="audit-sample-download"
+    ),
+    path("audit/holds/", holds.hold_list, name="audit-hold-list"),
+    path("audit/holds/<uuid:pk>/lift/", holds.hold_lift, name="audit-hold-lift"),
+    path("audit/erasures/", erasures.erasure_list, name="audit-erasure-list"),
+    path("audit/erasures/<uuid:pk>/", erasures.erasure_detail, name="audit-erasure"),
 ]

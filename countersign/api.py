@@ -27,6 +27,7 @@ from agents.switch_api import router as switches_router
 from agents.version_api import router as versions_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
+from audit.auditor_api import router as auditor_router
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from audit.proof_api import router as proofs_router
@@ -126,6 +127,7 @@ for router in (
     approvals_router,
     audit_router,
     proofs_router,
+    auditor_router,
 ):
     api.add_router("", router)
 

@@ -103,6 +103,7 @@ class Config(BaseSettings):
     sealing_seconds: Seconds = 0.5
     sealing_batch: Annotated[int, Field(ge=1, le=100_000)] = 5000
     sealing_alarm_seconds: Seconds = 30
+    audit_retention_days: Annotated[int, Field(ge=184, le=36_500)] = 3_650
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
     calendar: CalendarName = "working-week"

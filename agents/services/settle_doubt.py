@@ -101,7 +101,11 @@ def settle_doubt(lease: Lease, step: Step, journal: Journal) -> None:
             actor=Actor.system("in-doubt"),
             request=step.approval_id,
             outcome=Outcome(decision=verdict),
-            facts={"effect_class": effect.effect_class},
+            facts={
+                "effect": effect.pk,
+                "effect_class": effect.effect_class,
+                "state": effect.state,
+            },
         )
         if undone:
             wish_undo(effect, by=int(resolution["by_id"]), reason=str(data.get("reason") or ""))

@@ -67,6 +67,7 @@ def _sync(agent: Agent, actor: Actor, report: SyncReport) -> None:
             actor=actor,
             stream=f"agent:{agent.slug}",
             agent=AgentRef(slug=agent.slug, version=agent.version),
+            facts={"category": agent.category.value, "owner": agent.owner},
         )
     if hosted.active_version_id != version.pk:
         report.awaiting_activation.append(agent.slug)

@@ -50,7 +50,9 @@ def publish_draft(
             raise SecondPersonNeeded(loosenings)
         draft.published_by = caller.user
         draft.second_waived = waived
-        return _publish(draft, current, caller.actor, reason, tightens_only=not loosenings)
+        return _publish(
+            draft, current, caller.actor, reason, tightens_only=not loosenings, alone=alone
+        )
 
 
 def roll_back(*, version: int, caller: Caller, why: str) -> PolicyVersion:
@@ -100,6 +102,7 @@ def _publish(
     why: str,
     *,
     tightens_only: bool | None,
+    alone: bool | None = None,
 ) -> PublishedPolicy:
     row.number = current.version + 1
     row.state = State.PUBLISHED
@@ -117,6 +120,7 @@ def _publish(
             "base_version": current.version,
             "second_waived": row.second_waived,
             "tightens_only": tightens_only,
+            "alone": alone,
             "draft": row.pk,
             **({"group": row.scope} if row.scope else {}),
             **({"restores": row.restores} if row.restores else {}),

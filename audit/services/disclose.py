@@ -3,17 +3,32 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
 from django.db import transaction
 
 from audit.disclosures import CannotOpen, read
+from audit.errors import TooLarge
 from audit.keyring import open_disclosure
 from audit.models import Disclosure, Event
 from audit.ports import Caller
 from audit.recorder import record
+
+MOST_AT_ONCE: Final = 50
+
+
+class TooManyToOpen(TooLarge):
+    """More events than are opened at once."""
+
+    code = "too_many_to_open"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"What events keep apart is opened for at most {MOST_AT_ONCE} of them at once, not {number}.",
+            params={"largest": MOST_AT_ONCE},
+        )
 
 
 @dataclass(frozen=True)
@@ -33,13 +48,16 @@ class Disclosed:
 
 
 def disclose(events: Iterable[Event], *, caller: Caller) -> dict[UUID, list[Disclosed]]:
-    """Each event's disclosures, those that were erased last; reading them is an event each.
+    """Each event's disclosures, those that were erased last. Reading them is one event for each event that is
+    opened, which names who read which of it.
 
-    Raises a Forbidden unless the caller may read the log.
+    Raises `TooManyToOpen`, or a Forbidden unless the caller may read the log.
     """
     caller.require("read_audit", scope="audit")
     digests = {event.id: orjson.loads(bytes(event.body)).get("_sd", []) for event in events}
     digests = {event: found for event, found in digests.items() if found}
+    if len(digests) > MOST_AT_ONCE:
+        raise TooManyToOpen(len(digests))
     opened: dict[UUID, list[Disclosed]] = defaultdict(list)
     with transaction.atomic():
         rows = Disclosure.objects.filter(event__in=digests).select_related("key")
@@ -50,7 +68,13 @@ def disclose(events: Iterable[Event], *, caller: Caller) -> dict[UUID, list[Disc
                 type="disclosure.read",
                 actor=caller.actor,
                 stream="log",
-                facts={"event": event, "disclosures": len(found)},
+                facts={
+                    "event": event,
+                    "disclosures": len(found),
+                    "names": sorted(
+                        {each.name for each in found if each.name and not each.problem}
+                    ),
+                },
             )
     for event, expected in digests.items():
         there = {each.digest for each in opened[event]}

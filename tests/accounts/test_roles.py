@@ -23,6 +23,7 @@ MATRIX = {
     },
     "sensitive-reader": {"read_sensitive"},
     "sticky-approver": {"grant_sticky_approvals"},
+    "records-keeper": {"read_audit", "keep_records"},
 }
 
 
@@ -87,6 +88,7 @@ def test_a_closed_account_holds_nothing(admin: User) -> None:
         ("auditor", {"read", "audit"}),
         ("admin", {"read", "run", "decide", "admin"}),
         ("sensitive-reader", {"read"}),
+        ("records-keeper", {"read", "audit"}),
     ],
 )
 def test_a_role_can_use_these_scopes(role: RoleName, scopes: set[str]) -> None:

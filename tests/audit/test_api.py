@@ -10,7 +10,8 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import Event, Export
-from audit.schemas import ActionRef, AgentRef
+from audit.sampling import draw
+from audit.schemas import ActionRef, AgentRef, Disclose
 from audit.services.write_export import write_export
 from tests.audit.conftest import Record
 
@@ -185,3 +186,36 @@ def test_a_token_without_the_scope_gets_nothing(auditor: User, proposed: Event) 
     refused = client_with(["read"]).get(EVENTS)
     assert (refused.status_code, refused.json()["code"]) == (403, "scope_missing")
     assert client_with(["audit"]).get(EVENTS).status_code == 200
+
+
+SAMPLES = "/api/v1/audit/samples"
+
+
+def test_a_sample_is_drawn_and_read_again(api: Client, recorded: Record) -> None:
+    events = [recorded(type="request.claimed").pk for _ in range(4)]
+    wish = {"filters": {"type": "request.claimed"}, "seed": "2026-Q1", "size": 2}
+    answer = api.post(SAMPLES, wish, "application/json")
+    assert answer.status_code == 201
+    sample = answer.json()
+    assert [UUID(each["event"]) for each in sample["events"]] == draw("2026-Q1", 2, events)
+    assert [each["place"] for each in sample["events"]] == [1, 2]
+    assert (sample["population"], sample["seed"]) == (4, "2026-Q1")
+    assert api.get(f"{SAMPLES}/{sample['id']}").json() == sample
+
+
+def test_a_seed_that_does_not_fit_is_refused_with_its_field(api: Client) -> None:
+    answer = api.post(SAMPLES, {"seed": "two words", "size": 2}, "application/json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_sample")
+    assert answer.json()["params"]["errors"][0]["field"] == "seed"
+
+
+def test_what_an_event_keeps_apart_is_opened_and_that_is_an_event(
+    api: Client, recorded: Record, auditor: User
+) -> None:
+    event = recorded(disclosures=[Disclose("comment", "charged twice", "person:7")])
+    (item,) = items(api.get(f"{EVENTS}/{event.pk}/disclosures"))
+    assert (item["name"], item["value"], item["erased"]) == ("comment", "charged twice", False)
+    looked = Event.objects.get(type="disclosure.read")
+    assert looked.actor_id == str(auditor.pk)
+    gone = api.get(f"{EVENTS}/01a1fae6-52ea-7d20-9c84-529a0f2dd01c/disclosures")
+    assert (gone.status_code, gone.json()["code"]) == (404, "unknown_event")

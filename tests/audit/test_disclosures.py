@@ -12,7 +12,6 @@ from django.db import connection, transaction
 
 from accounts.callers import Caller
 from accounts.models import User
-from audit.actors import Actor
 from audit.disclosures import (
     CannotOpen,
     WrappingKey,
@@ -25,12 +24,23 @@ from audit.disclosures import (
 )
 from audit.errors import Forbidden
 from audit.models import Disclosure, Event, SubjectKey
+from audit.record_keeping import Erasure, ErasureReason
 from audit.schemas import Disclose
-from audit.services.disclose import disclose
-from audit.services.redact import redact
+from audit.services.disclose import TooManyToOpen, disclose
+from audit.services.redact import confirm_erasure, propose_erasure
 from tests.audit.conftest import Record
+from tests.harness.people import person
 
 CallerOf = Callable[[User], Caller]
+
+
+def erase(subject: str) -> Erasure:
+    """Erase a subject as two records keepers do."""
+    one, other = (
+        Caller.of_session(person(name, "records-keeper")) for name in ("keeper", "second-keeper")
+    )
+    proposed = propose_erasure(subject=subject, reason=ErasureReason.ASKED, caller=one)
+    return confirm_erasure(erasure_id=proposed.pk, caller=other)
 
 
 def test_a_digest_is_that_of_the_rfc() -> None:
@@ -97,7 +107,23 @@ def test_looking_is_an_event(told: Event, auditor: User, caller: CallerOf) -> No
     disclose([told], caller=caller(auditor))
     looked = Event.objects.get(type="disclosure.read")
     assert looked.actor_id == str(auditor.pk)
-    assert orjson.loads(bytes(looked.body))["facts"] == {"event": str(told.id), "disclosures": 2}
+    assert orjson.loads(bytes(looked.body))["facts"] == {
+        "event": str(told.id),
+        "disclosures": 2,
+        "names": ["comment", "customer"],
+    }
+
+
+def test_what_too_many_events_keep_apart_is_not_opened_at_once(
+    recorded: Record, auditor: User, caller: CallerOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.services.disclose.MOST_AT_ONCE", 2)
+    events = [recorded(disclosures=[Disclose("a", 1, "person:7")]) for _ in range(3)]
+    with pytest.raises(TooManyToOpen):
+        disclose(events, caller=caller(auditor))
+    assert not Event.objects.filter(type="disclosure.read").exists()
+    disclose(events[:2], caller=caller(auditor))
+    assert Event.objects.filter(type="disclosure.read").count() == 2
 
 
 def test_an_outsider_reads_nothing(told: Event, outsider: User, caller: CallerOf) -> None:
@@ -125,7 +151,7 @@ def test_redaction_erases_one_subject_and_leaves_the_event(
     told: Event, auditor: User, caller: CallerOf
 ) -> None:
     before = bytes(told.body), bytes(told.leaf_hash)
-    assert redact(subject="person:7", actor=Actor.system("redaction"), reason_code="asked") == 1
+    assert erase("person:7").disclosures == 1
 
     told.refresh_from_db()
     assert (bytes(told.body), bytes(told.leaf_hash)) == before
@@ -135,18 +161,10 @@ def test_redaction_erases_one_subject_and_leaves_the_event(
     assert (erased.name, erased.value, erased.erased) == (None, None, True)
 
 
-def test_redaction_is_an_event(told: Event) -> None:
-    redact(subject="person:7", actor=Actor.system("redaction"), reason_code="asked")
-    event = Event.objects.get(type="disclosure.redacted")
-    body = orjson.loads(bytes(event.body))
-    assert body["facts"] == {"subject": "person:7", "disclosures": 1}
-    assert body["outcome"] == {"decision": "redacted", "reason_code": "asked"}
-
-
 def test_a_subject_can_be_recorded_again_after_redaction(
     told: Event, recorded: Record, auditor: User, caller: CallerOf
 ) -> None:
-    redact(subject="person:7", actor=Actor.system("redaction"), reason_code="asked")
+    erase("person:7")
     later = recorded(disclosures=[Disclose("comment", "later", "person:7")])
     assert disclose([later], caller=caller(auditor))[later.id][0].value == "later"
 

@@ -18,8 +18,14 @@ from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
 from agents.states import SwitchScope
 from approvals.models import ApprovalRequest
-from audit.models import Event
+from audit.filters import EventFilter
+from audit.models import Event, SubjectKey
+from audit.record_keeping import ErasureReason, HoldScope
+from audit.services.draw_sample import draw_sample
+from audit.services.hold import set_hold
+from audit.services.redact import propose_erasure
 from demo.agents import refund_desk
+from tests.harness.people import person
 from tests.harness.stack import Stack
 
 PHONE, DESK = 320, 1280
@@ -46,6 +52,8 @@ NOT_PAGES = {
     "second-factor-codes-download",
     "mfa_login_webauthn",
     "audit-export-ask",
+    "audit-sample-download",
+    "audit-hold-lift",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
     *("reason-chip-move", "reason-chip-retire", "sticky-revoke"),
     *("policy-roll-back", "policy-simulate", "policy-export", "policy-draft-export"),
@@ -162,12 +170,39 @@ def looks(
         Look("audit-list", auditor, "/audit/"),
         Look("audit-event", auditor, f"/audit/events/{event.pk}/"),
         Look("audit-export-list", auditor, "/audit/exports/"),
+        *auditing(auditor),
         Look("account_login", None, "/accounts/login/"),
         Look("account_signup", None, "/accounts/signup/"),
         Look("account_reset_password", None, "/accounts/password/reset/"),
         Look("account_reset_password_done", None, "/accounts/password/reset/done/"),
         Look("403", outsider, "/policies/"),
         Look("404", reviewer, "/requests/00000000-0000-7000-8000-000000000000/"),
+    ]
+
+
+def auditing(auditor: User) -> list[Look]:
+    """What auditors work with, with something on every page."""
+    one, other = (
+        Caller.of_session(person(name, "records-keeper")) for name in ("keeper", "second-keeper")
+    )
+    sample = draw_sample(
+        chosen=EventFilter(), seed="2026-Q1", size=5, caller=Caller.of_session(auditor)
+    )
+    subject = str(SubjectKey.objects.values_list("subject", flat=True)[0])
+    erasure = propose_erasure(subject=subject, reason=ErasureReason.ASKED, caller=one)
+    set_hold(
+        matter="Case 17", why="A suit.", scope=HoldScope.PERSON, target=one.actor.id, caller=one
+    )
+    return [
+        Look("audit-exceptions", auditor, "/audit/exceptions/"),
+        Look("audit-sample-list", auditor, "/audit/samples/"),
+        Look("audit-sample", auditor, f"/audit/samples/{sample.pk}/"),
+        Look("audit-access", auditor, "/audit/access/"),
+        Look("audit-hold-list", one.user, "/audit/holds/"),
+        Look("audit-hold-list", auditor, "/audit/holds/"),
+        Look("audit-erasure-list", one.user, "/audit/erasures/"),
+        Look("audit-erasure", one.user, f"/audit/erasures/{erasure.pk}/"),
+        Look("audit-erasure", other.user, f"/audit/erasures/{erasure.pk}/"),
     ]
 
 

@@ -34,4 +34,8 @@ class Command(BaseCommand):
             f"The audit log fits: {checked.events} events in {checked.streams} streams, "
             f"{checked.disclosures} disclosures; {checked.log.leaves} events sealed under "
             f"{checked.log.checkpoints} checkpoints."
+            + "".join(
+                f" {number} {what} stand as the log says."
+                for what, number in sorted(checked.reconciled.items())
+            )
         )

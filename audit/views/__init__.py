@@ -20,6 +20,7 @@ from audit.models import Event, Export, ExportState
 from audit.paging import BadCursor, page
 from audit.people import names_of
 from audit.ports import Caller
+from audit.retention import dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
 from audit.services.disclose import disclose
@@ -77,6 +78,7 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
     opened = request.GET.get("disclosures") == "shown"
     body = orjson.loads(bytes(event.body))
     neighbours = Event.objects.visible_to(request.user).in_stream(event.stream)
+    before = neighbours.filter(seq=event.seq - 1).first()
     context = {
         "event": event,
         "row": rows_of([event])[0],
@@ -86,7 +88,8 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         "disclosures": disclose([event], caller=_caller(request)).get(event.id, [])
         if opened
         else None,
-        "before": neighbours.filter(seq=event.seq - 1).first(),
+        "before": before,
+        "dropped": dropped_from(event.stream, event.seq - 1) if before is None else None,
         "after": neighbours.filter(seq=event.seq + 1).first(),
     }
     return render(request, "audit/event.html", context)

@@ -1,0 +1,60 @@
+"""Effects as the audit log must know them, for `audit_fsck`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+from uuid import UUID
+
+from agents.models import EffectRecord
+from agents.states import EffectState
+from audit.ports import Stated
+
+ROWS_AT_A_TIME = 500
+
+
+class Effects:
+    """Every effect that was sent has its events, with the digest of what was sent."""
+
+    what = "effects"
+    types = frozenset(
+        {
+            *(f"effect.{state}" for state in EffectState if state is not EffectState.READY),
+            "effect.resolved",
+        }
+    )
+    owner: Literal["request", "run"] = "run"
+
+    def rows(self) -> Iterator[Sequence[Stated]]:
+        """Every effect whose intent was committed."""
+        found = (
+            EffectRecord.objects.exclude(state=EffectState.READY)
+            .order_by("pk")
+            .values_list("pk", "run_id", "state", "digest")
+        )
+        rows = found.iterator(ROWS_AT_A_TIME)
+        while chunk := list(islice(rows, ROWS_AT_A_TIME)):
+            yield [
+                Stated(pk, run, f"The effect {pk}", state, {"args_sha256": digest})
+                for pk, run, state, digest in chunk
+            ]
+
+    def named_in(self, body: Mapping[str, Any]) -> str | None:
+        """The effect that the event is about."""
+        effect = body.get("facts", {}).get("effect")
+        return str(effect) if effect else None
+
+    def after(self, state: str, body: Mapping[str, Any]) -> str:
+        """The event's own name says it; what a person found out stands among its facts."""
+        if body["type"] == "effect.resolved":
+            return str(body["facts"].get("state", state))
+        return str(body["type"]).removeprefix("effect.")
+
+    def agree(self, stated: str, logged: str) -> bool:
+        """The same state."""
+        return stated == logged
+
+    def there(self, ids: Collection[UUID]) -> set[UUID]:
+        """Effects that are there."""
+        return set(EffectRecord.objects.filter(pk__in=ids).values_list("pk", flat=True))

@@ -1,0 +1,130 @@
+"""What the pages of auditors and records keepers send."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+
+from audit.exceptions import KINDS
+from audit.forms import FilterForm
+from audit.record_keeping import LARGEST_SAMPLE, ErasureReason, HoldScope
+
+_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+
+
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
+def _begins(day: dt.date | None, *, after: bool = False) -> dt.datetime | None:
+    """The moment at which a day of UTC begins, or the one after it."""
+    if day is None:
+        return None
+    return dt.datetime.combine(day + dt.timedelta(days=after), dt.time(), dt.UTC)
+
+
+class _Period(forms.Form):
+    """Two days of UTC, both included."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since > until:
+            self.add_error("until", "This is before the other day.")
+        return cleaned
+
+    def period(self) -> tuple[dt.datetime | None, dt.datetime | None]:
+        """The moments that a valid form's days begin and end at."""
+        return _begins(self.cleaned_data["since"]), _begins(self.cleaned_data["until"], after=True)
+
+
+class ExceptionsForm(_Period):
+    """Which exceptions to look at."""
+
+    kind = forms.ChoiceField(required=False, label="Kind", choices=[("", "Any"), *KINDS.items()])
+    since = _day("From")
+    until = _day("To")
+
+    def given(self) -> dict[str, str]:
+        """What a valid form asks for, for addresses."""
+        return {name: str(value) for name, value in self.cleaned_data.items() if value}
+
+
+class SampleForm(FilterForm):
+    """A population, and how to draw from it."""
+
+    seed = forms.CharField(
+        required=False,
+        max_length=64,
+        label="Seed",
+        help_text="Empty for a random one. Letters, digits and _ . : / @ + -",
+        widget=forms.TextInput(attrs=_PLAIN),
+    )
+    size = forms.IntegerField(
+        min_value=1, max_value=LARGEST_SAMPLE, label="How many events", initial=25
+    )
+
+    def population_fields(self) -> list[forms.BoundField]:
+        """The conditions on events."""
+        return [*self.first_fields(), *self.more_fields()]
+
+    def chosen_given(self) -> dict[str, Any]:
+        """The conditions alone."""
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if value and name not in ("seed", "size")
+        }
+
+
+class HoldForm(_Period):
+    """A legal hold to set."""
+
+    matter = forms.CharField(
+        max_length=100, label="Matter", help_text="What the hold is for, such as a case number."
+    )
+    why = forms.CharField(max_length=1_000, label="Why", widget=forms.Textarea(attrs={"rows": 2}))
+    scope = forms.ChoiceField(label="What it covers", choices=HoldScope.choices)
+    target = forms.CharField(
+        required=False,
+        max_length=150,
+        label="Which",
+        help_text="A user name, an agent's name, or the whole id of a run or a request. "
+        "Empty for everything.",
+        widget=forms.TextInput(attrs=_PLAIN),
+    )
+    since = _day("Events from")
+    until = _day("Events to")
+
+
+class ErasureForm(forms.Form):
+    """An erasure to propose."""
+
+    subject = forms.CharField(
+        max_length=200,
+        label="About whom or what",
+        help_text="As events name it where something is kept apart: person:7, run:…, request:…",
+        widget=forms.TextInput(attrs=_PLAIN),
+    )
+    reason = forms.ChoiceField(label="Why", choices=ErasureReason.choices)
+
+
+class ConfirmErasureForm(forms.Form):
+    """The last step before something is gone for good."""
+
+    typed = forms.CharField(
+        max_length=200, label="Type what is to be erased", widget=forms.TextInput(attrs=_PLAIN)
+    )
+
+    def __init__(self, *args: Any, subject: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.subject = subject
+        self.fields["typed"].help_text = f"To confirm, type {subject}"
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"].strip()
+        if typed != self.subject:
+            raise forms.ValidationError(f"Type exactly: {self.subject}")
+        return typed

@@ -1,0 +1,197 @@
+"""Requests and votes against the log: an event deleted together with what it changed leaves something behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+
+from accounts.models import User
+from approvals.models import ApprovalRequest, Vote
+from approvals.services import expire
+from approvals.services.cancel import cancel_requests
+from approvals.services.consume import consume
+from approvals.services.decide import decide
+from approvals.services.undo import undo
+from audit.actors import Actor
+from audit.clock import database_now
+from audit.fsck import Checked, check
+from audit.models import Event
+from tests.approvals.conftest import Opener
+from tests.approvals.till import by, one_of, verdict_on
+from tests.audit.conftest import Attacker, attacker  # noqa: F401
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# ruff: noqa: F811 - the attacker is a fixture of other tests, taken by name
+
+
+def found() -> list[str]:
+    return list(check(Checked()))
+
+
+@pytest.fixture
+def decided(opened: Opener, reviewer: User) -> ApprovalRequest:
+    request = opened(amount="20.00")
+    decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+    request.refresh_from_db()
+    return request
+
+
+def forget(attacker: Attacker, event: Event) -> None:
+    """The newest event of a stream is gone, and with it all by which the log itself would show that."""
+    attacker.does("DELETE FROM audit_event WHERE id = %s", event.pk)
+    attacker.does("DELETE FROM audit_pending WHERE event = %s", event.pk)
+    attacker.does("DELETE FROM audit_disclosure WHERE event = %s", event.pk)
+    attacker.does(
+        "UPDATE audit_stream SET seq = seq - 1, head = %s WHERE name = %s",
+        bytes(event.prev or b""),
+        event.stream,
+    )
+
+
+def decision(request: ApprovalRequest) -> Event:
+    return Event.objects.get(type="request.decided", request=request.pk)
+
+
+def test_an_event_deleted_with_all_that_the_log_shows_it_by_is_missed_by_its_request(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    forget(attacker, decision(decided))
+    first, second = found()
+    assert f"The request {decided.pk} stands as approved, and by the log it is pending" in first
+    assert "has no event: its event was deleted" in second
+
+
+def test_an_event_deleted_together_with_its_request_change_is_missed_by_its_vote(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    forget(attacker, decision(decided))
+    attacker.does(
+        "UPDATE approvals_approvalrequest SET state = 'pending', decided_at = NULL, decided_by_id = NULL, "
+        "ready_at = NULL WHERE id = %s",
+        decided.pk,
+    )
+    (sentence,) = found()
+    vote = Vote.objects.get(request=decided)
+    assert sentence == (
+        f"The vote {vote.pk} (approve) on the request {decided.pk} has no event: "
+        "its event was deleted, or it was never recorded."
+    )
+
+
+def test_an_event_deleted_with_every_row_of_its_change_shows_as_a_cut_stream(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    event = decision(decided)
+    attacker.does("DELETE FROM approvals_vote WHERE request_id = %s", decided.pk)
+    attacker.does(
+        "UPDATE approvals_approvalrequest SET state = 'pending', decided_at = NULL, decided_by_id = NULL, "
+        "ready_at = NULL WHERE id = %s",
+        decided.pk,
+    )
+    attacker.does("DELETE FROM audit_event WHERE id = %s", event.pk)
+    attacker.does("DELETE FROM audit_disclosure WHERE event = %s", event.pk)
+    assert "the tail was cut" in found()[0]
+
+
+def test_a_row_changed_behind_the_log_is_named(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    attacker.does(
+        "UPDATE approvals_approvalrequest SET state = 'rejected' WHERE id = %s", decided.pk
+    )
+    assert (
+        f"The request {decided.pk} stands as rejected, and by the log it is approved" in found()[0]
+    )
+
+
+def test_a_digest_changed_behind_the_log_is_named(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    attacker.does(
+        "UPDATE approvals_approvalrequest SET digest = %s WHERE id = %s",
+        "sha256:" + "0" * 64,
+        decided.pk,
+    )
+    event = decision(decided)
+    assert found() == [
+        f"The request {decided.pk} has another args_sha256 than event {event.pk} (request.decided) binds: "
+        "what was decided was changed afterwards."
+    ]
+
+
+def test_what_was_shown_for_a_vote_cannot_be_changed_behind_the_log(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    attacker.does("UPDATE approvals_vote SET shown_sha256 = %s", "sha256:" + "0" * 64)
+    assert "has another shown_sha256 than event" in found()[0]
+
+
+def test_a_deleted_row_is_missed_by_its_event(decided: ApprovalRequest, attacker: Attacker) -> None:
+    attacker.does("DELETE FROM approvals_vote")
+    assert "which is not there: its row was deleted" in found()[0]
+
+
+def test_a_verdict_changed_behind_the_log_is_named(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    attacker.does("UPDATE approvals_vote SET verdict = 'reject'")
+    assert "stands as reject, and by the log it is approve" in found()[0]
+
+
+def test_every_way_in_which_a_request_goes_agrees_with_the_log(
+    opened: Opener, reviewer: User, second_reviewer: User
+) -> None:
+    def given(verdict: str, needs: object = None, **changes: object) -> ApprovalRequest:
+        request = opened(**({"needs": needs} if needs else {}))
+        decide(
+            request_id=request.pk,
+            decision=verdict_on(request, verdict, **changes),
+            caller=by(reviewer),
+        )
+        request.refresh_from_db()
+        return request
+
+    undo(request_id=given("approve").pk, caller=by(reviewer))
+    given("reject", reason="no")
+    given("send_back", reason="again")
+    given("stop", reason="no")
+    edited = given("edit", arguments={"order": "10291", "amount": "36.00", "note": "broken"})
+    decide(request_id=edited.pk, decision=verdict_on(edited), caller=by(second_reviewer))
+    given("edit", arguments={"order": "10291", "amount": "20.00", "note": "other"})
+    given("approve", needs=one_of("finance", "support"))
+    opened()
+    with transaction.atomic():
+        cancel_requests(
+            run_id=opened(run_id=_run()).run_id, actor=Actor.system("t"), why="run_cancelled"
+        )
+    late = opened()
+    ApprovalRequest.objects.filter(pk=late.pk).update(
+        review_deadline=database_now() - timedelta(seconds=1)
+    )
+    expire.past_deadline(late.pk)
+    used = given("approve")
+    ApprovalRequest.objects.filter(pk=used.pk).update(ready_at=database_now())
+    with transaction.atomic():
+        consume(request_id=used.pk, revision=1, digest=used.digest, actor=Actor.agent("till"))
+    checked = Checked()
+    assert list(check(checked)) == []
+    states = set(ApprovalRequest.objects.values_list("state", flat=True))
+    assert states >= {
+        "pending",
+        "approved",
+        "rejected",
+        "superseded",
+        "cancelled",
+        "expired",
+        "consumed",
+    }
+    assert checked.reconciled["requests"] == ApprovalRequest.objects.count()
+    assert checked.reconciled["votes"] == Vote.objects.count()
+
+
+def _run() -> object:
+    import uuid
+
+    return uuid.uuid4()

@@ -1,0 +1,218 @@
+"""Old months lose their bodies and nothing else: streams still fit, holds stand in the way, the log says so."""
+
+import datetime as dt
+from io import StringIO
+
+import orjson
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connections, transaction
+from django.test import Client
+from django.urls import reverse
+
+from accounts.callers import Caller
+from accounts.models import User
+from audit.fsck import Checked, check
+from audit.models import Disclosure, Event
+from audit.record_keeping import HoldScope, Retired, RetiredStream
+from audit.retention import Month, months_to_drop
+from audit.schemas import Disclose
+from audit.services.hold import set_hold
+from audit.services.retire import MonthHeld, NotOld, NotSealed, drop_month
+from tests.audit.conftest import Attacker, Record
+from tests.harness.people import person
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+
+MONTH = "audit_event_2015_03"
+IN_MARCH = dt.datetime(2015, 3, 14, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def old(recorded: Record, attacker: Attacker) -> list[Event]:
+    """Three events of a stream that goes on, and two of one that ended, as if of March 2015; two newer ones."""
+    old = [
+        *(recorded(stream="policy") for _ in range(3)),
+        *(
+            recorded(stream="person:7", disclosures=[Disclose("a", 1, "person:7")])
+            for _ in range(2)
+        ),
+    ]
+    recorded(stream="policy")
+    recorded(stream="log")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE {MONTH} PARTITION OF audit_event "
+            "FOR VALUES FROM ('2015-03-01 00:00:00+00') TO ('2015-04-01 00:00:00+00')"
+        )
+        cursor.execute("SELECT audit_protect_partition(%s::regclass)", [MONTH])
+    ids = [event.pk for event in old]
+    attacker.does("UPDATE audit_event SET inserted_at = %s WHERE id = ANY(%s)", IN_MARCH, ids)
+    attacker.does("DELETE FROM audit_pending")
+    return old
+
+
+def found() -> list[str]:
+    return list(check(Checked()))
+
+
+def test_a_dropped_month_leaves_every_stream_whole(old: list[Event]) -> None:
+    assert found() == []
+    assert drop_month(MONTH) == 5
+    assert not Event.objects.filter(pk__in=[event.pk for event in old]).exists()
+    assert not Disclosure.objects.exists()
+    assert found() == []
+
+
+def test_the_dropping_is_an_event_of_the_same_transaction(old: list[Event]) -> None:
+    drop_month(MONTH)
+    month = Retired.objects.get()
+    body = orjson.loads(bytes(Event.objects.get(type="retention.dropped").body))
+    assert body["facts"] == {
+        "partition": MONTH,
+        "since": "2015-03-01T00:00:00.000000Z",
+        "until": "2015-04-01T00:00:00.000000Z",
+        "events": 5,
+        "leaves_sha256": f"sha256:{bytes(month.leaves_sha256).hex()}",
+    }
+    assert (month.events, RetiredStream.objects.count()) == (5, 2)
+
+
+def test_an_event_that_is_gone_beside_the_dropped_ones_still_shows(
+    old: list[Event], attacker: Attacker
+) -> None:
+    drop_month(MONTH)
+    attacker.does("DELETE FROM audit_event WHERE stream = 'policy' AND seq = 4")
+    assert "ends at event 3 and its head says 4: the tail was cut" in found()[0]
+
+
+def test_what_is_said_of_a_dropped_month_cannot_be_made_up(
+    old: list[Event], attacker: Attacker, superuser_url: str
+) -> None:
+    drop_month(MONTH)
+    with psycopg.connect(superuser_url, autocommit=True) as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute("ALTER TABLE audit_retired DISABLE TRIGGER ALL")
+        superuser.execute("UPDATE audit_retired SET events = 4")
+        assert "differs from the event of the dropping" in found()[0]
+        superuser.execute("ALTER TABLE audit_retiredstream DISABLE TRIGGER ALL")
+        superuser.execute("DELETE FROM audit_retiredstream")
+        superuser.execute("DELETE FROM audit_retired")
+    sentences = "\n".join(found())
+    assert "The stream policy lacks events 1 to 3" in sentences
+    assert "The stream person:7 has 2 events by its head and none is there" in sentences
+    assert f"An event says that the month {MONTH} was dropped" in sentences
+
+
+def test_a_month_that_was_dropped_by_hand_is_named(old: list[Event], superuser_url: str) -> None:
+    with psycopg.connect(superuser_url, autocommit=True) as superuser:
+        superuser.execute(f"DROP TABLE {MONTH}")
+        superuser.execute(
+            "INSERT INTO audit_retired (partition, since, until, events, leaves_sha256) "
+            "VALUES (%s, '2015-03-01Z', '2015-04-01Z', 5, '\\x00')",
+            [MONTH],
+        )
+    assert f"The month {MONTH} is said to be dropped, and no event says so." in found()
+
+
+@pytest.mark.parametrize(
+    ("scope", "target", "held"),
+    [
+        (HoldScope.EVERYTHING, "", True),
+        (HoldScope.PERSON, "7", True),
+        (HoldScope.PERSON, "9", False),
+    ],
+)
+def test_a_hold_on_any_event_of_it_keeps_the_month(
+    old: list[Event], scope: HoldScope, target: str, held: bool
+) -> None:
+    keeper = Caller.of_session(person("keeper", "records-keeper"))
+    set_hold(matter="case 17", why="A suit.", scope=scope, target=target, caller=keeper)
+    if held:
+        with pytest.raises(MonthHeld, match="case 17"):
+            drop_month(MONTH)
+    else:
+        drop_month(MONTH)
+    assert Retired.objects.exists() is not held
+
+
+def test_what_is_not_sealed_stays(old: list[Event], superuser_url: str) -> None:
+    with psycopg.connect(superuser_url, autocommit=True) as superuser:
+        superuser.execute(
+            "INSERT INTO audit_pending SELECT id, inserted_at, leaf_hash FROM audit_event "
+            "WHERE id = %s",
+            [old[0].pk],
+        )
+    with pytest.raises(NotSealed):
+        drop_month(MONTH)
+    assert not Retired.objects.exists()
+
+
+def test_what_is_younger_than_it_has_to_be_kept_stays(
+    old: list[Event], settings: object, recorded: Record
+) -> None:
+    this_month = next(iter(_months(dt.timedelta(days=-100))))
+    for name in (this_month, "audit_event_default", "audit_event_1999_01", "accounts_user"):
+        with pytest.raises(NotOld):
+            drop_month(name)
+
+
+def _months(age: dt.timedelta) -> list[str]:
+    now = dt.datetime.now(dt.UTC)
+    return [month.partition for month in _all_months() if month.until > now + age]
+
+
+def _all_months() -> list[Month]:
+    return months_to_drop(dt.datetime(2100, 1, 1, tzinfo=dt.UTC))
+
+
+def test_the_database_keeps_six_months_whoever_asks(old: list[Event]) -> None:
+    (youngest, *_) = [month for month in _all_months() if month.partition != MONTH]
+    with pytest.raises(DatabaseError, match="younger than six months"):
+        with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT audit_retire(%s)", [youngest.partition])
+    with pytest.raises(DatabaseError, match="is no month of the audit log"):
+        with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT audit_retire('audit_event_default')")
+
+
+def test_the_application_drops_nothing(old: list[Event]) -> None:
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT audit_retire(%s)", [MONTH])
+    for statement in (
+        "DELETE FROM audit_hold",
+        "DELETE FROM audit_retired",
+        "DELETE FROM audit_erasure",
+    ):
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+            with connections["default"].cursor() as cursor:
+                cursor.execute(statement)
+
+
+def test_the_command_lists_drops_and_says_what_stays(old: list[Event]) -> None:
+    said = StringIO()
+    call_command("audit_retention", stdout=said)
+    assert f"{MONTH} is older than 3650 days." in said.getvalue()
+    assert not Retired.objects.exists()
+
+    keeper = Caller.of_session(person("keeper", "records-keeper"))
+    hold = set_hold(matter="case 17", why="x", scope=HoldScope.PERSON, target="7", caller=keeper)
+    with pytest.raises(CommandError, match="1 month stays"):
+        call_command("audit_retention", "--drop", stdout=StringIO(), stderr=StringIO())
+    hold.lifted_at, hold.lifted_by = IN_MARCH, "1"
+    hold.save()
+    said = StringIO()
+    call_command("audit_retention", "--drop", stdout=said)
+    assert f"{MONTH}: 5 bodies dropped." in said.getvalue()
+
+
+def test_a_page_says_that_the_body_before_is_no_longer_kept(
+    old: list[Event], client: Client, auditor: User
+) -> None:
+    drop_month(MONTH)
+    client.force_login(auditor, backend="allauth.account.auth_backends.AuthenticationBackend")
+    after = Event.objects.get(stream="policy", seq=4)
+    text = client.get(reverse("audit-event", args=[after.pk])).content.decode()
+    assert "number 3, body no longer kept (retention of March 2015)" in text
