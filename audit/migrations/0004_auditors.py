@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(
-            (SQL / "0005_auditors.sql").read_text(),
+            (SQL / "0004_auditors.sql").read_text(),
             reverse_sql=migrations.RunSQL.noop,
             state_operations=[
                 migrations.CreateModel(
