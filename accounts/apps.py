@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from audit.ports import raise_alarms_with
+
 
 class AccountsConfig(AppConfig):
     name = "accounts"
@@ -9,7 +11,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import signins
+        from accounts.alarms import mail_admins
         from accounts.roles import sync_roles
 
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="accounts.sync_roles")
         signins.connect()
+        raise_alarms_with(mail_admins)

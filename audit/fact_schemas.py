@@ -426,3 +426,16 @@ class DisclosureFacts(Facts):
     event: Id | None = None
     subject: Code | None = None
     disclosures: Count | None = None
+
+
+class LogFacts(Facts):
+    """The log itself: its name, its size then, the key that it speaks of, the log before it and its last
+    checkpoint, and why it halted."""
+
+    origin: Code | None = None
+    size: Count | None = None
+    key: Code | None = None
+    why: Code | None = None
+    former: Code | None = None
+    former_size: Count | None = None
+    former_sha256: Sha256 | None = None

@@ -1,7 +1,7 @@
 """Check the log against itself, from the bytes up, and say in a sentence what does not fit.
 
 Looks at every event: its leaf hash, its canonical form, the columns derived from it, its number and link in
-its stream; at every stream's head; at what waits for sealing; and at every disclosure.
+its stream; at every stream's head; at what waits for sealing; at the sealed log; and at every disclosure.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from audit.fact_schemas import moment_text
 from audit.keyring import open_disclosure
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
+from audit.sealed_fsck import CheckedLog, check_sealed
 
 _ROWS_AT_A_TIME = 2_000
 
@@ -30,6 +31,7 @@ class Checked:
     events: int = 0
     streams: int = 0
     disclosures: int = 0
+    log: CheckedLog = field(default_factory=CheckedLog)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -46,6 +48,7 @@ def check(checked: Checked) -> Iterator[str]:
         checked.warnings = missing_protection()
         yield from _events(checked)
         yield from _pending()
+        yield from check_sealed(checked.log)
         yield from _disclosures(checked)
 
 

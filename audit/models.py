@@ -8,6 +8,27 @@ import uuid6
 from django.db import models
 
 from audit.ports import Person
+from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
+
+__all__ = [
+    "AppendOnly",
+    "Checkpoint",
+    "Disclosure",
+    "Event",
+    "EventQuerySet",
+    "Export",
+    "ExportFormat",
+    "ExportQuerySet",
+    "ExportState",
+    "Leaf",
+    "Log",
+    "LogKey",
+    "Pending",
+    "Stream",
+    "SubjectKey",
+    "Tile",
+    "TreeState",
+]
 
 
 class AppendOnly(Exception):
@@ -130,6 +151,7 @@ class Pending(models.Model):
     event = models.UUIDField(primary_key=True)
     inserted_at = models.DateTimeField()
     leaf_hash = models.BinaryField()
+    place = models.BigIntegerField()
 
     def __str__(self) -> str:
         return str(self.event)

@@ -23,11 +23,23 @@ _APPLICATION_RIGHTS: Final = {
     "audit_pending": "SELECT",
     "audit_subjectkey": "SELECT, INSERT, DELETE",
     "audit_disclosure": "SELECT, DELETE",
+    "audit_log": "SELECT",
+    "audit_logkey": "SELECT",
+    "audit_leaf": "SELECT",
+    "audit_tile": "SELECT",
+    "audit_treestate": "SELECT",
+    "audit_checkpoint": "SELECT",
 }
 _SEALER_RIGHTS: Final = {
     "audit_event": "SELECT",
     "audit_stream": "SELECT",
     "audit_pending": "SELECT, DELETE",
+    "audit_log": "SELECT, INSERT",
+    "audit_logkey": "SELECT, INSERT, UPDATE (retired_at, retired_size)",
+    "audit_leaf": "SELECT, INSERT",
+    "audit_tile": "SELECT, INSERT, UPDATE (data)",
+    "audit_treestate": "SELECT, UPDATE",
+    "audit_checkpoint": "SELECT, INSERT",
 }
 _APPEND: Final = (
     "audit_append(text, uuid, bytea, bytea, bytea, bytea, text[], text[], uuid[], bytea[])"
@@ -135,6 +147,15 @@ SELECT pg_has_role(current_user, event.relowner, 'MEMBER'),
         OR has_table_privilege(event.oid, 'TRUNCATE')
         OR has_table_privilege('audit_stream', 'UPDATE') OR has_table_privilege('audit_stream', 'DELETE'),
     ARRAY(
+        SELECT sealed.name || ' (' || sealed.guard || ')'
+        FROM (VALUES ('audit_leaf', 'audit_leaf_append_only'), ('audit_tile', 'audit_tile_grows'),
+            ('audit_tile', 'audit_tile_stays'), ('audit_treestate', 'audit_treestate_grows'),
+            ('audit_checkpoint', 'audit_checkpoint_append_only'), ('audit_log', 'audit_log_append_only'),
+            ('audit_logkey', 'audit_logkey_retires')) AS sealed (name, guard)
+        WHERE NOT EXISTS (
+            SELECT FROM pg_trigger WHERE tgrelid = sealed.name::regclass AND tgname = sealed.guard
+                AND tgenabled = 'A')
+        UNION ALL
         SELECT guarded.oid::regclass::text || ' (' || needed.name || ')'
         FROM pg_class AS guarded
         CROSS JOIN (VALUES ('audit_event_append_only'), ('audit_event_extends_stream'),

@@ -106,6 +106,13 @@ SENTENCES: Final[dict[str, str]] = {
     "export.asked": "{actor} asked for an export of the log",
     "export.downloaded": "{actor} downloaded an export of the log",
     "access.refused": "{actor} was refused access{reason}",
+    "log.began": "The sealed log {log} began",
+    "log.succeeded": "{actor} began the sealed log {log} in the place of {former}",
+    "log.key_added": "A key that signs for the log was added",
+    "log.key_retired": "A key that signed for the log was retired",
+    "log.halted": "Sealing of the log halted{why}",
+    "log.resumed": "{actor} let the log be sealed again",
+    "log.adopted": "{actor} let a machine take up the log",
     "disclosure.read": "{actor} read what an event keeps apart",
     "disclosure.redacted": "{actor} erased the disclosures of {subject}",
 }
@@ -138,6 +145,11 @@ _PARKED_FOR: Final = {
     "resource": "its turn",
     "switch": "a kill switch to be lifted",
     "child": "what it handed to another agent",
+}
+_HALTED: Final = {
+    "behind": ": the database was set back",
+    "rewritten": ": the database does not hold what was sealed",
+    "tiles": ": the tree is damaged",
 }
 
 
@@ -196,6 +208,9 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "percent": str(facts.get("percent", "")),
         "span": str(facts.get("span", "span")),
         "place": str(facts.get("place", "")),
+        "log": str(facts.get("origin", "of this installation")),
+        "former": str(facts.get("former", "one that could not be read")),
+        "why": _HALTED.get(facts.get("why", ""), ""),
     }
 
 

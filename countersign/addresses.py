@@ -53,6 +53,8 @@ def filled_in(config: Config) -> Config:
         changes["callback_secrets"] = {"demo-mail": (_secret_from(root),)}
     if not config.signing_key_path:
         changes["signing_key_path"] = str(signing_key_path(layout))
+    if not config.checkpoint_path:
+        changes["checkpoint_path"] = str(layout.checkpoint)
     return config.model_copy(update=changes)
 
 

@@ -29,6 +29,7 @@ from approvals.api import router as approvals_router
 from audit.api import router as audit_router
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
+from audit.proof_api import router as proofs_router
 from countersign.api_docs import outline, with_problems
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ for router in (
     prices_router,
     approvals_router,
     audit_router,
+    proofs_router,
 ):
     api.add_router("", router)
 

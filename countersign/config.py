@@ -101,6 +101,8 @@ class Config(BaseSettings):
     other_release_seconds: Seconds = 60
     claim_seconds: Seconds = 90
     sealing_seconds: Seconds = 0.5
+    sealing_batch: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    sealing_alarm_seconds: Seconds = 30
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
     calendar: CalendarName = "working-week"
@@ -130,6 +132,11 @@ class Config(BaseSettings):
 
     coin_secret: str = Field("", repr=False)
     signing_key_path: str = ""
+    signing_command: str = ""
+    checkpoint_path: str = ""
+    checkpoint_url: str = Field("", repr=False)
+    checkpoint_url_seconds: Seconds = 10
+    log_origin: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.:/@-]{1,120})?$")] = ""
     audit_rate: Rate = 0.0
     hidden_score_rate: Rate = 0.0
     threshold: Rate = 0.80
@@ -178,6 +185,14 @@ class Config(BaseSettings):
             raise ValueError(
                 "is not a PostgreSQL address; write postgresql://USER:PASSWORD@HOST:5432/NAME"
             )
+        return value
+
+    @field_validator("checkpoint_url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("is not a web address; write https://HOST/PATH")
         return value
 
     @field_validator("redis_url")

@@ -19,6 +19,7 @@ from django.utils.decorators import sync_and_async_middleware
 from redis.exceptions import RedisError
 
 from audit.protection import missing_protection
+from audit.services.sealing_state import sealing_state
 from countersign.liveness import queues_without_worker, scheduler_is_alive
 from countersign.redis import connect
 
@@ -77,7 +78,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         "ready": well,
         "missing": [finding.name for finding in findings if not finding.well],
         "checks": [asdict(finding) for finding in findings],
-        "notes": [*fault_points(), *(missing_protection() if well else [])],
+        "notes": [*fault_points(), *([*missing_protection(), *_sealing()] if well else [])],
     }
     response: HttpResponse
     if "text/html" in request.headers.get("Accept", ""):
@@ -144,6 +145,12 @@ def _scheduler() -> str:
         if scheduler_is_alive(client):
             return ""
     return "None seen lately. Run manage.py scheduler."
+
+
+def _sealing() -> list[str]:
+    """What keeps the audit log from being sealed: told, and no reason to take the product away from people."""
+    complaint = sealing_state().complaint
+    return [complaint] if complaint else []
 
 
 def fault_points() -> list[str]:

@@ -7,11 +7,13 @@ from django.apps import apps
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 
+from audit.services.sealing_state import sealing_state
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """Return runs and approval requests by state. Counts only: no names, no content."""
+    """Return runs and approval requests by state, and how sealing stands. No names, no content."""
     lines = [
         *_gauge("countersign_runs", "Runs by state.", _by_state("agents", "Run")),
         *_gauge(
@@ -19,8 +21,26 @@ def metrics(_request: HttpRequest) -> HttpResponse:
             "Approval requests by state.",
             _by_state("approvals", "ApprovalRequest"),
         ),
+        *_sealing(),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type=CONTENT_TYPE)
+
+
+def _sealing() -> Iterable[str]:
+    state = sealing_state()
+    for name, meaning, value in (
+        ("sealed_events", "Events that have a place in the sealed audit log.", state.sealed),
+        ("unsealed_events", "Events that wait for sealing.", state.waiting),
+        ("seal_lag_seconds", "How long the oldest of them has waited.", state.lag_seconds),
+        (
+            "sealing_halted",
+            "1 while sealing has halted until an operator looks.",
+            int(bool(state.halted)),
+        ),
+    ):
+        yield f"# HELP countersign_audit_{name} {meaning}"
+        yield f"# TYPE countersign_audit_{name} gauge"
+        yield f"countersign_audit_{name} {value}"
 
 
 def _by_state(app: str, model: str) -> Counter[str]:

@@ -5,20 +5,26 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+from django.conf import settings
 
+from audit.services.announce_log import announce_log
 from audit.services.make_partitions import make_partitions
+from audit.services.post_checkpoint import post_checkpoint
 from audit.services.write_export import resume_exports
 
 _EVERY_SECONDS: Final[dict[Callable[[], object], float]] = {
     resume_exports: 10,
     make_partitions: 3600,
+    announce_log: 3600,
+    post_checkpoint: settings.COUNTERSIGN.checkpoint_url_seconds,
 }
 log = structlog.get_logger(__name__)
 _done_at: dict[Callable[[], object], float] = {}
 
 
 def sweep() -> None:
-    """Do what is due: lost exports every ten seconds, partitions ahead of time every hour.
+    """Do what is due: lost exports every ten seconds, partitions ahead of time every hour,
+    the newest checkpoint to whoever is to have it.
 
     Call it as often as you like; several processes may. An error is logged.
     """

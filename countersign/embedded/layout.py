@@ -39,6 +39,11 @@ class Layout:
         return self.data_dir / "postgres"
 
     @property
+    def checkpoint(self) -> Path:
+        """The audit log's last checkpoint, outside the database."""
+        return self.data_dir / "audit" / "checkpoint"
+
+    @property
     def logs(self) -> Path:
         return self.data_dir / "log"
 

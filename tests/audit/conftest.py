@@ -1,13 +1,19 @@
 """What the tests of the log stand on."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 import uuid6
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.conf import settings
 from django.db import connection, transaction
+from django.test import override_settings
 
 from accounts.callers import Caller
 from accounts.models import User
@@ -16,6 +22,7 @@ from audit.models import Event
 from audit.recorder import record
 
 Record = Callable[..., Event]
+SEALING_LOGINS = ["default", "sealer"]
 REVIEWER = Actor.person(7, "session")
 
 
@@ -47,6 +54,18 @@ def some_run() -> UUID:
     return uuid6.uuid7()
 
 
+GUARDED = (
+    "audit_event",
+    "audit_stream",
+    "audit_leaf",
+    "audit_tile",
+    "audit_treestate",
+    "audit_checkpoint",
+    "audit_log",
+    "audit_logkey",
+)
+
+
 class Attacker:
     """A superuser of the database who lifts every trigger, does the deed, and puts them back."""
 
@@ -57,10 +76,10 @@ class Attacker:
         connection.commit()
         with self._superuser.transaction():
             self._superuser.execute("SET LOCAL session_replication_role = replica")
-            for table in ("audit_event", "audit_stream"):
+            for table in GUARDED:
                 self._superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
             self._superuser.execute(statement, parameters)
-            for table in ("audit_event", "audit_stream"):
+            for table in GUARDED:
                 self._superuser.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
                 self._superuser.execute(
                     "DO $$ DECLARE found record; BEGIN FOR found IN SELECT tgrelid::regclass AS t, "
@@ -74,3 +93,32 @@ class Attacker:
 def attacker(superuser_url: str, transactional_db: None) -> Iterator[Attacker]:
     with psycopg.connect(superuser_url, autocommit=True) as superuser:
         yield Attacker(superuser)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Path]:
+    """A machine that seals: its folder, with a signing key in it and no checkpoint yet."""
+    make_key(tmp_path)
+    with on_machine(tmp_path):
+        yield tmp_path
+
+
+def make_key(folder: Path) -> None:
+    """A new signing key in that folder."""
+    private = Ed25519PrivateKey.generate()
+    key = folder / "signing_key.pem"
+    key.touch(mode=0o600)
+    key.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@contextmanager
+def on_machine(folder: Path, **changes: Any) -> Iterator[None]:
+    """Work with the keys and the checkpoint of that folder."""
+    given = {
+        "signing_key_path": str(folder / "signing_key.pem"),
+        "checkpoint_path": str(folder / "checkpoint"),
+        "log_origin": "approvals.example/log",
+    }
+    config = settings.COUNTERSIGN.model_copy(update=given | changes)
+    with override_settings(COUNTERSIGN=config):
+        yield

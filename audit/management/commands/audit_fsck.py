@@ -11,7 +11,7 @@ from audit.printable import printable
 class Command(BaseCommand):
     """Names the first thing that does not fit and ends with an error; says what was checked otherwise."""
 
-    help = "Check every event, stream and disclosure of the audit log; name the first that does not fit."
+    help = "Check every event, stream, leaf, checkpoint and disclosure; name the first thing that does not fit."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--all", action="store_true", help="name everything that does not fit")
@@ -26,9 +26,12 @@ class Command(BaseCommand):
             self.stderr.write(printable(sentence))
         for warning in checked.warnings:
             self.stderr.write(self.style.WARNING(f"Note: {printable(warning)}"))
+        if checked.log.note:
+            self.stderr.write(self.style.WARNING(f"Note: {printable(checked.log.note)}"))
         if found:
             raise CommandError(f"{found} things do not fit.")
         self.stdout.write(
             f"The audit log fits: {checked.events} events in {checked.streams} streams, "
-            f"{checked.disclosures} disclosures."
+            f"{checked.disclosures} disclosures; {checked.log.leaves} events sealed under "
+            f"{checked.log.checkpoints} checkpoints."
         )

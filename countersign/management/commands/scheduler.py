@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ from redis.exceptions import RedisError
 
 from agents.sweep import sweep_once
 from approvals.services.sweep import sweep
+from audit.sealer import Sealer, seal_once
 from audit.services.sweep import sweep as audit_sweep
 from countersign.liveness import forget_scheduler, show_scheduler
 from countersign.redis import connect
@@ -33,7 +35,7 @@ TASKS: dict[str, Callable[[], object]] = {
 class Command(BaseCommand):
     """Sweeps every COUNTERSIGN_SWEEP_SECONDS until SIGTERM or SIGINT."""
 
-    help = "Wakes forgotten runs, ends leases and deadlines. Safe to run several times at once."
+    help = "Wakes forgotten runs, ends leases and deadlines, seals the audit log. Several may run at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="sweep once and end")
@@ -42,10 +44,12 @@ class Command(BaseCommand):
         stopping = threading.Event()
         if options["once"]:
             stopping.set()
+            seal_once()
         else:
             _end_on_signals(stopping)
         identity = f"{socket.gethostname()}:{os.getpid()}"
-        with connect(settings.COUNTERSIGN.redis_url) as redis:
+        sealing = nullcontext() if options["once"] else Sealer()
+        with sealing, connect(settings.COUNTERSIGN.redis_url) as redis:
             while True:
                 _sweep_all()
                 _show(redis, identity)

@@ -1,0 +1,133 @@
+"""The sealed log's tables. The sealer writes them, through its own login; everybody else reads."""
+
+from typing import ClassVar, Self
+from uuid import UUID
+
+from django.db import models
+
+from audit.merkle.notes import VerifierKey
+
+
+class Log(models.Model):
+    """One log identity. `former` is the last checkpoint of the log that it took over from, if any."""
+
+    id = models.BigIntegerField(primary_key=True)
+    origin = models.TextField(unique=True)
+    first_size = models.BigIntegerField()
+    former = models.TextField(default="")
+    began_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class LogKey(models.Model):
+    """A key that signs, or signed, a log's checkpoints; `verifier` is its C2SP `name+hash+base64`."""
+
+    verifier = models.TextField(primary_key=True)
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="keys")
+    added_at = models.DateTimeField()
+    added_size = models.BigIntegerField()
+    retired_at = models.DateTimeField(null=True)
+    retired_size = models.BigIntegerField(null=True)
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return self.verifier
+
+    @property
+    def key(self) -> VerifierKey:
+        """The public key and its name."""
+        return VerifierKey.read(self.verifier)
+
+
+class Leaf(models.Model):
+    """An event's place in the log, and its hash as it was when it was written."""
+
+    index = models.BigIntegerField(primary_key=True)
+    event = models.UUIDField(unique=True)
+    event_inserted_at = models.DateTimeField()
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return f"{self.index}: {self.event}"
+
+
+class Tile(models.Model):
+    """Up to 256 hashes of 32 bytes of one level of the tree (`audit.merkle.tiles`)."""
+
+    pk = models.CompositePrimaryKey("level", "n")
+    level = models.SmallIntegerField()
+    n = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return f"tile {self.n} of level {self.level}"
+
+
+class TreeState(models.Model):
+    """How many leaves there are and their root: one row, whose lock makes one sealer of many.
+
+    `halted_because` stays until an operator lifts it; `trouble` until a sealer got on.
+    """
+
+    THE_ONE: ClassVar[int] = 1
+
+    id = models.SmallIntegerField(primary_key=True)
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    sealed_at = models.DateTimeField(null=True)
+    halted_at = models.DateTimeField(null=True)
+    halted_because = models.TextField(default="")
+    trouble = models.TextField(default="")
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return f"{self.size} leaves"
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    """The words in which checkpoints are asked for."""
+
+    def newest(self) -> "Checkpoint | None":
+        return self.order_by("-size").first()
+
+    def covering(self, index: int) -> Self:
+        """Those under which the leaf stands, the oldest first."""
+        return self.filter(size__gt=index).order_by("size")
+
+
+class Checkpoint(models.Model):
+    """A signed size and root of the log, as it was published."""
+
+    size = models.BigIntegerField(primary_key=True)
+    root = models.BinaryField()
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, db_index=False)
+    note = models.TextField()
+    signed_at = models.DateTimeField()
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        app_label = "audit"
+
+    def __str__(self) -> str:
+        return f"checkpoint at {self.size}"
+
+
+def leaf_of(event: UUID) -> Leaf | None:
+    """Where an event stands in the log; None while it waits for sealing."""
+    return Leaf.objects.filter(event=event).first()

@@ -1,0 +1,102 @@
+"""Checkpoints and the proofs that lead to them, for pages, the API and exports. Reads only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from audit.errors import NotFound
+from audit.merkle.notes import VerifierKey
+from audit.merkle.proofs import consistency, consistency_nodes, inclusion, inclusion_nodes
+from audit.merkle.stored import StoredHashes
+from audit.models import Checkpoint, Event, Leaf, LogKey
+from audit.ports import Person
+
+
+class NoCheckpoint(NotFound):
+    """The log has no checkpoint, or none of that size."""
+
+    code = "no_checkpoint"
+
+
+class NotSealedYet(NotFound):
+    """The event has no place under a checkpoint yet."""
+
+    code = "not_sealed_yet"
+
+
+@dataclass(frozen=True)
+class EventProof:
+    """That an event stands in the log: its leaf, the way to the root, and the signed root.
+
+    `path` leads from the leaf to the checkpoint's root (RFC 9162, 2.1.3), lowest first.
+    """
+
+    event: Event
+    index: int
+    leaf_hash: bytes
+    path: list[bytes]
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class ConsistencyProof:
+    """That the log at `second` begins with the log at `first` (RFC 9162, 2.1.4)."""
+
+    first: Checkpoint
+    second: Checkpoint
+    path: list[bytes]
+
+
+def newest_checkpoint() -> Checkpoint | None:
+    """The newest signed checkpoint; None before the first."""
+    return Checkpoint.objects.select_related("log").newest()
+
+
+def checkpoint_at(size: int) -> Checkpoint:
+    """The checkpoint of that size; raises `NoCheckpoint`."""
+    found = Checkpoint.objects.select_related("log").filter(size=size).first()
+    if found is None:
+        raise NoCheckpoint(f"The log has no checkpoint of size {size}.", params={"size": size})
+    return found
+
+
+def verifier_keys() -> list[VerifierKey]:
+    """Every key that signs or signed checkpoints of this installation, the oldest first."""
+    return [row.key for row in LogKey.objects.order_by("added_at", "verifier")]
+
+
+def prove_event(event: UUID, *, viewer: Person, size: int | None = None) -> EventProof:
+    """The proof of an event under the newest checkpoint, or the one of `size`.
+
+    Raises `NotFound`, `NotSealedYet` and `NoCheckpoint`.
+    """
+    row = Event.objects.visible_to(viewer).filter(pk=event).first()
+    if row is None:
+        raise NotFound("There is no such event.")
+    leaf = Leaf.objects.filter(event=event).first()
+    checkpoint = newest_checkpoint() if size is None else checkpoint_at(size)
+    if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
+        raise NotSealedYet("This event has no place under a checkpoint yet; ask again in a moment.")
+    (path,) = inclusion_paths([leaf.index], checkpoint.size)
+    return EventProof(row, leaf.index, bytes(leaf.leaf_hash), path, checkpoint)
+
+
+def inclusion_paths(indexes: Iterable[int], size: int) -> list[list[bytes]]:
+    """Inclusion proofs of several leaves in the tree of that size, their tiles read in one statement.
+
+    About 8 KB of memory for every 256 leaves that lie apart: ask for a thousand at a time.
+    """
+    wanted = list(indexes)
+    hashes = StoredHashes(node for index in wanted for node in inclusion_nodes(index, size))
+    return [inclusion(hashes, index, size) for index in wanted]
+
+
+def prove_consistency(first: int, second: int) -> ConsistencyProof:
+    """The proof between two checkpoints, in either order; raises `NoCheckpoint`."""
+    older, newer = checkpoint_at(min(first, second)), checkpoint_at(max(first, second))
+    return ConsistencyProof(older, newer, consistency_path(older.size, newer.size))
+
+
+def consistency_path(first: int, second: int) -> list[bytes]:
+    """The consistency proof between two sizes of the tree, `first` not above `second`."""
+    return consistency(StoredHashes(consistency_nodes(first, second)), first, second)

@@ -1,0 +1,53 @@
+"""Halt: stop sealing and say so to everybody, or note what keeps a sealer from its work."""
+
+from typing import Final
+
+import structlog
+from django.db import connections, transaction
+
+from audit import ports
+from audit.actors import Actor
+from audit.recorder import record
+
+SEALER: Final = "sealer"
+log = structlog.get_logger(__name__)
+
+_HALT: Final = """
+UPDATE audit_treestate SET halted_at = clock_timestamp(), halted_because = %s
+WHERE id = 1 AND halted_at IS NULL RETURNING size
+"""
+_NOTE: Final = "UPDATE audit_treestate SET trouble = %s WHERE id = 1 AND trouble <> %s"
+
+
+def halt(sentence: str, *, why: str) -> bool:
+    """Seal nothing more until an operator has looked; whether this call is the one that halted it.
+
+    The first one says so: in the log of the process, in the audit log, and by mail to those who administer.
+    """
+    with connections[SEALER].cursor() as cursor:
+        cursor.execute(_HALT, [sentence])
+        halted = cursor.fetchone()
+    if halted is None:
+        return False
+    log.error("sealing_halted", reason=sentence)
+    with transaction.atomic():
+        record(
+            type="log.halted",
+            actor=Actor.system("sealer"),
+            stream="log",
+            facts={"why": why, "size": halted[0]},
+        )
+    ports.alarm(
+        "Sealing of the audit log has halted",
+        f"{sentence}\n\nNothing is sealed until an operator has looked: manage.py audit_log status.",
+    )
+    return True
+
+
+def note_trouble(sentence: str) -> None:
+    """Say what keeps this sealer from its work; once, however often it is met."""
+    with connections[SEALER].cursor() as cursor:
+        cursor.execute(_NOTE, [sentence, sentence])
+        is_new = cursor.rowcount == 1
+    if is_new:
+        log.warning("sealing_waits", reason=sentence)
