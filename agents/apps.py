@@ -10,8 +10,11 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         # Models may be imported only once the app registry is filled.
         from agents import checks, receivers, registry  # noqa: F401
+        from agents.documents import RunDocuments
         from agents.subject import HostedRuns
         from approvals import ports
+        from audit.document_ports import provide_documents
 
         registry.discover()
         ports.install(HostedRuns())
+        provide_documents(RunDocuments())

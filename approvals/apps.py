@@ -9,3 +9,10 @@ class ApprovalsConfig(AppConfig):
     name = "approvals"
     verbose_name = "Approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Models may be imported only once the app registry is filled.
+        from approvals.documents import RequestDocuments
+        from audit.document_ports import provide_documents
+
+        provide_documents(RequestDocuments())

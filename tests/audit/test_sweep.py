@@ -52,4 +52,10 @@ def test_one_failing_task_does_not_keep_the_other_from_its_work(
 @pytest.mark.django_db(transaction=True)
 def test_partitions_and_exports_are_what_is_swept(clock: Clock) -> None:
     sweep()
-    assert {task.__name__ for task in module._done_at} == {"resume_exports", "make_partitions"}
+    assert {task.__name__ for task in module._done_at} == {
+        "resume_exports",
+        "tidy_exports",
+        "make_partitions",
+        "announce_log",
+        "post_checkpoint",
+    }
