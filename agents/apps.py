@@ -10,11 +10,14 @@ class AgentsConfig(AppConfig):
     def ready(self) -> None:
         # Models may be imported only once the app registry is filled.
         from agents import checks, receivers, registry  # noqa: F401
+        from agents.documents import RunDocuments
         from agents.ledger import Effects
         from agents.subject import HostedRuns
         from approvals import ports
+        from audit.document_ports import provide_documents
         from audit.ports import reconcile_with
 
         registry.discover()
         ports.install(HostedRuns())
+        provide_documents(RunDocuments())
         reconcile_with(Effects())

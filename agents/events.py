@@ -15,6 +15,7 @@ from agents.models import Run, Step
 from agents.states import SwitchScope
 from approvals.vocabulary import Risk
 from audit.actors import Actor
+from audit.canonical import MalformedJson, canonical_bytes, sha256_hex
 from audit.recorder import record
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 
@@ -69,6 +70,15 @@ def action_ref(step: Step, risk: Risk) -> ActionRef:
 def args_disclosure(run: Run, digest: str) -> Disclose:
     """The digest of a call's arguments, salted: a bare one of short arguments could be guessed."""
     return Disclose("args_sha256", digest, f"run:{run.pk}")
+
+
+def result_disclosures(run: Run, result: Any) -> list[Disclose]:
+    """The digest of what an effect gave back, salted; none for a result without a canonical form."""
+    try:
+        digest = sha256_hex(canonical_bytes(result))
+    except MalformedJson:
+        return []
+    return [Disclose("result_sha256", digest, f"run:{run.pk}")]
 
 
 def announce(run: Run, kind: str, *, version: int | None = None) -> None:

@@ -12,8 +12,11 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models may be imported only once the app registry is filled.
+        from approvals.documents import RequestDocuments
         from approvals.ledgers import Requests, Votes
+        from audit.document_ports import provide_documents
         from audit.ports import reconcile_with
 
+        provide_documents(RequestDocuments())
         reconcile_with(Requests())
         reconcile_with(Votes())

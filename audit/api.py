@@ -10,18 +10,17 @@ from django.urls import reverse
 from ninja import Field, Query, Router, Schema, Status
 from pydantic import ConfigDict
 
-from audit.download import file_response
+from audit.download import CONTENT_TYPES, file_response
 from audit.fact_schemas import moment_text
 from audit.filters import EventFilter
 from audit.models import Event, Export, ExportState
 from audit.paging import LARGEST_PAGE, page
 from audit.ports import Caller
+from audit.schemas import LONGEST_CHALLENGE
 from audit.services.ask_export import ask_export
 from audit.services.download_export import download_export, find_export
 
 router = Router(tags=["audit"])
-
-CONTENT_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 
 # Ninja would cut datetimes to milliseconds; the log's moments have microseconds everywhere.
@@ -49,24 +48,45 @@ class EventsOut(Schema):
 
 
 class ExportIn(Schema):
-    """What to export: every event that fits all given conditions."""
+    """What to export: every event that fits all given conditions.
+
+    `bundle` is a ZIP of evidence that can be checked offline; what follows `filters` is for it alone.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["jsonl", "csv"] = "jsonl"
+    format: Literal["bundle", "jsonl", "csv"] = "bundle"
     filters: EventFilter = EventFilter()
+    challenge: Annotated[str, Field(min_length=1, max_length=LONGEST_CHALLENGE)] | None = Field(
+        None, description="A text of yours that shows that the export was made after you gave it"
+    )
+    disclosures: bool = Field(
+        True, description="Personal data, free text and documents too, as far as you may read them"
+    )
+    since_size: Annotated[int, Field(ge=1, lt=2**53)] | None = Field(
+        None, description="How many events the log had at your last check, for a proof since then"
+    )
 
 
 class ExportOut(Schema):
-    """An export and how far it is; `download` is there once it is finished."""
+    """An export and how far it is; `download` is there once it is finished.
+
+    Of a `bundle`: `size` is how many events its checkpoint covers, `not_sealed` how many that fit were not
+    sealed in time, `completeness` what is proved: `{"kind": "range" | "story" | "selection", …}`.
+    """
 
     id: UUID
-    state: Literal["queued", "running", "finished", "failed"]
-    format: Literal["jsonl", "csv"]
+    state: Literal["queued", "running", "finished", "failed", "removed"]
+    format: Literal["bundle", "jsonl", "csv"]
     filters: dict[str, str]
     events: int
     bytes: int
     sha256: str | None
+    challenge: str | None
+    size: int | None
+    not_sealed: int
+    disclosures: int
+    completeness: dict[str, Any] | None
     problem: str | None
     created_at: Moment
     finished_at: Moment | None
@@ -115,9 +135,15 @@ def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
     """A worker writes the file; look at the export until it is finished. Recorded in the log."""
     caller = _caller(request)
     caller.require("read_audit", scope="audit")
-    return Status(
-        201, _out(ask_export(chosen=wish.filters, file_format=wish.format, caller=caller))
+    export = ask_export(
+        chosen=wish.filters,
+        file_format=wish.format,
+        caller=caller,
+        challenge=wish.challenge,
+        disclosures=wish.disclosures,
+        since_size=wish.since_size,
     )
+    return Status(201, _out(export))
 
 
 @router.get(
@@ -140,7 +166,7 @@ def read_export(request: HttpRequest, export_id: UUID) -> ExportOut:
         "responses": {
             200: {
                 "description": "The file",
-                "content": {"application/jsonl": {}, "text/csv": {}},
+                "content": {"application/zip": {}, "application/jsonl": {}, "text/csv": {}},
             }
         }
     },
@@ -163,6 +189,11 @@ def _out(export: Export) -> ExportOut:
         events=export.events,
         bytes=export.bytes,
         sha256=export.sha256 or None,
+        challenge=export.challenge,
+        size=export.size,
+        not_sealed=export.not_sealed,
+        disclosures=export.disclosures,
+        completeness=export.completeness or None,
         problem=export.problem or None,
         created_at=moment_text(export.created_at),
         finished_at=moment_text(export.finished_at) if export.finished_at else None,

@@ -2,13 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+CONTENT_TYPES: Final = {
+    "bundle": "application/zip",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv; charset=utf-8",
+}
 _BLOCK = 256 * 1024
 
 

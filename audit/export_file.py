@@ -5,25 +5,22 @@ JSON Lines holds the bodies byte for byte, one a line: they are evidence. CSV is
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
-import psycopg
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, Func, TextField
 from django.db.models.expressions import Value
 from django.db.models.functions import Cast
 
+from audit import spreadsheet
+from audit.copying import SEPARATOR, copied
 from audit.models import EventQuerySet, Export, ExportFormat
-from audit.spreadsheet import Sheet
 
 ROWS_A_BATCH = 20_000
-# Canonical JSON escapes all control characters, so none of these stands in a body: COPY then neither quotes
-# nor escapes, and what comes out is what is stored.
-_SEPARATOR = b"\x02"
-_COPY = "COPY ({query}) TO STDOUT (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01', ENCODING 'UTF8')"
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,40 @@ def path_of(export: Export) -> Path:
     return folder() / export.file_name
 
 
+def unfinished_of(export: Export) -> Path:
+    """Where the file lies while this attempt writes it."""
+    return folder() / f".{export.id}.{export.holder}.part"
+
+
+def unfinished_exports(*, older_than: float) -> set[UUID]:
+    """Exports of which unfinished files lie here that nobody has written to since that moment (of the epoch)."""
+    found = set()
+    for left in folder().glob(".*"):
+        try:
+            if left.stat().st_mtime < older_than:
+                found.add(UUID(left.name[1:37]))
+        except (FileNotFoundError, ValueError):
+            # Finished meanwhile, or not of ours.
+            continue
+    return found
+
+
+def clear_leftovers(export_id: UUID) -> None:
+    """Remove what earlier attempts at the export left when they were killed."""
+    for left in folder().glob(f".{export_id}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 def write(export: Export, events: EventQuerySet, progress: Callable[[int], None]) -> Written:
     """Write the export's file, oldest event first; it appears under its name only when it is whole.
 
     `progress` is told the number of events written so far. Raises OSError where the disk refuses.
     """
     target = path_of(export)
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.part")
+    unfinished = unfinished_of(export)
     digest, count, size = hashlib.sha256(), 0, 0
     lines = _csv_lines if export.format == ExportFormat.CSV else _json_lines
     try:
@@ -82,11 +106,11 @@ def _json_lines(events: EventQuerySet) -> Iterator[tuple[bytes, int]]:
 
 
 def _csv_lines(events: EventQuerySet) -> Iterator[tuple[bytes, int]]:
-    sheet, count = Sheet(), 0
-    yield sheet.header(), count
+    count = 0
+    yield spreadsheet.header(), count
     for bodies in _batches(events):
         count += len(bodies)
-        yield b"".join(map(sheet.row, bodies)), count
+        yield b"".join(map(spreadsheet.row, bodies)), count
 
 
 def _batches(events: EventQuerySet) -> Iterator[list[bytes]]:
@@ -94,8 +118,8 @@ def _batches(events: EventQuerySet) -> Iterator[list[bytes]]:
     moment, last = "-infinity", "00000000-0000-0000-0000-000000000000"
     while True:
         bodies: list[bytes] = []
-        for line in _copied(_after(events, moment, last)):
-            moment_text, last_text, body = line.split(_SEPARATOR, 2)
+        for line in copied(_after(events, moment, last)):
+            moment_text, last_text, body = line.split(SEPARATOR, 2)
             bodies.append(body)
         if not bodies:
             return
@@ -122,21 +146,3 @@ def _after(events: EventQuerySet, moment: str, last: str) -> tuple[str, tuple[ob
     )
     sql, params = chosen.query.sql_with_params()
     return sql, params
-
-
-def _copied(query: tuple[str, tuple[object, ...]]) -> Iterator[bytes]:
-    """The lines that COPY sends for a query, without their ends."""
-    connection.ensure_connection()
-    sql, params = query
-    rest = b""
-    # COPY takes no parameters from the server's side: the client binds them into the statement.
-    with (
-        psycopg.ClientCursor(connection.connection) as cursor,
-        cursor.copy(_COPY.format(query=sql), params) as copy,
-    ):
-        for data in copy:
-            rest += bytes(data)
-            *lines, rest = rest.split(b"\n")
-            yield from lines
-    if rest:
-        raise ValueError("COPY ended in the middle of a line.")

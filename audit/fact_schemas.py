@@ -396,12 +396,19 @@ class TokenFacts(Facts):
 
 
 class ExportFacts(Facts):
-    """An export of events: by which conditions it was chosen and what it held; their values are a disclosure."""
+    """An export of events: by which conditions it was chosen and what it held; their values are a disclosure.
+
+    `with_disclosures` and `with_sensitive` say what may be in it beside events, `disclosures` how many are,
+    `size` how much of the log its checkpoint covers."""
 
     export: Id
     format: Code
     filtered_by: Codes | None = None
+    with_disclosures: bool | None = None
+    with_sensitive: bool | None = None
     events: Count | None = None
+    disclosures: Count | None = None
+    size: Count | None = None
     sha256: Sha256 | None = None
 
 

@@ -7,6 +7,7 @@ from django import forms
 
 from audit.facts import FACTS
 from audit.filters import EventFilter
+from audit.schemas import LONGEST_CHALLENGE
 
 _GROUP_NAMES = {"signin": "sign-in", "signout": "sign-in"}
 
@@ -81,11 +82,44 @@ class FilterForm(forms.Form):
 
 
 class ExportForm(FilterForm):
-    """The same conditions, and what to write."""
+    """The same conditions, what to write, and what an evidence export is asked for with."""
 
-    format = forms.ChoiceField(choices=[("jsonl", "JSON Lines"), ("csv", "CSV")])
+    format = forms.ChoiceField(
+        choices=[("bundle", "Evidence"), ("jsonl", "JSON Lines"), ("csv", "CSV")]
+    )
+    challenge = forms.CharField(
+        required=False,
+        max_length=LONGEST_CHALLENGE,
+        label="Challenge",
+        help_text="A few words of yours. They show that the export was made after you gave them.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    since_size = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**53 - 1,
+        label="Events at your last check",
+        help_text="For a proof that nothing before was changed. Your own earlier exports are proved without it.",
+    )
+    without_disclosures = forms.BooleanField(
+        required=False, label="Leave out personal data, free text and documents"
+    )
 
     def chosen(self) -> EventFilter:
-        given = {name: value for name, value in self.cleaned_data.items() if value}
-        given.pop("format", None)
-        return EventFilter(**given)
+        given = {name: self.cleaned_data[name] for name in FilterForm.base_fields}
+        return EventFilter(**{name: value for name, value in given.items() if value})
+
+    def wishes(self) -> dict[str, Any]:
+        """What `ask_export` takes beside filter and format."""
+        return {
+            "challenge": self.cleaned_data["challenge"] or None,
+            "disclosures": not self.cleaned_data["without_disclosures"],
+            "since_size": self.cleaned_data["since_size"],
+        }
+
+    def complaint(self) -> str:
+        """What is wrong with what was sent, for a page that does not show the form again."""
+        for name in ("challenge", "since_size"):
+            for error in self.errors.get(name, ()):
+                return f"{self.fields[name].label}: {error}"
+        return "These filters do not fit. Choose them again."

@@ -205,11 +205,13 @@ class ExportState(models.TextChoices):
     RUNNING = "running", "being written"
     FINISHED = "finished", "ready"
     FAILED = "failed", "failed"
+    REMOVED = "removed", "file removed"
 
 
 class ExportFormat(models.TextChoices):
-    """What an export is written as: the evidence itself, or a table derived from it."""
+    """What an export is written as: evidence that can be checked offline, the bodies alone, or a table."""
 
+    BUNDLE = "bundle", "Evidence"
     JSONL = "jsonl", "JSON Lines"
     CSV = "csv", "CSV"
 
@@ -221,13 +223,30 @@ class ExportQuerySet(models.QuerySet["Export"]):
         """All exports for whoever may export the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.export_audit") else self.none()
 
+    def underway(self) -> Self:
+        """Exports that wait for a worker or have one."""
+        return self.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING])
+
+    def unheard(self, *, asked_before: dt.datetime, beat_before: dt.datetime) -> Self:
+        """Exports that no worker has heard of, or whose worker has given no sign of life, for so long."""
+        return self.filter(
+            models.Q(state=ExportState.QUEUED, created_at__lt=asked_before)
+            | models.Q(state=ExportState.RUNNING, beat_at__lt=beat_before)
+            | models.Q(state=ExportState.RUNNING, beat_at=None)
+        )
+
     def move(self, pk: UUID, source: ExportState, target: ExportState, **changes: Any) -> bool:
         """Whether the export stood at `source` and now stands at `target`."""
         return self.filter(pk=pk, state=source).update(state=target, **changes) == 1
 
 
 class Export(models.Model):
-    """An export that somebody asked for, and the file it became."""
+    """An export that somebody asked for, and the file it became.
+
+    `holder` is the attempt that writes it now and `beat_at` its last sign of life. What follows is an evidence
+    export's own: `size` is that of the checkpoint, kept from the first attempt on; `since_size` that of a
+    checkpoint that the asker knows; `completeness` what the manifest claims.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7)
     asked_by = models.TextField()
@@ -241,6 +260,18 @@ class Export(models.Model):
     problem = models.TextField(blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    holder = models.UUIDField(null=True)
+    beat_at = models.DateTimeField(null=True)
+    challenge = models.CharField(max_length=200, null=True)
+    with_disclosures = models.BooleanField(default=False)
+    with_documents = models.BooleanField(default=False)
+    with_sensitive = models.BooleanField(default=False)
+    since_size = models.BigIntegerField(null=True)
+    size = models.BigIntegerField(null=True)
+    not_sealed = models.BigIntegerField(default=0)
+    disclosures = models.BigIntegerField(default=0)
+    completeness = models.JSONField(default=dict)
 
     objects = ExportQuerySet.as_manager()
 
@@ -267,4 +298,5 @@ class Export(models.Model):
     @property
     def file_name(self) -> str:
         """The file's name, in the data directory and for whoever downloads it."""
-        return f"countersign-audit-{self.id}.{self.format}"
+        suffix = "zip" if self.format == ExportFormat.BUNDLE else self.format
+        return f"countersign-audit-{self.id}.{suffix}"

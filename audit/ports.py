@@ -34,6 +34,14 @@ class Caller(Protocol):
         """Raises a `Forbidden` unless the account holds the permission and the way in the scope."""
         ...
 
+    def may(self, permission: Any, scope: Any) -> bool:
+        """Whether `require` would let it pass."""
+        ...
+
+    def holds(self, permission: Any) -> bool:
+        """Whether the account has the permission, whatever the way in."""
+        ...
+
 
 _raised_by: list[Callable[[str, str], object]] = []
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
+LONGEST_CHALLENGE = 200
 CODE_PATTERN = r"^[A-Za-z0-9_.:/@+\-]{1,200}$"
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
 """A word of a program's vocabulary: a slug, a tool's name, a rule's name, a reason code."""

@@ -139,6 +139,12 @@ class Config(BaseSettings):
     checkpoint_url_seconds: Seconds = 10
     log_origin: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.:/@-]{1,120})?$")] = ""
     audit_rate: Rate = 0.0
+    export_lease_seconds: Seconds = 60
+    export_attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    export_seal_wait_seconds: Annotated[float, Field(ge=0)] = 30
+    export_per_person: Annotated[int, Field(ge=1, le=100)] = 2
+    export_keep_seconds: Seconds = 30 * 24 * 3600
+    export_keep_bytes: Annotated[int, Field(ge=0)] = 20 * 1024**3
     hidden_score_rate: Rate = 0.0
     threshold: Rate = 0.80
     threshold_high: Rate = 0.90

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from approvals.vocabulary import Risk
 from audit.actors import Actor
 from audit.errors import Conflict
 from audit.fault_points import reached
+from audit.schemas import Disclose
 
 NOTHING_TO_UNDO = "It bounced, so there is nothing to undo."
 
@@ -184,8 +186,19 @@ def send_again(lease: Lease, effect: EffectRecord) -> None:
         )
 
 
-def tell_effect(run: Run, type: str, step: Step, effect: EffectRecord, **facts: Any) -> None:
-    """Record what happens to an effect, in the stream of its request where there is one."""
+def tell_effect(
+    run: Run,
+    type: str,
+    step: Step,
+    effect: EffectRecord,
+    *,
+    also: Sequence[Disclose] = (),
+    **facts: Any,
+) -> None:
+    """Record what happens to an effect, in the stream of its request where there is one.
+
+    `also` is disclosed beside the digest of the arguments.
+    """
     assert step.judgement is not None, "every call with an effect is judged"
     tell(
         run,
@@ -193,5 +206,5 @@ def tell_effect(run: Run, type: str, step: Step, effect: EffectRecord, **facts: 
         action=action_ref(step, Risk(step.judgement["action"]["risk"])),
         request=effect.approval_id,
         facts={"effect": effect.pk, "effect_class": effect.effect_class, "step": step.seq, **facts},
-        disclosures=[args_disclosure(run, effect.digest)],
+        disclosures=[args_disclosure(run, effect.digest), *also],
     )

@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from django.db.models import F
 
 from agents.context import refusal_message, result_message
-from agents.events import announce
+from agents.events import announce, result_disclosures
 from agents.execution import CallOutcome, Done, Failed, call_tool
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
@@ -112,7 +112,8 @@ def _close_effect(
     landed = EffectRecord.objects.move(effect.pk, state, finished_at=now, **changes)
     if landed:
         read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
-        tell_effect(run, f"effect.{state.value}", step, effect, **read)
+        result = result_disclosures(run, outcome.result) if isinstance(outcome, Done) else ()
+        tell_effect(run, f"effect.{state.value}", step, effect, also=result, **read)
         _close_step(run, step, tool, outcome, now)
         reached("result.before_commit")
         if step.undoes_id is not None and isinstance(outcome, Done):

@@ -13,9 +13,9 @@ from django.views.decorators.http import require_GET
 from approvals.access import AccessAt, access_at
 from approvals.policy_words import EFFECTS
 from approvals.vocabulary import Effect
+from audit import spreadsheet
 from audit.clock import database_now
 from audit.people import names_of
-from audit.spreadsheet import Sheet
 
 COLUMNS = ("as_of", "policy", "rule", "about", "needs", "group", "person", "name", "on_behalf_of")
 
@@ -84,17 +84,16 @@ def access(request: HttpRequest) -> HttpResponse:
 
 
 def _csv(found: AccessAt, names: dict[str, str]) -> HttpResponse:
-    sheet = Sheet()
-    lines = [sheet.line(COLUMNS)]
+    lines = [spreadsheet.line(COLUMNS)]
     version = str(found.policy.version) if found.policy else ""
     for line in found.lines:
         first = [found.at.isoformat(), version, line.rule or "baseline", line.about, line.needs]
         for each in line.approvers:
             absent = " ".join(each.on_behalf_of)
             person = names.get(each.person, "")
-            lines.append(sheet.line([*first, each.group, each.person, person, absent]))
+            lines.append(spreadsheet.line([*first, each.group, each.person, person, absent]))
         if not line.approvers:
-            lines.append(sheet.line([*first, "", "", "nobody", ""]))
+            lines.append(spreadsheet.line([*first, "", "", "nobody", ""]))
     response = HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8")
     name = f"countersign-access-{found.at:%Y-%m-%d}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'

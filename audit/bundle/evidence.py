@@ -27,7 +27,6 @@ class Shape:
     events: int
     first: int
     end: int
-    contiguous: bool
     story: str | None
     """The name of the one story that all events belong to, when they are all of it from its first on."""
     ended: bool
@@ -52,7 +51,6 @@ class Evidence:
         self.opened = 0
         self.erased = 0
         self.events = self._first = self._last = 0
-        self._contiguous = True
         self._story: str | None = None
         self._of_story = True
         self._ended = False
@@ -92,6 +90,11 @@ class Evidence:
         self._place(index, event)
         return event
 
+    @property
+    def position(self) -> int:
+        """The place behind the last event."""
+        return self._last + 1 if self.events else 0
+
     def documents(self, named: Iterable[str], there: Mapping[str, bytes]) -> None:
         """Digests that events speak of, and those of the documents that are there."""
         for digest in named:
@@ -108,8 +111,7 @@ class Evidence:
         return Shape(
             self.events,
             self._first,
-            self._last + 1 if self.events else 0,
-            self._contiguous,
+            self.position,
             self._story if self._of_story else None,
             self._ended,
         )
@@ -117,8 +119,6 @@ class Evidence:
     def _place(self, index: int, event: dict[str, Any]) -> None:
         if not self.events:
             self._first, self._story = index, event["stream"]
-        elif index != self._last + 1:
-            self._contiguous = False
         self.events, self._last = self.events + 1, index
         if event["stream"] != self._story or event["seq"] != self.events:
             self._of_story = False

@@ -65,14 +65,16 @@ class Claims:
     file_name: str
 
 
-def completeness(shape: Shape, *, by_place: bool, story: str | None, size: int) -> dict[str, Any]:
+def completeness(
+    shape: Shape, *, places: tuple[int, int] | None, story: str | None, dropped: int = 0
+) -> dict[str, Any]:
     """What is claimed: a whole range, one story, or a selection that proves inclusion only.
 
-    `by_place` says that every event between two places of the log was chosen, `story` that a whole story was.
+    `places` says that every event from one place of the log to before another was chosen, of which `dropped`
+    are not there any more after their time; `story` that a whole story was chosen.
     """
-    if by_place and (shape.contiguous or not shape.events):
-        first, end = (shape.first, shape.end) if shape.events else (size, size)
-        return {"kind": "range", "first": first, "end": end}
+    if places is not None:
+        return {"kind": "range", "first": places[0], "end": places[1], "dropped": dropped}
     if story is not None and shape.story == story:
         return {"kind": "story", "stream": story, "ended": shape.ended}
     return {"kind": "selection"}

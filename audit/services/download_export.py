@@ -7,7 +7,7 @@ from django.db import transaction
 
 from audit import export_file
 from audit.errors import Conflict, NotFound, Unavailable
-from audit.models import Export, ExportState
+from audit.models import Export, ExportFormat, ExportState
 from audit.ports import Caller
 from audit.recorder import record
 
@@ -74,6 +74,11 @@ def download_export(export_id: UUID, *, caller: Caller) -> tuple[Export, Path]:
                 "format": export.format,
                 "events": export.events,
                 "sha256": export.sha256,
+                **(
+                    {"size": export.size, "disclosures": export.disclosures}
+                    if export.format == ExportFormat.BUNDLE
+                    else {}
+                ),
             },
         )
     return export, path

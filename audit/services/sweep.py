@@ -10,10 +10,12 @@ from django.conf import settings
 from audit.services.announce_log import announce_log
 from audit.services.make_partitions import make_partitions
 from audit.services.post_checkpoint import post_checkpoint
+from audit.services.tidy_exports import tidy_exports
 from audit.services.write_export import resume_exports
 
 _EVERY_SECONDS: Final[dict[Callable[[], object], float]] = {
     resume_exports: 10,
+    tidy_exports: 60,
     make_partitions: 3600,
     announce_log: 3600,
     post_checkpoint: settings.COUNTERSIGN.checkpoint_url_seconds,

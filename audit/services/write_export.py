@@ -1,72 +1,133 @@
-"""Write the file of an export that was asked for, and find exports that no worker heard of."""
+"""Write the file of an export that was asked for, and find exports whose worker went away."""
 
 from datetime import timedelta
-from functools import partial
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
-from django.db import models
+from django.conf import settings
+from django.db.models import F, Q
 
 from audit import export_file, queues
+from audit.bundle import write as bundle
 from audit.clock import database_now
 from audit.filters import EventFilter
-from audit.models import Event, Export, ExportState
+from audit.models import Event, Export, ExportFormat, ExportQuerySet, ExportState
+from audit.signing import KeyTrouble
 
 UNHEARD_SECONDS = 30
 
 log = structlog.get_logger(__name__)
 
 
-def write_export(export_id: UUID) -> None:
-    """Write the file; does nothing when it is written already or failed.
+class TakenOver(Exception):
+    """This attempt gave no sign of life for so long that another one took the export up."""
 
-    May run twice: both runs write the same bytes and only a whole file gets the export's name. When the
-    disk refuses, the export says so; any other error is marked on it too, and raised.
+
+def write_export(export_id: UUID) -> None:
+    """Write the file; does nothing when it is written already, failed, or is being written.
+
+    An attempt whose process was killed is taken up again once its lease is over, and finished on the same
+    checkpoint. When the disk refuses, the export says so; any other error is marked on it too, and raised.
     """
-    unfinished = Export.objects.filter(
-        pk=export_id, state__in=[ExportState.QUEUED, ExportState.RUNNING]
-    )
-    if not unfinished.update(state=ExportState.RUNNING):
+    held = _take(export_id)
+    if held is None:
         return
-    export = Export.objects.get(pk=export_id)
-    chosen = EventFilter.read(export.filters).applied_to(
-        Event.objects.filter(inserted_at__lt=export.until)
-    )
+    export = held.get()
+    export_file.clear_leftovers(export_id)
+
+    def beat(events: int) -> None:
+        if not held.update(events=events, beat_at=database_now()):
+            raise TakenOver
+
     try:
-        written = export_file.write(export, chosen, partial(_progress, unfinished))
+        written = _bundle(export, held, beat) if _is_bundle(export) else _plain(export, beat)
+    except TakenOver:
+        log.warning("export_taken_over", export=str(export_id))
+    except (bundle.NothingSealed, KeyTrouble) as error:
+        _fail(held, str(error))
+        log.warning("export_not_signed", export=str(export_id), error=str(error))
     except OSError as error:
-        _fail(
-            unfinished,
-            f"The file could not be written: {error.strerror or error}. Ask again later.",
-        )
+        _fail(held, f"The file could not be written: {error.strerror or error}. Ask again later.")
         log.exception("export_failed", export=str(export_id))
-        return
-    except BaseException:
-        _fail(unfinished, "The export was interrupted. Ask for it again.")
+    except Exception:
+        _fail(held, "The export was interrupted by an error. Ask for it again.")
         raise
-    unfinished.update(
-        state=ExportState.FINISHED,
-        events=written.events,
-        bytes=written.bytes,
-        sha256=written.sha256,
-        finished_at=database_now(),
-    )
+    except BaseException:
+        # The worker is told to stop: whoever looks next takes the export up at once.
+        held.update(beat_at=None)
+        raise
+    else:
+        held.update(state=ExportState.FINISHED, finished_at=database_now(), **written)
 
 
 def resume_exports() -> int:
-    """Put exports on the queue again whose wake-up was lost; returns how many. For the scheduler."""
-    unheard = Export.objects.filter(
-        state=ExportState.QUEUED,
-        created_at__lt=database_now() - timedelta(seconds=UNHEARD_SECONDS),
+    """Put exports on the queue again whose wake-up was lost or whose worker went away; returns how many.
+
+    For the scheduler.
+    """
+    now = database_now()
+    unheard = Export.objects.unheard(
+        asked_before=now - timedelta(seconds=UNHEARD_SECONDS), beat_before=now - _lease()
     )
     for export in unheard:
         queues.write_export(export.id)
     return len(unheard)
 
 
-def _progress(unfinished: "models.QuerySet[Export]", events: int) -> None:
-    unfinished.update(events=events)
+def _take(export_id: UUID) -> ExportQuerySet | None:
+    """The export as this attempt's own; None when there is nothing to do."""
+    now = database_now()
+    free = Export.objects.filter(pk=export_id).filter(
+        Q(state=ExportState.QUEUED)
+        | Q(state=ExportState.RUNNING, beat_at=None)
+        | Q(state=ExportState.RUNNING, beat_at__lt=now - _lease())
+    )
+    most = settings.COUNTERSIGN.export_attempts
+    holder = uuid4()
+    if free.filter(attempts__lt=most).update(
+        state=ExportState.RUNNING, holder=holder, beat_at=now, attempts=F("attempts") + 1, events=0
+    ):
+        return Export.objects.filter(pk=export_id, holder=holder, state=ExportState.RUNNING)
+    if free.update(
+        state=ExportState.FAILED,
+        finished_at=now,
+        problem=f"Whoever wrote the file was stopped {most} times. Ask for it again.",
+    ):
+        export_file.clear_leftovers(export_id)
+        log.error("export_given_up", export=str(export_id), attempts=most)
+    return None
 
 
-def _fail(unfinished: "models.QuerySet[Export]", problem: str) -> None:
-    unfinished.update(state=ExportState.FAILED, problem=problem, finished_at=database_now())
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.COUNTERSIGN.export_lease_seconds)
+
+
+def _is_bundle(export: Export) -> bool:
+    return export.format == ExportFormat.BUNDLE
+
+
+def _bundle(export: Export, held: ExportQuerySet, beat: bundle.Beat) -> dict[str, object]:
+    if export.size is None:
+        checkpoint, not_sealed = bundle.wait_for_seal(export, beat)
+        held.update(size=checkpoint.size, not_sealed=not_sealed)
+        export.size, export.not_sealed = checkpoint.size, not_sealed
+    written = bundle.write(export, beat)
+    return {
+        "events": written.events,
+        "bytes": written.bytes,
+        "sha256": written.sha256,
+        "disclosures": written.disclosures,
+        "completeness": written.completeness,
+    }
+
+
+def _plain(export: Export, beat: bundle.Beat) -> dict[str, object]:
+    chosen = EventFilter.read(export.filters).applied_to(
+        Event.objects.filter(inserted_at__lt=export.until)
+    )
+    written = export_file.write(export, chosen, beat)
+    return {"events": written.events, "bytes": written.bytes, "sha256": written.sha256}
+
+
+def _fail(held: ExportQuerySet, problem: str) -> None:
+    held.update(state=ExportState.FAILED, problem=problem, finished_at=database_now())

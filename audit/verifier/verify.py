@@ -1358,24 +1358,13 @@ class Check:
 
     def _completeness(self, seen: Seen) -> None:
         say, told = self.verdict, self.manifest["completeness"]
-        size, kind = self.checkpoint.size, told.get("kind")
+        kind = told.get("kind")
         say.proved.append(
             "Each of the %d events stands in the log under this checkpoint, byte for byte."
             % seen.events
         )
         if kind == "range":
-            runs = seen.runs or [(told.get("first"), told.get("first"))]
-            if len(runs) != 1 or runs[0] != (told.get("first"), told.get("end")):
-                raise DoesNotHold(
-                    "The export says that it is whole, and it is not: events are left out between others."
-                )
-            first, end = runs[0]
-            say.proved.append(
-                "They are the whole log up to the checkpoint: none is left out."
-                if (first, end) == (0, size)
-                else "They are whole from place %d to place %d of the %d places of the log: none between is left "
-                "out." % (first, max(first, end - 1), size)
-            )
+            self._range(seen, told)
             if self.manifest["filter"]:
                 say.open.append(
                     "That no event of the time asked for (%s) stands at another place of the log: which places "
@@ -1398,6 +1387,41 @@ class Check:
                     seen.stories,
                     "; of %d of them not all events are here" % seen.holes if seen.holes else "",
                 )
+            )
+
+    def _range(self, seen: Seen, told: Dict[str, Any]) -> None:
+        first, end, size = told.get("first"), told.get("end"), self.checkpoint.size
+        dropped, runs = told.get("dropped"), seen.runs
+        if not (
+            type(first) is type(end) is type(dropped) is int
+            and 0 <= first <= end <= size
+            and (not runs or (first <= runs[0][0] and runs[-1][1] <= end))
+        ):
+            raise DoesNotHold(
+                "The manifest speaks of another range of places than its events have."
+            )
+        missing = end - first - seen.events
+        if missing != dropped:
+            raise DoesNotHold(
+                "The export says that it is whole from place %d to place %d of the log, and it is not: events are "
+                "missing at %d places. The log still holds their hashes: they were deleted, or left out."
+                % (first, max(first, end - 1), missing - dropped)
+            )
+        whole = (first, end) == (0, size)
+        if missing:
+            self.verdict.open.append(
+                "What stood at %d places of the log: it says that those events were dropped after their time, and "
+                "their hashes are all that is left. An event of the type retention.dropped has to say so."
+                % missing
+            )
+        elif whole:
+            self.verdict.proved.append(
+                "They are the whole log up to the checkpoint: none is left out."
+            )
+        else:
+            self.verdict.proved.append(
+                "They are whole from place %d to place %d of the %d places of the log: none between is left out."
+                % (first, max(first, end - 1), size)
             )
 
     def _story(self, seen: Seen, told: Dict[str, Any]) -> None:
@@ -1514,20 +1538,31 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an export of a Countersign audit log."
     )
+    add_options(parser)
+    given = parser.parse_args(arguments)
+    return check_file(given.export, given.key, given.state, given.challenge)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("export", help="the ZIP file")
     parser.add_argument("--key", action="append", default=[], help="the log's key as you know it")
     parser.add_argument("--state", help="your own file that remembers what was checked")
     parser.add_argument("--challenge", help="the text that you asked for the export with")
-    given = parser.parse_args(arguments)
+
+
+def check_file(
+    path: str, keys: List[str], state_path: Optional[str], challenge: Optional[str]
+) -> int:
+    """Check the export at the path and print what was found; returns the exit code."""
     try:
-        keys = [key_of(text) for text in given.key]
-        state = read_state(given.state) if given.state else None
+        known = [key_of(text) for text in keys]
+        state = read_state(state_path) if state_path else None
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(open(given.export, "rb"))
-            check = Check(file, stack, keys, state, given.challenge)
+            file = stack.enter_context(open(path, "rb"))
+            check = Check(file, stack, known, state, challenge)
             check.run()
-        if given.state:
-            write_state(given.state, check.checkpoint, check.signers, check.manifest["asked_at"])
+        if state_path:
+            write_state(state_path, check.checkpoint, check.signers, check.manifest["asked_at"])
     except DoesNotHold as found:
         print("THIS EXPORT DOES NOT HOLD.\n\n%s" % _said(str(found), 2000))
         return 1
@@ -1543,8 +1578,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     print("\nNot proved:")
     for sentence in check.verdict.open:
         print(" * " + sentence)
-    if given.state:
-        print("\nYour state file remembers this check: %s" % _said(given.state))
+    if state_path:
+        print("\nYour state file remembers this check: %s" % _said(state_path))
     return 0
 
 

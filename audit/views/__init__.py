@@ -13,8 +13,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.download import file_response
-from audit.errors import Refusal
+from audit.completeness_words import in_words
+from audit.download import CONTENT_TYPES, file_response
+from audit.errors import Conflict, Invalid, Refusal
 from audit.forms import ExportForm, FilterForm
 from audit.models import Event, Export, ExportState
 from audit.paging import BadCursor, page
@@ -28,7 +29,6 @@ from audit.services.download_export import download_export
 
 EVENTS_PER_PAGE: Final = 50
 EXPORTS_PER_PAGE: Final = 50
-CONTENT_TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 reads_audit = permission_required("accounts.read_audit", raise_exception=True)
 exports_audit = permission_required("accounts.export_audit", raise_exception=True)
@@ -65,6 +65,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "next_url": _address("audit-list", {**given, "cursor": next_cursor}) if next_cursor else "",
         "first_url": _address("audit-list", given) if request.GET.get("cursor") else "",
         "may_export": request.user.has_perm("accounts.export_audit"),
+        "export_form": ExportForm(auto_id="export_%s"),
     }
     return render(request, "audit/list.html", context, status=200 if form.is_valid() else 422)
 
@@ -113,10 +114,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
         _address("audit-export-list", {"cursor": shown.next_cursor}) if shown.next_cursor else ""
     )
     context = {
-        "exports": [
-            (export, names.get(export.asked_by, f"person {export.asked_by}"))
-            for export in shown.items
-        ],
+        "exports": [(export, _asker(export, names)) for export in shown.items],
         "next_url": next_url,
         "first_url": reverse("audit-export-list") if request.GET.get("cursor") else "",
     }
@@ -130,11 +128,19 @@ def export_ask(request: HttpRequest) -> HttpResponse:
     """Ask for an export of the events that the list shows."""
     form = ExportForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "These filters do not fit. Choose them again.")
+        messages.error(request, form.complaint())
         return redirect("audit-list")
-    export = ask_export(
-        chosen=form.chosen(), file_format=form.cleaned_data["format"], caller=_caller(request)
-    )
+    chosen = form.chosen()
+    try:
+        export = ask_export(
+            chosen=chosen,
+            file_format=form.cleaned_data["format"],
+            caller=_caller(request),
+            **form.wishes(),
+        )
+    except (Conflict, Invalid) as refusal:
+        messages.error(request, refusal.detail)
+        return redirect(_address("audit-list", chosen.given()))
     return redirect("audit-export", pk=export.pk)
 
 
@@ -146,9 +152,11 @@ def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     export = get_object_or_404(Export.objects.visible_to(request.user), pk=pk)
     context = {
         "export": export,
-        "who": names_of({export.asked_by}).get(export.asked_by, f"person {export.asked_by}"),
+        "who": _asker(export, names_of({export.asked_by})),
         "underway": export.state in (ExportState.QUEUED, ExportState.RUNNING),
         "failed": export.state == ExportState.FAILED,
+        "removed": export.state == ExportState.REMOVED,
+        "completeness": in_words(export.completeness, size=export.size),
         "filters": [{"label": name, "value": value} for name, value in export.filters.items()],
     }
     fragment = request.headers.get("HX-Request") == "true"
@@ -168,6 +176,14 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
         return redirect("audit-export", pk=pk)
     return file_response(
         request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
+    )
+
+
+def _asker(export: Export, names: dict[str, str]) -> str:
+    """The person's name; whoever asked by a command is called by where that was."""
+    asked_by = export.asked_by
+    return names.get(asked_by) or (
+        f"person {asked_by}" if asked_by.isdigit() else f"the {asked_by}"
     )
 
 

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from audit import spreadsheet
 from audit.errors import Invalid
 from audit.filters import EventFilter
 from audit.keeping_forms import SampleForm
@@ -18,7 +19,6 @@ from audit.record_keeping import Sample
 from audit.rows import rows_of
 from audit.sampling import IN_WORDS, rank
 from audit.services.draw_sample import UnknownSample, draw_sample, find_sample
-from audit.spreadsheet import Sheet
 from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
 
 
@@ -79,15 +79,16 @@ def sample_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 def sample_download(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The list as CSV: place, rank, id, and what is known of each event."""
     sample = _found(request, pk)
-    sheet = Sheet()
-    lines = [sheet.line(["place", "rank", "event", "type", "time", "leaf_hash", "what_happened"])]
+    lines = [
+        spreadsheet.line(["place", "rank", "event", "type", "time", "leaf_hash", "what_happened"])
+    ]
     for place, event, row in _events(request, sample):
         known = (
             [row.event.type, row.body["time"], f"sha256:{row.event.leaf_hex}", row.sentence]
             if row
             else ["", "", "", "The body is no longer kept."]
         )
-        lines.append(sheet.line([str(place), rank(sample.seed, event), str(event), *known]))
+        lines.append(spreadsheet.line([str(place), rank(sample.seed, event), str(event), *known]))
     response = HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="countersign-sample-{sample.pk}.csv"'
     return response

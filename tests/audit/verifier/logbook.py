@@ -180,7 +180,13 @@ class Log:
             keys=[signer.verifier for signer in self.signers],
             size=size,
             root=self.root(size),
-            completeness=completeness(shape, by_place=by_place, story=story, size=size),
+            completeness=completeness(
+                shape,
+                places=((shape.first, shape.end) if shape.events else (size, size))
+                if by_place
+                else None,
+                story=story,
+            ),
             consistency={
                 old: consistency_file(old, size, consistency(old, self.leaves(size)))
                 for old in since

@@ -158,11 +158,30 @@ def test_a_filtered_export_that_claims_to_be_whole_is_refused(
     path = log.export(
         tmp_path / "export.zip",
         chosen=but_one,
-        completeness={"kind": "range", "first": 0, "end": 21},
+        completeness={"kind": "range", "first": 0, "end": 21, "dropped": 0},
     )
     code, text = said(path)
     assert code == 1
-    assert "says that it is whole, and it is not: events are left out" in text
+    assert "says that it is whole from place 0 to place 20 of the log, and it is not" in text
+    assert "missing at 1 places" in text
+    for first, end in ((1, 21), (0, 20), (5, 2), (0, 22), (None, None)):
+        claim = {"kind": "range", "first": first, "end": end, "dropped": 0}
+        code, text = said(log.export(path, chosen=but_one, completeness=claim))
+        assert (code, "another range of places than its events have" in text) == (1, True)
+
+
+def test_what_was_dropped_after_its_time_is_said_and_not_proved(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    path = log.export(
+        tmp_path / "export.zip",
+        chosen=lambda index, event: index >= 3,
+        completeness={"kind": "range", "first": 0, "end": 21, "dropped": 3},
+    )
+    code, text = said(path)
+    assert code == 0
+    assert "What stood at 3 places of the log" in text
+    assert "none is left out" not in text
 
 
 @pytest.mark.parametrize("left_out", [0, 1])

@@ -1,0 +1,25 @@
+"""How complete an evidence export is, in a sentence for its page and for the command."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_words(completeness: Mapping[str, Any], *, size: int | None) -> str:
+    """The manifest's claim as a sentence; empty before there is one."""
+    match completeness:
+        case {"kind": "range", "first": 0, "end": end} if end == size:
+            return "The whole log up to its checkpoint. That none is left out is proved."
+        case {"kind": "range", "first": first, "end": end} if first < end:
+            return (
+                f"Every event from place {first} to place {end - 1} of the log. That none between them is left "
+                "out is proved."
+            )
+        case {"kind": "range"}:
+            return "No event of the log lies in this time."
+        case {"kind": "story", "ended": True}:
+            return "One whole story. That nothing before its end is left out is proved."
+        case {"kind": "story"}:
+            return "One story that has not ended. Its newest events could be missing."
+        case {"kind": "selection"}:
+            return "A selection. That each event is in the log is proved; that none is left out is not."
+    return ""
