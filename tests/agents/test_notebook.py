@@ -252,7 +252,7 @@ def test_the_answer_of_a_child_is_read_again_too(line: Line) -> None:
     line.agent("clerk", final(summary="It is 7."))
     line.agent("desk", calls(hand("clerk")), reading(2), DONE, delegates=["clerk"])
     page = output(line.start("desk"), "read_result")["result"]
-    assert json.loads(page["text"]) == {"summary": "It is 7."}
+    assert json.loads(page["text"]) == {"summary": "It is 7.", "done": []}
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 99])
