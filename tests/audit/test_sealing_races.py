@@ -55,7 +55,7 @@ def start(test_process: TestProcess, machine: Path, points: Path) -> Iterator[St
         )
 
     yield begin
-    NURSERY.forget(folder=PROJECT, environment=environment)
+    NURSERY.release(folder=PROJECT, environment=environment)
 
 
 def until(what: Callable[[], bool], said: str) -> None:
@@ -85,10 +85,12 @@ def test_six_writers_two_sealers_and_kills_leave_no_gap_no_double_and_no_lost_ev
         until(somebody_died, f"nobody came to {point}")
         killed.append(point)
         sealers[:] = [start("seal", PATIENCE_SECONDS) if each.ended() else each for each in sealers]
-    until(lambda: seal() == Sealed() and not Pending.objects.exists(), "all is sealed")
     for sealer in sealers:
         sealer.terminate()
         sealer.wait(PATIENCE_SECONDS)
+    seal()
+    assert seal() == Sealed()
+    assert not Pending.objects.exists()
     assert set(killed) == set(POINTS)
     assert_whole()
     assert "Traceback" not in (machine / "party.log").read_text()
