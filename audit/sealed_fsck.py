@@ -20,6 +20,7 @@ from audit.merkle.notes import Checkpoint as Said
 from audit.merkle.notes import NoteNotValid, VerifierKey, opened, read_checkpoint, read_note
 from audit.merkle.tiles import TileName
 from audit.models import Checkpoint, Event, LogKey, Tile, TreeState
+from audit.record_keeping import Retired
 
 ROWS_AT_A_TIME: Final = 2_000
 # How long a transaction may have waited between writing an event and committing it.
@@ -168,14 +169,38 @@ class _Tiles:
         return self._stored[level]
 
 
+class _Dropped:
+    """The months whose bodies were dropped, and how many leaves of each were met."""
+
+    def __init__(self) -> None:
+        self._months = dict.fromkeys(Retired.objects.order_by("since"), 0)
+
+    def held(self, leaf: _Leaf) -> bool:
+        """Whether the event's body went with its month."""
+        for month in self._months:
+            if month.since <= leaf.inserted_at < month.until:
+                self._months[month] += 1
+                return True
+        return False
+
+    def differing(self) -> Iterator[str]:
+        for month, leaves in self._months.items():
+            if leaves != month.events:
+                yield (
+                    f"The month {month.partition} was dropped with {month.events} events, and {leaves} leaves of "
+                    "it have no body: an event was deleted beside those that were dropped."
+                )
+
+
 def _leaves(checked: CheckedLog, checkpoints: _Checkpoints) -> Iterator[str]:
-    tree, growing, tiles = Growing(), GrowingTiles(), _Tiles()
+    tree, growing, tiles, dropped = Growing(), GrowingTiles(), _Tiles(), _Dropped()
     tiles_fit = True
     for leaf in _stored_leaves():
         if leaf.index != tree.size:
             yield _gap(tree.size, leaf.index)
             return
-        yield from _event_of(leaf, checkpoints.last)
+        if leaf.stored_as is not None or not dropped.held(leaf):
+            yield from _event_of(leaf, checkpoints.last)
         tree.add(leaf.sealed_as)
         checked.leaves += 1
         for name, data in growing.add(leaf.sealed_as):
@@ -185,6 +210,7 @@ def _leaves(checked: CheckedLog, checkpoints: _Checkpoints) -> Iterator[str]:
                 yield from found
         yield from checkpoints.at(tree)
     yield from checkpoints.beyond(tree.size)
+    yield from dropped.differing()
     if tiles_fit:
         edge = chain.from_iterable(tiles.compare(name, data) for name, data in growing.partial())
         yield from chain(edge, tiles.left_over())

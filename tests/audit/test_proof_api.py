@@ -1,0 +1,97 @@
+"""Checkpoints and proofs for programs: what they say can be checked with the hashes alone."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from audit.merkle.notes import VerifierKey, opened
+from audit.merkle.proofs import root_from_inclusion, verify_consistency
+from audit.services.checkpoints import inclusion_paths
+from audit.services.seal import seal
+from tests.audit.conftest import SEALING_LOGINS, Record
+
+Login = Callable[[Client, User], Client]
+pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
+AUDIT = "/api/v1/audit"
+
+
+def decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+def got(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_an_auditor_proves_events_and_growth_with_nothing_but_hashes(
+    client: Client, login: Login, auditor: User, recorded: Record, machine: Path
+) -> None:
+    login(client, auditor)
+    assert client.get(f"{AUDIT}/checkpoint").json()["code"] == "no_checkpoint"
+    events = [recorded(stream="policy") for _ in range(4)]
+    assert client.get(f"{AUDIT}/events/{events[0].pk}/proof").json()["code"] == "not_sealed_yet"
+    seal()
+    older = got(client.get(f"{AUDIT}/checkpoint"))
+    events += [recorded(stream="policy") for _ in range(3)]
+    seal()
+    newest = got(client.get(f"{AUDIT}/checkpoint"))
+    said = opened(newest["note"], [VerifierKey.read(key) for key in newest["keys"]])
+    assert (newest["origin"], newest["size"], decoded(newest["root"])) == said
+    for event in events:
+        proof = got(client.get(f"{AUDIT}/events/{event.pk}/proof"))
+        assert proof["checkpoint"] == newest
+        leaf = decoded(proof["leaf_hash"])
+        assert leaf == bytes(event.leaf_hash)
+        path = [decoded(each) for each in proof["path"]]
+        assert root_from_inclusion(leaf, proof["index"], said.size, path) == said.root
+    under_older = got(client.get(f"{AUDIT}/events/{events[0].pk}/proof", {"size": older["size"]}))
+    assert under_older["checkpoint"] == older
+    grown = got(
+        client.get(f"{AUDIT}/consistency", {"first": newest["size"], "second": older["size"]})
+    )
+    assert (grown["first"], grown["second"]) == (older, newest)
+    verify_consistency(
+        older["size"],
+        decoded(older["root"]),
+        newest["size"],
+        said.root,
+        [decoded(each) for each in grown["path"]],
+    )
+    for refused, code in (
+        (
+            client.get(f"{AUDIT}/events/{events[-1].pk}/proof", {"size": older["size"]}),
+            "not_sealed_yet",
+        ),
+        (client.get(f"{AUDIT}/checkpoint", {"size": 1}), "no_checkpoint"),
+        (client.get(f"{AUDIT}/consistency", {"first": 1, "second": 2}), "no_checkpoint"),
+        (client.get(f"{AUDIT}/events/01890a5d-ac96-774b-bcce-b302099a8057/proof"), "not_found"),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (404, code)
+
+
+@pytest.mark.django_db(transaction=False)
+def test_who_may_not_read_the_log_gets_no_proof(
+    client: Client, login: Login, reviewer: User, recorded: Record
+) -> None:
+    login(client, reviewer)
+    event = recorded()
+    for address in ("checkpoint", f"events/{event.pk}/proof", "consistency?first=1&second=2"):
+        assert client.get(f"{AUDIT}/{address}").status_code == 403
+
+
+def test_the_proofs_of_many_leaves_take_one_statement(
+    recorded: Record, machine: Path, django_assert_num_queries: Any
+) -> None:
+    for _ in range(20):
+        recorded(stream="policy")
+    seal()
+    with django_assert_num_queries(1):
+        paths = inclusion_paths(range(22), 22)
+    assert len(paths) == 22
