@@ -470,6 +470,15 @@ class DisclosureFacts(Facts):
     proposed_by: Id | None = None
 
 
+class VerificationFacts(Facts):
+    """A check of the whole log: what it looked at, how much of that is sealed, and how many things do not fit."""
+
+    verification: Id
+    events: Count | None = None
+    size: Count | None = None
+    found: Count | None = None
+
+
 class LogFacts(Facts):
     """The log itself: its name, its size then, the key that it speaks of, the log before it and its last
     checkpoint, and why it halted."""

@@ -57,6 +57,7 @@ from audit.fact_schemas import (
     StickyFacts,
     SwitchFacts,
     TokenFacts,
+    VerificationFacts,
 )
 
 FACTS: Final[dict[str, type[Facts]]] = {
@@ -161,6 +162,8 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "token.revoked": TokenFacts,
     "export.asked": ExportFacts,
     "export.downloaded": ExportFacts,
+    "verification.asked": VerificationFacts,
+    "verification.ended": VerificationFacts,
     "access.refused": AccessRefused,
     "log.began": LogFacts,
     "log.succeeded": LogFacts,

@@ -40,6 +40,22 @@ class Checked:
     reconciled: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
+    def in_words(self) -> str:
+        """What was looked at, in sentences."""
+        return (
+            f"{_counted(self.events, 'event')} in {_counted(self.streams, 'stream')}, "
+            f"{_counted(self.disclosures, 'disclosure')}; {_counted(self.log.leaves, 'event')} sealed under "
+            f"{_counted(self.log.checkpoints, 'checkpoint')}."
+            + "".join(
+                f" {number} {what} stand as the log says."
+                for what, number in sorted(self.reconciled.items())
+            )
+        )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
 
 def check(checked: Checked) -> Iterator[str]:
     """Sentences about what does not fit, in the order in which it is found; none when all is well.

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import close_old_connections
 
+from audit.services import verify_log as verifying
 from audit.services import write_export as service
 
 
@@ -13,5 +14,14 @@ def write_export(export_id: str, **_later: Any) -> None:
     close_old_connections()
     try:
         service.write_export(UUID(export_id))
+    finally:
+        close_old_connections()
+
+
+def verify_log(verification_id: str, **_later: Any) -> None:
+    """Check the log because somebody asked for it."""
+    close_old_connections()
+    try:
+        verifying.verify_log(UUID(verification_id))
     finally:
         close_old_connections()

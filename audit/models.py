@@ -7,7 +7,7 @@ from uuid import UUID
 import uuid6
 from django.db import models
 
-from audit import record_keeping  # noqa: F401 - its tables are this app's too
+from audit import record_keeping, verification  # noqa: F401 - their tables are this app's too
 from audit.ports import Person
 from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
 

@@ -1,4 +1,4 @@
-"""The only place that names jobs: writing an export."""
+"""The only place that names jobs: writing an export, and checking the log."""
 
 from functools import partial
 from uuid import UUID
@@ -22,18 +22,31 @@ def write_export_on_commit(export_id: UUID) -> None:
 
 def write_export(export_id: UUID) -> None:
     """Put the export on the queue, now, unless it stands there. A lost one is found by the sweep."""
-    job_id = f"export-{export_id}"
+    _put("audit.jobs.write_export", f"export-{export_id}", export_id)
+
+
+def verify_log_on_commit(verification_id: UUID) -> None:
+    """Once the transaction has committed, let a worker check the log."""
+    transaction.on_commit(partial(verify_log, verification_id), robust=True)
+
+
+def verify_log(verification_id: UUID) -> None:
+    """Put the check on the queue, now, unless it stands there. A lost one is found by the sweep."""
+    _put("audit.jobs.verify_log", f"verification-{verification_id}", verification_id)
+
+
+def _put(job: str, job_id: str, argument: UUID) -> None:
     try:
         queue = told.queue(BACKGROUND)
         if queue.get_job_position(job_id) is not None:
             return
         queue.enqueue(
-            "audit.jobs.write_export",
-            str(export_id),
+            job,
+            str(argument),
             job_id=job_id,
             job_timeout=-1,
             result_ttl=0,
             failure_ttl=FAILURE_TTL_SECONDS,
         )
     except (RedisError, OSError) as error:
-        log.warning("export_wake_lost", export=str(export_id), error=type(error).__name__)
+        log.warning("wake_lost", job=job_id, error=type(error).__name__)

@@ -127,6 +127,11 @@ class Checkpoint(models.Model):
     def __str__(self) -> str:
         return f"checkpoint at {self.size}"
 
+    @property
+    def root_hex(self) -> str:
+        """The root as 64 hexadecimal digits."""
+        return bytes(self.root).hex()
+
 
 def leaf_of(event: UUID) -> Leaf | None:
     """Where an event stands in the log; None while it waits for sealing."""

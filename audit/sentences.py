@@ -105,6 +105,8 @@ SENTENCES: Final[dict[str, str]] = {
     "token.revoked": "{actor} revoked an API token",
     "export.asked": "{actor} asked for an export of the log",
     "export.downloaded": "{actor} downloaded an export of the log",
+    "verification.asked": "{actor} asked for a check of the whole log",
+    "verification.ended": "A check of the whole log ended{decision}",
     "access.refused": "{actor} was refused access{reason}",
     "log.began": "The sealed log {log} began",
     "log.succeeded": "{actor} began the sealed log {log} in the place of {former}",

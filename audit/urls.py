@@ -3,7 +3,7 @@
 from django.urls import path
 
 from audit import views
-from audit.views import erasures, exceptions, holds, samples
+from audit.views import erasures, exceptions, holds, samples, sealed_log
 
 urlpatterns = [
     path("audit/", views.audit_list, name="audit-list"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("audit/exports/ask/", views.export_ask, name="audit-export-ask"),
     path("audit/exports/<uuid:pk>/", views.export_detail, name="audit-export"),
     path("audit/exports/<uuid:pk>/download/", views.export_download, name="audit-export-download"),
+    path("audit/log/", sealed_log.log_detail, name="audit-log"),
+    path("audit/log/verify/", sealed_log.verify_ask, name="audit-verify"),
+    path("audit/log/checks/<uuid:pk>/", sealed_log.verification, name="audit-verification"),
     path("audit/exceptions/", exceptions.exceptions, name="audit-exceptions"),
     path("audit/samples/", samples.sample_list, name="audit-sample-list"),
     path("audit/samples/<uuid:pk>/", samples.sample_detail, name="audit-sample"),

@@ -31,6 +31,7 @@ from audit.auditor_api import router as auditor_router
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from audit.proof_api import router as proofs_router
+from audit.verification_api import router as verifications_router
 from countersign.api_docs import outline, with_problems
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,7 @@ for router in (
     approvals_router,
     audit_router,
     proofs_router,
+    verifications_router,
     auditor_router,
 ):
     api.add_router("", router)

@@ -11,10 +11,12 @@ from audit.services.announce_log import announce_log
 from audit.services.make_partitions import make_partitions
 from audit.services.post_checkpoint import post_checkpoint
 from audit.services.tidy_exports import tidy_exports
+from audit.services.verify_log import resume_verifications
 from audit.services.write_export import resume_exports
 
 _EVERY_SECONDS: Final[dict[Callable[[], object], float]] = {
     resume_exports: 10,
+    resume_verifications: 10,
     tidy_exports: 60,
     make_partitions: 3600,
     announce_log: 3600,
@@ -25,7 +27,7 @@ _done_at: dict[Callable[[], object], float] = {}
 
 
 def sweep() -> None:
-    """Do what is due: lost exports every ten seconds, partitions ahead of time every hour,
+    """Do what is due: lost exports and checks every ten seconds, partitions ahead of time every hour,
     the newest checkpoint to whoever is to have it.
 
     Call it as often as you like; several processes may. An error is logged.

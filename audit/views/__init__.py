@@ -24,6 +24,7 @@ from audit.ports import Caller
 from audit.retention import dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
+from audit.services.checkpoints import EventProof, NotSealedYet, prove_event
 from audit.services.disclose import disclose
 from audit.services.download_export import download_export
 
@@ -80,8 +81,11 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
     body = orjson.loads(bytes(event.body))
     neighbours = Event.objects.visible_to(request.user).in_stream(event.stream)
     before = neighbours.filter(seq=event.seq - 1).first()
+    proof = _proof(request, event)
     context = {
         "event": event,
+        "proof": proof,
+        "path": [each.hex() for each in proof.path] if proof else [],
         "row": rows_of([event])[0],
         "json": orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "size": len(event.body),
@@ -177,6 +181,14 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return file_response(
         request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
     )
+
+
+def _proof(request: HttpRequest, event: Event) -> EventProof | None:
+    """Where the event stands in the sealed log; None while it waits."""
+    try:
+        return prove_event(event.pk, viewer=_caller(request).user)
+    except NotSealedYet:
+        return None
 
 
 def _asker(export: Export, names: dict[str, str]) -> str:

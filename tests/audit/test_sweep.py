@@ -54,6 +54,7 @@ def test_partitions_exports_and_the_log_are_what_is_swept(clock: Clock) -> None:
     sweep()
     assert {task.__name__ for task in module._done_at} == {
         "resume_exports",
+        "resume_verifications",
         "tidy_exports",
         "make_partitions",
         "announce_log",

@@ -24,6 +24,7 @@ from audit.record_keeping import ErasureReason, HoldScope
 from audit.services.draw_sample import draw_sample
 from audit.services.hold import set_hold
 from audit.services.redact import propose_erasure
+from audit.services.verify_log import ask_verification
 from demo.agents import refund_desk
 from tests.harness.people import person
 from tests.harness.stack import Stack
@@ -52,6 +53,7 @@ NOT_PAGES = {
     "second-factor-codes-download",
     "mfa_login_webauthn",
     "audit-export-ask",
+    "audit-verify",
     "audit-sample-download",
     "audit-hold-lift",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
@@ -193,7 +195,10 @@ def auditing(auditor: User) -> list[Look]:
     set_hold(
         matter="Case 17", why="A suit.", scope=HoldScope.PERSON, target=one.actor.id, caller=one
     )
+    check = ask_verification(caller=Caller.of_session(auditor))
     return [
+        Look("audit-log", auditor, "/audit/log/"),
+        Look("audit-verification", auditor, f"/audit/log/checks/{check.pk}/"),
         Look("audit-exceptions", auditor, "/audit/exceptions/"),
         Look("audit-sample-list", auditor, "/audit/samples/"),
         Look("audit-sample", auditor, f"/audit/samples/{sample.pk}/"),

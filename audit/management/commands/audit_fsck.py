@@ -30,12 +30,4 @@ class Command(BaseCommand):
             self.stderr.write(self.style.WARNING(f"Note: {printable(checked.log.note)}"))
         if found:
             raise CommandError(f"{found} things do not fit.")
-        self.stdout.write(
-            f"The audit log fits: {checked.events} events in {checked.streams} streams, "
-            f"{checked.disclosures} disclosures; {checked.log.leaves} events sealed under "
-            f"{checked.log.checkpoints} checkpoints."
-            + "".join(
-                f" {number} {what} stand as the log says."
-                for what, number in sorted(checked.reconciled.items())
-            )
-        )
+        self.stdout.write(f"The audit log fits: {checked.in_words()}")

@@ -1,0 +1,77 @@
+"""The sealed log for people: how sealing stands, its keys and checkpoints, and checks of the whole."""
+
+from typing import Final
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.models import Checkpoint, Log, LogKey
+from audit.paging import BadCursor, page
+from audit.people import names_of
+from audit.services.sealing_state import sealing_state
+from audit.services.verify_log import ask_verification
+from audit.verification import Verification
+from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
+
+LATEST_CHECKS: Final = 5
+
+
+@require_GET
+@login_required
+@reads_audit
+def log_detail(request: HttpRequest) -> HttpResponse:
+    """How the log is sealed: its size, the newest checkpoint, keys, and all checkpoints, newest first."""
+    cursor = request.GET.get("cursor")
+    try:
+        shown = page(
+            Checkpoint.objects.select_related("log"),
+            order=("-size",),
+            cursor=cursor,
+            limit=ROWS_PER_PAGE,
+        )
+    except BadCursor:
+        return redirect("audit-log")
+    checks = list(
+        Verification.objects.visible_to(request.user).order_by("-created_at", "-id")[:LATEST_CHECKS]
+    )
+    names = names_of({each.asked_by for each in checks})
+    context = {
+        "state": sealing_state(),
+        "newest": Checkpoint.objects.select_related("log").newest(),
+        "checkpoints": shown.items,
+        "keys": LogKey.objects.select_related("log").order_by("-added_at", "verifier"),
+        "logs": Log.objects.order_by("-id"),
+        "checks": [(each, _asker(each, names)) for each in checks],
+        **pager("audit-log", {}, cursor, shown.next_cursor),
+    }
+    return render(request, "audit/log.html", context)
+
+
+@require_POST
+@login_required
+@reads_audit
+def verify_ask(request: HttpRequest) -> HttpResponse:
+    """Have the whole log checked; where a check is underway, go to that one."""
+    asked = ask_verification(caller=caller_of(request))
+    return redirect("audit-verification", pk=asked.pk)
+
+
+@require_GET
+@login_required
+@reads_audit
+def verification(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One check and what it found; the fragment alone for a page that looks again."""
+    check = get_object_or_404(Verification.objects.visible_to(request.user), pk=pk)
+    context = {"check": check, "who": _asker(check, names_of({check.asked_by}))}
+    fragment = request.headers.get("HX-Request") == "true"
+    template = "audit/_verification.html" if fragment else "audit/verification.html"
+    return render(request, template, context)
+
+
+def _asker(check: Verification, names: dict[str, str]) -> str:
+    return names.get(check.asked_by) or (
+        f"person {check.asked_by}" if check.asked_by.isdigit() else f"the {check.asked_by}"
+    )
