@@ -172,7 +172,7 @@ def test_the_command_names_everything_when_asked(story: list[Event], attacker: A
 def test_the_command_says_what_it_checked(story: list[Event]) -> None:
     said = StringIO()
     call_command("audit_fsck", stdout=said)
-    assert "7 events in 3 streams, 1 disclosures" in said.getvalue()
+    assert "7 events in 3 streams, 1 disclosure;" in said.getvalue()
 
 
 def test_the_command_says_which_protection_is_missing(
