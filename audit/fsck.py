@@ -24,7 +24,7 @@ from audit.protection import missing_protection
 from audit.reconciliation import differences
 from audit.record_keeping import Retired
 from audit.retention import Place, dropped_at
-from audit.sealed_fsck import CheckedLog, check_sealed
+from audit.sealed_fsck import CheckedLog, Kept, check_sealed
 
 _ROWS_AT_A_TIME = 2_000
 
@@ -62,6 +62,7 @@ def check(checked: Checked) -> Iterator[str]:
 
     `checked` counts along. One snapshot of the database is looked at, however long it takes.
     """
+    kept_outside = Kept.read()
     nested = connection.in_atomic_block
     with transaction.atomic():
         if not nested:
@@ -70,7 +71,7 @@ def check(checked: Checked) -> Iterator[str]:
         checked.warnings = missing_protection()
         yield from _events(checked)
         yield from _pending()
-        yield from check_sealed(checked.log)
+        yield from check_sealed(checked.log, kept_outside)
         yield from _dropped()
         yield from _disclosures(checked)
         yield from differences(checked.reconciled)

@@ -7,10 +7,9 @@ import datetime as dt
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection
 
 from audit import outside
@@ -21,6 +20,7 @@ from audit.merkle.notes import NoteNotValid, VerifierKey, opened, read_checkpoin
 from audit.merkle.tiles import TileName
 from audit.models import Checkpoint, Event, LogKey, Tile, TreeState
 from audit.record_keeping import Retired
+from audit.waiting_fsck import check_waiting
 
 ROWS_AT_A_TIME: Final = 2_000
 # How long a transaction may have waited between writing an event and committing it.
@@ -31,20 +31,6 @@ SELECT leaf.index, leaf.event, leaf.event_inserted_at, leaf.leaf_hash, event.lea
 FROM audit_leaf AS leaf LEFT JOIN audit_event AS event
     ON event.id = leaf.event AND event.inserted_at = leaf.event_inserted_at
 ORDER BY leaf.index
-"""
-_NEITHER: Final = """
-SELECT event.id FROM audit_event AS event
-LEFT JOIN audit_leaf AS leaf ON leaf.event = event.id
-LEFT JOIN audit_pending AS pending ON pending.event = event.id
-WHERE leaf.event IS NULL AND pending.event IS NULL ORDER BY event.inserted_at, event.id LIMIT 100
-"""
-_LATE: Final = """
-SELECT count(*), min(inserted_at) FROM audit_pending
-WHERE inserted_at < clock_timestamp() - %s * interval '1 second'
-"""
-_TWICE: Final = """
-SELECT leaf.index, pending.event FROM audit_pending AS pending
-JOIN audit_leaf AS leaf ON leaf.event = pending.event ORDER BY 1 LIMIT 100
 """
 
 
@@ -66,7 +52,22 @@ class _Leaf:
     stored_as: bytes | None
 
 
-def check_sealed(checked: CheckedLog) -> Iterator[str]:
+@dataclass(frozen=True)
+class Kept:
+    """What lies outside of the database, read before the database is: it grows meanwhile."""
+
+    note: str | None = None
+    trouble: str = ""
+
+    @classmethod
+    def read(cls) -> Self:
+        try:
+            return cls(outside.read())
+        except outside.OutsideTrouble as trouble:
+            return cls(trouble=str(trouble))
+
+
+def check_sealed(checked: CheckedLog, kept_outside: Kept) -> Iterator[str]:
     """Sentences about what does not fit, in the order in which it is found; none when all is well.
 
     Inside the transaction of the whole check (`audit.fsck.check`).
@@ -75,7 +76,7 @@ def check_sealed(checked: CheckedLog) -> Iterator[str]:
     if state is None:
         yield "The state of the sealed log is not in the database: it was deleted."
         return
-    kept = yield from _kept_outside(checked)
+    kept = yield from _kept_outside(checked, kept_outside)
     keys = [row.key for row in LogKey.objects.all()]
     yield from _leaves(checked, _Checkpoints(keys, checked, kept))
     if state.size != checked.leaves:
@@ -83,7 +84,7 @@ def check_sealed(checked: CheckedLog) -> Iterator[str]:
             f"The log's state says {state.size} leaves and {checked.leaves} are there: "
             f"{'leaves were deleted' if state.size > checked.leaves else 'the state was set back'}."
         )
-    yield from _waiting()
+    yield from check_waiting()
 
 
 class _Checkpoints:
@@ -262,39 +263,22 @@ def _not_there(leaf: _Leaf) -> str:
     )
 
 
-def _kept_outside(checked: CheckedLog) -> Generator[str, None, Said | None]:
+def _kept_outside(checked: CheckedLog, kept: Kept) -> Generator[str, None, Said | None]:
     """Yields what is wrong with the checkpoint outside; returns it where it is one of the newest log."""
     newest = Checkpoint.objects.select_related("log").newest()
+    if kept.trouble:
+        yield kept.trouble
+        return None
     try:
-        note = outside.read()
-        if note is None:
+        if kept.note is None:
             if newest is not None:
                 checked.note = f"No checkpoint is kept in {outside.path()}: whether the tail was cut cannot be told."
             return None
-        said = read_checkpoint(read_note(note).text)
+        said = read_checkpoint(read_note(kept.note).text)
         if newest is not None and said.origin != newest.log.origin:
             checked.note = f"The checkpoint in {outside.path()} is of another log, {said.origin}."
             return None
-        return opened(note, [row.key for row in LogKey.objects.all()])
-    except (outside.OutsideTrouble, NoteNotValid) as wrong:
+        return opened(kept.note, [row.key for row in LogKey.objects.all()])
+    except NoteNotValid as wrong:
         yield f"The checkpoint that is kept outside of the database, in {outside.path()}, is not valid: {wrong}"
     return None
-
-
-def _waiting() -> Iterator[str]:
-    with connection.cursor() as cursor:
-        cursor.execute(_NEITHER)
-        for (event,) in cursor.fetchall():
-            yield f"Event {event} is neither in the log nor waits for it: it was taken out of what waits."
-        cursor.execute(_TWICE)
-        for index, event in cursor.fetchall():
-            yield f"Event {event} waits for sealing and is leaf {index} already: it was put back."
-        if not LogKey.objects.exists():
-            return
-        cursor.execute(_LATE, [settings.COUNTERSIGN.sealing_alarm_seconds])
-        count, since = cursor.fetchone()
-    if count:
-        yield (
-            f"{count} events wait to be sealed, the first since {moment_text(since)}: sealing stands still "
-            "(manage.py audit_log status)."
-        )

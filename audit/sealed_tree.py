@@ -100,9 +100,10 @@ def looked() -> State:
     return State(row[0], bytes(row[1]), *row[2:])
 
 
-def vouch(state: State) -> None:
-    """Hold the tree against the checkpoint outside (`audit.vouching.check_outside`)."""
+def vouch(state: State, note: str | None) -> None:
+    """Hold the tree against the note that is kept outside (`audit.vouching.check_outside`)."""
     check_outside(
+        note,
         origin=state.origin,
         keys=lambda: keys_of(state),
         size=state.size,

@@ -29,6 +29,7 @@ class Unvouched(Exception):
 
 
 def check_outside(
+    note: str | None,
     *,
     origin: str,
     keys: Callable[[], Iterable[VerifierKey]],
@@ -37,12 +38,14 @@ def check_outside(
     has_checkpoints: bool,
     using: str,
 ) -> Checkpoint | None:
-    """Hold the tree of the database against the checkpoint outside; returns that one.
+    """Hold the tree of the database against the note that is kept outside; returns its checkpoint.
+
+    The note is read before the tree, or while the tree's state is locked: what another sealer signs in
+    between would accuse the database.
 
     Two statements at most, none where the tree is the one of that checkpoint. `keys` are every key of the
-    log, asked for where they are needed. Raises `Rewound`, `Unvouched` and `outside.OutsideTrouble`.
+    log, asked for where they are needed. Raises `Rewound` and `Unvouched`.
     """
-    note = outside.read()
     if note is None:
         if has_checkpoints:
             raise Unvouched(

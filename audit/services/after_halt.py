@@ -27,7 +27,7 @@ def acknowledge(*, actor: Actor) -> None:
         if not state.halted:
             raise Conflict("Sealing has not halted.")
         try:
-            vouch(state)
+            vouch(state, outside.read())
         except (Rewound, Unvouched) as wrong:
             raise Conflict(
                 f"It still does not fit: {wrong} Restore what was sealed, or begin a successor with "

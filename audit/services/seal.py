@@ -41,11 +41,13 @@ def seal() -> Sealed:
     back is halted; what else keeps it from sealing (a key, a disk) is noted, and the next pass tries again.
     """
     try:
+        # Read before the state: another sealer may be at work, and what it signs is never ahead of the tree.
+        kept = outside.read()
         state = looked()
         if state.halted:
             return Sealed()
         if state.log_id is not None:
-            vouch(state)
+            vouch(state, kept)
         if not state.waiting and state.signed == state.size:
             return Sealed()
         if state.log_id is None:
@@ -82,7 +84,7 @@ def _place_all() -> int:
             state = locked_or_none()
             if state is None or state.halted or state.log_id is None:
                 return placed
-            vouch(state)
+            vouch(state, outside.read())
             added = place(state, batch) if state.waiting else 0
             reached("seal.before_commit")
         reached("seal.placed")
@@ -97,7 +99,7 @@ def _sign() -> int:
         state = locked_or_none()
         if state is None or state.halted or state.signed == state.size:
             return 0
-        vouch(state)
+        vouch(state, outside.read())
         sign(state)
     reached("seal.committed")
     if state.trouble:

@@ -1,5 +1,7 @@
 """Sealing: what has committed gets its place once, and only a log that fits is signed."""
 
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,17 +10,24 @@ import orjson
 import psycopg
 import pytest
 import uuid6
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
+from django.test import Client
 
+from accounts.models import User
 from audit import outside
 from audit.actors import Actor
 from audit.fsck import Checked, check
 from audit.merkle.notes import opened, read_note
 from audit.merkle.proofs import Leaves, root
 from audit.models import Checkpoint, Event, Leaf, Log, LogKey, Pending, Tile, TreeState
+from audit.protection import missing_protection
 from audit.recorder import record
+from audit.sealed_tree import State
+from audit.sealer import Sealer
+from audit.services import seal as sealing
 from audit.services.seal import Sealed, seal
 from audit.services.sealing_state import sealing_state
+from countersign.health import _sealing
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, make_key, on_machine
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
@@ -168,6 +177,72 @@ def _ran(alias: str, statement: str) -> None:
         cursor.execute(statement)
 
 
+def meanwhile(deed: Callable[[], object]) -> None:
+    """Do it in another thread, over connections of its own, and wait until it is done."""
+
+    def do() -> None:
+        try:
+            deed()
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=do)
+    thread.start()
+    thread.join()
+
+
+def test_what_another_sealer_signs_meanwhile_accuses_nobody(
+    story: list[Event], recorded: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal()
+    recorded(stream="policy")
+    looked = sealing.looked
+
+    def looked_and_was_overtaken() -> State:
+        monkeypatch.setattr(sealing, "looked", looked)
+        state = looked()
+        meanwhile(seal)
+        return state
+
+    monkeypatch.setattr(sealing, "looked", looked_and_was_overtaken)
+    seal()
+    assert sealing_state().signed == 8
+    assert not sealing_state().halted
+
+
+def test_what_is_sealed_while_the_check_runs_accuses_nobody(
+    story: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal()
+
+    def protected_and_was_overtaken() -> list[str]:
+        missing = missing_protection()
+        meanwhile(lambda: (_many(3), seal()))
+        return missing
+
+    monkeypatch.setattr("audit.fsck.missing_protection", protected_and_was_overtaken)
+    assert found() == []
+    assert sealing_state().signed == 10
+
+
+def test_the_scheduler_seals_in_a_thread_of_its_own(
+    story: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = iter([OperationalError("the server is away"), RuntimeError("whatever it is")])
+
+    def seal_or_fail() -> Sealed:
+        for error in failing:
+            raise error
+        return seal()
+
+    monkeypatch.setattr("audit.sealer.seal", seal_or_fail)
+    ends = time.monotonic() + 30
+    with on_machine(outside.path().parent, sealing_seconds=0.01), Sealer():
+        while sealing_state().signed < 7:
+            assert time.monotonic() < ends, "nothing was sealed"
+            time.sleep(0.01)
+
+
 # -- a database that was set back --------------------------------------------------------------------
 
 
@@ -183,7 +258,12 @@ def cut(attacker: Attacker, size: int) -> None:
 
 
 def test_a_database_that_was_set_back_halts_sealing(
-    story: list[Event], recorded: Record, attacker: Attacker, mailoutbox: Any, admin: Any
+    story: list[Event],
+    recorded: Record,
+    attacker: Attacker,
+    mailoutbox: Any,
+    admin: User,
+    auditor: User,
 ) -> None:
     seal()
     recorded(stream="policy")
@@ -196,7 +276,11 @@ def test_a_database_that_was_set_back_halts_sealing(
         in complaint
     )
     assert of_the_log()[-1] == "log.halted"
-    assert [mail.subject for mail in mailoutbox] == ["Sealing of the audit log has halted"]
+    assert [(mail.subject, mail.to) for mail in mailoutbox] == [
+        ("Sealing of the audit log has halted", [admin.email])
+    ]
+    assert "countersign_audit_sealing_halted 1" in Client().get("/metrics").content.decode()
+    assert complaint in _sealing()
     recorded(stream="policy")
     assert seal() == Sealed()
     assert TreeState.objects.get().size == 7
