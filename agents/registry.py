@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 from django.apps import apps
@@ -41,14 +42,17 @@ def discover() -> None:
             _mistakes.extend(error.mistakes)
         # Foreign code: whatever is wrong with it is said, and by the check, not here.
         except Exception as error:  # noqa: BLE001
-            _mistakes.append(_broken(name, error))
+            _mistakes.append(_broken(name, error, app.path))
 
 
-def _broken(module: str, error: Exception) -> Mistake:
+def _broken(module: str, error: Exception, home: str) -> Mistake:
+    """`home` is the app's folder: what an author wrote is mended there, not where a library noticed it."""
     if isinstance(error, SyntaxError):
         place = f"{error.filename}:{error.lineno}"
     else:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+        last = (own or frames)[-1]
         place = f"{last.filename}:{last.lineno}"
     return Mistake(
         "agents.E019",

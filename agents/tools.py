@@ -310,7 +310,7 @@ def tool(
     *,
     risk: Risk,
     effects: Iterable[Effect] = (),
-    reversible: bool = True,
+    reversible: bool | None = None,
     effect_class: EffectClass = EffectClass.OPAQUE,
     name: str | None = None,
     version: str = "1",
@@ -326,7 +326,8 @@ def tool(
 ) -> Callable[[Function], Tool]:
     """Declare a function `(ctx: ToolContext, arguments: SomeModel) -> Result` as a tool.
 
-    The docstring is what the model reads. `identity` names the arguments that say what is acted on;
+    The docstring is what the model reads. `reversible`: what it does can be undone afterwards; only a read is
+    taken to be so where nobody says it. `identity` names the arguments that say what is acted on;
     `sensitive` those that only people with the permission see; `cosmetic` those whose change is no
     material edit; `secrets` the names of those that it is handed as `ctx.secrets[name]`, from the environment's
     `COUNTERSIGN_SECRET_<NAME>`; `callback` the provider whose signed callbacks confirm what it has accepted; `rate` how
@@ -337,6 +338,7 @@ def tool(
     def declare(function: Function) -> Tool:
         label = name or function.__name__
         arguments, result = _signature(function, label)
+        touched = frozenset(effects)
         declared = Tool(
             name=label,
             version=version,
@@ -345,8 +347,8 @@ def tool(
             arguments=arguments,
             result=TypeAdapter(result),
             risk=risk,
-            effects=frozenset(effects),
-            reversible=reversible,
+            effects=touched,
+            reversible=not is_consequential(risk, touched) if reversible is None else reversible,
             effect_class=effect_class,
             trust=trust,
             timeout_seconds=timeout_seconds,

@@ -34,6 +34,7 @@ class Mark(BaseModel):
 @tool(
     risk=Risk.HIGH,
     effects={Effect.MONEY},
+    reversible=True,
     effect_class=EffectClass.OPAQUE,
     trust=Trust.TRUSTED,
     identity={"cycle"},

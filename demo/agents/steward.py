@@ -92,6 +92,7 @@ def query(ctx: ToolContext, asked: Query) -> Rows:
 @tool(
     risk=Risk.HIGH,
     effects={Effect.DESTRUCTIVE, Effect.PERSONAL_DATA},
+    reversible=True,
     effect_class=EffectClass.IDEMPOTENT,
     trust=Trust.TRUSTED,
     cosmetic={"why"},

@@ -51,6 +51,7 @@ def reporting(bank: Bank, **changes: Any) -> Agent:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
         trust=Trust.TRUSTED,
         identity={"account"},

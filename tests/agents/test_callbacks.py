@@ -61,6 +61,7 @@ def postbox(bank: Bank, counter: Counter) -> Bank:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.EXTERNAL_COMMUNICATION},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
         trust=Trust.TRUSTED,
         callback="postbox",
@@ -373,7 +374,7 @@ def test_a_bounce_whose_mail_was_lost_is_mailed_later(
 def test_what_is_accepted_without_a_way_to_confirm_it_is_in_doubt(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:
-    @tool(risk=Risk.HIGH, effects={Effect.MONEY}, effect_class=EffectClass.OPAQUE)
+    @tool(risk=Risk.HIGH, effects={Effect.MONEY}, reversible=True, effect_class=EffectClass.OPAQUE)
     def post(ctx: ToolContext, payment: Payment) -> Accepted[Receipt]:
         """Post a letter."""
         return Accepted(bank.take(ctx, payment), reference="letter")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.endpoints import NamedEndpoint
 from tests.model_server import Answer, ModelServer, call, completion, error, says
 
 Reply = Callable[[dict[str, Any]], Answer]
@@ -104,3 +105,24 @@ def test_the_practice_model_is_not_tried(db: None, settings: Any) -> None:
     )
     with pytest.raises(CommandError, match="practice model"):
         call_command("check_model")
+
+
+def test_without_a_model_to_try_the_command_says_what_to_set(
+    db: None, model: ModelServer, settings: Any
+) -> None:
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"openai_model": ""})
+    with pytest.raises(CommandError, match="set OPENAI_MODEL, or give a name"):
+        call_command("check_model")
+    assert model.requests == []
+
+
+def test_what_an_endpoint_asks_for_besides_is_not_in_the_first_call(
+    db: None, model: ModelServer, settings: Any
+) -> None:
+    more = {"base_url": model.url, "strict_tools": True, "log_probabilities": True}
+    there = {"local": NamedEndpoint.model_validate(more)}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"endpoints": there})
+    assert "local/small can be used." in tried(model, replies(), "local/small")
+    plain, strict, told = model.requests
+    assert "strict" not in plain["tools"][0]["function"]
+    assert ["logprobs" in request for request in (plain, strict, told)] == [False, False, True]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
 from agents import registry
+from agents.authoring import Effect, Risk, ToolContext, tool
 from agents.mistakes import DefinitionError
 from countersign.programs import PROJECT
+from tests.agents.bank import Payment
 from tests.agents.made_app import START, checked, installed
 from tests.harness.cluster import product_environment
 
@@ -150,6 +153,13 @@ WRONG = {
         "above 0",
     ),
     "an error at import": ("made = agnet()", "E019", "NameError: name 'agnet'", "Mend it at"),
+    "a word that is no effect": (
+        "@tool(risk=Risk.LOW, effects={Effect.PHYSICAL})\n"
+        "def x(ctx: ToolContext, thing: Thing) -> str:\n    'X.'",
+        "E019",
+        "AttributeError: PHYSICAL",
+        "agents.py:",
+    ),
     "a syntax error": ("made = = 1", "E019", "SyntaxError", "agents.py:"),
     "an idempotent tool that sends no key": (
         paying(body="return f'{ctx.now} {thing.name}'") + MADE,
@@ -343,3 +353,17 @@ def test_the_command_names_the_file_and_the_web_process_does_not_start(tmp_path:
         assert "Agent made has no owner." in outcome.stderr
         assert "Name the review group" in outcome.stderr
         assert ("Traceback" in outcome.stderr) is (arguments[0] == "-c")
+
+
+def test_what_has_effects_is_taken_to_last_unless_its_author_says_that_it_can_be_undone() -> None:
+    def reversible(**said: Any) -> bool:
+        def act(ctx: ToolContext, payment: Payment) -> str:
+            """Act."""
+            return ""
+
+        return tool(**said)(act).reversible
+
+    assert not reversible(risk=Risk.HIGH, effects={Effect.MONEY})
+    assert not reversible(risk=Risk.MEDIUM)
+    assert reversible(risk=Risk.LOW)
+    assert reversible(risk=Risk.HIGH, effects={Effect.MONEY}, reversible=True)

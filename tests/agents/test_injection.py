@@ -152,6 +152,7 @@ def generic(stage: Stage, letter: str) -> list[Tool]:
     @tool(
         risk=Risk.MEDIUM,
         effects={Effect.EXTERNAL_COMMUNICATION},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
     )
     def send_mail(ctx: ToolContext, account: Account) -> Receipt:
@@ -159,7 +160,12 @@ def generic(stage: Stage, letter: str) -> list[Tool]:
         stage.sent.append(account.account)
         return Receipt(reference="M1")
 
-    @tool(risk=Risk.LOW, effects={Effect.CREDENTIALS}, effect_class=EffectClass.IDEMPOTENT)
+    @tool(
+        risk=Risk.LOW,
+        effects={Effect.CREDENTIALS},
+        reversible=True,
+        effect_class=EffectClass.IDEMPOTENT,
+    )
     def read_secret(ctx: ToolContext, account: Account) -> str:
         """A password."""
         stage.sent.append(account.account)

@@ -335,7 +335,7 @@ def test_an_edit_reaches_the_tool_whatever_it_leaves(
 ) -> None:
     heard: list[str] = []
 
-    @tool(risk=Risk.HIGH, effects={Effect.EXTERNAL_COMMUNICATION})
+    @tool(risk=Risk.HIGH, effects={Effect.EXTERNAL_COMMUNICATION}, reversible=True)
     def post(ctx: ToolContext, note: Note) -> str:
         """Post a note."""
         heard.append(note.words)

@@ -92,6 +92,7 @@ def paying(secrets: set[str], seen: list[dict[str, str]]) -> list[Tool]:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=EffectClass.QUERYABLE,
         secrets=secrets,
         trust=Trust.TRUSTED,

@@ -83,6 +83,7 @@ def vault(db: None, finance: ReviewGroup) -> Iterator[str]:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
         sensitive={"recipient"},
         trust=Trust.TRUSTED,
@@ -110,7 +111,10 @@ def vault(db: None, finance: ReviewGroup) -> Iterator[str]:
         return {"found": f"{name.name}, once", name.name: "here"}
 
     @tool(
-        risk=Risk.HIGH, effects={Effect.EXTERNAL_COMMUNICATION}, effect_class=EffectClass.IDEMPOTENT
+        risk=Risk.HIGH,
+        effects={Effect.EXTERNAL_COMMUNICATION},
+        reversible=True,
+        effect_class=EffectClass.IDEMPOTENT,
     )
     def write_to(ctx: ToolContext, name: Name) -> str:
         """Write to somebody."""

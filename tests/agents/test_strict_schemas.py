@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.authoring import Risk, Tool, ToolContext, Trust, tool
 from agents.builtin import JUDGEMENT, offered_tools
 from agents.models import Run, Step
-from agents.strict_schemas import KNOWN, closed, strict, without_nulls
+from agents.strict_schemas import KNOWN, closed, open_objects, strict, without_nulls
 from demo.agents import refund_desk
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import Counter, host
@@ -23,8 +23,9 @@ from tests.model_server import call, calls, final, judged
 
 
 class Line(BaseModel):
-    """One line of an order. Its fields are not closed."""
+    """One line of an order."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
     article: str = Field(min_length=3)
     number: int = Field(default=1, ge=1)
 
@@ -65,6 +66,18 @@ def test_what_is_offered_is_closed_everywhere_and_asks_how_sure_the_model_is(age
             assert each["additionalProperties"] is False
         if offered["function"]["name"] in {each.name for each in agent.tools}:
             assert set(JUDGEMENT) <= set(parameters["required"])
+
+
+def test_an_object_that_says_nothing_of_further_fields_is_closed_at_every_depth() -> None:
+    field = {"type": "object", "properties": {"a": {"type": "string"}}}
+    given = {
+        **field,
+        "properties": {"a": field, "b": {"type": "array", "items": field}, "c": {"anyOf": [field]}},
+        "$defs": {"D": field},
+    }
+    assert len(objects_in(closed(given))) == 5
+    assert all(each["additionalProperties"] is False for each in objects_in(closed(given)))
+    assert set(open_objects(given)) == {"a", "items", "anyOf", "D"}
 
 
 @pytest.mark.parametrize("agent", [teller(Bank(), tools=[send]), refund_desk])

@@ -93,6 +93,18 @@ def test_an_answer_that_holds_a_secret_is_refused_and_its_run_waits_on(
     assert SECRET not in str(counter.model.requests)
 
 
+def test_a_number_that_is_a_secret_is_refused_as_an_answer_too(
+    counter: Counter, reviewer: User, settings: Settings
+) -> None:
+    given = {"tool_secrets": {"pin": "4711081512"}}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=given)
+    asks = {"question": "How many?", "answer_type": "number"}
+    request = counter.request(counter.start([calls(call("ask_human", asks))]))
+    with pytest.raises(BadBody, match="answer: holds a tool's secret"):
+        counter.decide(request, Verdict.ANSWER, reviewer, answer=4711081512)
+    nothing_kept(request)
+
+
 def test_an_argument_that_a_person_edits_a_secret_into_is_refused_at_its_field(
     counter: Counter, paying: ApprovalRequest, reviewer: User
 ) -> None:

@@ -27,6 +27,7 @@ def taken_back(bank: Bank, counter: Counter) -> list[str]:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
         trust=Trust.TRUSTED,
         callback="postbox",

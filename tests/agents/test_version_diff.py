@@ -83,6 +83,13 @@ def test_a_part_that_a_later_release_records_is_told_too() -> None:
     assert (change.part, change.title, change.after) == ("colours", "Its colours", "cheap, dear")
 
 
+def test_what_a_schema_says_besides_its_fields_is_told_too() -> None:
+    old = teller(Bank()).definition
+    looser = {**old["output"], "additionalProperties": True}
+    (change,) = differences(old, {**old, "output": looser})
+    assert (change.part, change.after) == ("output.additionalProperties", "true")
+
+
 def test_the_first_version_is_told_whole() -> None:
     found = changed({}, teller(Bank()).definition)
     assert shown(found["instructions"]) == ["+You serve at the counter of a bank."]

@@ -49,7 +49,13 @@ class Checked(BaseModel):
 
 def pay(bank: Bank, takes: Any = Payment, **changes: Any) -> Tool:
     """The tool `pay` as another release might declare it."""
-    told = {"risk": Risk.HIGH, "version": "1", "effect_class": EffectClass.IDEMPOTENT, **changes}
+    told = {
+        "risk": Risk.HIGH,
+        "reversible": True,
+        "version": "1",
+        "effect_class": EffectClass.IDEMPOTENT,
+        **changes,
+    }
 
     def move(ctx: ToolContext, payment: Any) -> Receipt:
         """Pay money to an account."""

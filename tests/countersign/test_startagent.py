@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,21 @@ def test_the_agent_runs_in_the_product_and_waits_for_a_person(
 def test_a_name_that_no_app_can_have_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="lower_snake_case"):
         call_command("startagent", name, str(tmp_path / "x"))
+
+
+def test_an_owner_that_no_group_can_be_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="'The Board' is no slug of a review group"):
+        call_command("startagent", "board", str(tmp_path / "board"), owner="The Board")
+    assert not (tmp_path / "board").exists()
+
+
+def test_the_commands_that_it_says_come_next_find_the_app(tmp_path: Path) -> None:
+    said = StringIO()
+    call_command("startagent", "board", str(tmp_path / "board"), stdout=said)
+    assert f"PYTHONPATH={tmp_path} COUNTERSIGN_APPS=board make demo" in said.getvalue()
+    beside = StringIO()
+    call_command("startagent", "bored", str(tmp_path / "b"), stdout=StringIO(), stderr=beside)
+    assert "rename it to bored" in beside.getvalue()
 
 
 def test_what_is_there_is_not_written_over(app: Path) -> None:

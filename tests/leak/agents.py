@@ -76,6 +76,7 @@ class _Odd:
 @tool(
     risk=Risk.HIGH,
     effects={Effect.MONEY},
+    reversible=True,
     effect_class=EffectClass.QUERYABLE,
     secrets={NAME},
     callback="demo-mail",

@@ -117,6 +117,16 @@ def test_a_run_is_started_in_ones_own_words(desk: Client, bank: Bank, operator: 
     )
 
 
+def test_lines_that_a_browser_sends_end_as_those_sent_over_the_api_do(
+    desk: Client, bank: Bank
+) -> None:
+    given = {"agent": "teller", "text": "Pay A1.\r\nThen A2.\rNo.", "key": uuid4().hex}
+    page = desk.post("/runs/start/", given, follow=True).content.decode()
+    # A carriage return by itself is no line's end, and is marked.
+    assert Run.objects.get().input == {"text": "Pay A1.\nThen A2.\rNo."}
+    assert "Pay A1.\nThen A2.<" in page
+
+
 def test_a_form_that_is_sent_twice_starts_one_run(desk: Client, bank: Bank) -> None:
     form = desk.get("/runs/").context["form"]
     body = {**BODY, "key": form["key"].value()}

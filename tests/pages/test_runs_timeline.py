@@ -333,6 +333,7 @@ def vault(bank: Bank) -> Iterator[str]:
     @tool(
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=EffectClass.IDEMPOTENT,
         sensitive={"recipient"},
     )

@@ -81,6 +81,7 @@ def _outside(name: str, effect_class: EffectClass) -> Tool:
         name=name,
         risk=Risk.HIGH,
         effects={Effect.MONEY},
+        reversible=True,
         effect_class=effect_class,
         trust=Trust.TRUSTED,
         timeout_seconds=10,
@@ -144,6 +145,7 @@ lock = _taken_back(_outside("lock", EffectClass.IDEMPOTENT), EffectClass.OPAQUE)
 @tool(
     risk=Risk.HIGH,
     effects={Effect.MONEY},
+    reversible=True,
     effect_class=EffectClass.TRANSACTIONAL,
     trust=Trust.TRUSTED,
     identity={"ticket"},
