@@ -143,12 +143,17 @@ def read_judged(
     )
 
 
+def said_by(problem: Mapping[str, Any]) -> str:
+    """What one error of pydantic says; of a validator that an author wrote, their own words."""
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
 def describe_errors(error: ValidationError) -> str:
     """Which field, what was wrong, in lines that a model or a person can act on."""
     lines = []
     for problem in error.errors(include_url=False, include_context=False):
         place = ".".join(str(part) for part in problem["loc"]) or "arguments"
-        lines.append(f"{place}: {problem['msg']}")
+        lines.append(f"{place}: {said_by(problem)}")
     return "; ".join(lines[:20])
 
 

@@ -20,6 +20,7 @@ from agents.gating import propose
 from agents.holding import held_tools
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
+from agents.proposals import said_by
 from agents.services.family import lock_with_parent
 from agents.states import EffectState, StepState
 from agents.storable import storable
@@ -72,7 +73,7 @@ class HostedRuns:
         except ValidationError as error:
             raise EditRefused(
                 [
-                    {"field": ".".join(str(part) for part in line["loc"]), "message": line["msg"]}
+                    {"field": ".".join(str(part) for part in line["loc"]), "message": said_by(line)}
                     for line in error.errors(include_url=False, include_context=False)
                 ]
             ) from error
@@ -112,7 +113,7 @@ class HostedRuns:
                 [
                     {
                         "field": ".".join(["output", *(str(part) for part in line["loc"])]),
-                        "message": line["msg"],
+                        "message": said_by(line),
                     }
                     for line in error.errors(include_url=False, include_context=False)
                 ]

@@ -13,7 +13,9 @@ from agents.wording import plain
 
 CONTEXT_LINES: Final = 2
 #: Of a definition: how it is written down, and what is told part by part.
-_APART: Final = frozenset({"schema", "slug", "instructions", "budget", "tools", "input", "output"})
+_APART: Final = frozenset(
+    {"schema", "slug", "instructions", "budget", "tools", "flow", "input", "output"}
+)
 _TEXTS: Final = frozenset({"description"})
 _FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "version")
 
@@ -66,6 +68,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Cha
             name, f"Its limit of {plain(name).lower()}", before, after, under="budget."
         )
     yield from _tools(old, new)
+    yield from _flow(old.get("flow") or {}, new.get("flow") or {})
     for name, title in (("input", "What it takes"), ("output", "What it answers with")):
         yield from _schema(name, title, old.get(name) or {}, new.get(name) or {})
 
@@ -101,6 +104,42 @@ def _in_brief(tool: Mapping[str, Any]) -> str:
     effects = ", ".join(tool["effects"]) or "no effects"
     arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or "no arguments"
     return f"{tool['description']}\n{tool['risk']} risk, {effects}, {tool['effect_class']}; {arguments}"
+
+
+def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Where a workflow starts, and its states one by one."""
+    yield from _value("start", "Where its workflow starts", old, new, under="flow.")
+    yield from _value("version", "The version of its workflow's code", old, new, under="flow.")
+    before = {state["name"]: state for state in old.get("states", ())}
+    after = {state["name"]: state for state in new.get("states", ())}
+    for name in dict.fromkeys((*after, *before)):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        part, title = f"flow.states.{name}", f"The state {name}"
+        texts = [_state_in_brief(state) if state else "" for state in (was, now)]
+        if texts[0] == texts[1]:
+            yield Change(part, title, "changed", before=_written(was), after=_written(now))
+        else:
+            lines = tuple(_line_by_line(*(text.splitlines() for text in texts)))
+            kind = _kind(texts[0] or None, texts[1] or None)
+            yield Change(part, title, kind, lines=lines)
+
+
+def _state_in_brief(state: Mapping[str, Any]) -> str:
+    """A state line by line: what it is for, where it leads, what a model answers there, and its code."""
+    leads = ", ".join(state.get("to") or ())
+    ends = "may end the run" if state.get("ends") or not leads else ""
+    said = [
+        state.get("about") or "",
+        "; ".join(part for part in (f"leads to {leads}" if leads else "", ends) if part),
+        *(
+            f"the model answers with {name}: {_written(field)}"
+            for name, field in _fields(state.get("asks") or {}).items()
+        ),
+        f"code {str(state.get('source')).removeprefix('sha256:')[:12]}",
+    ]
+    return "\n".join(line for line in said if line)
 
 
 def _schema(

@@ -26,6 +26,8 @@ Kind = Literal[
 
 MOST_DEPTH: Final = 2
 LONG_TEXT_FROM: Final = 80
+LONG_FIELD_FROM: Final = 1_000
+"""Characters that a field may hold, from which on it has several lines whatever stands in it."""
 ARGUMENTS: Final = "arguments"
 OUTPUT: Final = "output"
 _LARGEST: Final = sys.float_info.max
@@ -134,7 +136,10 @@ def _kind(known: _Schema, node: dict[str, Any], value: Any) -> tuple[Kind, tuple
         item, _ = known.resolved(node.get("items"))
         return ("lines" if _is_lines(item, value) else "json"), ()
     if node.get("type") == "string":
-        long = isinstance(value, str) and (_breaks(value) or len(value) > LONG_TEXT_FROM)
+        most = node.get("maxLength")
+        roomy = isinstance(most, int) and most >= LONG_FIELD_FROM
+        lengthy = isinstance(value, str) and (_breaks(value) or len(value) > LONG_TEXT_FROM)
+        long = roomy or lengthy
         return ("long_text" if long else "text"), ()
     kinds: dict[Any, Kind] = {
         "integer": "integer",

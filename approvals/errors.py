@@ -356,7 +356,8 @@ class NobodyCouldDecide(Conflict):
     def __init__(self, lacking: Mapping[str, int]) -> None:
         people = " and ".join(f"{number} more of {title}" for title, number in lacking.items())
         super().__init__(
-            f"Nobody could approve this: it lacks {people} who may decide and did not start the run. "
+            f"Nobody could approve this: it lacks {people} who may decide, did not start the run and did not "
+            "change the arguments. "
             "Add people, or change the policy.",
             params={"lacking": dict(lacking)},
         )

@@ -57,7 +57,7 @@ def _baseline(params: Mapping[str, Any]) -> str:
 
 
 def _tainted(params: Mapping[str, Any]) -> str:
-    by = ", ".join(str(name) for name in params.get("by", []))
+    by = ", ".join(str(name).replace("_", " ") for name in params.get("by", []))
     return "This run has read text that nobody vouches for" + (f": {by}." if by else ".")
 
 

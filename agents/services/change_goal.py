@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.callers import Caller
+from agents.definitions import Category
 from agents.events import announce, run_stream, tell
 from agents.models import Run
 from agents.services.end import cancel_children
@@ -33,7 +34,9 @@ def change_goal(*, run_id: UUID, text: str, caller: Caller) -> Run:
         cancel_children(run, caller.actor, "The task that it was a part of has changed.")
         superseded = supersede_requests(run_id=run.pk, actor=caller.actor, why=WHY)
         say(run, MessageKind.GOAL, words, caller)
-        Run.objects.filter(pk=run.pk).update(goal=words, title=title_of(words))
+        # A workflow goes on with what it was started with, and is called by it.
+        title = run.title if run.agent.category == Category.WORKFLOW else title_of(words)
+        Run.objects.filter(pk=run.pk).update(goal=words, title=title)
         rouse(run, caller.actor)
         tell(
             run,

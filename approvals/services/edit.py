@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from approvals import gate, ports
-from approvals.addressing import named
+from approvals.addressing import groups_by_slug, named
+from approvals.deciders import require_deciders
 from approvals.errors import BadBody, EditDenied
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.ports import Validated
@@ -32,7 +33,8 @@ def edit(
 
     Returns the groups that decide now, the editor's vote, and whether that vote counts as an
     approval: never where the edited call acts on something that nobody was shown yet. Raises
-    `BadBody`, the refusals of the tool's own validation, and `EditDenied`. Updates `request` in place.
+    `BadBody`, the refusals of the tool's own validation, `EditDenied`, and `NobodyCouldDecide`
+    where too few would be left to approve it. Updates `request` in place.
     """
     validated = ports.runs().validate_arguments(
         request.agent, request.agent_version, request.tool, given["arguments"]
@@ -59,6 +61,8 @@ def edit(
     shown, request.shown_sha256 = show(request)
     request.save(update_fields=_CHANGED)
     rows = addressed(request, groups, requirements)
+    if not any(row.stands_in for row in rows):
+        _require_deciders(request, requirements)
     keep_revision(request, shown, editor_id=ballot.caller.user.pk, material=material, why="edited")
     vote = ballot.vote(request, counts=counts, material=material)
     record_request(
@@ -76,6 +80,13 @@ def edit(
         texts={"reason": ballot.decision.reason or ""},
     )
     return rows, vote, counts
+
+
+def _require_deciders(request: ApprovalRequest, requirements: Requirements) -> None:
+    owner = request.owner_group.slug if request.owner_group else None
+    slugs = {need.group for need in requirements.groups} | ({owner} if owner else set())
+    barred = {pk for pk in (request.initiator_id, request.barred_editor_id) if pk is not None}
+    require_deciders(requirements, groups_by_slug(slugs), owner_group=owner, barred=barred)
 
 
 _CHANGED = [

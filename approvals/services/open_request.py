@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from accounts.models import EffectiveMembership, ReviewGroup, User
-from approvals import events, queues, quorum
+from accounts.models import ReviewGroup
+from approvals import events, queues
 from approvals.addressing import groups_by_slug, named
 from approvals.deadlines import due
+from approvals.deciders import require_deciders
 from approvals.digests import action_digest, document_digest
-from approvals.errors import NobodyCouldDecide
 from approvals.models import ApprovalRequest, RequestGroup
 from approvals.records import record_request
 from approvals.revisions import keep_revision
@@ -22,7 +22,6 @@ from approvals.showing import show, visible_reasons
 from approvals.vocabulary import GateOutcome, Kind, Risk
 from approvals.withholding import values_in
 from audit.actors import Actor
-from audit.prepared import Prepared
 from audit.recorder import NoTransaction
 from audit.writes import insert
 
@@ -48,7 +47,8 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
         slugs.add(opening.owner_group)
     groups = groups_by_slug(slugs)
     if opening.kind == Kind.ACTION:
-        _require_deciders(opening, requirements, groups)
+        initiator = () if opening.initiator is None else (opening.initiator,)
+        require_deciders(requirements, groups, owner_group=opening.owner_group, barred=initiator)
 
     request = _build(opening, requirements, groups)
     shown, request.shown_sha256 = show(request)
@@ -85,38 +85,6 @@ def _check(opening: Opening) -> None:
     action = opening.action
     if action.digest != action_digest(action.tool, action.tool_version, action.arguments):
         raise NotReviewable("the digest is not that of the arguments")
-
-
-_deciders = Prepared(
-    lambda group: EffectiveMembership.objects.filter(
-        group=group, user__in=User.objects.holding("decide_requests").values("pk")
-    ).order_by(),
-    -1,
-    rewrite=lambda sql: sql.replace('"group_id" = %s', '"group_id" = ANY(%s)'),
-)
-
-
-def _require_deciders(
-    opening: Opening, requirements: Requirements, groups: dict[str, ReviewGroup]
-) -> None:
-    """An action that too few people could approve would wait for nobody, until it is refused."""
-    asked = [groups[need.group].pk for need in requirements.groups]
-    owner = groups[opening.owner_group].pk if opening.owner_group else None
-    left_out = {owner} if requirements.exclude_owner else set()
-    held: dict[int, set[quorum.Held]] = {}
-    for row in _deciders([*asked, *(pk for pk in left_out if pk is not None)]):
-        held.setdefault(row.user_id, set()).add((row.group_id, row.on_behalf_of_id))
-    voters = {
-        person: groups_held
-        for person, groups_held in held.items()
-        if person != opening.initiator and not left_out & {group for group, _ in groups_held}
-    }
-    needs = [(groups[need.group].pk, need.count) for need in requirements.groups]
-    barred = [opening.initiator] if opening.initiator is not None else []
-    missing = quorum.missing_among(needs, voters, barred=barred)
-    if missing:
-        titles = {group.pk: group.title for group in groups.values()}
-        raise NobodyCouldDecide({titles[group]: number for group, number in missing.items()})
 
 
 def _requirements(opening: Opening) -> Requirements:

@@ -30,7 +30,7 @@ from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.answer_view import AnswerView, answer_of
 from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
-from approvals.vocabulary import INITIATOR_MAY, Expiry, Kind, Verdict
+from approvals.vocabulary import INITIATOR_MAY, NEVER_EXPIRE, Expiry, Kind, Verdict
 from approvals.voting import tally
 from audit.errors import Refusal
 
@@ -142,10 +142,12 @@ class RequestView:
     @property
     def on_expiry(self) -> str:
         if self.item.kind == Kind.QUESTION:
-            return "counts as not answered"
+            return "it counts as not answered"
         if self.item.needs.on_expiry == Expiry.ESCALATE:
-            return "goes to the next group"
-        return "is rejected"
+            return "it goes to the next group"
+        if self.item.kind in NEVER_EXPIRE:
+            return "it goes on waiting"
+        return "the run is stopped" if self.item.kind == Kind.BUDGET else "it is rejected"
 
     @property
     def may_extend(self) -> bool:

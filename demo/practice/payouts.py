@@ -28,6 +28,8 @@ REFERENCE: Final = re.compile(
 )
 TOTAL: Final = re.compile(r"\btotal\b[^\n]*", re.IGNORECASE)
 CLEAR, LEAST = 95, 30
+SAID: Final = "A reviewer says of the last answer:"
+"""After this the question repeats what a person said."""
 
 
 def payout_move(talk: Conversation, offered: Collection[str], sample: int | None = None) -> Move:
@@ -36,8 +38,12 @@ def payout_move(talk: Conversation, offered: Collection[str], sample: int | None
     if not text:
         return abstain("The practice model reads invoices, and here is none.")
     fields, doubts = read_invoice(text)
+    named = _named(talk.task.partition(SAID)[2])
+    fields |= named
     sure = max(CLEAR - sum(cost for cost, _ in doubts), LEAST) / 100
     said = " ".join(sentence for _, sentence in doubts) or "Everything stands in its place."
+    if named:
+        said = f"A reviewer named {', '.join(map(str, named.values()))}. {said}"
     return Move(ANSWER, fields, confidence=sure, rationale=said)
 
 
@@ -56,6 +62,18 @@ def read_invoice(text: str) -> tuple[dict[str, Any], list[tuple[int, str]]]:
         "account": accounts[-1] if accounts else "",
     }
     return fields, _doubts(text, orders, accounts, amounts, total)
+
+
+def _named(words: str) -> dict[str, Any]:
+    """The one amount and the one order in what a reviewer said, who knows better than the text."""
+    amounts = _once(amount for amount, _ in find_amounts(words)[0])
+    orders = _once(f"PO-{number}" for number in ORDER.findall(words))
+    found: dict[str, Any] = {}
+    if len(amounts) == 1:
+        found["amount"] = f"{amounts[0]:.2f}"
+    if len(orders) == 1:
+        found["order"] = orders[0]
+    return found
 
 
 def _doubts(

@@ -163,6 +163,10 @@ def _change(desk: Desk, sql: str, why: str, done: str) -> Move:
     last = proposals[-1] if proposals else None
     if last is not None and last.done:
         number = int(last.result.get("rows") or 0)
+        ran = last.answer.get("arguments_that_ran")
+        if isinstance(ran, Mapping) and ran.get("sql") != sql:
+            rows = f"{number} row{'' if number == 1 else 's'}"
+            done = f"A person changed what I proposed. Carried out was: {ran.get('sql')} ({rows})."
         return desk.answer("changed", number, done)
     again = last is not None and last.status in {"sent_back", "lapsed"}
     if last is not None and (not again or len(proposals) >= MOST_PROPOSALS):

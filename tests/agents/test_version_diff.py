@@ -160,3 +160,39 @@ def test_every_part_that_a_version_may_record_is_among_those() -> None:
         input_trust=Trust.UNTRUSTED,
     )
     assert whole.definition.keys() - {"schema", "slug"} <= EVERY_PART.keys()
+
+
+def test_a_workflow_is_told_state_by_state() -> None:
+    def machine(**pay: object) -> dict[str, Any]:
+        states = [
+            {
+                "name": "read",
+                "about": "Read it.",
+                "to": ["pay"],
+                "ends": False,
+                "source": "sha256:aa",
+                "asks": {"properties": {"amount": {"type": "number"}}, "required": ["amount"]},
+            },
+            {
+                "name": "pay",
+                "about": "Pay it.",
+                "to": [],
+                "ends": True,
+                "asks": None,
+                "source": "sha256:bb",
+                **pay,
+            },
+        ]
+        return {"flow": {"start": "read", "version": "1", "states": states}}
+
+    whole = changed({}, machine())
+    assert set(whole) == {"flow.start", "flow.version", "flow.states.read", "flow.states.pay"}
+    assert shown(whole["flow.states.read"]) == [
+        "+Read it.",
+        "+leads to pay",
+        '+the model answers with amount: {"required": true, "type": "number"}',
+        "+code aa",
+    ]
+    (change,) = differences(machine(), machine(source="sha256:cc"))
+    assert (change.part, change.kind) == ("flow.states.pay", "changed")
+    assert shown(change) == [" Pay it.", " may end the run", "-code bb", "+code cc"]

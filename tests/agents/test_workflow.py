@@ -557,6 +557,8 @@ def test_a_new_task_is_no_task_of_a_workflow_and_a_person_looks(
     run = desk.go_on(run)
     request = desk.request(run)
     assert (request.kind, request.question["code"]) == ("attention", "flow_goal_changed")
+    # It is called by what it goes on with.
+    assert Run.objects.get(pk=run.pk).title == run.title
     desk.decide(request, Verdict.CONTINUE, reviewer)
     run = desk.go_on(run)
     assert desk.request(run).question["code"] == "call_not_done"

@@ -184,3 +184,16 @@ def test_arguments_of_any_shape_survive_a_form_that_nobody_touched(values: dict[
     bound = SchemaForm(schema={}, values=values, data=data)
     assert bound.is_valid(), bound.errors
     assert bound.edited() == values
+
+
+def test_what_may_hold_much_has_several_lines_however_little_stands_in_it() -> None:
+    schema = {
+        "properties": {
+            "sql": {"type": "string", "maxLength": 4_000},
+            "why": {"type": "string", "maxLength": 300},
+        }
+    }
+    kinds = {
+        slot.path[0]: slot.kind for slot in slots_of(schema, {"sql": "SELECT 1", "why": "So."})
+    }
+    assert kinds == {"sql": "long_text", "why": "text"}

@@ -19,6 +19,7 @@ from approvals.errors import (
     ContentChanged,
     DeadlinePassed,
     EditDenied,
+    NobodyCouldDecide,
     NonceReused,
     NotInGroups,
     OwnEdit,
@@ -428,6 +429,17 @@ def test_an_edit_that_acts_on_something_else_is_looked_at_before_it_is_approved(
     assert (edited.state, edited.revision) == ("pending", 2)
     request.refresh_from_db()
     assert take(request, reviewer).state == "approved"
+
+
+def test_an_edit_that_leaves_too_few_to_approve_it_is_refused(
+    opened: Opener, reviewer: User, bystanders: list[User]
+) -> None:
+    request = opened()
+    User.objects.filter(pk__in=[each.pk for each in bystanders]).update(is_active=False)
+    with pytest.raises(NobodyCouldDecide, match="1 more of Support"):
+        take(request, reviewer, "edit", arguments={**request.arguments, "amount": "15.00"})
+    request.refresh_from_db()
+    assert (request.revision, request.state, request.barred_editor) == (1, "pending", None)
 
 
 def test_nothing_is_edited_after_it_was_approved(

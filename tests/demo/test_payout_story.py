@@ -260,6 +260,14 @@ def test_a_payment_that_was_sent_back_is_read_again_with_what_the_reviewer_said(
     assert states_of(run).count("read") == 2
 
 
+def test_what_a_reviewer_names_who_sends_a_payment_back_is_what_is_proposed_next(
+    books: Bookkeeping,
+) -> None:
+    run = books.start("INV-3003")
+    run = books.decide(run, "send_back", reason="The amount is €930, says the bookkeeper.")
+    assert books.request(run).arguments["amount"] == "930.00"
+
+
 def test_an_unknown_invoice_ends_without_a_question(books: Bookkeeping) -> None:
     run = books.start("INV-9999")
     assert run.output is not None

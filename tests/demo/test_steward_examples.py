@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,19 @@ def test_a_change_that_was_sent_back_follows_what_was_said(demo: None) -> None:
 
     follow(example(1), decide)
     assert Customer.objects.get(name="Acme GmbH").city == "Bremen"
+
+
+@database
+def test_of_a_change_that_a_reviewer_made_another_it_says_what_was_carried_out(demo: None) -> None:
+    other = {"sql": "UPDATE demo_customer SET city = 'Kiel' WHERE id = 3", "why": "This one."}
+
+    def edited(move: Move) -> dict[str, Any]:
+        done = carried_out(data_steward, replace(move, arguments=other))
+        return {**done, "edited_by_a_person": True, "arguments_that_ran": other}
+
+    ended = follow(example(1), edited)
+    assert "Hamburg" not in ended.arguments["message"]
+    assert other["sql"] in ended.arguments["message"]
 
 
 @database

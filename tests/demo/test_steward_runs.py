@@ -13,6 +13,7 @@ from pytest_django import Settings
 from accounts.callers import Caller
 from accounts.models import User
 from agents.authoring import ToolContext
+from agents.errors import EditRefused
 from agents.models import EffectRecord, Run, Step
 from agents.runner import advance
 from agents.services.ask_undo import ask_undo
@@ -162,6 +163,18 @@ def test_an_edited_statement_is_shown_with_its_own_rows_before_anybody_approves_
     approve(again)
     assert go_on(run).state == "succeeded"
     assert (Customer.objects.get(name="Hooli GmbH").city, acme()) == ("Kiel", "Hambrug")
+
+
+def test_an_edited_statement_that_is_not_on_the_list_is_refused_in_plain_words(
+    model: ModelServer,
+) -> None:
+    run = start(model, [proposes(), ENDED])
+    with pytest.raises(EditRefused) as refused:
+        edit_to(pending(run), {**MEND, "sql": "UPDATE demo_customer SET city = 'Kiel'"})
+    assert refused.value.params["errors"] == [
+        {"field": "sql", "message": "Name the rows by a WHERE."}
+    ]
+    assert pending(run).revision == 1
 
 
 def test_an_edited_statement_is_compared_once_more_in_the_transaction_that_commits(

@@ -1,0 +1,61 @@
+"""How evidence is laid out for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from approvals.views.request_words import evidence_of
+
+
+def laid_out(result: Any) -> tuple[list[Any], list[Any], str]:
+    """Facts, tables and text of a result."""
+    shown = evidence_of({"tool": "find_it", "step": 2, "trust": "untrusted", "result": result})
+    assert (shown["title"], shown["untrusted"]) == ("Find it, step 2", True)
+    facts = [(fact["label"], fact["value"]) for fact in shown["facts"]]
+    tables = [(table["label"], table["columns"], table["rows"]) for table in shown["tables"]]
+    return facts, tables, shown["text"]
+
+
+def test_what_is_said_in_lines_comes_after_what_is_said_in_a_word() -> None:
+    facts, tables, text = laid_out({"text": "Dear shop,\nplease pay.", "paid_on": "2026-11-01"})
+    assert facts == [("Paid on", "2026-11-01"), ("Text", "Dear shop,\nplease pay.")]
+    assert (tables, text) == ([], "")
+
+
+def test_columns_with_rows_are_a_table() -> None:
+    grid = {"columns": ["id", "name"], "rows": [[1, "Acme"], [2, None]], "truncated": False}
+    assert laid_out(grid) == (
+        [("Truncated", False)],
+        [("", ["id", "name"], [[1, "Acme"], [2, None]])],
+        "",
+    )
+
+
+def test_objects_of_the_same_names_are_a_table_and_what_is_neither_stays_json() -> None:
+    earlier = [{"paid_on": "2026-10-12", "amount": "14.00"}]
+    facts, tables, text = laid_out({"order": "A1", "earlier": earlier, "deep": {"a": {"b": 1}}})
+    assert facts == [("Order", "A1")]
+    assert tables == [("Earlier", ["Paid on", "Amount"], [["2026-10-12", "14.00"]])]
+    assert '"deep"' in text
+    assert "earlier" not in text
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"columns": ["id"], "rows": [[1, 2]]},
+        {"columns": ["id"], "rows": [[{"a": 1}]]},
+        {"rows": [{"a": 1}, {"b": 2}]},
+        [1, 2],
+    ],
+)
+def test_what_fits_no_table_is_shown_whole(result: Any) -> None:
+    facts, tables, text = laid_out(result)
+    assert (facts, tables) == ([], [])
+    assert text
+
+
+def test_a_text_stays_a_text() -> None:
+    assert laid_out("Hello.") == ([], [], "Hello.")
