@@ -9,13 +9,14 @@ from uuid import UUID
 
 import structlog
 from django.db import connection
-from django.db.models import F, Func, Max, Min, TextField
+from django.db.models import Exists, F, Func, Max, Min, OuterRef, TextField
 from django.db.models.expressions import Value
 
 from audit.copying import SEPARATOR, copied
 from audit.disclosures import CannotOpen
 from audit.keyring import open_disclosure
 from audit.models import Disclosure, EventQuerySet, Leaf
+from audit.record_keeping import Retired
 
 PLACES_A_BATCH: Final = 20_000
 
@@ -42,6 +43,14 @@ def places(since: dt.datetime | None, until: dt.datetime | None, size: int) -> t
         found = leaves.filter(event_inserted_at__lt=until).aggregate(place=Max("index"))["place"]
         end = 0 if found is None else found + 1
     return (first, end) if first < end else (size, size)
+
+
+def dropped(first: int, end: int) -> int:
+    """At how many of these places the event was dropped with its month, after its time."""
+    month = Retired.objects.filter(
+        since__lte=OuterRef("event_inserted_at"), until__gt=OuterRef("event_inserted_at")
+    )
+    return Leaf.objects.filter(Exists(month), index__gte=first, index__lt=end).count()
 
 
 def batches(events: EventQuerySet, first: int, end: int) -> Iterator[list[Sealed]]:

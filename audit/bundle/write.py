@@ -129,7 +129,12 @@ def _written(
             _gather(export, evidence, batch)
             beat(evidence.events)
         shape = evidence.shape()
-    claimed = completeness(shape, places=(first, end) if by_place else None, story=_story(chosen))
+    claimed = completeness(
+        shape,
+        places=(first, end) if by_place else None,
+        story=_story(chosen),
+        dropped=sealed.dropped(first, end) if by_place else 0,
+    )
     claims = _claims(export, checkpoint, claimed)
     with unfinished.open("wb") as file:
         zipped = put_together(

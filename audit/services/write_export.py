@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from audit import export_file, queues
 from audit.bundle import write as bundle
 from audit.clock import database_now
+from audit.fault_points import reached
 from audit.filters import EventFilter
 from audit.models import Event, Export, ExportFormat, ExportQuerySet, ExportState
 from audit.signing import KeyTrouble
@@ -38,6 +39,7 @@ def write_export(export_id: UUID) -> None:
     def beat(events: int) -> None:
         if not held.update(events=events, beat_at=database_now()):
             raise TakenOver
+        reached("export.beat")
 
     try:
         written = _bundle(export, held, beat) if _is_bundle(export) else _plain(export, beat)

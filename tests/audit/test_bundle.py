@@ -22,15 +22,14 @@ from audit.bundle import write as bundle
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.document_ports import Reference
 from audit.filters import EventFilter
-from audit.models import Checkpoint, Event, Export, Leaf
+from audit.models import Checkpoint, Event, Export, Leaf, SubjectKey
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 from audit.services.ask_export import NotThatFar, UnusableChallenge, ask_export
 from audit.services.download_export import download_export
-from audit.services.redact import redact
 from audit.services.seal import seal
 from audit.services.write_export import write_export
 from audit.verifier import verify
-from tests.audit.conftest import REVIEWER, Attacker, Record
+from tests.audit.conftest import Attacker, Record
 from tests.harness.people import person
 
 pytestmark = [
@@ -265,7 +264,7 @@ def test_a_document_that_does_not_have_its_digest_is_not_handed_out(
 def test_what_was_erased_is_counted_and_the_rest_holds(
     story: list[Event], exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    redact(subject="person:7", actor=REVIEWER, reason_code="asked_to")
+    SubjectKey.objects.filter(subject="person:7").delete()
     _, path = exported()
     assert manifest_of(path)["redacted"] == 1
     assert verify.main([str(path)]) == 0
@@ -424,6 +423,23 @@ def test_a_row_that_was_deleted_before_the_export_is_missed(
     _, path = exported(seal_first=False)
     assert verify.main([str(path)]) == 1
     assert "events are missing at 1 places" in capsys.readouterr().out
+
+
+def test_what_was_dropped_with_its_month_is_told_from_what_was_deleted(
+    story: list[Event], exported: Exported, attacker: Attacker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seal()
+    attacker.does("DELETE FROM audit_event WHERE id = %s", story[0].id)
+    attacker.does(
+        "INSERT INTO audit_retired (partition, since, until, events, leaves_sha256) "
+        "VALUES ('audit_event_then', %s, %s, 1, '')",
+        story[0].inserted_at,
+        story[1].inserted_at,
+    )
+    export, path = exported(seal_first=False)
+    assert export.completeness["dropped"] == 1
+    assert verify.main([str(path)]) == 0
+    assert "What stood at 1 places of the log" in capsys.readouterr().out
 
 
 def test_rows_in_another_order_are_noticed(
