@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -79,6 +80,19 @@ def result_disclosures(run: Run, result: Any) -> list[Disclose]:
     except MalformedJson:
         return []
     return [Disclose("result_sha256", digest, f"run:{run.pk}")]
+
+
+def exchange_disclosure(run: Run, step: Step, reply: dict[str, Any] | None) -> Disclose:
+    """The digests of what a model was sent and of what it replied, salted; never a text of either.
+
+    The reply's is over its JSON as the journal stores it, written in ASCII with sorted keys and no spaces.
+    Without a reply that may be known, only the request's.
+    """
+    digests = {"request_sha256": step.input_digest}
+    if reply is not None:
+        text = json.dumps(reply, sort_keys=True, separators=(",", ":"))
+        digests["reply_sha256"] = sha256_hex(text.encode())
+    return Disclose("exchange", digests, f"run:{run.pk}")
 
 
 def announce(run: Run, kind: str, *, version: int | None = None) -> None:

@@ -23,7 +23,7 @@ from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
 from audit.reconciliation import differences
 from audit.record_keeping import Retired
-from audit.retention import Place, dropped_at
+from audit.retention import Place, dropped_at, leaves_of
 from audit.sealed_fsck import CheckedLog, Kept, check_sealed
 
 _ROWS_AT_A_TIME = 2_000
@@ -215,6 +215,11 @@ def _dropped() -> Iterator[str]:
             facts.get("leaves_sha256"),
         ):
             yield f"What is said of the dropped month {month.partition} differs from the event of the dropping."
+        if leaves_of(month.since, month.until) != (month.events, bytes(month.leaves_sha256)):
+            yield (
+                f"The log has other leaves of the dropped month {month.partition} than it had when its bodies were "
+                "dropped."
+            )
     for partition in told:
         yield f"An event says that the month {partition} was dropped, and nothing is said of what it held."
 

@@ -29,6 +29,7 @@ __all__ = [
     "SubjectKey",
     "Tile",
     "TreeState",
+    "may_read",
 ]
 
 
@@ -41,12 +42,17 @@ class AppendOnly(Exception):
         )
 
 
+def may_read(user: Person) -> bool:
+    """Whether the person may read the log."""
+    return user.is_active and user.has_perm("accounts.read_audit")
+
+
 class EventQuerySet(models.QuerySet["Event"]):
     """The words in which events are asked for."""
 
     def visible_to(self, user: Person) -> Self:
         """All events for whoever may read the log; none for anybody else."""
-        return self if user.is_active and user.has_perm("accounts.read_audit") else self.none()
+        return self if may_read(user) else self.none()
 
     def of_type(self, *types: str) -> Self:
         return self.filter(type__in=types) if len(types) != 1 else self.filter(type=types[0])

@@ -88,7 +88,7 @@ def read_event_proof(
     caller.require("read_audit", scope="audit")
     proof = prove_event(event_id, viewer=caller.user, size=size)
     return EventProofOut(
-        event=proof.event.id,
+        event=proof.event,
         index=proof.index,
         leaf_hash=_encoded(proof.leaf_hash),
         path=[_encoded(each) for each in proof.path],

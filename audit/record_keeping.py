@@ -153,7 +153,7 @@ class Erasure(models.Model):
 
 
 class Retired(models.Model):
-    """A month of the log whose bodies were dropped. `leaves_sha256` is over the leaf hashes that it had."""
+    """A month of the log whose bodies were dropped. `leaves_sha256` is over its leaf hashes, by place."""
 
     partition = models.TextField(primary_key=True)
     since = models.DateTimeField()
@@ -187,8 +187,8 @@ LARGEST_SAMPLE: Final = 1_000
 class Sample(models.Model):
     """Events drawn at random from a population, so that anybody can draw the same ones again.
 
-    The population is every event that fits `filters` and was inserted before `until`; `chosen` are the ids in
-    the order of the draw (see `audit.sampling`).
+    The population is every event that fits `filters` and was inserted before `until` (see `draw_sample`);
+    `chosen` are the ids in the order of the draw (see `audit.sampling`).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7)

@@ -66,6 +66,14 @@ def dropped_from(stream: str, seq: int) -> RetiredStream | None:
     )
 
 
+def leaves_of(since: dt.datetime, until: dt.datetime) -> tuple[int, bytes]:
+    """How many leaves the log has of events of this span, and the digest over them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT leaves, leaves_sha256 FROM audit_leaves_of(%s, %s)", [since, until])
+        leaves, digest = cursor.fetchone()
+    return int(leaves), bytes(digest)
+
+
 @dataclass
 class Place:
     """How far a stream has been followed: number and leaf hash of the last event, dropped ones included."""

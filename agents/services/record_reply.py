@@ -12,7 +12,7 @@ from django.conf import settings
 
 from agents.context import refusal_message
 from agents.definitions import Agent
-from agents.events import action_ref, announce, args_disclosure, tell
+from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
 from agents.gathering import confidence_from, signals_of
 from agents.gating import gate_context, propose
 from agents.journal import Journal
@@ -133,6 +133,7 @@ def close_model_call(run: Run, step: Step, reply: Reply) -> None:
             "attempts": len(step.attempts) + 1,
             "calls": len(reply.calls),
         },
+        disclosures=[exchange_disclosure(run, step, reply.raw)],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agents.events import announce, tell
+from agents.events import announce, exchange_disclosure, tell
 from agents.holding import is_held
 from agents.journal import Journal
 from agents.llm_types import Reply
@@ -68,6 +68,8 @@ def finish_side_call(
             finished_at=now,
         )
         count_call(run, reply, cost, made=True, scores=step.kind == StepKind.SCORE)
-        tell(run, "model.called", facts={"step": step.seq, "why": why})
+        # Of the request alone: whoever knows a short reply's digest could find out the score by trying.
+        asked = exchange_disclosure(run, step, None)
+        tell(run, "model.called", facts={"step": step.seq, "why": why}, disclosures=[asked])
         announce(run, "stepped")
         before_commit()

@@ -54,6 +54,7 @@ def _sync(agent: Agent, actor: Actor, report: SyncReport) -> None:
     )
     if new_group:
         report.new_groups.append(agent.owner)
+        record(type="group.created", actor=actor, stream="log", facts={"group": agent.owner})
     hosted, new_agent = HostedAgent.objects.update_or_create(
         slug=agent.slug,
         defaults={"title": agent.title, "category": agent.category.value, "owner_group": group},

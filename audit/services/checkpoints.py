@@ -8,8 +8,9 @@ from audit.errors import NotFound
 from audit.merkle.notes import VerifierKey
 from audit.merkle.proofs import consistency, consistency_nodes, inclusion, inclusion_nodes
 from audit.merkle.stored import StoredHashes
-from audit.models import Checkpoint, Event, Leaf, LogKey
+from audit.models import Checkpoint, Event, Leaf, LogKey, may_read
 from audit.ports import Person
+from audit.retention import dropped_at
 
 
 class NoCheckpoint(NotFound):
@@ -31,7 +32,7 @@ class EventProof:
     `path` leads from the leaf to the checkpoint's root (RFC 9162, 2.1.3), lowest first.
     """
 
-    event: Event
+    event: UUID
     index: int
     leaf_hash: bytes
     path: list[bytes]
@@ -70,15 +71,16 @@ def prove_event(event: UUID, *, viewer: Person, size: int | None = None) -> Even
 
     Raises `NotFound`, `NotSealedYet` and `NoCheckpoint`.
     """
-    row = Event.objects.visible_to(viewer).filter(pk=event).first()
-    if row is None:
+    leaf = Leaf.objects.filter(event=event).first() if may_read(viewer) else None
+    is_there = Event.objects.visible_to(viewer).filter(pk=event).exists()
+    # The body of an event may be dropped; that it stood in the log is proved all the same.
+    if not is_there and (leaf is None or dropped_at(leaf.event_inserted_at) is None):
         raise NotFound("There is no such event.")
-    leaf = Leaf.objects.filter(event=event).first()
     checkpoint = newest_checkpoint() if size is None else checkpoint_at(size)
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         raise NotSealedYet("This event has no place under a checkpoint yet; ask again in a moment.")
     (path,) = inclusion_paths([leaf.index], checkpoint.size)
-    return EventProof(row, leaf.index, bytes(leaf.leaf_hash), path, checkpoint)
+    return EventProof(event, leaf.index, bytes(leaf.leaf_hash), path, checkpoint)
 
 
 def inclusion_paths(indexes: Iterable[int], size: int) -> list[list[bytes]]:

@@ -1,5 +1,6 @@
 """Draw a seeded random sample from the events that a filter chooses."""
 
+import datetime as dt
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
@@ -53,7 +54,8 @@ class UnknownSample(NotFound):
 def draw_sample(*, chosen: EventFilter, seed: str, size: int, caller: Caller) -> Sample:
     """Draw `size` events (1 to 1,000) by `seed` (letters, digits and `_.:/@+-`; empty: a random one).
 
-    The population is closed at the moment of the draw. Raises `BadSample`, `PopulationTooLarge`, or a Forbidden
+    The population ends at the moment of the draw, or where the oldest transaction that is still under way began:
+    what commits later cannot belong to it. Raises `BadSample`, `PopulationTooLarge`, or a Forbidden
     unless the caller may read the log.
     """
     caller.require("read_audit", scope="audit")
@@ -64,7 +66,7 @@ def draw_sample(*, chosen: EventFilter, seed: str, size: int, caller: Caller) ->
         raise BadSample("size", f"A sample holds 1 to {LARGEST_SAMPLE} events.")
     given = chosen.resolved().given()
     with transaction.atomic():
-        until = database_now()
+        now, until = database_now(), _closed_at()
         population, drawn = _drawn(chosen, seed, size, until)
         sample = Sample.objects.create(
             drawn_by=caller.actor.id,
@@ -74,7 +76,7 @@ def draw_sample(*, chosen: EventFilter, seed: str, size: int, caller: Caller) ->
             size=size,
             population=population,
             chosen=drawn,
-            created_at=until,
+            created_at=now,
         )
         record(
             type="sample.drawn",
@@ -103,7 +105,18 @@ def find_sample(sample_id: UUID, *, caller: Caller) -> Sample:
     return sample
 
 
-def _drawn(chosen: EventFilter, seed: str, size: int, until: object) -> tuple[int, list[UUID]]:
+def _closed_at() -> dt.datetime:
+    """No event that is not visible yet can have been inserted before this moment by the application."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT least(clock_timestamp(), min(xact_start)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        moment: dt.datetime = cursor.fetchone()[0]
+    return moment
+
+
+def _drawn(chosen: EventFilter, seed: str, size: int, until: dt.datetime) -> tuple[int, list[UUID]]:
     events = chosen.applied_to(Event.objects.filter(inserted_at__lt=until))
     text = Concat(Value(seed), Cast(F("id"), TextField()), output_field=TextField())
     digest = Func(

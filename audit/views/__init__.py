@@ -7,7 +7,7 @@ from uuid import UUID
 import orjson
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -17,11 +17,11 @@ from audit.completeness_words import in_words
 from audit.download import CONTENT_TYPES, file_response
 from audit.errors import Conflict, Invalid, Refusal
 from audit.forms import ExportForm, FilterForm
-from audit.models import Event, Export, ExportState
+from audit.models import Event, Export, ExportState, Leaf
 from audit.paging import BadCursor, page
 from audit.people import names_of
 from audit.ports import Caller
-from audit.retention import dropped_from
+from audit.retention import dropped_at, dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
 from audit.services.checkpoints import EventProof, NotSealedYet, prove_event
@@ -76,7 +76,9 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 @reads_audit
 def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One event: its sentence, its bytes, its place in its stream; what it keeps apart when asked for."""
-    event = get_object_or_404(Event.objects.visible_to(request.user), pk=pk)
+    event = Event.objects.visible_to(request.user).filter(pk=pk).first()
+    if event is None:
+        return _dropped_event(request, pk)
     opened = request.GET.get("disclosures") == "shown"
     body = orjson.loads(bytes(event.body))
     neighbours = Event.objects.visible_to(request.user).in_stream(event.stream)
@@ -98,6 +100,16 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         "after": neighbours.filter(seq=event.seq + 1).first(),
     }
     return render(request, "audit/event.html", context)
+
+
+def _dropped_event(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is left of an event whose body is no longer kept: its place in the log and its leaf hash."""
+    leaf = get_object_or_404(Leaf, event=pk)
+    month = dropped_at(leaf.event_inserted_at)
+    if month is None:
+        raise Http404
+    context = {"event": pk, "leaf": leaf, "leaf_hex": bytes(leaf.leaf_hash).hex(), "month": month}
+    return render(request, "audit/event_dropped.html", context)
 
 
 @require_GET

@@ -85,11 +85,13 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
                 messages.success(request, "Erased. Every event and every proof stays as it was.")
                 return redirect("audit-erasure", pk=pk)
     caller = caller_of(request)
-    names = names_of({erasure.proposed_by, erasure.decided_by})
+    about = erasure.subject.removeprefix("person:")
+    names = names_of({erasure.proposed_by, erasure.decided_by, about})
     is_open = erasure.state == ErasureState.PROPOSED
     kept = Disclosure.objects.filter(key__subject=erasure.subject)
     context = {
         "erasure": erasure,
+        "about": names.get(about, ""),
         "form": form,
         "is_open": is_open,
         "is_own": erasure.proposed_by == caller.actor.id,

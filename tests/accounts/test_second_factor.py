@@ -271,6 +271,20 @@ def test_the_last_factor_takes_its_recovery_codes_along(
     assert type_password(Client()) == "/settings/"
 
 
+def test_renaming_a_passkey_is_recorded_without_its_name(
+    inside: Client, reviewer: User, bodies: Bodies
+) -> None:
+    passkey = Authenticator.objects.create(
+        user=reviewer, type=Authenticator.Type.WEBAUTHN, data={"name": "old"}
+    )
+    answer = inside.post(f"{INDEX}passkeys/{passkey.pk}/", {"name": "My key"})
+    assert answer.status_code == 302
+    passkey.refresh_from_db()
+    assert passkey.data["name"] == "My key"
+    (body,) = bodies("factor.renamed")
+    assert "My key" not in str(body)
+
+
 def test_nobody_removes_or_renames_what_is_not_theirs(inside: Client, admin: User) -> None:
     app = give_app(admin)
     for path in (f"{app.pk}/remove/", f"passkeys/{app.pk}/"):

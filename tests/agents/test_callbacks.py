@@ -176,6 +176,7 @@ def test_our_own_key_names_an_effect_as_well(
     run = posted(counter, reviewer)
     assert tell(idempotency_key=postbox.sent[0][0], state="confirmed").status_code == 200
     assert effect_of(run).state == "confirmed"
+    assert len(events(run, "effect.confirmed")) == 1
 
 
 def test_both_secrets_of_a_provider_are_taken_while_it_changes_them(

@@ -109,6 +109,8 @@ def test_an_undo_in_an_open_run_is_proposed_decided_by_somebody_else_and_told_to
     run = wired(counter, reviewer, calls(call("pay", PAY)), final(summary="done"))
     assert run.state == "waiting"
     assert ask(run, reviewer).pk == run.pk
+    (asked,) = events("effect.undo_asked")
+    assert asked["actor"]["id"] == str(reviewer.pk)
     run = counter.go_on(run)
     request = undo_request(run)
     assert request.initiator == reviewer

@@ -450,6 +450,7 @@ def test_comments_are_for_reviewers_and_the_initiator(
         comment(request_id=request.pk, body="hello", caller=by(auditor))
     request.refresh_from_db()
     assert (request.version, request.revision) == (3, 1)
+    assert events_of(request).count("request.commented") == 2
 
 
 def test_stand_in_does_not_replace_a_second_person(

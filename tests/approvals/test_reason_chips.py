@@ -212,13 +212,13 @@ def test_an_admin_adds_changes_moves_retires_and_brings_back_and_each_is_an_even
     assert ReasonChip.objects.offered().last() == chip
     rows = Event.objects.filter(type__startswith="reason_chip.").order_by("seq")
     events = [body_of(row) for row in rows]
-    assert [(e["type"].partition(".")[2], e["facts"].get("place")) for e in events] == [
-        ("added", None),
-        ("changed", None),
-        ("moved", 1),
-        ("moved", 2),
-        ("retired", None),
-        ("restored", None),
+    assert [(e["type"], e["facts"].get("place")) for e in events] == [
+        ("reason_chip.added", None),
+        ("reason_chip.changed", None),
+        ("reason_chip.moved", 1),
+        ("reason_chip.moved", 2),
+        ("reason_chip.retired", None),
+        ("reason_chip.restored", None),
     ]
     assert {e["facts"]["chip"] for e in events} == {"too_late"}
     assert {e["actor"]["id"] for e in events} == {str(admin.pk)}

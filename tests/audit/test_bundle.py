@@ -22,7 +22,7 @@ from audit.bundle import write as bundle
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.document_ports import Reference
 from audit.filters import EventFilter
-from audit.models import Checkpoint, Event, Export, Leaf, SubjectKey
+from audit.models import Checkpoint, Event, Export, Leaf
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 from audit.services.ask_export import NotThatFar, UnusableChallenge, ask_export
 from audit.services.download_export import download_export
@@ -30,6 +30,7 @@ from audit.services.seal import seal
 from audit.services.write_export import write_export
 from audit.verifier import verify
 from tests.audit.conftest import Attacker, Record
+from tests.audit.keeping import erase
 from tests.harness.people import person
 
 pytestmark = [
@@ -264,7 +265,7 @@ def test_a_document_that_does_not_have_its_digest_is_not_handed_out(
 def test_what_was_erased_is_counted_and_the_rest_holds(
     story: list[Event], exported: Exported, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    SubjectKey.objects.filter(subject="person:7").delete()
+    erase("person:7")
     _, path = exported()
     assert manifest_of(path)["redacted"] == 1
     assert verify.main([str(path)]) == 0

@@ -24,23 +24,12 @@ from audit.disclosures import (
 )
 from audit.errors import Forbidden
 from audit.models import Disclosure, Event, SubjectKey
-from audit.record_keeping import Erasure, ErasureReason
 from audit.schemas import Disclose
 from audit.services.disclose import TooManyToOpen, disclose
-from audit.services.redact import confirm_erasure, propose_erasure
 from tests.audit.conftest import Record
-from tests.harness.people import person
+from tests.audit.keeping import erase
 
 CallerOf = Callable[[User], Caller]
-
-
-def erase(subject: str) -> Erasure:
-    """Erase a subject as two records keepers do."""
-    one, other = (
-        Caller.of_session(person(name, "records-keeper")) for name in ("keeper", "second-keeper")
-    )
-    proposed = propose_erasure(subject=subject, reason=ErasureReason.ASKED, caller=one)
-    return confirm_erasure(erasure_id=proposed.pk, caller=other)
 
 
 def test_a_digest_is_that_of_the_rfc() -> None:

@@ -15,10 +15,13 @@ from django.urls import reverse
 from accounts.callers import Caller
 from accounts.models import User
 from audit.fsck import Checked, check
-from audit.models import Disclosure, Event
+from audit.merkle.hashing import leaf_hash
+from audit.merkle.proofs import root_from_inclusion
+from audit.models import Disclosure, Event, Leaf
 from audit.record_keeping import HoldScope, Retired, RetiredStream
 from audit.retention import Month, months_to_drop
 from audit.schemas import Disclose
+from audit.services.checkpoints import inclusion_paths, newest_checkpoint
 from audit.services.hold import set_hold
 from audit.services.retire import MonthHeld, NotOld, NotSealed, drop_month
 from audit.services.seal import seal
@@ -146,8 +149,8 @@ def test_a_hold_on_any_event_of_it_keeps_the_month(
 def test_what_is_not_sealed_stays(old: list[Event], superuser_url: str) -> None:
     with psycopg.connect(superuser_url, autocommit=True) as superuser:
         superuser.execute(
-            "INSERT INTO audit_pending SELECT id, inserted_at, leaf_hash FROM audit_event "
-            "WHERE id = %s",
+            "INSERT INTO audit_pending (event, inserted_at, leaf_hash) "
+            "SELECT id, inserted_at, leaf_hash FROM audit_event WHERE id = %s",
             [old[0].pk],
         )
     with pytest.raises(NotSealed):
@@ -222,3 +225,35 @@ def test_a_page_says_that_the_body_before_is_no_longer_kept(
     after = Event.objects.get(stream="policy", seq=4)
     text = client.get(reverse("audit-event", args=[after.pk])).content.decode()
     assert "number 3, body no longer kept (retention of March 2015)" in text
+    gone = client.get(reverse("audit-event", args=[old[0].pk])).content.decode()
+    assert "The bodies of March 2015 were dropped" in gone
+    assert old[0].leaf_hex in gone
+    never = reverse("audit-event", args=["01a1fae6-52ea-7d20-9c84-529a0f2dd01c"])
+    assert client.get(never).status_code == 404
+
+
+def test_an_event_whose_body_was_dropped_is_still_proved_to_stand_in_the_log(
+    old: list[Event],
+) -> None:
+    checkpoint = newest_checkpoint()
+    assert checkpoint is not None
+    drop_month(MONTH)
+    for event in old:
+        leaf = Leaf.objects.get(event=event.pk)
+        # Whoever kept the bytes computes the same leaf hash from them.
+        assert leaf_hash(bytes(event.body)) == bytes(leaf.leaf_hash)
+        (path,) = inclusion_paths([leaf.index], checkpoint.size)
+        root = root_from_inclusion(bytes(leaf.leaf_hash), leaf.index, checkpoint.size, path)
+        assert root == bytes(checkpoint.root)
+
+
+def test_a_leaf_that_is_put_among_those_of_a_dropped_month_shows(
+    old: list[Event], attacker: Attacker
+) -> None:
+    drop_month(MONTH)
+    newer = Event.objects.get(stream="policy", seq=4)
+    attacker.does(
+        "UPDATE audit_leaf SET event_inserted_at = %s WHERE event = %s", IN_MARCH, newer.pk
+    )
+    attacker.does("DELETE FROM audit_event WHERE id = %s", newer.pk)
+    assert any(f"has other leaves of the dropped month {MONTH}" in each for each in found())

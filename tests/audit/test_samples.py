@@ -6,6 +6,7 @@ from uuid import UUID
 
 import orjson
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -15,9 +16,11 @@ from audit.errors import Forbidden
 from audit.filters import EventFilter
 from audit.models import Event
 from audit.record_keeping import Sample
+from audit.recorder import record
 from audit.sampling import draw, fresh_seed, rank
 from audit.services.draw_sample import BadSample, draw_sample
-from tests.audit.conftest import Record
+from tests.audit.conftest import REVIEWER, Record
+from tests.audit.test_streams import in_thread
 
 CallerOf = Callable[[User], Caller]
 Login = Callable[[Client, User], Client]
@@ -67,6 +70,22 @@ def test_what_is_recorded_later_does_not_belong_to_the_population(
     again = CLAIMS.applied_to(Event.objects.filter(inserted_at__lt=sample.until))
     assert again.count() == sample.population
     assert draw(sample.seed, sample.size, again.values_list("pk", flat=True)) == sample.chosen
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_written_and_not_committed_yet_never_comes_into_the_population(
+    auditor: User, caller: CallerOf, recorded: Record
+) -> None:
+    recorded(type="request.claimed")
+
+    def drawn() -> Sample:
+        return draw_sample(chosen=CLAIMS, seed="2026-Q1", size=5, caller=caller(auditor))
+
+    with transaction.atomic():
+        record(type="request.claimed", actor=REVIEWER, stream="policy")
+        sample = in_thread(drawn)
+    later = CLAIMS.applied_to(Event.objects.filter(inserted_at__lt=sample.until))
+    assert later.count() == sample.population == 1
 
 
 def test_the_seed_stands_in_the_event_and_what_people_typed_apart(

@@ -72,6 +72,19 @@ CREATE TABLE audit_retiredstream (
 );
 CREATE INDEX audit_retiredstream_partition ON audit_retiredstream (partition_id);
 
+-- How many leaves the log has of events of a span, and the digest over their hashes: of each 65,536 places in
+-- their order, and over these, so that no value grows without bound.
+CREATE FUNCTION audit_leaves_of(
+    p_since timestamptz, p_until timestamptz, OUT leaves bigint, OUT leaves_sha256 bytea
+) LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT coalesce(sum(held), 0)::bigint, sha256(coalesce(string_agg(digest, '' ORDER BY block), ''))
+    FROM (
+        SELECT index >> 16 AS block, count(*) AS held, sha256(string_agg(leaf_hash, '' ORDER BY index)) AS digest
+        FROM audit_leaf WHERE event_inserted_at >= p_since AND event_inserted_at < p_until
+        GROUP BY 1
+    ) AS blocks
+$$;
+
 -- Drops the bodies of one partition of months past, and keeps what proofs and streams need. For the owner alone:
 -- the caller decides what is old enough and what is held, and records the dropping in the same transaction.
 -- Whoever calls it, what is younger than six months stays, and so does a stream with a gap.
@@ -95,10 +108,12 @@ BEGIN
     IF until IS NULL OR until > clock_timestamp() - interval '6 months' THEN
         RAISE EXCEPTION '% is younger than six months', p_partition;
     END IF;
-    EXECUTE format(
-        'SELECT coalesce(sum(held), 0)::bigint, sha256(coalesce(string_agg(digest, '''' ORDER BY stream), '''')) '
-        'FROM (SELECT stream, count(*) AS held, sha256(string_agg(leaf_hash, '''' ORDER BY seq)) AS digest '
-        'FROM %s GROUP BY stream) AS streams', month) INTO events, leaves_sha256;
+    EXECUTE format('SELECT count(*) FROM %s', month) INTO events;
+    SELECT found.leaves_sha256 INTO leaves_sha256 FROM audit_leaves_of(since, until) AS found
+        WHERE found.leaves = events;
+    IF leaves_sha256 IS NULL THEN
+        RAISE EXCEPTION '% holds events that have no leaf of their own: they are not sealed', p_partition;
+    END IF;
     INSERT INTO audit_retired (partition, since, until, events, leaves_sha256)
         VALUES (p_partition, since, until, events, leaves_sha256);
     EXECUTE format(
