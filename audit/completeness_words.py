@@ -7,6 +7,13 @@ from typing import Any
 def in_words(completeness: Mapping[str, Any], *, size: int | None) -> str:
     """The manifest's claim as a sentence; empty before there is one."""
     match completeness:
+        case {"kind": "range", "missing": missing} if missing:
+            return (
+                f"Not whole: events are missing at {missing} places, and their leaves are there. "
+                "They were deleted. Check the log with audit_fsck."
+            )
+        case {"kind": "range", "dropped": dropped} if dropped:
+            return f"Whole but for {dropped} events that were dropped after their time; their leaf hashes are there."
         case {"kind": "range", "first": 0, "end": end} if end == size:
             return "The whole log up to its checkpoint. That none is left out is proved."
         case {"kind": "range", "first": first, "end": end} if first < end:

@@ -71,10 +71,19 @@ def completeness(
     """What is claimed: a whole range, one story, or a selection that proves inclusion only.
 
     `places` says that every event from one place of the log to before another was chosen, of which `dropped`
-    are not there any more after their time; `story` that a whole story was chosen.
+    are not there any more after their time (what is missing beside them was deleted); `story` that a whole story
+    was chosen.
     """
     if places is not None:
-        return {"kind": "range", "first": places[0], "end": places[1], "dropped": dropped}
+        first, end = places
+        missing = end - first - shape.events - dropped
+        return {
+            "kind": "range",
+            "first": first,
+            "end": end,
+            "dropped": dropped,
+            "missing": missing,
+        }
     if story is not None and shape.story == story:
         return {"kind": "story", "stream": story, "ended": shape.ended}
     return {"kind": "selection"}

@@ -20,6 +20,7 @@ from audit import document_ports, export_file
 from audit.bundle import parquet, sealed
 from audit.bundle import write as bundle
 from audit.canonical import canonical_bytes, sha256_hex
+from audit.completeness_words import in_words
 from audit.document_ports import Reference
 from audit.filters import EventFilter
 from audit.models import Checkpoint, Event, Export, Leaf
@@ -148,6 +149,7 @@ def test_the_whole_log_is_exported_and_holds(
         "first": 0,
         "end": export.size,
         "dropped": 0,
+        "missing": 0,
     }
     assert export.events == export.size == Checkpoint.objects.newest().size  # type: ignore[union-attr]
     assert export.sha256 == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -198,8 +200,8 @@ def test_a_time_is_exported_as_a_whole_range_of_places(
     seal()
     export, path = exported(since=story[1].inserted_at, until=story[4].inserted_at)
     places = {leaf.event: leaf.index for leaf in Leaf.objects.all()}
-    expected = {"first": places[story[1].id], "end": places[story[3].id] + 1, "dropped": 0}
-    assert export.completeness == {"kind": "range", **expected}
+    expected = {"first": places[story[1].id], "end": places[story[3].id] + 1}
+    assert export.completeness == {"kind": "range", **expected, "dropped": 0, "missing": 0}
     assert verify.main([str(path)]) == 0
     empty, path = exported(until=story[0].inserted_at.replace(year=2000))
     assert (empty.events, verify.main([str(path)])) == (0, 0)
@@ -414,9 +416,10 @@ def test_a_row_that_was_deleted_before_the_export_is_missed(
 ) -> None:
     seal()
     attacker.does("DELETE FROM audit_event WHERE type = 'request.decided'")
-    _, path = exported(seal_first=False)
+    export, path = exported(seal_first=False)
     assert verify.main([str(path)]) == 1
     assert "events are missing at 1 places" in capsys.readouterr().out
+    assert "events are missing at 1 places" in in_words(export.completeness, size=export.size)
     # With its leaf, and the later ones moved up into the gap.
     attacker.does(
         "DELETE FROM audit_leaf WHERE event NOT IN (SELECT id FROM audit_event)",
@@ -439,6 +442,7 @@ def test_what_was_dropped_with_its_month_is_told_from_what_was_deleted(
     )
     export, path = exported(seal_first=False)
     assert export.completeness["dropped"] == 1
+    assert "Whole but for 1 events" in in_words(export.completeness, size=export.size)
     assert verify.main([str(path)]) == 0
     assert "What stood at 1 places of the log" in capsys.readouterr().out
 

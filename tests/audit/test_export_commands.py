@@ -131,7 +131,13 @@ def test_evidence_is_the_apis_default(client: Client, login: Login, auditor: Use
         5,
         "seven herons",
     )
-    assert finished["completeness"] == {"kind": "range", "first": 0, "end": 5, "dropped": 0}
+    assert finished["completeness"] == {
+        "kind": "range",
+        "first": 0,
+        "end": 5,
+        "dropped": 0,
+        "missing": 0,
+    }
     response = api.get(finished["download"])
     assert response["Content-Type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(b"".join(response))) as opened:
