@@ -8,6 +8,7 @@ import uuid6
 from django.db import models
 
 from audit import record_keeping, verification  # noqa: F401 - their tables are this app's too
+from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
 from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
 
@@ -222,40 +223,26 @@ class ExportFormat(models.TextChoices):
     CSV = "csv", "CSV"
 
 
-class ExportQuerySet(models.QuerySet["Export"]):
+class ExportQuerySet(BackgroundWorkQuerySet["Export"]):
     """The words in which exports are asked for."""
 
     def visible_to(self, user: Person) -> Self:
         """All exports for whoever may export the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.export_audit") else self.none()
 
-    def underway(self) -> Self:
-        """Exports that wait for a worker or have one."""
-        return self.filter(state__in=[ExportState.QUEUED, ExportState.RUNNING])
-
-    def unheard(self, *, asked_before: dt.datetime, beat_before: dt.datetime) -> Self:
-        """Exports that no worker has heard of, or whose worker has given no sign of life, for so long."""
-        return self.filter(
-            models.Q(state=ExportState.QUEUED, created_at__lt=asked_before)
-            | models.Q(state=ExportState.RUNNING, beat_at__lt=beat_before)
-            | models.Q(state=ExportState.RUNNING, beat_at=None)
-        )
-
     def move(self, pk: UUID, source: ExportState, target: ExportState, **changes: Any) -> bool:
         """Whether the export stood at `source` and now stands at `target`."""
         return self.filter(pk=pk, state=source).update(state=target, **changes) == 1
 
 
-class Export(models.Model):
+class Export(BackgroundWork):
     """An export that somebody asked for, and the file it became.
 
-    `holder` is the attempt that writes it now and `beat_at` its last sign of life. What follows is an evidence
-    export's own: `size` is that of the checkpoint, kept from the first attempt on; `since_size` that of a
-    checkpoint that the asker knows; `completeness` what the manifest claims.
+    What follows `with_…` is an evidence export's own: `size` is that of the checkpoint, kept from the first attempt on;
+    `since_size` that of a checkpoint that the asker knows; `completeness` what the manifest claims.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7)
-    asked_by = models.TextField()
     format = models.CharField(max_length=8, choices=ExportFormat.choices)
     filters = models.JSONField(default=dict)
     state = models.CharField(max_length=8, choices=ExportState.choices, default=ExportState.QUEUED)
@@ -263,12 +250,6 @@ class Export(models.Model):
     events = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=71, blank=True)
-    problem = models.TextField(blank=True)
-    created_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    holder = models.UUIDField(null=True)
-    beat_at = models.DateTimeField(null=True)
     challenge = models.CharField(max_length=200, null=True)
     with_disclosures = models.BooleanField(default=False)
     with_documents = models.BooleanField(default=False)

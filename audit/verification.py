@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 import uuid6
 from django.db import models
 
+from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
 
 
@@ -18,27 +19,22 @@ class VerificationState(models.TextChoices):
     FAILED = "failed", "not finished"
 
 
-class VerificationQuerySet(models.QuerySet["Verification"]):
+class VerificationQuerySet(BackgroundWorkQuerySet["Verification"]):
     """The words in which checks are asked for."""
 
     def visible_to(self, user: Person) -> Self:
         """All checks for whoever may read the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.read_audit") else self.none()
 
-    def underway(self) -> Self:
-        """Checks that wait for a worker or have one."""
-        return self.filter(state__in=[VerificationState.QUEUED, VerificationState.RUNNING])
 
-
-class Verification(models.Model):
+class Verification(BackgroundWork):
     """One check of the log from its bytes up.
 
     `found` are sentences about what does not fit, as many as are kept; `notes` what is worth knowing besides;
-    `summary` says what was looked at. `holder` is the attempt at work and `beat_at` its last sign of life.
+    `summary` says what was looked at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7)
-    asked_by = models.TextField()
     state = models.CharField(
         max_length=8, choices=VerificationState.choices, default=VerificationState.QUEUED
     )
@@ -47,12 +43,6 @@ class Verification(models.Model):
     found: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
     notes: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
     summary = models.TextField(blank=True)
-    problem = models.TextField(blank=True)
-    created_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    holder = models.UUIDField(null=True)
-    beat_at = models.DateTimeField(null=True)
 
     objects = VerificationQuerySet.as_manager()
 

@@ -3,18 +3,17 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from itertools import islice
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
 
 from audit import queues
 from audit.actors import Actor
+from audit.background import lease
 from audit.clock import database_now
 from audit.errors import NotFound
 from audit.fsck import Checked, check
@@ -23,7 +22,6 @@ from audit.recorder import record
 from audit.schemas import Outcome
 from audit.verification import Verification, VerificationQuerySet, VerificationState
 
-UNHEARD_SECONDS: Final = 30
 KEPT_FINDINGS: Final = 100
 _IN_THE_LOG: Final = {
     VerificationState.FITS: "everything_fits",
@@ -99,12 +97,7 @@ def resume_verifications() -> int:
 
     For the scheduler.
     """
-    now = database_now()
-    unheard = Verification.objects.filter(
-        Q(state=VerificationState.QUEUED, created_at__lt=now - timedelta(seconds=UNHEARD_SECONDS))
-        | Q(state=VerificationState.RUNNING, beat_at=None)
-        | Q(state=VerificationState.RUNNING, beat_at__lt=now - _lease())
-    )
+    unheard = Verification.objects.unheard()
     for each in unheard:
         queues.verify_log(each.id)
     return len(unheard)
@@ -112,26 +105,15 @@ def resume_verifications() -> int:
 
 def _take(verification_id: UUID) -> VerificationQuerySet | None:
     """The check as this attempt's own; None when there is nothing to do."""
-    now = database_now()
-    free = Verification.objects.filter(pk=verification_id).filter(
-        Q(state=VerificationState.QUEUED)
-        | Q(state=VerificationState.RUNNING, beat_at=None)
-        | Q(state=VerificationState.RUNNING, beat_at__lt=now - _lease())
-    )
-    most = settings.COUNTERSIGN.export_attempts
-    holder = uuid4()
-    if free.filter(attempts__lt=most).update(
-        state=VerificationState.RUNNING, holder=holder, beat_at=now, attempts=F("attempts") + 1
-    ):
-        return Verification.objects.filter(
-            pk=verification_id, holder=holder, state=VerificationState.RUNNING
+    taken = Verification.objects.take(verification_id)
+    if taken is None:
+        most = settings.COUNTERSIGN.export_attempts
+        _end(
+            Verification.objects.free(verification_id),
+            VerificationState.FAILED,
+            problem=f"Whoever checked was stopped {most} times.",
         )
-    _end(free, VerificationState.FAILED, problem=f"Whoever checked was stopped {most} times.")
-    return None
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.COUNTERSIGN.export_lease_seconds)
+    return taken
 
 
 @contextmanager
@@ -140,7 +122,7 @@ def _beating(held: VerificationQuerySet, checked: Checked) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        while not done.wait(_lease().total_seconds() / 3):
+        while not done.wait(lease().total_seconds() / 3):
             try:
                 held.update(
                     beat_at=database_now(), events=checked.events, leaves=checked.log.leaves

@@ -1,11 +1,9 @@
 """Write the file of an export that was asked for, and find exports whose worker went away."""
 
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
 
 from audit import export_file, queues
 from audit.bundle import write as bundle
@@ -14,8 +12,6 @@ from audit.fault_points import reached
 from audit.filters import EventFilter
 from audit.models import Event, Export, ExportFormat, ExportQuerySet, ExportState
 from audit.signing import KeyTrouble
-
-UNHEARD_SECONDS = 30
 
 log = structlog.get_logger(__name__)
 
@@ -67,10 +63,7 @@ def resume_exports() -> int:
 
     For the scheduler.
     """
-    now = database_now()
-    unheard = Export.objects.unheard(
-        asked_before=now - timedelta(seconds=UNHEARD_SECONDS), beat_before=now - _lease()
-    )
+    unheard = Export.objects.unheard()
     for export in unheard:
         queues.write_export(export.id)
     return len(unheard)
@@ -78,30 +71,18 @@ def resume_exports() -> int:
 
 def _take(export_id: UUID) -> ExportQuerySet | None:
     """The export as this attempt's own; None when there is nothing to do."""
-    now = database_now()
-    free = Export.objects.filter(pk=export_id).filter(
-        Q(state=ExportState.QUEUED)
-        | Q(state=ExportState.RUNNING, beat_at=None)
-        | Q(state=ExportState.RUNNING, beat_at__lt=now - _lease())
-    )
+    taken = Export.objects.take(export_id, events=0)
+    if taken is not None:
+        return taken
     most = settings.COUNTERSIGN.export_attempts
-    holder = uuid4()
-    if free.filter(attempts__lt=most).update(
-        state=ExportState.RUNNING, holder=holder, beat_at=now, attempts=F("attempts") + 1, events=0
-    ):
-        return Export.objects.filter(pk=export_id, holder=holder, state=ExportState.RUNNING)
-    if free.update(
+    if Export.objects.free(export_id).update(
         state=ExportState.FAILED,
-        finished_at=now,
+        finished_at=database_now(),
         problem=f"Whoever wrote the file was stopped {most} times. Ask for it again.",
     ):
         export_file.clear_leftovers(export_id)
         log.error("export_given_up", export=str(export_id), attempts=most)
     return None
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.COUNTERSIGN.export_lease_seconds)
 
 
 def _is_bundle(export: Export) -> bool:

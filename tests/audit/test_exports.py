@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -274,7 +275,7 @@ def test_a_lost_wake_up_is_made_good(
     ask_export(chosen=EventFilter(), file_format="csv", caller=caller(auditor))
     redis_client.flushall()
     assert resume_exports() == 0
-    monkeypatch.setattr("audit.services.write_export.UNHEARD_SECONDS", 0)
+    monkeypatch.setattr("audit.background.UNHEARD", timedelta(0))
     for _ in range(2):
         assert resume_exports() == 1
         assert redis_client.llen("rq:queue:background") == 1
