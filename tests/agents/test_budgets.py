@@ -195,6 +195,22 @@ def test_people_let_a_run_go_above_the_budget_by_the_share_that_an_admin_allows(
         counter.start([final(summary="ok")])
 
 
+def test_what_people_allowed_counts_no_further_than_an_admin_allows_now(
+    counter: Counter, admin: User, reviewer: User
+) -> None:
+    limit(admin, day={"tokens": 100_000}, over_percent=10)
+    spend(tokens=99_000)
+    run = counter.start([final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.EXTEND, reviewer, caps={"day_tokens": 10_000})
+    limit(admin, day={"tokens": 100_000}, over_percent=0)
+    run = counter.go_on(run)
+    assert (run.state, counter.request(run).kind, counter.model.requests) == (
+        "waiting",
+        "budget",
+        [],
+    )
+
+
 def test_what_people_allow_several_runs_does_not_add_up(
     counter: Counter, admin: User, reviewer: User
 ) -> None:

@@ -9,8 +9,18 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from agents.authoring import Retryable, Risk, Terminal, ToolContext, Trust, tool
+from agents.authoring import (
+    Effect,
+    EffectClass,
+    Retryable,
+    Risk,
+    Terminal,
+    ToolContext,
+    Trust,
+    tool,
+)
 from agents.models import Run, Step
+from approvals.vocabulary import Verdict
 from tests.agents.bank import Account, Bank, teller, tools_of
 from tests.agents.conftest import Counter, host
 from tests.agents.saying import told
@@ -49,6 +59,28 @@ def test_the_words_of_an_error_taint_as_those_of_a_result_do(
     client.force_login(reviewer)
     page = client.get(f"/runs/{run.pk}/").content.decode()
     assert 'href="#step-2"' in page[page.index("It has read text that nobody vouches for") :][:400]
+
+
+def test_the_words_of_what_was_rolled_back_taint_too(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    @tool(
+        risk=Risk.HIGH, effects={Effect.MONEY}, effect_class=EffectClass.TRANSACTIONAL, name="enter"
+    )
+    def enter(ctx: ToolContext, account: Account) -> str:
+        """Enter something."""
+        raise Terminal(WORDS)
+
+    @enter.preview
+    def show(ctx: ToolContext, account: Account) -> str:
+        return "Enter it"
+
+    host(teller(bank, tools=[*tools_of(bank), enter]))
+    entered = call("enter", judged({"account": "A1"}))
+    run = counter.start([calls(entered), final(summary="ok")])
+    counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
+    run = counter.go_on(run)
+    assert (run.state, run.tainted_by) == ("succeeded", ["enter"])
 
 
 @pytest.mark.parametrize(

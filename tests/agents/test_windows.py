@@ -99,6 +99,15 @@ def test_what_falls_back_to_a_smaller_model_fits_it(
     assert room < room_of(agent) // 4
 
 
+def test_a_task_that_the_smallest_model_could_not_read_asks_none(
+    counter: Counter, bank: Bank, servers: ModelServer
+) -> None:
+    host(teller(bank, models=("large/m", "small/s")))
+    run = counter.start([], "word " * 3_999)
+    request = counter.request(run)
+    assert (run.state, request.kind, servers.requests) == ("waiting", "attention", [])
+
+
 def test_a_decision_point_that_its_model_could_not_read_whole_asks_a_person_instead(
     counter: Counter, bank: Bank, servers: ModelServer, reviewer: User
 ) -> None:
