@@ -103,6 +103,11 @@ class Row:
     goes_on_at: datetime | None
 
     @property
+    def result_label(self) -> str:
+        """What the result is called to those who do not see where it stands."""
+        return f"Result of step {self.step.seq}"
+
+    @property
     def told_by_person(self) -> bool:
         """Whether what the agent was told is a person's word, which stands in the request as well."""
         return bool(self.told) and self.step.problem in ("rejected", "sent_back")

@@ -10,10 +10,12 @@ from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
+from approvals.layouts import Layout, lay_out
 from approvals.templatetags.interface import dollars, duration, reveal
 
 register = template.Library()
 
+MOST_LAID_OUT: Final = 50_000
 #: Text in which nothing can hide: printable ASCII with line breaks.
 _PLAIN: Final = re.compile(r"[\n\t\x20-\x7e]*")
 
@@ -50,6 +52,14 @@ def cost(micros: int | None, unpriced: int = 0) -> str:
 def short_digest(digest: str) -> str:
     """The first twelve digits of `sha256:…`, enough to tell versions apart."""
     return digest.removeprefix("sha256:")[:12]
+
+
+@register.filter
+def laid_out(value: Any) -> Layout | None:
+    """A result as fields and tables; None for a text, and for one of so many characters that only `raw` is quick."""
+    if not isinstance(value, dict) or len(json.dumps(value, ensure_ascii=False)) > MOST_LAID_OUT:
+        return None
+    return lay_out(value)
 
 
 @register.filter

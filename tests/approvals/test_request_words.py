@@ -57,5 +57,10 @@ def test_what_fits_no_table_is_shown_whole(result: Any) -> None:
     assert text
 
 
+def test_what_is_empty_is_said_to_be() -> None:
+    facts = [("Earlier", "none"), ("Amount", "none"), ("Count", 0), ("Paid", False)]
+    assert laid_out({"earlier": [], "amount": None, "count": 0, "paid": False}) == (facts, [], "")
+
+
 def test_a_text_stays_a_text() -> None:
     assert laid_out("Hello.") == ([], [], "Hello.")

@@ -14,8 +14,11 @@ from countersign.embedded.layout import LOGINS
 from demo.steward import checks, functions
 from demo.steward import session as sessions
 from demo.steward.catalogue import TABLES
+from demo.steward.changing import try_out
 from demo.steward.fence import breaches
+from demo.steward.grammar import NotAllowed, check_query
 from demo.steward.grants import let_in, statements
+from demo.steward.reading import read
 from demo.steward.session import (
     NoLogin,
     Session,
@@ -175,6 +178,46 @@ def test_migrating_again_takes_back_a_function_that_is_not_on_the_list(shop: Ste
             owner.execute(granted)
     may = f"SELECT has_function_privilege('{STEWARD}', 'repeat(text, int)', 'EXECUTE')"
     assert shop.as_superuser(may) == [(False,)]
+
+
+AS_ELSEWHERE = f"""
+DO $$
+DECLARE
+    everybodys text;
+BEGIN
+    SELECT string_agg(p.oid::regprocedure::text, ', ') INTO everybodys
+      FROM pg_proc AS p, aclexplode(p.proacl) AS held
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace AND held.grantee = '{LOGINS["sealer"]}'::regrole;
+    EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC', everybodys);
+    EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM {LOGINS["owner"]} CASCADE', everybodys);
+END
+$$
+"""
+
+
+def test_where_everybody_may_call_everything_the_owner_grants_nothing_and_the_login_works(
+    shop: StewardShop,
+) -> None:
+    """As in a PostgreSQL that is not ours."""
+    shop.as_superuser(AS_ELSEWHERE)
+    with psycopg.connect(shop.cluster.url("owner", shop.database), autocommit=True) as owner:
+        for granted in statements(STEWARD, shop.database):
+            owner.execute(granted)
+    granted_to_it = shop.as_superuser(
+        f"SELECT 1 FROM pg_proc, aclexplode(proacl) WHERE grantee = '{STEWARD}'::regrole"
+    )
+    assert granted_to_it == []
+    change = "UPDATE demo_customer SET city = 'Hamburg' WHERE id = 1"
+    with shop.session(writing=True) as session:
+        assert breaches(session) == []
+        assert [row.after for row in try_out(session, change)] != []
+    with shop.session() as session:
+        assert read(session, "SELECT count(*) FROM demo_order").rows == ((40,),)
+    # There the list alone stops it.
+    with pytest.raises(NotAllowed):
+        check_query("SELECT set_config('statement_timeout', '0', false)")
+    with shop.session() as session:
+        assert read(session, "SELECT set_config('statement_timeout', '0', false)").rows
 
 
 def test_a_session_that_became_somebody_else_runs_nothing(shop: StewardShop) -> None:

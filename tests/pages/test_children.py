@@ -71,6 +71,8 @@ def test_a_run_its_child_what_that_asks_and_what_was_remembered_lead_to_each_oth
 def follows(page: Page, title: str, task: str) -> None:
     """From the request to the run it belongs to, to the one that handed it on, and back down."""
     page.goto(page.url.replace(page.url.split("/", 3)[3], "runs/"))
+    handed_on = page.get_by_role("row").filter(has_text=task)
+    expect(handed_on).to_contain_text("Handed on by another agent")
     page.get_by_role("link", name=title).click()
     expect(page.locator("#run-waits")).to_contain_text("Waits for")
     page.locator("#run-waits").get_by_role("link", name=task).click()

@@ -25,7 +25,7 @@ VIEWS = (("light", DESK), ("dark", DESK), ("light", PHONE))
 
 
 def troubles_of(page: Page) -> list[str]:
-    """What axe finds anywhere on the page, and whether it is wider than the screen."""
+    """What axe finds anywhere on the page, and whether it is wider than the screen, or scrolls behind its panes."""
     width = page.viewport_size["width"] if page.viewport_size else 0
     laid_out = page.evaluate("document.documentElement.scrollWidth")
     found = [
@@ -33,7 +33,15 @@ def troubles_of(page: Page) -> list[str]:
         for each in Axe().run(page).response["violations"]
         for node in each["nodes"]
     ]
-    return [*found, *([f"{page.url}: {laid_out} wide"] if laid_out > width else [])]
+    behind = page.evaluate(
+        "innerWidth > 1000 && document.querySelector('.request-scroll')"
+        " ? document.documentElement.scrollHeight - innerHeight : 0"
+    )
+    return [
+        *found,
+        *([f"{page.url}: {laid_out} wide"] if laid_out > width else []),
+        *([f"{page.url}: scrolls by {behind} behind its panes"] if behind > 0 else []),
+    ]
 
 
 def look(desk: Desk, user: User, paths: list[str]) -> list[str]:

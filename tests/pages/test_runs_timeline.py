@@ -61,7 +61,7 @@ def test_a_finished_run_shows_its_answer_and_every_step_in_order(
     read = step_of(page, 2)
     assert "Agent says the ticket says so Unverified: the agent's own words." in read
     assert "The gate allowed it: confidence .95, threshold .80." in read
-    assert '"balance": "100.00"' in read
+    assert "Balance 100.00" in read
     assert [row.indented for row in page.context["timeline"].rows] == [False, True, False, True]
 
 
