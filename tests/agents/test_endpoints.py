@@ -154,3 +154,21 @@ def test_the_example_in_the_docs_can_be_used(monkeypatch: pytest.MonkeyPatch) ->
     text = (Path(__file__).parents[2] / "docs/models.md").read_text()
     example = text.split("COUNTERSIGN_ENDPOINTS='", 1)[1].split("'", 1)[0]
     assert {"local", "openrouter"} <= named_endpoints(example).keys()
+
+
+def test_what_is_said_of_an_endpoint_holds_for_its_models_and_for_no_others(
+    settings: Settings,
+) -> None:
+    more = {"timeout_seconds": 7, "log_probabilities": True, "strict_tools": True}
+    local = NamedEndpoint.model_validate({"base_url": "http://127.0.0.1:1/v1", **more})
+    given = {"endpoints": {"local": local}, "openai_base_url": "http://127.0.0.1:2/v1"}
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update=given)
+
+    def asked(name: str) -> tuple[object, ...]:
+        there = endpoint_of(name)
+        return (there.timeout_seconds, there.log_probabilities, there.strict_tools, there.model)
+
+    assert asked("local/small") == (7, True, True, "small")
+    plain = (settings.COUNTERSIGN.model_timeout_seconds, False, False)
+    for name in ("local", "local/", "other/small"):
+        assert asked(name) == (*plain, name)
