@@ -1,5 +1,6 @@
 """Attacks with the database and the signing key in hand, and the sentence that names each of them."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from audit.verifier import verify
 from tests.audit.verifier.conftest import REQUEST, RUN
-from tests.audit.verifier.logbook import Event, Log, Signer
+from tests.audit.verifier.logbook import Event, Log, Signer, repack
 
 NOT_THE_ROOT = "The events do not lead to the root that the checkpoint signs"
 
@@ -308,3 +310,29 @@ def test_a_longer_or_shorter_table_is_refused(
     code, text = said(log.export(tmp_path / "export.zip", forge={"events.csv": change}))
     assert code == 1
     assert sentence in text
+
+
+def test_a_manifest_that_counts_other_events_or_disclosures_is_refused(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    code, text = said(log.export(tmp_path / "export.zip", patch={"events": 20}))
+    assert (code, "speaks of another number of events" in text) == (1, True)
+    code, text = said(log.export(tmp_path / "export.zip", patch={"disclosures": {"count": 1}}))
+    assert (code, "some were left out" in text) == (1, True)
+
+
+def test_a_document_that_no_event_speaks_of_is_refused(log: Log, tmp_path: Path, said: Any) -> None:
+    path = log.export(tmp_path / "export.zip")
+    name = "content/" + hashlib.sha256(b"smuggled").hexdigest()
+
+    def with_it(files: dict[str, bytes]) -> dict[str, bytes]:
+        found = {**files, name: b"smuggled"}
+        return {each: found[each] for each in sorted(found, key=verify.place_of)}  # type: ignore[arg-type]
+
+    def told(manifest: dict[str, Any]) -> None:
+        names = sorted([name, *(f"content/{digest[7:]}" for digest in log.documents)])
+        listed = hashlib.sha256("".join(f"{each}\n" for each in names).encode())
+        manifest["content"] |= {"documents": 3, "sha256": listed.hexdigest()}
+
+    code, text = said(repack(path, log, told, files=with_it))
+    assert (code, f"The document {name} is here and no event speaks of it" in text) == (1, True)

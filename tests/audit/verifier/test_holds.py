@@ -243,3 +243,14 @@ def test_the_origin_is_printed(log: Log, tmp_path: Path, said: Any) -> None:
         f"The checkpoint of the log {ORIGIN}, with 21 events in it"
         in said(log.export(tmp_path / "export.zip"))[1]
     )
+
+
+def test_a_formula_in_an_event_is_defused_in_the_table_and_holds(tmp_path: Path, said: Any) -> None:
+    log = Log()
+    log.record(
+        actor={"kind": "person", "id": "=HYPERLINK(1)", "auth": "'quoted'"}, facts={"why": '"='}
+    )
+    path = log.export(tmp_path / "export.zip")
+    assert said(path)[0] == 0
+    table = zipfile.ZipFile(path).read("events.csv")
+    assert b"\"'=HYPERLINK(1)\",\"''quoted'\"" in table
