@@ -4,12 +4,23 @@ import datetime as dt
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import Func
+from django.db.models import UUIDField as DbUUIDField
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from audit.fact_schemas import moment_text
 from audit.facts import FACTS
 from audit.models import EventQuerySet
 from audit.people import id_of
+from audit.record_keeping import Sample
+
+
+class Unnest(Func):
+    """A row for each element of an array."""
+
+    function = "unnest"
+    output_field = DbUUIDField()
+
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
@@ -37,6 +48,7 @@ class EventFilter(BaseModel):
     run: UUID | None = None
     request: UUID | None = None
     stream: Words | None = Field(None, description="One story, such as request:<id> or policy")
+    sample: UUID | None = Field(None, description="The events of a random sample that was drawn")
     since: AwareDatetime | None = Field(None, description="Inserted at this moment or later")
     until: AwareDatetime | None = Field(None, description="Inserted before this moment")
 
@@ -63,6 +75,9 @@ class EventFilter(BaseModel):
             events = events.by_request(self.request)
         if self.stream is not None:
             events = events.in_stream(self.stream)
+        if self.sample is not None:
+            drawn = Sample.objects.filter(pk=self.sample)
+            events = events.filter(pk__in=drawn.annotate(each=Unnest("chosen")).values("each"))
         return events.between(self.since, self.until)
 
     def given(self) -> dict[str, str]:

@@ -75,7 +75,7 @@ class SampleForm(FilterForm):
         return {
             name: value
             for name, value in self.cleaned_data.items()
-            if value and name not in ("seed", "size")
+            if value and name not in ("seed", "size", "sample")
         }
 
 

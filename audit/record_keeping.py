@@ -208,3 +208,14 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"sample of {self.size} by the seed {self.seed}"
+
+    def told(self) -> dict[str, str]:
+        """What it takes to draw it again, as an export's manifest says it."""
+        said = {
+            "seed": self.seed,
+            "size": str(self.size),
+            "population": str(self.population),
+            "until": self.until.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            **{f"population_{name}": value for name, value in self.filters.items()},
+        }
+        return {f"sample_{name}": value for name, value in said.items()}

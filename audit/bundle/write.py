@@ -22,6 +22,7 @@ from audit.document_ports import Reference, documents_for
 from audit.fact_schemas import moment_text
 from audit.filters import EventFilter
 from audit.models import Checkpoint, Event, EventQuerySet, Export, ExportFormat, Leaf, Pending
+from audit.record_keeping import Sample
 from audit.services.checkpoints import consistency_path
 
 EARLIER_EXPORTS: Final = 50
@@ -186,7 +187,7 @@ def _claims(
         export=str(export.id),
         origin=checkpoint.note.partition("\n")[0],
         asked_at=moment_text(export.created_at),
-        filters=export.filters,
+        filters=export.filters | _told_of_sample(export.filters.get("sample")),
         challenge=export.challenge,
         keys=[str(key) for key in signing.signing_keys()],
         size=size,
@@ -219,3 +220,9 @@ def _known_sizes(export: Export, size: int) -> Iterable[int]:
     if export.since_size and export.since_size < size:
         known.add(export.since_size)
     return sorted(size for size in known if size is not None)
+
+
+def _told_of_sample(drawn: str | None) -> dict[str, str]:
+    """With the events of a random sample goes the seed they were drawn by."""
+    sample = Sample.objects.filter(pk=drawn).first() if drawn else None
+    return sample.told() if sample else {}

@@ -27,6 +27,7 @@ from audit.models import Checkpoint, Event, Export, Leaf
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 from audit.services.ask_export import NotThatFar, UnusableChallenge, ask_export
 from audit.services.download_export import download_export
+from audit.services.draw_sample import draw_sample
 from audit.services.seal import seal
 from audit.services.write_export import write_export
 from audit.verifier import verify
@@ -465,3 +466,27 @@ def test_a_long_disclosure_is_exported(recorded: Record, exported: Exported) -> 
     recorded(disclosures=[Disclose("why", "x" * 1_000_000, "person:7")])
     _, path = exported()
     assert verify.main([str(path)]) == 0
+
+
+def test_a_sample_is_exported_with_the_seed_it_was_drawn_by(
+    story: list[Event],
+    exported: Exported,
+    auditor: User,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sample = draw_sample(
+        chosen=EventFilter(type="request.*"),
+        seed="2026-Q1",
+        size=2,
+        caller=Caller.of_session(auditor),
+    )
+    _, path = exported(sample=str(sample.pk))
+    said = manifest_of(path)["filter"]
+    assert (said["sample"], said["sample_seed"]) == (str(sample.pk), "2026-Q1")
+    assert (said["sample_size"], said["sample_population"]) == ("2", str(sample.population))
+    assert said["sample_population_type"] == "request.*"
+    ids = {json.loads(line)["id"] for line in read(path, "events.jsonl").splitlines()}
+    assert ids == {str(event) for event in sample.chosen}
+    assert len(ids) == 2
+    assert verify.main([str(path)]) == 0
+    assert "sample_seed" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import datetime as dt
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psycopg
@@ -14,6 +15,7 @@ from django.urls import reverse
 
 from accounts.callers import Caller
 from accounts.models import User
+from audit.clock import database_now
 from audit.fsck import Checked, check
 from audit.merkle.hashing import leaf_hash
 from audit.merkle.proofs import root_from_inclusion
@@ -158,18 +160,21 @@ def test_what_is_not_sealed_stays(old: list[Event], superuser_url: str) -> None:
     assert not Retired.objects.exists()
 
 
-def test_what_is_younger_than_it_has_to_be_kept_stays(
-    old: list[Event], settings: object, recorded: Record
+def test_what_has_to_be_kept_stays_and_what_is_no_month_of_the_log(
+    old: list[Event], settings: Any
 ) -> None:
-    this_month = next(iter(_months(dt.timedelta(days=-100))))
-    for name in (this_month, "audit_event_default", "audit_event_1999_01", "accounts_user"):
+    for name in ("audit_event_default", "audit_event_1999_01", "accounts_user"):
         with pytest.raises(NotOld):
             drop_month(name)
-
-
-def _months(age: dt.timedelta) -> list[str]:
-    now = dt.datetime.now(dt.UTC)
-    return [month.partition for month in _all_months() if month.until > now + age]
+    age = (dt.datetime.now(dt.UTC) - dt.datetime(2015, 4, 1, tzinfo=dt.UTC)).days
+    for days, stays in ((age + 1, True), (age - 1, False)):
+        settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(
+            update={"audit_retention_days": days}
+        )
+        assert (MONTH not in [month.partition for month in months_to_drop(database_now())]) is stays
+        if stays:
+            with pytest.raises(NotOld):
+                drop_month(MONTH)
 
 
 def _all_months() -> list[Month]:
