@@ -348,3 +348,12 @@ def test_a_document_of_other_bytes_than_its_name_says_is_refused(
 
     code, text = said(repack(log.export(tmp_path / "export.zip"), log, files=other))
     assert (code, "was changed: its SHA-256 is" in text) == (1, True)
+
+
+def test_a_manifest_that_was_exchanged_under_its_signature_is_refused(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    path = log.export(tmp_path / "export.zip")
+    repack(path, log, lambda manifest: manifest.update(challenge="of today"), sign=False)
+    code, text = said(path, "--challenge", "of today")
+    assert (code, "MANIFEST.json is not the one that was signed" in text) == (1, True)
