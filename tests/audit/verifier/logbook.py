@@ -242,15 +242,18 @@ def repack(
     *,
     files: Callable[[dict[str, bytes]], dict[str, bytes]] = dict,
     raw: bytes | None = None,
+    sign: bool = True,
 ) -> Path:
-    """Write the ZIP anew with other files and another manifest (or `raw` in its place), signed by the log."""
+    """Write the ZIP anew with other files and another manifest (or `raw` in its place), signed by the log
+    unless the old signature is to stay."""
     with zipfile.ZipFile(path) as opened:
         found = files({name: opened.read(name) for name in opened.namelist()})
     manifest = orjson.loads(found["MANIFEST.json"])
     change(manifest)
     found["MANIFEST.json"] = canonical_bytes(manifest) if raw is None else raw
     digest = sha256(found["MANIFEST.json"]).hex()
-    found["MANIFEST.note"] = log.note(f"{verify.FORMAT}\n{ORIGIN}\nsha256:{digest}\n").encode()
+    if sign:
+        found["MANIFEST.note"] = log.note(f"{verify.FORMAT}\n{ORIGIN}\nsha256:{digest}\n").encode()
     with path.open("wb") as file, tempfile.TemporaryDirectory() as folder:
         zipped = StoredZip(file)
         for number, (name, data) in enumerate(found.items()):

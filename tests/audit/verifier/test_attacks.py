@@ -336,3 +336,24 @@ def test_a_document_that_no_event_speaks_of_is_refused(log: Log, tmp_path: Path,
 
     code, text = said(repack(path, log, told, files=with_it))
     assert (code, f"The document {name} is here and no event speaks of it" in text) == (1, True)
+
+
+def test_a_document_of_other_bytes_than_its_name_says_is_refused(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    def other(files: dict[str, bytes]) -> dict[str, bytes]:
+        return {
+            name: b"other" if name.startswith("content/") else data for name, data in files.items()
+        }
+
+    code, text = said(repack(log.export(tmp_path / "export.zip"), log, files=other))
+    assert (code, "was changed: its SHA-256 is" in text) == (1, True)
+
+
+def test_a_manifest_that_was_exchanged_under_its_signature_is_refused(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    path = log.export(tmp_path / "export.zip")
+    repack(path, log, lambda manifest: manifest.update(challenge="of today"), sign=False)
+    code, text = said(path, "--challenge", "of today")
+    assert (code, "MANIFEST.json is not the one that was signed" in text) == (1, True)
