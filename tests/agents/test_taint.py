@@ -65,7 +65,10 @@ def test_the_words_of_what_was_rolled_back_taint_too(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:
     @tool(
-        risk=Risk.HIGH, effects={Effect.MONEY}, effect_class=EffectClass.TRANSACTIONAL, name="enter"
+        risk=Risk.HIGH,
+        effects={Effect.MONEY},
+        reversible=True,
+        effect_class=EffectClass.TRANSACTIONAL,
     )
     def enter(ctx: ToolContext, account: Account) -> str:
         """Enter something."""

@@ -1,0 +1,26 @@
+"""Names and values in plain words, in a line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+BRIEF_LENGTH: Final = 90
+
+
+def plain(name: str) -> str:
+    """`issue_refund` as `Issue refund`."""
+    return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
+    """A value in one short line: the values of an object, or a text cut at a word's length."""
+    if isinstance(value, Mapping):
+        text = ", ".join(brief(item, length) for item in value.values() if item not in (None, ""))
+    elif isinstance(value, list | tuple):
+        text = ", ".join(brief(item, length) for item in value)
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    else:
+        text = " ".join(str(value).split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
