@@ -232,6 +232,7 @@ def test_a_successor_that_was_interrupted_is_gone_on_with(
         with pytest.raises(CommandError, match="The disk is full"):
             said("audit_log", "succeed")
     assert seal().signed == 0
+    assert "is of the log approvals.example/log and the database's" in sealing_state().trouble
     said("audit_log", "succeed")
     assert Log.objects.count() == 2
     assert [kind for kind, _ in of_the_log()].count("log.succeeded") == 1

@@ -123,6 +123,10 @@ def test_many_events_fill_tiles_in_several_batches(machine: Path, superuser_url:
     with on_machine(machine, sealing_batch=256):
         assert seal() == Sealed(events=602, signed=602)
     assert sorted(Tile.objects.values_list("level", "n")) == [(0, 0), (0, 1), (0, 2), (1, 0)]
+    numbers = dict(Event.objects.in_stream("person:7").values_list("id", "seq"))
+    leaves = Leaf.objects.order_by("index").values_list("event", flat=True)
+    sealed = [numbers[event] for event in leaves if event in numbers]
+    assert sealed == list(range(1, 601))
     _many(500)
     seal()
     assert found() == []
