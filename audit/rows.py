@@ -1,8 +1,8 @@
 """Events as a list shows them: a sentence and what it links to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -10,22 +10,41 @@ from audit.models import Event
 from audit.people import names_of
 from audit.sentences import actor_name, people_in, sentence
 
+_PERSON: Final = "person:"
+
 
 @dataclass(frozen=True)
 class Row:
-    """One event for a page: the row itself, its parsed body, and both in words."""
+    """One event for a page: the row itself, its parsed body, and in words what it says, who acted, and the
+    stream that it stands in."""
 
     event: Event
     body: dict[str, Any]
     sentence: str
     actor: str
+    about: str
 
 
 def rows_of(events: Iterable[Event]) -> list[Row]:
     """The events as rows, with people's names looked up once for all of them."""
     read = [(event, orjson.loads(bytes(event.body))) for event in events]
-    names = names_of(set().union(*(people_in(body) for _, body in read)))
+    people = {
+        event.stream.removeprefix(_PERSON) for event, _ in read if event.stream.startswith(_PERSON)
+    }
+    names = names_of(people.union(*(people_in(body) for _, body in read)))
     return [
-        Row(event, body, sentence(body, names), actor_name(body["actor"], names))
+        Row(
+            event,
+            body,
+            sentence(body, names),
+            actor_name(body["actor"], names),
+            _about(event.stream, names),
+        )
         for event, body in read
     ]
+
+
+def _about(stream: str, names: Mapping[str, str]) -> str:
+    """What a stream is called: a person by their name."""
+    person = stream.removeprefix(_PERSON)
+    return names.get(person) or f"person {person}" if stream.startswith(_PERSON) else stream

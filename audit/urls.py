@@ -3,7 +3,7 @@
 from django.urls import path
 
 from audit import views
-from audit.views import erasures, exceptions, holds, samples, sealed_log
+from audit.views import erasures, exceptions, holds, samples, sealed_log, stories
 
 urlpatterns = [
     path("audit/", views.audit_list, name="audit-list"),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("audit/exports/ask/", views.export_ask, name="audit-export-ask"),
     path("audit/exports/<uuid:pk>/", views.export_detail, name="audit-export"),
     path("audit/exports/<uuid:pk>/download/", views.export_download, name="audit-export-download"),
+    path("audit/runs/<uuid:pk>/", stories.run_story, name="audit-run-story"),
+    path("audit/requests/<uuid:pk>/", stories.request_story, name="audit-request-story"),
     path("audit/log/", sealed_log.log_detail, name="audit-log"),
     path("audit/log/verify/", sealed_log.verify_ask, name="audit-verify"),
     path("audit/log/checks/<uuid:pk>/", sealed_log.verification, name="audit-verification"),

@@ -140,7 +140,7 @@ def test_each_row_says_its_kind_and_leads_to_its_story(
     assert KINDS["decided_fast"] in text
     assert "2 s" in text
     assert reverse("audit-event", args=[fast.pk]) in text
-    assert f"{reverse('audit-list')}?request={some_request}" in text
+    assert reverse("audit-request-story", args=[some_request]) in text
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_an_event_is_a_sentence_with_its_links(
     text = text_of(page, reverse("audit-list"))
     assert f"{reviewer} approved issue_refund." in text
     assert reverse("audit-event", args=[decided.pk]) in text
-    assert f"?request={some_request}" in text
+    assert reverse("audit-request-story", args=[some_request]) in text
     assert f"?person={reviewer.pk}" in text
 
 

@@ -170,6 +170,8 @@ def looks(
         Look("kill-switch-lift", admin, f"/kill-switches/{off.pk}/lift/"),
         Look("agent-limits", admin, "/agents/refund-desk/limits/"),
         Look("audit-list", auditor, "/audit/"),
+        Look("audit-run-story", auditor, f"/audit/runs/{event.run}/"),
+        Look("audit-request-story", auditor, f"/audit/requests/{request.pk}/"),
         Look("audit-event", auditor, f"/audit/events/{event.pk}/"),
         Look("audit-export-list", auditor, "/audit/exports/"),
         *auditing(auditor),
