@@ -17,7 +17,6 @@ PROCESS: TestProcess = set_up()
 from tests.faults.balance import violations  # noqa: E402
 from tests.faults.plant import Plant  # noqa: E402
 from tests.faults.storm import Storm, table  # noqa: E402
-from tests.harness.cluster import short_folder  # noqa: E402
 
 
 def main() -> int:
@@ -35,7 +34,7 @@ def main() -> int:
         f"A storm over {given.runs} runs, seed {given.seed}; two cores take about 0.3 s a run.\n"
     )
     sys.stdout.flush()
-    plant = Plant(PROCESS, short_folder(), resume_workers=4, run_workers=2)
+    plant = Plant(PROCESS, resume_workers=4, run_workers=2)
     try:
         storm = Storm(
             plant.open(),

@@ -66,7 +66,7 @@ _tickets = count(1)
 class Plant(Stack):
     """A stack of two worker pools and a scheduler, with the recorder and the model outside of it."""
 
-    def __init__(self, process: TestProcess, folder: Path, **changes: object) -> None:
+    def __init__(self, process: TestProcess, **changes: object) -> None:
         self.recorder = Recorder()
         self.model = ModelServer(reply)
         shipped: dict[str, object] = {
@@ -79,9 +79,9 @@ class Plant(Stack):
             "lease_renewal_seconds": 0.25,
             "sweep_seconds": 0.1,
         }
-        super().__init__(process, folder, **{**shipped, **changes})
+        super().__init__(process, **{**shipped, **changes})
         for role in set(ROLES.values()):
-            (folder / "points" / role).mkdir(parents=True)
+            (self.folder / "points" / role).mkdir(parents=True)
 
     def open(self) -> Plant:
         """Bring everything up: database, people, agent, policy, processes."""

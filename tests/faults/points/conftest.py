@@ -8,7 +8,6 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.faults.plant import WORKERS, Plant
-from tests.harness.cluster import short_folder
 from tests.harness.environment import TestProcess
 
 
@@ -17,7 +16,7 @@ def running(
     test_process: TestProcess, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Plant]:
     with django_db_blocker.unblock():
-        plant = Plant(test_process, short_folder())
+        plant = Plant(test_process)
         try:
             yield plant.open()
         finally:
