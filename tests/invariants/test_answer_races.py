@@ -17,7 +17,9 @@ from tests.model_server import ModelServer, call, calls, final
 
 ROUNDS = rounds(10)
 #: A verdict comes through a door, which takes its time; what operators do is done at once.
-HEAD_START_SECONDS = 0.15
+HEAD_START_SECONDS = 0.1
+#: Long ones, to come to the edge within the rounds on a fast machine as on a slow one.
+FIRST_STEP_SECONDS = 0.04
 LIE, TRUTH, NEW = "I paid.", "Nothing was paid.", "Another task."
 
 
@@ -86,7 +88,7 @@ def test_accepting_and_the_end_of_the_run_let_no_answer_out_of_a_cancelled_run(
     track: Track, model: ModelServer, operator: User, reviewer: User
 ) -> None:
     wins: Counter[bool] = Counter()
-    track.lead = HEAD_START_SECONDS
+    track.lead, track.step = HEAD_START_SECONDS, FIRST_STEP_SECONDS
     for number, request in enumerate(waiting(model, operator)):
         answer, gone = track.race(
             decision(request, reviewer, number, "accept"),
@@ -108,7 +110,7 @@ def test_accepting_and_another_task_let_no_answer_to_the_old_task_out(
     track: Track, model: ModelServer, operator: User, reviewer: User
 ) -> None:
     wins: Counter[bool] = Counter()
-    track.lead = HEAD_START_SECONDS
+    track.lead, track.step = HEAD_START_SECONDS, FIRST_STEP_SECONDS
     for number, request in enumerate(waiting(model, operator)):
         answer, changed = track.race(
             decision(request, reviewer, number, "accept"),
