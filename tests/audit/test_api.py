@@ -154,7 +154,7 @@ def test_an_unknown_export_is_not_found(api: Client, some_run: UUID) -> None:
 def test_who_may_not_read_the_log_gets_nothing(
     who: str, request: pytest.FixtureRequest, login: Login, api: Client, proposed: Event
 ) -> None:
-    export = post(api, {}).json()["id"]
+    export = post(api, {"format": "jsonl"}).json()["id"]
     write_export(UUID(export))
     stranger = login(Client(), request.getfixturevalue(who))
     for response in (
