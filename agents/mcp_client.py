@@ -64,6 +64,10 @@ class _TooLarge(Exception):
     """The server sent more than `MOST_BYTES`."""
 
 
+class _Packed(Exception):
+    """The server packed what it sent: what that would be unpacked is not bounded."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """A server's answer: its structured content, or None; and its texts."""
@@ -193,6 +197,8 @@ def _judged(error: BaseException, *, sent: bool) -> Exception:
         return NotTaken(refused.message)
     if _found(error, (_TooLarge,)):
         why = f"it sent more than {MOST_BYTES:,} bytes"
+    elif _found(error, (_Packed,)):
+        why = "it packed what it sent, which nobody asked for"
     elif _found(error, (TimeoutError,)):
         why = "its time was up"
     elif sent and _found(error, (RuntimeError,)):
@@ -244,7 +250,7 @@ class _Bounded(httpx2.AsyncBaseTransport):
         response = await self._inner.handle_async_request(request)
         if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
             await response.aclose()
-            raise _TooLarge
+            raise _Packed
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _BoundedStream(response.stream, self)
         return response

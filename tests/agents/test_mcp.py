@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -376,6 +380,74 @@ def test_a_server_that_is_a_process_is_given_its_key_and_ends_with_the_call(
     assert counter.request(run).kind == "in_doubt"
     lines = [each.info["cmdline"] or () for each in psutil.process_iter(["cmdline"])]
     assert not any(str(SCRIPT) in line and "stdio" in line for line in lines)
+
+
+class Other(BaseHTTPRequestHandler):
+    """Sends every call on to another server, or packs its answer."""
+
+    heard: list[str | None]
+    location = ""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append(self.headers["Authorization"])
+        self.send_response(307 if self.location else 200)
+        self.send_header(
+            "Location" if self.location else "Content-Encoding", self.location or "gzip"
+        )
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        """It says nothing."""
+
+
+@contextmanager
+def other(location: str = "") -> Iterator[tuple[int, list[str | None]]]:
+    heard: list[str | None] = []
+    handler = type("Handler", (Other,), {"heard": heard, "location": location})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield server.server_port, heard
+        finally:
+            server.shutdown()
+
+
+def test_a_key_goes_to_no_other_server_and_nothing_packed_is_unpacked(warehouse: Warehouse) -> None:
+    mcp_tool("warehouse", "shred", pins=warehouse.pins)
+    with other() as (port, heard), other(f"http://127.0.0.1:{port}/mcp") as (first, asked):
+        for there, why in ((first, "MCPError"), (port, "it packed what it sent")):
+            warehouse.at(there)
+            with pytest.raises(CommandError, match=f"Nothing was sent: {why}"):
+                call_command("sync_mcp", stdout=StringIO())
+            if there == first:
+                assert (set(asked), heard) == ({f"Bearer {KEY}"}, [])
+    assert not warehouse.pins.exists()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "mcp.md"
+
+
+def test_the_agent_on_the_page_works_once_it_is_pinned(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+    module = tmp_path / "agents.py"
+    module.write_text(code)
+    compiled = compile(code, str(module), "exec")
+    with pytest.raises(DefinitionError, match="holds no description of it") as refused:
+        exec(compiled, {})
+    assert f"{module}:" in refused.value.mistakes[0].where
+    warehouse.open()
+    said = warehouse.pin()
+    assert "move_stock is new." in said
+    made: dict[str, Any] = {}
+    exec(compiled, made)
+    assert [tool.name for tool in made["agent"].tools] == ["read_stock", "move_stock"]
+    setting = re.findall(r"COUNTERSIGN_MCP_SERVERS='(.*?)'\n", PAGE.read_text(), re.DOTALL)[0]
+    assert named_servers(setting)["files"].secrets == {"files_key"}
 
 
 def write_pins(path: Path, **hints: bool) -> Path:
