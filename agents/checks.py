@@ -18,6 +18,7 @@ from agents.flow_checks import mistakes_of_flow
 from agents.mistakes import Mistake
 from agents.proposals import describe_errors
 from agents.tool_secrets import missing_secrets, variable_of
+from agents.tools import Tool
 from agents.unpriced import WHAT_TO_DO, asked_models, describe_unpriced, unpriced_models
 from audit.clock import database_now
 
@@ -38,6 +39,7 @@ def _mistakes_of_installed() -> Iterator[Mistake]:
         yield from _delegates_of(agent)
         for tool in agent.tools:
             yield from belied_classes(tool)
+            yield from _server_of(tool)
             for secret in missing_secrets(tool):
                 yield Mistake(
                     "agents.E023",
@@ -46,6 +48,28 @@ def _mistakes_of_installed() -> Iterator[Mistake]:
                     tool.where,
                 )
         yield from mistakes_of_flow(agent)
+
+
+def _server_of(tool: Tool) -> Iterator[Mistake]:
+    """The MCP server that carries the tool out has to be named, and its secrets set."""
+    if tool.served is None:
+        return
+    config, name = settings.COUNTERSIGN, tool.served.server
+    server = config.mcp_servers.get(name)
+    if server is None:
+        yield Mistake(
+            "agents.E108",
+            f"Tool {tool.name}: no setting names the MCP server {name}.",
+            "Name it in COUNTERSIGN_MCP_SERVERS, for web and worker processes.",
+            tool.served.where,
+        )
+        return
+    for secret in sorted(server.secrets - config.tool_secrets.keys()):
+        yield Mistake(
+            "agents.E023",
+            f"The MCP server {name}: its secret {secret} is not set, so it would not be asked.",
+            f"Set {variable_of(secret)} for web and worker processes.",
+        )
 
 
 def _default_unnamed() -> Iterator[Mistake]:

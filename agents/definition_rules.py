@@ -62,6 +62,28 @@ def mistakes_of_agent(agent: Agent, built_in: frozenset[str]) -> Iterator[Mistak
     yield from _delegates_of(agent)
     for tool in agent.tools:
         yield from _mistakes_as_listed(tool)
+        yield from _served_elsewhere(agent, tool)
+
+
+def _served_elsewhere(agent: Agent, tool: Tool) -> Iterator[Mistake]:
+    """Only an open agent uses tools of MCP servers, and only as they are pinned."""
+    if tool.served is None:
+        return
+    if agent.category != "open":
+        yield Mistake(
+            "agents.E105",
+            f"Agent {agent.slug} is {agent.category} and uses {tool.name} of the MCP server "
+            f"{tool.served.server}.",
+            "Make it Category.OPEN, or take the tool away.",
+            tool.served.where,
+        )
+    if tool.served.problem:
+        yield Mistake(
+            "agents.E106",
+            f"Tool {tool.name} of the MCP server {tool.served.server}: {tool.served.problem}.",
+            "Run manage.py sync_mcp, and read what it writes; or take the tool away.",
+            tool.served.where,
+        )
 
 
 def _kind_of(agent: Agent) -> Iterator[Mistake]:

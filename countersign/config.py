@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.endpoints import NamedEndpoint, named_endpoints, plain_address
+from agents.mcp_servers import McpServer, named_servers
 from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
@@ -40,6 +41,7 @@ CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
 Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
+McpServers = Annotated[dict[str, McpServer], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -127,6 +129,7 @@ class Config(BaseSettings):
 
     callback_secrets: CallbackSecrets = Field({}, repr=False)
     tool_secrets: ToolSecrets = Field({}, validation_alias=_plain(f"{SECRET_PREFIX}*"), repr=False)
+    mcp_servers: McpServers = Field({}, repr=False)
     breaker_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     breaker_seconds: Seconds = 60
     breaker_longest_seconds: Seconds = 3600
@@ -166,6 +169,11 @@ class Config(BaseSettings):
     @classmethod
     def _read_endpoints(cls, value: object) -> object:
         return named_endpoints(value) if isinstance(value, str) else value
+
+    @field_validator("mcp_servers", mode="before")
+    @classmethod
+    def _read_mcp_servers(cls, value: object) -> object:
+        return named_servers(value) if isinstance(value, str) else value
 
     @field_validator("openai_base_url")
     @classmethod

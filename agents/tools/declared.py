@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from agents.mistakes import DefinitionError, Mistake
 from agents.rates import Rate
+from agents.tools.served import Served
 from agents.tools.terms import EffectClass, ToolContext, Trust
 from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk, is_consequential
@@ -72,6 +73,7 @@ class Tool:
     compensation: Function | None = None
     undo_declared: UndoDeclared | None = None
     undoing: Tool | None = None
+    served: Served | None = None
     key: str = field(init=False)
     """The tool among all that are installed: agents that share it share what is known of it."""
 
@@ -193,6 +195,7 @@ class Tool:
             **({"callback": self.callback} if self.callback else {}),
             **({"repeatable": self.repeatable} if self.repeatable else {}),
             **({"undo": self.undo_declared.describe()} if self.undo_declared else {}),
+            **({"mcp": self.served.describe()} if self.served else {}),
         }
 
     def show(self, ctx: ToolContext, arguments: BaseModel) -> Preview:
