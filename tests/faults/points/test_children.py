@@ -20,7 +20,7 @@ def ended_well(plant: Plant, ticket: str, run: Run) -> None:
     child = Run.objects.get(parent=run)
     step = Step.objects.get(run=run, kind="delegate")
     assert (child.state, step.state) == ("succeeded", "succeeded")
-    assert (step.output or {})["result"] == {"summary": "Done."}
+    assert (step.output or {})["result"]["summary"] == "Done."
     assert len(plant.done(ticket)) == 1
     run.refresh_from_db()
     own = sum(Step.objects.filter(run=run).values_list("tokens_in", flat=True))
