@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,11 @@ async def called(ctx: Any, params: Any) -> CallToolResult:
     return await odd(given["item"])
 
 
+def hang() -> None:
+    """The process does not end by itself, not even when its input has ended."""
+    time.sleep(600)
+
+
 async def odd(item: str) -> CallToolResult:
     match item:
         case "huge":
@@ -86,6 +93,8 @@ async def odd(item: str) -> CallToolResult:
             return text("seven", structured_content={"level": "seven"})
         case "slow":
             await anyio.sleep(600)
+        case "stubborn":
+            threading.Thread(target=hang).start()
         case "vanish":
             os._exit(1)
         case "refused":

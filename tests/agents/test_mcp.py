@@ -142,7 +142,7 @@ class Warehouse:
         call_command("sync_mcp", stdout=said)
         return said.getvalue()
 
-    def tools(self) -> list[Tool]:
+    def tools(self, seconds: float = 10) -> list[Tool]:
         """All of its tools as an author declares them."""
         return [
             mcp_tool("warehouse", "read_stock", risk=Risk.LOW, pins=self.pins),
@@ -161,7 +161,7 @@ class Warehouse:
                 "misbehave",
                 effects={Effect.PRODUCTION},
                 reversible=True,
-                timeout_seconds=5,
+                timeout_seconds=seconds,
                 pins=self.pins,
             ),
         ]
@@ -370,14 +370,16 @@ def test_a_server_that_is_a_process_is_given_its_key_and_ends_with_the_call(
         )
     )
     warehouse.pin(*ALL)
-    hosted(warehouse)
+    hosted(warehouse, tools=warehouse.tools(seconds=60))
     run = counter.start([calls(NOTES), calls(MOVE), final(summary="ok")])
     said = Step.objects.get(run=run, name="read_notes").output
     assert "[secret: warehouse_key]" in json.dumps(said)
     assert approved(counter, run, reviewer).state == "succeeded"
     assert len(warehouse.names("move_stock")) == 1
-    run = approved(counter, counter.start([calls(odd("huge"))]), reviewer)
-    assert counter.request(run).kind == "in_doubt"
+    # Both answers are no use; the one comes from a process that does not end by itself.
+    for item in ("huge", "stubborn"):
+        run = approved(counter, counter.start([calls(odd(item))]), reviewer)
+        assert counter.request(run).kind == "in_doubt"
     lines = [each.info["cmdline"] or () for each in psutil.process_iter(["cmdline"])]
     assert not any(str(SCRIPT) in line and "stdio" in line for line in lines)
 
@@ -504,6 +506,17 @@ def test_hints_raise_what_was_declared_and_lower_nothing(
     made = mcp_tool("warehouse", "shred", pins=path, **declared)
     assert (made.risk, made.effects, made.reversible) == (risk, effects, reversible)
     assert made.effect_class == effect_class
+
+
+def test_an_approval_binds_what_the_server_said_of_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hints alone make another version of the tool, and of whoever uses it."""
+    monkeypatch.setattr(mcp_tools, "_declared", {})
+    first = mcp_tool("warehouse", "shred", pins=write_pins(tmp_path / "a.json"))
+    then = mcp_tool("warehouse", "shred", pins=write_pins(tmp_path / "b.json", openWorldHint=True))
+    assert first.version != then.version
+    assert first.describe()["mcp"]["pinned"] != then.describe()["mcp"]["pinned"]
 
 
 def test_only_an_open_agent_may_use_them_and_only_as_pinned(
