@@ -45,7 +45,7 @@ def host(agent: Agent) -> None:
     """Install the agent in this process and activate its version, as a deploy and its owners would."""
     registry.unregister(agent.slug)
     registry.register(agent)
-    sync_agents(actor=BY_HAND)
+    sync_agents([agent], actor=BY_HAND)
     activate_version(slug=agent.slug, digest=agent.version, caller=BY_HAND)
 
 

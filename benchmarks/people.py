@@ -12,8 +12,9 @@ from audit.actors import Actor
 def people() -> tuple[User, User]:
     """The starter and the decider, with the marker hosted and active."""
     actor = Actor.system("benchmarks")
-    sync_agents(actor=actor)
-    activate_version(slug="marker", digest=registry.get("marker").version, caller=actor)
+    marker = registry.get("marker")
+    sync_agents([marker], actor=actor)
+    activate_version(slug="marker", digest=marker.version, caller=actor)
     starter = User.objects.create_user("starter")
     starter.groups.set(Group.objects.filter(name="operator"))
     decider = User.objects.create_user("decider")

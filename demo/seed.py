@@ -53,7 +53,7 @@ def seed() -> SeedReport:
         stock_payables(today=today)
         plant_oddities()
         new_accounts = open_accounts(password=password, renew=bool(given), actor=actor)
-        sync_agents(actor=actor)
+        sync_agents(registry.all_agents(), actor=actor)
         for agent in registry.all_agents():
             activate_version(slug=agent.slug, digest=agent.version, caller=actor)
         policy_version = publish_policy(actor=actor)

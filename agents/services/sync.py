@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
 from accounts.models import ReviewGroup
-from agents import registry
 from agents.definitions import Agent
 from agents.models import AgentVersion, HostedAgent
 from agents.services.ship_prices import ship_prices
@@ -31,10 +31,10 @@ class SyncReport:
     new_prices: list[str] = field(default_factory=list)
 
 
-def sync_agents(*, actor: Actor) -> SyncReport:
-    """Record every installed agent's version, its hosting row, its owner group, and prices that are new."""
+def sync_agents(agents: Iterable[Agent], *, actor: Actor) -> SyncReport:
+    """Record each installed agent's version, its hosting row, its owner group, and prices that are new."""
     report = SyncReport(new_prices=ship_prices(actor=actor))
-    for agent in registry.all_agents():
+    for agent in agents:
         with transaction.atomic():
             _sync(agent, actor, report)
     return report

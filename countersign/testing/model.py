@@ -101,7 +101,10 @@ class ModelServer:
         server.daemon_threads = True
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        self._thread = threading.Thread(target=server.serve_forever, daemon=True)
+        # Closing it waits for its next look, and every test closes one.
+        self._thread = threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         self._thread.start()
 
     def follow(self, script: Script) -> None:

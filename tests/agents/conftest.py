@@ -33,7 +33,7 @@ def host(agent: Any) -> None:
     """Install and activate an agent, as a deploy would."""
     registry.unregister(agent.slug)
     registry.register(agent)
-    sync_agents(actor=TEST)
+    sync_agents([agent], actor=TEST)
     activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
 
 

@@ -44,7 +44,7 @@ def listener() -> Iterator[tuple[str, Queue[Heard], list[int]]]:
         def log_message(self, *_args: Any) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Ear)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/", heard, answers
     server.shutdown()
     server.server_close()

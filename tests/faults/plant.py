@@ -97,10 +97,11 @@ class Plant(Stack):
         self.operator = person("operator", "operator")
         self.reviewer = person("reviewer", "reviewer", groups=groups)
         self.second_reviewer = person("second-reviewer", "reviewer", groups=groups)
-        for agent in (works, foreman, relay, sorter):
+        agents = (works, foreman, relay, sorter)
+        for agent in agents:
             registry.register(agent)
-        sync_agents(actor=TEST)
-        for agent in (works, foreman, relay, sorter):
+        sync_agents(agents, actor=TEST)
+        for agent in agents:
             activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
         with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
             published = current()

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.middleware.csrf import CSRF_SECRET_LENGTH
 from django.test import Client
+from django.utils.crypto import get_random_string
 
 from accounts.models import User
 from accounts.services.create_token import create_token
@@ -183,7 +185,6 @@ class PageDoor(Door):
         self.client.force_login(
             person, backend="allauth.account.auth_backends.AuthenticationBackend"
         )
-        self.client.get("/settings/")
         self.csrf = _csrf_of(self.client)
 
     def read(self, request: ApprovalRequest) -> Seen:
@@ -285,7 +286,6 @@ class SessionDoor(ApiDoor):
         self.client.force_login(
             person, backend="allauth.account.auth_backends.AuthenticationBackend"
         )
-        self.client.get("/settings/")
         self.headers = {"X-CSRFToken": _csrf_of(self.client)}
 
 
@@ -310,7 +310,10 @@ DOORS: tuple[type[Door], ...] = (PageDoor, SessionDoor, TokenDoor)
 
 
 def _csrf_of(client: Client) -> str:
-    return client.cookies[settings.CSRF_COOKIE_NAME].value
+    """The secret of a cookie that a page seen earlier has set."""
+    secret = get_random_string(CSRF_SECRET_LENGTH)
+    client.cookies[settings.CSRF_COOKIE_NAME] = secret
+    return secret
 
 
 def _as_fields(body: dict[str, Any]) -> dict[str, Any]:

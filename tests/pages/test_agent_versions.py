@@ -39,7 +39,7 @@ def changed(finance: ReviewGroup) -> Iterator[tuple[Agent, Agent]]:
     installed = teller(bank, instructions="You serve quickly.\nSmile.")
     registry.unregister("teller")
     registry.register(installed)
-    sync_agents(actor=TEST)
+    sync_agents([installed], actor=TEST)
     yield active, installed
     registry.unregister("teller")
 

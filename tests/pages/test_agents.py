@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import ReviewGroup, User
 from agents import registry
 from agents.authoring import Budget
+from agents.definitions import Agent
 from agents.kill_switches import KillSwitch
 from agents.models import HostedAgent, Run
 from agents.services.sync import sync_agents
@@ -38,11 +39,11 @@ def switch_of(slug: str) -> KillSwitch | None:
     return KillSwitch.objects.active().filter(agent__slug=slug, tool="").first()
 
 
-def install(agent: object) -> None:
+def install(agent: Agent) -> None:
     """Install a version without activating it, as a deploy does."""
     registry.unregister("teller")
-    registry.register(agent)  # type: ignore[arg-type]
-    sync_agents(actor=TEST)
+    registry.register(agent)
+    sync_agents([agent], actor=TEST)
 
 
 # -- doors ----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor.system("sync_agents")
-        report = sync_agents(actor=actor)
+        report = sync_agents(registry.all_agents(), actor=actor)
         for group in report.new_groups:
             self.stdout.write(
                 f"New review group {group}: add the people who answer for its agents."
