@@ -21,7 +21,14 @@ from countersign.programs import PROJECT
 # Set by the process that starts the cluster, for the pytest-xdist workers it starts later.
 CLUSTER_DIR = "TEST_CLUSTER_DIR"
 # The session's data is thrown away: nothing is lost by not waiting for the disk.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+CARELESS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
 DATABASE_RIGHTS = {
     "app": "CONNECT, TEMPORARY",
     "sealer": "CONNECT, TEMPORARY",

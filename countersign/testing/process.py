@@ -8,6 +8,7 @@ from pathlib import Path
 
 import django
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connections
 from django.test import TransactionTestCase
 from redis import Redis
@@ -23,6 +24,7 @@ from countersign.testing.cluster import (
 
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
 DATABASE = f"test_{PROCESS}"
+HASH_ITERATIONS = 1_000
 
 
 class TestProcess:
@@ -92,4 +94,6 @@ def set_up(**further: str) -> TestProcess:
     os.environ.clear()
     os.environ.update(clean)
     django.setup()
+    # Hashing is slow on purpose, and tests make many people. Whoever checks a password reads the count in it.
+    PBKDF2PasswordHasher.iterations = HASH_ITERATIONS
     return process

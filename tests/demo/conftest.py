@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from demo.models import Order
 from demo.payments import PaymentProvider
@@ -26,12 +25,6 @@ def provider(tmp_path: Path) -> Iterator[Process]:
 def payments(provider: Process) -> PaymentProvider:
     """A client of the test's provider."""
     return PaymentProvider(provider.url)
-
-
-@pytest.fixture
-def cheap_passwords(settings: Settings) -> None:
-    """Five accounts a test: what makes a password costly to guess would cost these tests a minute."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ OFFERED = [tool.name for tool in refund_desk.tools] + sorted(BUILT_IN)
 
 
 @pytest.fixture(autouse=True)
-def demo(settings: Settings, tmp_path: Path, provider: Process, cheap_passwords: None) -> None:
+def demo(settings: Settings, tmp_path: Path, provider: Process) -> None:
     settings.COUNTERSIGN = django_settings.COUNTERSIGN.model_copy(
         update={"data_dir": tmp_path, "demo_provider_url": provider.url}
     )

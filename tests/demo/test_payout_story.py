@@ -83,9 +83,7 @@ class Bookkeeping:
 
 
 @pytest.fixture
-def books(
-    settings: Settings, tmp_path: Path, provider: Process, cheap_passwords: None
-) -> Iterator[Bookkeeping]:
+def books(settings: Settings, tmp_path: Path, provider: Process) -> Iterator[Bookkeeping]:
     model = ModelServer(practice)
     settings.COUNTERSIGN = django_settings.COUNTERSIGN.model_copy(
         update={

@@ -24,7 +24,7 @@ from demo.services.publish_policy import with_rules
 from demo.services.set_office_hours import CALENDAR
 from tests.demo.judging import judged
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cheap_passwords")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ database = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def demo(transactional_db: None, settings: Settings, tmp_path: Path, cheap_passwords: None) -> None:
+def demo(transactional_db: None, settings: Settings, tmp_path: Path) -> None:
     settings.COUNTERSIGN = django_settings.COUNTERSIGN.model_copy(update={"data_dir": tmp_path})
     seed()
 

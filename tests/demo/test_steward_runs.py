@@ -37,9 +37,7 @@ ENDED = final(outcome="answered", rows=0, message="Done.")
 
 
 @pytest.fixture
-def model(
-    transactional_db: None, settings: Settings, tmp_path: Path, cheap_passwords: None
-) -> Iterator[ModelServer]:
+def model(transactional_db: None, settings: Settings, tmp_path: Path) -> Iterator[ModelServer]:
     """The demo, with a scripted model in the place of the practice model."""
     server = ModelServer()
     settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(
