@@ -6,6 +6,7 @@ READY := $(VENV)/.set-up
 PYTEST_ARGS ?=
 RUNS ?= 3000
 ROUNDS ?= 8
+BENCH ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ demo-reset: $(READY)  ## Forget the demo's data
 
 test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 	@deploy/find_chromium.sh $(VENV)
-	@$(BIN)/python -m pytest -n 3 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 4 --maxschedchunk 1 $(PYTEST_ARGS)
 
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
@@ -38,8 +39,8 @@ races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=8 
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)
 
-bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100 …"); see docs/benchmarks.md
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100"), or one part (BENCH=evidence, gate, sealing)
+	@$(BIN)/python -m benchmarks$(if $(BENCH),.$(BENCH)) $(BENCH_ARGS)
 
 format: $(READY)  ## Bring code and templates into shape
 	@$(BIN)/ruff format .

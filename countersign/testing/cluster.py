@@ -105,6 +105,9 @@ def session_cluster(**settings: str) -> Cluster:
 
     atexit.register(finish)
     _migrate(cluster, settings)
+    # Nothing else gathers what the planner wants to know of the catalogues.
+    with psycopg.connect(cluster.superuser_url(DATABASE), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
     return cluster
 
 

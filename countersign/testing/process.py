@@ -24,7 +24,6 @@ from countersign.testing.cluster import (
 
 PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
 DATABASE = f"test_{PROCESS}"
-HASH_ITERATIONS = 1_000
 
 
 class TestProcess:
@@ -94,6 +93,14 @@ def set_up(**further: str) -> TestProcess:
     os.environ.clear()
     os.environ.update(clean)
     django.setup()
-    # Hashing is slow on purpose, and tests make many people. Whoever checks a password reads the count in it.
-    PBKDF2PasswordHasher.iterations = HASH_ITERATIONS
+    hash_cheaply()
     return process
+
+
+def hash_cheaply() -> None:
+    """Let passwords of this process be hashed quickly: it is slow on purpose, and tests make many people.
+
+    To be said in every process of a test: one that hashes otherwise hashes anew at a sign-in, which ends the
+    person's other sessions.
+    """
+    PBKDF2PasswordHasher.iterations = 1_000

@@ -227,6 +227,8 @@ def _set_up() -> bool:
         django.setup()
         for module in ("countersign.asgi", "countersign.urls"):
             importlib.import_module(module)
+        hash_cheaply = importlib.import_module("countersign.testing.process").hash_cheaply
+        hash_cheaply()
     except Exception:
         # Each process says so by itself, from its own beginning.
         log.exception("The settings were not taken.")
