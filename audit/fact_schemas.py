@@ -479,6 +479,18 @@ class VerificationFacts(Facts):
     found: Count | None = None
 
 
+class SinkFacts(Facts):
+    """A sink that sealed events are sent to: the place in the log that it gets next, and before it was moved,
+    and why nothing reaches it."""
+
+    sink: Code
+    kind: Code | None = None
+    format: Code | None = None
+    index: Count
+    from_index: Count | None = None
+    why: Code | None = None
+
+
 class LogFacts(Facts):
     """The log itself: its name, its size then, the key that it speaks of, the log before it and its last
     checkpoint, and why it halted."""

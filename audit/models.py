@@ -11,6 +11,7 @@ from audit import record_keeping, verification  # noqa: F401 - their tables are 
 from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
 from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
+from audit.stream_models import SinkCursor
 
 __all__ = [
     "AppendOnly",
@@ -26,6 +27,7 @@ __all__ = [
     "Log",
     "LogKey",
     "Pending",
+    "SinkCursor",
     "Stream",
     "SubjectKey",
     "Tile",

@@ -31,6 +31,7 @@ from audit.auditor_api import router as auditor_router
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from audit.proof_api import router as proofs_router
+from audit.tlog_api import entries_router, hashes_router, is_open
 from audit.verification_api import router as verifications_router
 from countersign.api_docs import outline, with_problems
 
@@ -107,12 +108,13 @@ class Api(NinjaAPI):
         return self._document
 
 
+ways_in = (BearerToken(), BrowserSession())
 api = Api(
     title="Countersign",
     version="1",
     description=DESCRIPTION,
     urls_namespace="api",
-    auth=[BearerToken(), BrowserSession()],
+    auth=ways_in,
     parser=StrictJson(),
     docs=DocsPage(),
 )
@@ -130,8 +132,11 @@ for router in (
     proofs_router,
     verifications_router,
     auditor_router,
+    entries_router,
 ):
     api.add_router("", router)
+# Hashes alone, which the settings may open to everybody.
+api.add_router("", hashes_router, auth=[*ways_in, is_open])
 
 
 @api.exception_handler(Refusal)

@@ -29,6 +29,7 @@ from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
 from audit.canonical import MalformedJson, loads_strict
+from audit.streaming.sinks import Sink, named_sinks
 
 PREFIX = "COUNTERSIGN_"
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
@@ -42,6 +43,7 @@ Commas = Annotated[tuple[str, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
 Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
 McpServers = Annotated[dict[str, McpServer], NoDecode]
+AuditSinks = Annotated[dict[str, Sink], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -140,8 +142,15 @@ class Config(BaseSettings):
     checkpoint_path: str = ""
     checkpoint_url: str = Field("", repr=False)
     checkpoint_url_seconds: Seconds = 10
+    tlog_public: bool = False
     log_origin: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.:/@-]{1,120})?$")] = ""
     audit_rate: Rate = 0.0
+    audit_sinks: AuditSinks = Field({}, repr=False)
+    audit_sink_seconds: Seconds = 1
+    audit_sink_batch: Annotated[int, Field(ge=1, le=10_000)] = 500
+    audit_sink_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10
+    audit_sink_longest_wait_seconds: Seconds = 300
+    audit_sink_alarm_seconds: Annotated[float, Field(ge=0)] = 60
     export_lease_seconds: Seconds = 60
     export_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     export_seal_wait_seconds: Annotated[float, Field(ge=0)] = 30
@@ -174,6 +183,11 @@ class Config(BaseSettings):
     @classmethod
     def _read_mcp_servers(cls, value: object) -> object:
         return named_servers(value) if isinstance(value, str) else value
+
+    @field_validator("audit_sinks", mode="before")
+    @classmethod
+    def _read_audit_sinks(cls, value: object) -> object:
+        return named_sinks(value) if isinstance(value, str) else value
 
     @field_validator("openai_base_url")
     @classmethod

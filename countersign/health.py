@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from audit.protection import missing_protection
 from audit.services.sealing_state import sealing_state
+from audit.services.streaming_state import streaming_state
 from countersign.liveness import queues_without_worker, scheduler_is_alive
 from countersign.redis import connect
 
@@ -78,7 +79,10 @@ def ready(request: HttpRequest) -> HttpResponse:
         "ready": well,
         "missing": [finding.name for finding in findings if not finding.well],
         "checks": [asdict(finding) for finding in findings],
-        "notes": [*fault_points(), *([*missing_protection(), *_sealing()] if well else [])],
+        "notes": [
+            *fault_points(),
+            *([*missing_protection(), *_sealing(), *_streaming()] if well else []),
+        ],
     }
     response: HttpResponse
     if "text/html" in request.headers.get("Accept", ""):
@@ -151,6 +155,11 @@ def _sealing() -> list[str]:
     """What keeps the audit log from being sealed: told, and no reason to take the product away from people."""
     complaint = sealing_state().complaint
     return [complaint] if complaint else []
+
+
+def _streaming() -> list[str]:
+    """Where events of the audit log are to be sent and do not arrive."""
+    return [sink.complaint for sink in streaming_state() if sink.complaint]
 
 
 def fault_points() -> list[str]:

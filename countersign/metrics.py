@@ -8,6 +8,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 
 from audit.services.sealing_state import sealing_state
+from audit.services.streaming_state import streaming_state
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -22,6 +23,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
             _by_state("approvals", "ApprovalRequest"),
         ),
         *_sealing(),
+        *_streaming(),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type=CONTENT_TYPE)
 
@@ -41,6 +43,27 @@ def _sealing() -> Iterable[str]:
         yield f"# HELP countersign_audit_{name} {meaning}"
         yield f"# TYPE countersign_audit_{name} gauge"
         yield f"countersign_audit_{name} {value}"
+
+
+def _streaming() -> Iterable[str]:
+    sinks = [sink for sink in streaming_state() if sink.sink is not None]
+    for name, meaning, values in (
+        (
+            "behind_events",
+            "Sealed events that wait for a sink.",
+            {sink.name: sink.behind for sink in sinks},
+        ),
+        (
+            "failing_seconds",
+            "For how long a sink has not taken them.",
+            {sink.name: sink.failing_seconds for sink in sinks},
+        ),
+    ):
+        if values:
+            yield f"# HELP countersign_audit_sink_{name} {meaning}"
+            yield f"# TYPE countersign_audit_sink_{name} gauge"
+        for sink, value in values.items():
+            yield f'countersign_audit_sink_{name}{{sink="{sink}"}} {value}'
 
 
 def _by_state(app: str, model: str) -> Counter[str]:

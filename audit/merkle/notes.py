@@ -51,7 +51,7 @@ class VerifierKey:
 
     def __str__(self) -> str:
         """The key as the specification writes it: `name+hash+base64`."""
-        return f"{self.name}+{self.id.hex()}+{_encoded(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{base64_text(ED25519 + self.public)}"
 
     @classmethod
     def read(cls, text: str) -> "VerifierKey":
@@ -60,7 +60,7 @@ class VerifierKey:
         if len(parts) != 3:
             raise NoteNotValid("A verifier key is written as name+hash+base64.")
         name, digest, encoded = parts
-        key = _decoded(encoded)
+        key = base64_bytes(encoded)
         if key[:1] != ED25519:
             raise NoteNotValid("The verifier key is not an Ed25519 key.")
         found = cls(name, key[1:])
@@ -122,14 +122,14 @@ def checkpoint_text(origin: str, size: int, root: bytes) -> str:
     check_name(origin)
     if size < 0 or len(root) != HASH_BYTES:
         raise NoteNotValid("A checkpoint holds a size from 0 on and a root of 32 bytes.")
-    return f"{origin}\n{size}\n{_encoded(root)}\n"
+    return f"{origin}\n{size}\n{base64_text(root)}\n"
 
 
 def signed(text: str, keys: Iterable[Signer]) -> str:
     """The note: the text, which ends with a newline, and a signature line per key."""
     _check_text(text)
     lines = [
-        f"{_DASH}{signer.key.name} {_encoded(signer.key.id + signer.sign(text.encode()))}\n"
+        f"{_DASH}{signer.key.name} {base64_text(signer.key.id + signer.sign(text.encode()))}\n"
         for signer in keys
     ]
     if not lines:
@@ -184,7 +184,7 @@ def read_checkpoint(text: str) -> Checkpoint:
     origin, size, root = lines[:3]
     if not _SIZE.fullmatch(size):
         raise NoteNotValid("The size of a checkpoint is a plain whole number.")
-    decoded = _decoded(root)
+    decoded = base64_bytes(root)
     if len(decoded) != HASH_BYTES:
         raise NoteNotValid("The root of a checkpoint has 32 bytes.")
     return Checkpoint(origin, int(size), decoded)
@@ -195,7 +195,7 @@ def _signature(line: str) -> Signature:
     if not line.startswith(_DASH):
         raise NoteNotValid("A signature line begins with a dash and a space.")
     check_name(name)
-    found = _decoded(encoded)
+    found = base64_bytes(encoded)
     if len(found) <= _ID_BYTES:
         raise NoteNotValid("A signature is too short.")
     return Signature(name, found[:_ID_BYTES], found[_ID_BYTES:])
@@ -208,16 +208,18 @@ def _check_text(text: str) -> None:
         raise NoteNotValid("The text of a note holds a control character.")
 
 
-def _encoded(data: bytes) -> str:
+def base64_text(data: bytes) -> str:
+    """Base64, as notes write it."""
     return base64.b64encode(data).decode()
 
 
-def _decoded(text: str) -> bytes:
+def base64_bytes(text: str) -> bytes:
+    """The bytes of base64 that is written in the one way; raises `NoteNotValid`."""
     try:
         found = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise NoteNotValid("A part of it is not base64.") from error
-    if _encoded(found) != text:
+    if base64_text(found) != text:
         # Loose last bits: the same bytes could be written in two ways.
         raise NoteNotValid("A part of it is not base64.")
     return found

@@ -12,6 +12,7 @@ from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
 from audit.people import names_of
 from audit.services.sealing_state import sealing_state
+from audit.services.streaming_state import streaming_state
 from audit.services.verify_log import ask_verification
 from audit.verification import Verification
 from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
@@ -43,6 +44,7 @@ def log_detail(request: HttpRequest) -> HttpResponse:
         "newest": Checkpoint.objects.select_related("log").newest(),
         "checkpoints": shown.items,
         "keys": LogKey.objects.select_related("log").order_by("-added_at", "verifier"),
+        "sinks": streaming_state(),
         "logs": Log.objects.order_by("-id"),
         "checks": [(each, _asker(each, names)) for each in checks],
         **pager("audit-log", {}, cursor, shown.next_cursor),

@@ -1,4 +1,7 @@
-"""A writer or a sealer as a process of its own: `python -m tests.audit.party write SEED TIMES | seal SECONDS`."""
+"""A writer, a sealer or a sender as a process of its own.
+
+`python -m tests.audit.party write SEED TIMES | seal SECONDS | send SECONDS`.
+"""
 
 import random
 import sys
@@ -9,6 +12,7 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.recorder import record
 from audit.services.seal import seal
+from audit.streamer import send_all
 
 STREAMS = [f"person:{number}" for number in range(4)]
 
@@ -41,8 +45,18 @@ def keep_sealing(seconds: float) -> None:
         time.sleep(0.01)
 
 
+def keep_sending(seconds: float) -> None:
+    """Send to the sinks of the settings again and again until the time is up, or this process is killed."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        send_all()
+        time.sleep(0.01)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "write":
         write(int(sys.argv[2]), int(sys.argv[3]))
-    else:
+    elif sys.argv[1] == "seal":
         keep_sealing(float(sys.argv[2]))
+    else:
+        keep_sending(float(sys.argv[2]))

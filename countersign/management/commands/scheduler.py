@@ -20,6 +20,7 @@ from agents.sweep import sweep_once
 from approvals.services.sweep import sweep
 from audit.sealer import Sealer, seal_once
 from audit.services.sweep import sweep as audit_sweep
+from audit.streamer import Streamer, send_all
 from countersign.liveness import forget_scheduler, show_scheduler
 from countersign.redis import connect
 
@@ -35,7 +36,10 @@ TASKS: dict[str, Callable[[], object]] = {
 class Command(BaseCommand):
     """Sweeps every COUNTERSIGN_SWEEP_SECONDS until SIGTERM or SIGINT."""
 
-    help = "Wakes forgotten runs, ends leases and deadlines, seals the audit log. Several may run at once."
+    help = (
+        "Wakes forgotten runs, ends leases and deadlines, seals the audit log and sends it out. "
+        "Several may run at once."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="sweep once and end")
@@ -45,11 +49,13 @@ class Command(BaseCommand):
         if options["once"]:
             stopping.set()
             seal_once()
+            send_all()
         else:
             _end_on_signals(stopping)
         identity = f"{socket.gethostname()}:{os.getpid()}"
         sealing = nullcontext() if options["once"] else Sealer()
-        with sealing, connect(settings.COUNTERSIGN.redis_url) as redis:
+        streaming = nullcontext() if options["once"] else Streamer()
+        with sealing, streaming, connect(settings.COUNTERSIGN.redis_url) as redis:
             while True:
                 _sweep_all()
                 _show(redis, identity)
