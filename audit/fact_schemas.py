@@ -491,6 +491,14 @@ class SinkFacts(Facts):
     why: Code | None = None
 
 
+class WitnessFacts(Facts):
+    """A witness, the size of the log that it has cosigned last, and why it cosigns no more."""
+
+    witness: Code
+    size: Count
+    why: Code | None = None
+
+
 class LogFacts(Facts):
     """The log itself: its name, its size then, the key that it speaks of, the log before it and its last
     checkpoint, and why it halted."""

@@ -59,6 +59,7 @@ from audit.fact_schemas import (
     SwitchFacts,
     TokenFacts,
     VerificationFacts,
+    WitnessFacts,
 )
 
 FACTS: Final[dict[str, type[Facts]]] = {
@@ -177,6 +178,8 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "sink.failing": SinkFacts,
     "sink.recovered": SinkFacts,
     "sink.moved": SinkFacts,
+    "witness.failing": WitnessFacts,
+    "witness.recovered": WitnessFacts,
     "disclosure.read": DisclosureFacts,
     "redaction.proposed": DisclosureFacts,
     "redaction.declined": DisclosureFacts,

@@ -12,10 +12,12 @@ from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
 from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
 from audit.stream_models import SinkCursor
+from audit.witness_models import Cosignature, WitnessState
 
 __all__ = [
     "AppendOnly",
     "Checkpoint",
+    "Cosignature",
     "Disclosure",
     "Event",
     "EventQuerySet",
@@ -32,6 +34,7 @@ __all__ = [
     "SubjectKey",
     "Tile",
     "TreeState",
+    "WitnessState",
     "may_read",
 ]
 

@@ -29,6 +29,7 @@ _APPLICATION_RIGHTS: Final = {
     "audit_tile": "SELECT",
     "audit_treestate": "SELECT",
     "audit_checkpoint": "SELECT",
+    "audit_cosignature": "SELECT, INSERT",
     "audit_hold": "SELECT, INSERT, UPDATE",
     "audit_erasure": "SELECT, INSERT, UPDATE",
     "audit_sample": "SELECT, INSERT",

@@ -30,6 +30,7 @@ from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
 from audit.canonical import MalformedJson, loads_strict
 from audit.streaming.sinks import Sink, named_sinks
+from audit.streaming.witnesses import Witness, named_witnesses
 
 PREFIX = "COUNTERSIGN_"
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
@@ -44,6 +45,7 @@ Seconds = Annotated[float, Field(gt=0)]
 Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
 McpServers = Annotated[dict[str, McpServer], NoDecode]
 AuditSinks = Annotated[dict[str, Sink], NoDecode]
+Witnesses = Annotated[dict[str, Witness], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
@@ -142,6 +144,8 @@ class Config(BaseSettings):
     checkpoint_path: str = ""
     checkpoint_url: str = Field("", repr=False)
     checkpoint_url_seconds: Seconds = 10
+    witnesses: Witnesses = {}
+    witness_seconds: Seconds = 10
     tlog_public: bool = False
     log_origin: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.:/@-]{1,120})?$")] = ""
     audit_rate: Rate = 0.0
@@ -188,6 +192,11 @@ class Config(BaseSettings):
     @classmethod
     def _read_audit_sinks(cls, value: object) -> object:
         return named_sinks(value) if isinstance(value, str) else value
+
+    @field_validator("witnesses", mode="before")
+    @classmethod
+    def _read_witnesses(cls, value: object) -> object:
+        return named_witnesses(value) if isinstance(value, str) else value
 
     @field_validator("openai_base_url")
     @classmethod

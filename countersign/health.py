@@ -19,6 +19,7 @@ from django.utils.decorators import sync_and_async_middleware
 from redis.exceptions import RedisError
 
 from audit.protection import missing_protection
+from audit.services.cosigned import witnesses_state
 from audit.services.sealing_state import sealing_state
 from audit.services.streaming_state import streaming_state
 from countersign.liveness import queues_without_worker, scheduler_is_alive
@@ -158,8 +159,12 @@ def _sealing() -> list[str]:
 
 
 def _streaming() -> list[str]:
-    """Where events of the audit log are to be sent and do not arrive."""
-    return [sink.complaint for sink in streaming_state() if sink.complaint]
+    """Where events of the audit log are to be sent and do not arrive, and who does not witness it."""
+    complaints = [
+        *(sink.complaint for sink in streaming_state()),
+        *(witness.complaint for witness in witnesses_state()),
+    ]
+    return [complaint for complaint in complaints if complaint]
 
 
 def fault_points() -> list[str]:

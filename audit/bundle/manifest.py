@@ -25,10 +25,12 @@ with one that you know. Check the ZIP as it is; nothing has to be unpacked.
   --state      a file of your own, in which each check notes what it saw: the next one proves that nothing
                before was changed
   --challenge  the text that you asked for the export with
+  --witness    the key of a witness that you trust to have seen the log grow
 
 MANIFEST.json      what is here, which events were chosen, how complete they are; SHA-256 of every file
 MANIFEST.note      the manifest's signature
 checkpoint         size and root of the log, signed (C2SP tlog-checkpoint)
+cosigned           the newest checkpoint that witnesses had cosigned (C2SP tlog-cosignature), where there is one
 events.jsonl       the evidence: one event a line, byte for byte as it was stored (canonical JSON, RFC 8785)
 proofs             the hashes that lead from these events to the checkpoint's root (RFC 6962)
 consistency/       proofs that the log only grew since earlier exports (RFC 9162)
@@ -63,6 +65,8 @@ class Claims:
     without_documents: str
     without_parquet: str
     file_name: str
+    cosigned: str = ""
+    """The newest checkpoint that witnesses had cosigned, with their cosignatures; empty where there is none."""
 
 
 def completeness(
@@ -111,6 +115,7 @@ def put_together(
         "verify.py": VERIFIER.read_bytes(),
         "README.txt": readme.encode(),
         **{f"consistency/{old}": lines for old, lines in claims.consistency.items()},
+        **({verify.COSIGNED: claims.cosigned.encode()} if claims.cosigned else {}),
     }.items():
         parts[name] = Part.of(folder / name.replace("/", "-"), data)
     manifest = canonical_bytes(

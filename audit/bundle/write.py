@@ -24,6 +24,7 @@ from audit.filters import EventFilter
 from audit.models import Checkpoint, Event, EventQuerySet, Export, ExportFormat, Leaf, Pending
 from audit.record_keeping import Sample
 from audit.services.checkpoints import consistency_path
+from audit.services.cosigned import Cosigned, cosigned_before
 
 EARLIER_EXPORTS: Final = 50
 _LOOK_AGAIN_SECONDS: Final = 0.1
@@ -183,6 +184,7 @@ def _claims(
     claimed: dict[str, Any],
 ) -> Claims:
     size = checkpoint.size
+    seen = cosigned_before(checkpoint, export.created_at)
     return Claims(
         export=str(export.id),
         origin=checkpoint.note.partition("\n")[0],
@@ -195,18 +197,19 @@ def _claims(
         completeness=claimed,
         consistency={
             old: consistency_file(old, size, consistency_path(old, size))
-            for old in _known_sizes(export, size)
+            for old in _known_sizes(export, size, seen)
         },
         not_sealed=export.not_sealed,
         without_disclosures="" if export.with_disclosures else _NOT_ALLOWED,
         without_documents="" if export.with_documents else _NOT_ALLOWED,
         without_parquet="" if parquet.is_installed() else _NO_PARQUET,
         file_name=export.file_name,
+        cosigned=seen.note if seen else "",
     )
 
 
-def _known_sizes(export: Export, size: int) -> Iterable[int]:
-    """Sizes of the log that whoever asked may know: from their earlier exports, and as they say."""
+def _known_sizes(export: Export, size: int, seen: Cosigned | None) -> Iterable[int]:
+    """Sizes of the log that whoever asked may know: from their earlier exports, as they say, from witnesses."""
     earlier = Export.objects.filter(
         asked_by=export.asked_by,
         format=ExportFormat.BUNDLE,
@@ -219,6 +222,8 @@ def _known_sizes(export: Export, size: int) -> Iterable[int]:
     )
     if export.since_size and export.since_size < size:
         known.add(export.since_size)
+    if seen and seen.size < size:
+        known.add(seen.size)
     return sorted(size for size in known if size is not None)
 
 

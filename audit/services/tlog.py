@@ -10,6 +10,7 @@ from audit.merkle.stored import tiles
 from audit.merkle.tile_paths import Wanted
 from audit.merkle.tiles import WIDTH, TileName
 from audit.services.checkpoints import NoCheckpoint, newest_checkpoint
+from audit.services.cosigned import with_its_cosignatures
 from audit.streaming.batches import entries
 
 _LENGTH_BYTES = 2
@@ -28,11 +29,11 @@ class EntriesGone(NotFound):
 
 
 def checkpoint_note() -> str:
-    """The newest checkpoint as it was signed; raises `NoCheckpoint`."""
+    """The newest checkpoint as it was signed, and cosigned so far; raises `NoCheckpoint`."""
     newest = newest_checkpoint()
     if newest is None:
         raise NoCheckpoint("The log has no checkpoint yet; ask again in a moment.")
-    return newest.note
+    return with_its_cosignatures(newest).note
 
 
 def tile_data(wanted: Wanted | None) -> bytes:

@@ -35,6 +35,7 @@ _KNOWN: Final = {
     "factor.reset": Severity.MEDIUM,
     "sink.failing": Severity.MEDIUM,
     "sink.moved": Severity.MEDIUM,
+    "witness.failing": Severity.MEDIUM,
     "signin.failed": Severity.LOW,
     "factor.failed": Severity.LOW,
     "access.refused": Severity.LOW,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check an export of a Countersign audit log without trusting whoever made it.
 
-    python3 verify.py EXPORT.zip [--key NAME+HASH+KEY] [--state FILE] [--challenge TEXT]
+    python3 verify.py EXPORT.zip [--key NAME+HASH+KEY] [--state FILE] [--challenge TEXT] [--witness NAME+HASH+KEY]
 
 Needs Python 3.8 or newer and nothing else: no network, no packages, nothing of the export unpacked.
 
@@ -9,13 +9,14 @@ Needs Python 3.8 or newer and nothing else: no network, no packages, nothing of 
 `--state` is a file of your own: the first check writes the log's keys, size and root into it, and each
 later check proves that nothing the log held then has been changed or taken away.
 `--challenge` is the text that you gave when you asked for the export.
+`--witness` is the key of a witness that you trust to have seen the log grow (it may be given again).
 
 Ends with 0 when all that was checked holds, 1 when something does not fit, 2 when it could not be
 checked. Do not take this file out of the export that you want to check: take it from the project, or
 compare its SHA-256 with one that you know.
 
-Formats: RFC 6962 / RFC 9162 Merkle trees, C2SP checkpoints and signed notes, Ed25519 (RFC 8032), salted
-disclosures (RFC 9901), canonical JSON (RFC 8785). What the files hold is described in docs/verify.md.
+Formats: RFC 6962 / RFC 9162 Merkle trees, C2SP checkpoints, signed notes and cosignatures, Ed25519 (RFC 8032),
+salted disclosures (RFC 9901), canonical JSON (RFC 8785). What the files hold is described in docs/verify.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import re
 import struct
 import sys
 import tempfile
+import time
 import zlib
 from typing import Any, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -131,8 +133,12 @@ class Key(NamedTuple):
     text: str
 
 
-def key_of(text: str) -> Key:
-    """A key written as `name+hash+base64`; raises CannotCheck."""
+LOG, WITNESS = 1, 4
+LATEST = 253402300799
+
+
+def key_of(text: str, kind: int = LOG) -> Key:
+    """A key of a log, or of a witness, written as `name+hash+base64`; raises CannotCheck."""
     name, _, rest = text.partition("+")
     short, _, encoded = rest.partition("+")
     try:
@@ -140,8 +146,11 @@ def key_of(text: str) -> Key:
         given = bytes.fromhex(short)
     except ValueError:
         raise CannotCheck("%r is not a verifier key: name+hash+base64 is expected." % text[:80])
-    if len(data) != 33 or data[0] != 1 or not name:
-        raise CannotCheck("%r is not an Ed25519 verifier key." % text[:80])
+    if len(data) != 33 or data[0] != kind or not name:
+        raise CannotCheck(
+            "%r is not an Ed25519 verifier key of a %s."
+            % (text[:80], "witness" if kind == WITNESS else "log")
+        )
     if hashlib.sha256(name.encode() + b"\n" + data).digest()[:4] != given or len(given) != 4:
         raise CannotCheck("The verifier key of %s is mistyped: its hash does not fit it." % name)
     return Key(name, given, data[1:], text)
@@ -182,6 +191,28 @@ def signed_by(note: bytes, keys: List[Key], what: str) -> Tuple[str, List[Key]]:
                     )
                 found.append(key)
     return text, found
+
+
+def cosigned_by(note: bytes, witness: Key, what: str) -> Optional[int]:
+    """When the witness cosigned the checkpoint (C2SP tlog-cosignature, v1), in seconds since 1970; None where it
+    did not; raises DoesNotHold where it signed wrongly."""
+    text, signatures = opened_note(note, what)
+    for name, identity, signature in signatures:
+        if (name, identity) != (witness.name, witness.id):
+            continue
+        seconds = int.from_bytes(signature[:8], "big")
+        message = "cosignature/v1\ntime %d\n%s" % (seconds, text)
+        if (
+            len(signature) != 72
+            or seconds > LATEST
+            or not ed25519_verifies(witness.public, message.encode(), signature[8:])
+        ):
+            raise DoesNotHold(
+                "%s was not cosigned by %s as it stands: it was changed, or the cosignature was made with "
+                "another key." % (what, _said(name))
+            )
+        return seconds
+    return None
 
 
 class Checkpoint(NamedTuple):
@@ -333,6 +364,7 @@ def strict_json(data: bytes, what: str, keys: Tuple[str, ...] = ()) -> Dict[str,
 
 ONLY = ("MANIFEST.json", "MANIFEST.note", "checkpoint", "events.jsonl", "proofs")
 LAST = ("disclosures.jsonl", "events.csv", "events.parquet", "verify.py", "README.txt")
+COSIGNED = "cosigned"
 NEEDED = (*ONLY, "events.csv", "verify.py", "README.txt")
 _CONSISTENCY = re.compile(r"consistency/(0|[1-9][0-9]{0,18})\Z")
 _CONTENT = re.compile(r"content/([0-9a-f]{64})\Z")
@@ -347,6 +379,8 @@ def place_of(name: str) -> Optional[Tuple[int, int, str]]:
         return ONLY.index(name), 0, ""
     if name in LAST:
         return 20 + LAST.index(name), 0, ""
+    if name == COSIGNED:
+        return 9, 0, ""
     found = _CONSISTENCY.match(name)
     if found:
         return 10, int(found.group(1)), ""
@@ -1220,8 +1254,10 @@ class Check:
         keys: List[Key],
         state: Optional[State],
         challenge: Optional[str],
+        witnesses: Optional[List[Key]] = None,
     ) -> None:
         self._keys, self._state, self._challenge = keys, state, challenge
+        self._witnesses = witnesses or []
         self.verdict = Verdict()
         self._bundle = Bundle(file, stack)
         self.manifest = read_manifest(self._bundle)
@@ -1237,6 +1273,7 @@ class Check:
             raise DoesNotHold("The manifest speaks of another number of events than there are.")
         self._completeness(seen)
         self._history(seen)
+        self._cosigned()
         self._disclosures(seen)
         self._documents(seen)
         self._rest()
@@ -1250,6 +1287,7 @@ class Check:
         trusted = self._keys + (self._state.keys if self._state else [])
         known = trusted or offered
         every = trusted + [key for key in offered if key not in trusted]
+        self._every, self._known = every, known
         note = self._bundle.read("MANIFEST.note")
         text, manifest_signers = signed_by(note, every, "MANIFEST.note")
         digest = self._bundle.entries["MANIFEST.json"].sha256
@@ -1355,6 +1393,54 @@ class Check:
         if type(size) is not int or "consistency/%d" % size not in self._bundle.entries:
             raise DoesNotHold("The manifest speaks of a proof of consistency that is not here.")
         _consistency_proof(self._bundle, size, self.checkpoint)
+
+    def _cosigned(self) -> None:
+        """The newest checkpoint that witnesses had cosigned, and that this export's continues it."""
+        if COSIGNED not in self._bundle.entries:
+            if self._witnesses:
+                raise CannotCheck(
+                    "This export holds no checkpoint that a witness cosigned. Ask for another one later."
+                )
+            return
+        what = "The cosigned checkpoint"
+        note = self._bundle.read(COSIGNED)
+        text, signers = signed_by(note, self._every, what)
+        if not any(key in self._known for key in signers):
+            raise DoesNotHold("%s is not signed by a key that you trust." % what)
+        seen, now = checkpoint_of(text), self.checkpoint
+        if seen.origin != now.origin or seen.size > now.size:
+            raise DoesNotHold("%s is not one of this log before this export." % what)
+        if seen.size == now.size:
+            continues = seen.root == now.root
+        else:
+            if "consistency/%d" % seen.size not in self._bundle.entries:
+                raise DoesNotHold(
+                    "The proof that the log continues the cosigned checkpoint is missing."
+                )
+            proof = _consistency_proof(self._bundle, seen.size, now)
+            continues = consistent(seen.size, seen.root, now.size, now.root, proof)
+        if not continues:
+            raise DoesNotHold(
+                "The log of this export does not begin with the %d events that were cosigned: it was rewritten "
+                "and signed anew." % seen.size
+            )
+        for witness in self._witnesses:
+            moment = cosigned_by(note, witness, what)
+            if moment is None:
+                raise CannotCheck("%s has no cosignature by %s." % (what, _said(witness.text)))
+            self.verdict.proved.append(
+                "The witness %s saw the first %d events of this log at %s, and that it had only grown since it "
+                "first saw it."
+                % (
+                    _said(witness.name),
+                    seen.size,
+                    time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
+                )
+            )
+        if not self._witnesses:
+            self.verdict.open.append(
+                "What witnesses signed: give the key of one that you trust with --witness."
+            )
 
     def _completeness(self, seen: Seen) -> None:
         say, told = self.verdict, self.manifest["completeness"]
@@ -1540,7 +1626,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     )
     add_options(parser)
     given = parser.parse_args(arguments)
-    return check_file(given.export, given.key, given.state, given.challenge)
+    return check_file(given.export, given.key, given.state, given.challenge, given.witness)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -1548,18 +1634,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", action="append", default=[], help="the log's key as you know it")
     parser.add_argument("--state", help="your own file that remembers what was checked")
     parser.add_argument("--challenge", help="the text that you asked for the export with")
+    parser.add_argument(
+        "--witness", action="append", default=[], help="the key of a witness that you trust"
+    )
 
 
 def check_file(
-    path: str, keys: List[str], state_path: Optional[str], challenge: Optional[str]
+    path: str,
+    keys: List[str],
+    state_path: Optional[str],
+    challenge: Optional[str],
+    witnesses: Optional[List[str]] = None,
 ) -> int:
     """Check the export at the path and print what was found; returns the exit code."""
     try:
         known = [key_of(text) for text in keys]
+        trusted = [key_of(text, WITNESS) for text in witnesses or []]
         state = read_state(state_path) if state_path else None
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(open(path, "rb"))
-            check = Check(file, stack, known, state, challenge)
+            check = Check(file, stack, known, state, challenge, trusted)
             check.run()
         if state_path:
             write_state(state_path, check.checkpoint, check.signers, check.manifest["asked_at"])

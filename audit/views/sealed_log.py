@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
 from audit.people import names_of
+from audit.services.cosigned import with_its_cosignatures, witnesses_state
 from audit.services.sealing_state import sealing_state
 from audit.services.streaming_state import streaming_state
 from audit.services.verify_log import ask_verification
@@ -39,12 +40,15 @@ def log_detail(request: HttpRequest) -> HttpResponse:
         Verification.objects.visible_to(request.user).order_by("-created_at", "-id")[:LATEST_CHECKS]
     )
     names = names_of({each.asked_by for each in checks})
+    newest = Checkpoint.objects.select_related("log").newest()
     context = {
         "state": sealing_state(),
-        "newest": Checkpoint.objects.select_related("log").newest(),
+        "newest": newest,
+        "newest_note": with_its_cosignatures(newest).note if newest else "",
         "checkpoints": shown.items,
         "keys": LogKey.objects.select_related("log").order_by("-added_at", "verifier"),
         "sinks": streaming_state(),
+        "witnesses": witnesses_state(),
         "logs": Log.objects.order_by("-id"),
         "checks": [(each, _asker(each, names)) for each in checks],
         **pager("audit-log", {}, cursor, shown.next_cursor),

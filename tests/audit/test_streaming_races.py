@@ -8,19 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from audit.models import Leaf, SinkCursor
+from audit.models import Checkpoint, Cosignature, Leaf, LogKey, SinkCursor
 from audit.services.seal import seal
 from countersign.programs import PROJECT
 from tests.audit.conftest import SEALING_LOGINS, Record
 from tests.audit.receivers import Got, WebReceiver, web_receiver
 from tests.audit.test_streaming import SECRET
+from tests.audit.witness import TestWitness, serving
 from tests.harness.cluster import product_environment
 from tests.harness.environment import TestProcess
 from tests.harness.nursery import NURSERY, Forked
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
 
-POINTS = ("stream.chosen", "stream.sent", "stream.committed")
+POINTS = ("stream.chosen", "stream.sent", "stream.committed", "witness.cosigned")
 PATIENCE_SECONDS = 90
 Start = Callable[[], Forked]
 
@@ -28,6 +29,12 @@ Start = Callable[[], Forked]
 @pytest.fixture
 def receiver() -> Iterator[WebReceiver]:
     with web_receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def witness() -> Iterator[TestWitness]:
+    with serving(TestWitness()) as made:
         yield made
 
 
@@ -41,7 +48,11 @@ def points(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(
-    test_process: TestProcess, machine: Path, points: Path, receiver: WebReceiver
+    test_process: TestProcess,
+    machine: Path,
+    points: Path,
+    receiver: WebReceiver,
+    witness: TestWitness,
 ) -> Iterator[Start]:
     """`start()`: a sender in a process of its own, to the receiver, in batches of four."""
     sink = {"kind": "webhook", "url": receiver.url, "secret": {"env": "SIEM_SECRET"}}
@@ -51,8 +62,10 @@ def start(
             "DJANGO_SETTINGS_MODULE": "countersign.settings",
             "COUNTERSIGN_FAULT_POINTS": str(points),
             "COUNTERSIGN_AUDIT_SINKS": json.dumps({"siem": sink}),
+            "COUNTERSIGN_WITNESSES": json.dumps({"first": witness.setting}),
             "COUNTERSIGN_AUDIT_SINK_BATCH": "4",
             "COUNTERSIGN_AUDIT_SINK_SECONDS": "0.05",
+            "COUNTERSIGN_WITNESS_SECONDS": "0.05",
             "COUNTERSIGN_AUDIT_SINK_LONGEST_WAIT_SECONDS": "0.05",
             "SIEM_SECRET": SECRET,
         }
@@ -78,8 +91,16 @@ def until(what: Callable[[], bool], said: str) -> None:
 
 
 def test_senders_that_are_killed_anywhere_miss_nothing_and_send_the_same_batch_again(
-    start: Start, points: Path, machine: Path, receiver: WebReceiver, recorded: Record
+    start: Start,
+    points: Path,
+    machine: Path,
+    receiver: WebReceiver,
+    witness: TestWitness,
+    recorded: Record,
 ) -> None:
+    recorded()
+    seal()
+    witness.logs["approvals.example/log"] = [row.key.public for row in LogKey.objects.all()]
     senders = [start(), start()]
     answers = itertools.cycle([500, 204, 204, 503])
     killed = []
@@ -106,7 +127,9 @@ def test_senders_that_are_killed_anywhere_miss_nothing_and_send_the_same_batch_a
 def everything_is_sent() -> bool:
     # What the senders have recorded about themselves is sent too.
     seal()
-    return SinkCursor.objects.get().next == Leaf.objects.count()
+    newest = Checkpoint.objects.newest()
+    cosigned = Cosignature.objects.filter(checkpoint=newest).exists()
+    return cosigned and SinkCursor.objects.get().next == Leaf.objects.count()
 
 
 def assert_in_order(got: list[Got], size: int) -> None:

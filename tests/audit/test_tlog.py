@@ -14,7 +14,7 @@ from accounts.models import User
 from audit.merkle.hashing import leaf_hash
 from audit.merkle.notes import opened
 from audit.merkle.tile_paths import Wanted, index_path, read_bundle, read_tile
-from audit.models import Event, LogKey
+from audit.models import Event, Leaf, LogKey
 from audit.services.seal import seal
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, on_machine
 
@@ -73,7 +73,7 @@ def test_a_client_walks_tiles_and_entries_to_the_signed_root(
             oracle.append_entry(each)
         leaves += hashes(tile)
     assert len(leaves) == said.size
-    assert over(leaves) == oracle.get_state() == said.root
+    assert over(leaves) == oracle.get_root() == said.root
     # Level 1 has the root over the one whole tile of level 0.
     (first,) = hashes(fetched(client, f"tile/1/{part(0, said.size, 1)}").content)
     assert first == over(leaves[:256])
@@ -88,9 +88,11 @@ def test_what_no_checkpoint_covers_and_what_is_no_address_of_a_tile_is_not_there
     assert client.get(f"{TLOG}/checkpoint").json()["code"] == "no_checkpoint"
     recorded()
     seal()
+    size = Leaf.objects.count()
     for path in (
         "tile/0/000",
-        "tile/0/000.p/4",
+        f"tile/0/000.p/{size + 1}",
+        f"tile/entries/000.p/{size + 1}",
         "tile/0/000.p/03",
         "tile/0/000.p/256",
         "tile/0/x000/000.p/1",
@@ -105,7 +107,7 @@ def test_what_no_checkpoint_covers_and_what_is_no_address_of_a_tile_is_not_there
     ):
         answer = client.get(f"{TLOG}/{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "no_tile"), path
-    assert len(fetched(client, "tile/0/000.p/3").content) == 96
+    assert len(fetched(client, f"tile/0/000.p/{size}").content) == 32 * size
 
 
 @pytest.mark.django_db(transaction=False)
@@ -139,7 +141,8 @@ def test_tiles_are_kept_for_good_the_checkpoint_for_a_moment_and_entries_may_be_
     packed = fetched(client, "tile/entries/000.p/3", **{"Accept-Encoding": "gzip"})
     assert packed["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.content) == plain.content
-    assert plain["Vary"] == packed["Vary"] == "Accept-Encoding"
+    assert "Accept-Encoding" in plain["Vary"]
+    assert "Accept-Encoding" in packed["Vary"]
 
 
 def test_hashes_may_be_open_to_everybody_and_entries_never_are(

@@ -18,7 +18,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         code = verify.check_file(
-            options["export"], options["key"], options["state"], options["challenge"]
+            options["export"],
+            options["key"],
+            options["state"],
+            options["challenge"],
+            options["witness"],
         )
         if code:
             raise SystemExit(code)
