@@ -5,6 +5,7 @@ its stream; at every stream's head; at what waits for sealing; at the sealed log
 through the ledgers of the apps above, at whether rows and events say the same.
 """
 
+import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
 from audit.disclosures import CannotOpen
@@ -27,6 +29,8 @@ from audit.retention import Place, dropped_at, leaves_of
 from audit.sealed_fsck import CheckedLog, Kept, check_sealed
 
 _ROWS_AT_A_TIME = 2_000
+# The two times of an event are taken one right after the other.
+_ONE_MOMENT = dt.timedelta(minutes=1)
 
 
 @dataclass
@@ -78,33 +82,42 @@ def check(checked: Checked) -> Iterator[str]:
 
 
 def _events(checked: Checked) -> Iterator[str]:
-    heads = {stream.name: stream for stream in Stream.objects.all().iterator(_ROWS_AT_A_TIME)}
     name, at = "", Place()
-    for event in Event.objects.order_by("stream", "seq", "id").iterator(_ROWS_AT_A_TIME):
-        checked.events += 1
-        if event.stream != name:
-            if name:
-                yield from _end_of_stream(name, at, heads.pop(name, None))
-            name, at = event.stream, Place()
-            checked.streams += 1
-        yield from _event(event)
-        if event.seq != at.seq + 1:
-            at.past_dropped(name)
-        yield from _link(event, at.seq, at.head)
-        at.seq, at.head = event.seq, bytes(event.leaf_hash)
+    head: Stream | None = None
+    rows = Event.objects.order_by("stream", "seq", "id").iterator(_ROWS_AT_A_TIME)
+    while chunk := list(islice(rows, _ROWS_AT_A_TIME)):
+        heads = Stream.objects.in_bulk({event.stream for event in chunk})
+        for event in chunk:
+            checked.events += 1
+            if event.stream != name:
+                if name:
+                    yield from _end_of_stream(name, at, head)
+                name, at, head = event.stream, Place(), heads.get(event.stream)
+                checked.streams += 1
+            yield from _event(event)
+            if event.seq != at.seq + 1:
+                at.past_dropped(name)
+            yield from _link(event, at.seq, at.head)
+            at.seq, at.head = event.seq, bytes(event.leaf_hash)
     if name:
-        yield from _end_of_stream(name, at, heads.pop(name, None))
-    for stream in heads.values():
+        yield from _end_of_stream(name, at, head)
+    yield from _streams_without_events()
+
+
+def _streams_without_events() -> Iterator[str]:
+    """What the heads of streams say of which no event is there any more."""
+    there = Event.objects.filter(stream=OuterRef("name"))
+    streams = Stream.objects.filter(~Exists(there), seq__gt=0).order_by("name")
+    for stream in streams.iterator(_ROWS_AT_A_TIME):
         at = Place()
-        if stream.seq:
-            at.past_dropped(stream.name)
-            if at.seq:
-                yield from _end_of_stream(stream.name, at, stream)
-            else:
-                yield (
-                    f"The stream {stream.name} has {stream.seq} events by its head and none is there: they were "
-                    "deleted."
-                )
+        at.past_dropped(stream.name)
+        if at.seq:
+            yield from _end_of_stream(stream.name, at, stream)
+        else:
+            yield (
+                f"The stream {stream.name} has {stream.seq} events by its head and none is there: they were "
+                "deleted."
+            )
 
 
 def _event(event: Event) -> Iterator[str]:
@@ -124,6 +137,11 @@ def _event(event: Event) -> Iterator[str]:
     ]
     if differing:
         yield f"{_called(event)} has columns that differ from its body: {', '.join(differing)}."
+    elif abs(event.inserted_at - event.occurred_at) > _ONE_MOMENT:
+        yield (
+            f"{_called(event)} says that it happened at {moment_text(event.occurred_at)} and was inserted at "
+            f"{moment_text(event.inserted_at)}, though the database gives both in one statement: it was backdated."
+        )
 
 
 def _derived(read: dict[str, Any]) -> dict[str, str | None]:

@@ -11,6 +11,12 @@ from audit.people import names_of
 from audit.sentences import actor_name, people_in, sentence
 
 _PERSON: Final = "person:"
+_STORIES: Final = {
+    "request": "the story of this request",
+    "run": "the story of this run",
+    "policy": "what is told of policies",
+    "log": "what is told of the installation",
+}
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,20 @@ class Row:
     sentence: str
     actor: str
     about: str
+
+    @property
+    def told_of(self) -> str:
+        """The story that it stands in, in words."""
+        kind = self.event.stream.partition(":")[0]
+        return _STORIES.get(kind) or f"what is told of {self.about}"
+
+    @property
+    def known_by(self) -> str:
+        """How a person was known when they acted; empty where nobody signed in."""
+        way = self.body["actor"]["auth"]
+        return (
+            "in the browser" if way == "session" else "with an API token" if way != "none" else ""
+        )
 
 
 def rows_of(events: Iterable[Event]) -> list[Row]:
@@ -47,4 +67,6 @@ def rows_of(events: Iterable[Event]) -> list[Row]:
 def _about(stream: str, names: Mapping[str, str]) -> str:
     """What a stream is called: a person by their name."""
     person = stream.removeprefix(_PERSON)
+    if stream.startswith("agent:"):
+        return stream.removeprefix("agent:")
     return names.get(person) or f"person {person}" if stream.startswith(_PERSON) else stream

@@ -114,6 +114,7 @@ def _written(
     unfinished: Path,
     folder: Path,
 ) -> WrittenBundle:
+    _require_signing(checkpoint)
     chosen = EventFilter.read(export.filters)
     by_place = set(export.filters) <= {"since", "until"}
     hashes = BatchOfHashes()
@@ -150,6 +151,15 @@ def _written(
         )
         digest = zipped.finish()
     return WrittenBundle(shape.events, zipped.size, f"sha256:{digest}", evidence.opened, claimed)
+
+
+def _require_signing(checkpoint: Checkpoint) -> None:
+    """The manifest is signed under the name of its checkpoint's log, or not at all; raises `KeyTrouble`."""
+    origin = checkpoint.note.partition("\n")[0]
+    if any(key.name != origin for key in signing.signing_keys()):
+        raise signing.KeyTrouble(
+            f"The log {origin} was followed by another one while this export was written. Ask for it again."
+        )
 
 
 def _gather(export: Export, evidence: Evidence, batch: list[sealed.Sealed]) -> None:

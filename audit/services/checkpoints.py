@@ -4,10 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from audit.errors import NotFound
+from audit.errors import Conflict, NotFound
 from audit.merkle.notes import VerifierKey
-from audit.merkle.proofs import consistency, consistency_nodes, inclusion, inclusion_nodes
+from audit.merkle.proofs import (
+    consistency,
+    consistency_nodes,
+    inclusion,
+    inclusion_nodes,
+    root_from_inclusion,
+)
 from audit.merkle.stored import StoredHashes
+from audit.merkle.tiles import MissingHash
 from audit.models import Checkpoint, Event, Leaf, LogKey, may_read
 from audit.ports import Person
 from audit.retention import dropped_at
@@ -23,6 +30,17 @@ class NotSealedYet(NotFound):
     """The event has no place under a checkpoint yet."""
 
     code = "not_sealed_yet"
+
+
+class LogDamaged(Conflict):
+    """What the database holds does not lead to what was signed."""
+
+    code = "log_damaged"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} It was changed after it was sealed, or the log was. Have the whole log checked."
+        )
 
 
 @dataclass(frozen=True)
@@ -69,18 +87,25 @@ def verifier_keys() -> list[VerifierKey]:
 def prove_event(event: UUID, *, viewer: Person, size: int | None = None) -> EventProof:
     """The proof of an event under the newest checkpoint, or the one of `size`.
 
-    Raises `NotFound`, `NotSealedYet` and `NoCheckpoint`.
+    The proof leads there: an event that was changed, or a tree that was, raises `LogDamaged`. Raises `NotFound`,
+    `NotSealedYet` and `NoCheckpoint` too.
     """
     leaf = Leaf.objects.filter(event=event).first() if may_read(viewer) else None
-    is_there = Event.objects.visible_to(viewer).filter(pk=event).exists()
+    there = Event.objects.visible_to(viewer).filter(pk=event).only("leaf_hash").first()
     # The body of an event may be dropped; that it stood in the log is proved all the same.
-    if not is_there and (leaf is None or dropped_at(leaf.event_inserted_at) is None):
+    if there is None and (leaf is None or dropped_at(leaf.event_inserted_at) is None):
         raise NotFound("There is no such event.")
     checkpoint = newest_checkpoint() if size is None else checkpoint_at(size)
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         raise NotSealedYet("This event has no place under a checkpoint yet; ask again in a moment.")
-    (path,) = inclusion_paths([leaf.index], checkpoint.size)
-    return EventProof(event, leaf.index, bytes(leaf.leaf_hash), path, checkpoint)
+    stands_for = bytes(leaf.leaf_hash if there is None else there.leaf_hash)
+    try:
+        (path,) = inclusion_paths([leaf.index], checkpoint.size)
+    except MissingHash as missing:
+        raise LogDamaged(f"This event cannot be proved: {missing}") from missing
+    if root_from_inclusion(stands_for, leaf.index, checkpoint.size, path) != bytes(checkpoint.root):
+        raise LogDamaged("This event does not lead to the root that was signed.")
+    return EventProof(event, leaf.index, stands_for, path, checkpoint)
 
 
 def inclusion_paths(indexes: Iterable[int], size: int) -> list[list[bytes]]:
@@ -94,9 +119,12 @@ def inclusion_paths(indexes: Iterable[int], size: int) -> list[list[bytes]]:
 
 
 def prove_consistency(first: int, second: int) -> ConsistencyProof:
-    """The proof between two checkpoints, in either order; raises `NoCheckpoint`."""
+    """The proof between two checkpoints, in either order; raises `NoCheckpoint` and `LogDamaged`."""
     older, newer = checkpoint_at(min(first, second)), checkpoint_at(max(first, second))
-    return ConsistencyProof(older, newer, consistency_path(older.size, newer.size))
+    try:
+        return ConsistencyProof(older, newer, consistency_path(older.size, newer.size))
+    except MissingHash as missing:
+        raise LogDamaged(f"That the log only grew cannot be proved: {missing}") from missing
 
 
 def consistency_path(first: int, second: int) -> list[bytes]:

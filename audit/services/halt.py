@@ -3,7 +3,7 @@
 from typing import Final
 
 import structlog
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from audit import ports
 from audit.actors import Actor
@@ -24,24 +24,34 @@ def halt(sentence: str, *, why: str) -> bool:
 
     The first one says so: in the log of the process, in the audit log, and by mail to those who administer.
     """
-    with connections[SEALER].cursor() as cursor:
-        cursor.execute(_HALT, [sentence])
-        halted = cursor.fetchone()
-    if halted is None:
-        return False
+    with transaction.atomic(using=SEALER):
+        with connections[SEALER].cursor() as cursor:
+            cursor.execute(_HALT, [sentence])
+            halted = cursor.fetchone()
+        if halted is None:
+            return False
+        # Committed before the halt is: whoever looks next, after this process was killed, says it once more.
+        _record(why, halted[0])
     log.error("sealing_halted", reason=sentence)
-    with transaction.atomic():
-        record(
-            type="log.halted",
-            actor=Actor.system("sealer"),
-            stream="log",
-            facts={"why": why, "size": halted[0]},
-        )
     ports.alarm(
         "Sealing of the audit log has halted",
         f"{sentence}\n\nNothing is sealed until an operator has looked: manage.py audit_log status.",
     )
     return True
+
+
+def _record(why: str, size: int) -> None:
+    try:
+        with transaction.atomic():
+            record(
+                type="log.halted",
+                actor=Actor.system("sealer"),
+                stream="log",
+                facts={"why": why, "size": size},
+            )
+    except DatabaseError:
+        # What keeps an event from being written must not keep the log from being halted.
+        log.exception("halt_not_recorded")
 
 
 def note_trouble(sentence: str) -> None:

@@ -10,6 +10,7 @@ from audit.bundle import write as bundle
 from audit.clock import database_now
 from audit.fault_points import reached
 from audit.filters import EventFilter
+from audit.merkle.tiles import MissingHash
 from audit.models import Event, Export, ExportFormat, ExportQuerySet, ExportState
 from audit.signing import KeyTrouble
 
@@ -44,6 +45,12 @@ def write_export(export_id: UUID) -> None:
     except (bundle.NothingSealed, KeyTrouble) as error:
         _fail(held, str(error))
         log.warning("export_not_signed", export=str(export_id), error=str(error))
+    except MissingHash as missing:
+        _fail(
+            held,
+            f"No evidence can be made: the sealed log is not whole. {missing} Have it checked.",
+        )
+        log.exception("export_of_a_damaged_log", export=str(export_id))
     except OSError as error:
         _fail(held, f"The file could not be written: {error.strerror or error}. Ask again later.")
         log.exception("export_failed", export=str(export_id))

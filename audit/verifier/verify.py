@@ -26,6 +26,7 @@ import base64
 import binascii
 import contextlib
 import csv
+import datetime as dt
 import hashlib
 import json
 import os
@@ -963,6 +964,41 @@ class Proofs:
                 raise DoesNotHold("The proofs have a line that is not written as proofs are.")
 
 
+class Earlier(NamedTuple):
+    """An event that says that it is from long before one that stands before it in the log."""
+
+    line: int
+    time: str
+    after: str
+
+
+class Times:
+    """Whether events stand in the order of their times, but for as long as a transaction may take."""
+
+    def __init__(self) -> None:
+        self._newest = self._long_before = ""
+        self.earlier = 0
+        self.first: Optional[Earlier] = None
+
+    def put(self, line: int, time: str) -> None:
+        """The next event's time; ValueError where it is none."""
+        if time > self._newest:
+            if time[:16] != self._newest[:16]:
+                self._long_before = _an_hour_before(time)
+            self._newest = time
+        elif time < self._long_before:
+            self.earlier += 1
+            self.first = self.first or Earlier(line, time, self._newest)
+
+
+def _an_hour_before(time: str) -> str:
+    try:
+        minute = dt.datetime.strptime(time[:16] + "+0000", "%Y-%m-%dT%H:%M%z")
+        return (minute - dt.timedelta(hours=1)).isoformat()[:16]
+    except (ValueError, OverflowError):
+        raise ValueError("its time is none")
+
+
 class Seen(NamedTuple):
     """What looking at every event showed."""
 
@@ -973,6 +1009,7 @@ class Seen(NamedTuple):
     only_stream: Optional[str]
     last: Optional[Dict[str, Any]]
     disclosures: Disclosures
+    times: Times
     marked_root: Optional[bytes]
     named: int
     absent: int
@@ -989,6 +1026,7 @@ class Events:
         given = "disclosures.jsonl" in bundle.entries
         self._disclosures = Disclosures(bundle.open("disclosures.jsonl") if given else None)
         self._streams = Streams(bundle.stack)
+        self._times = Times()
         self._named = Spool(struct.Struct("<32s"), bundle.stack)
         self._count = 0
         self._stream: Optional[str] = None
@@ -1039,6 +1077,7 @@ class Events:
             None if self._mixed else self._stream,
             self._last,
             self._disclosures,
+            self._times,
             marked,
             named,
             absent,
@@ -1067,6 +1106,7 @@ class Events:
                 if not isinstance(self._stream, str):
                     raise ValueError("its story has no name")
             self._streams.put(self._count, event, leaf)
+            self._times.put(self._count, event["time"])
             self._table.compare(cells_of(event, leaf.hex()))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DoesNotHold(
@@ -1259,6 +1299,8 @@ class Check:
         self._keys, self._state, self._challenge = keys, state, challenge
         self._witnesses = witnesses or []
         self.verdict = Verdict()
+        # The log that this one took over from, where the state file is about that one.
+        self._follows = ""
         self._bundle = Bundle(file, stack)
         self.manifest = read_manifest(self._bundle)
         self.checkpoint, self.signers = self._signatures()
@@ -1272,6 +1314,7 @@ class Check:
         if seen.events != self.manifest["events"]:
             raise DoesNotHold("The manifest speaks of another number of events than there are.")
         self._completeness(seen)
+        self._in_time(seen.times)
         self._history(seen)
         self._cosigned()
         self._disclosures(seen)
@@ -1296,13 +1339,24 @@ class Check:
                 "MANIFEST.json is not the one that was signed: it was changed or exchanged."
             )
         text, signers = signed_by(self._bundle.read("checkpoint"), every, "The checkpoint")
+        checkpoint = checkpoint_of(text)
+        if self._state and self._state.origin != checkpoint.origin:
+            self._follows = self._state.origin
+            # Only you can say that another log took over: the key that you give says it.
+            known = self._keys
+        if self._follows and not any(key in known for key in signers):
+            raise DoesNotHold(
+                "This is an export of the log %s, and your state file is about %s. If the one took over from the "
+                "other, ask for its key on another way and give it with --key."
+                % (_said(checkpoint.origin), _said(self._follows))
+            )
         for found, what in ((manifest_signers, "manifest"), (signers, "checkpoint")):
-            if not any(key in known for key in found):
+            # A witness may sign beside the log, and not in its place.
+            if not any(key in known and key.name == checkpoint.origin for key in found):
                 raise DoesNotHold(
                     "The %s is not signed by a key that you trust: somebody else made it, or the log has a new "
                     "key. Ask for the key on another way and give it with --key." % what
                 )
-        checkpoint = checkpoint_of(text)
         told = self.manifest["checkpoint"]
         if checkpoint.origin != self.manifest["origin"] or (
             told.get("size"),
@@ -1311,14 +1365,10 @@ class Check:
             raise DoesNotHold(
                 "The manifest speaks of another checkpoint than the one that is here."
             )
-        if self._state and self._state.origin != checkpoint.origin:
-            raise DoesNotHold(
-                "This is an export of the log %s, and your state file is about %s."
-                % (_said(checkpoint.origin), _said(self._state.origin))
-            )
+        own = [key for key in signers if key in known and key.name == checkpoint.origin]
         say.proved.append(
             "The checkpoint of the log %s, with %d events in it, and the manifest are signed by %s."
-            % (_said(checkpoint.origin), checkpoint.size, _said(signers[0].text))
+            % (_said(checkpoint.origin), checkpoint.size, _said(own[0].text))
         )
         if not trusted:
             say.open.append(
@@ -1387,6 +1437,11 @@ class Check:
             "Nothing that the log held when you checked last (%d events) has been changed or taken away."
             % state.size
         )
+        if self._follows:
+            self.verdict.proved.append(
+                "This log took over from %s, which you checked last, and goes on from what that one held."
+                % _said(self._follows)
+            )
 
     def _consistency(self, size: Any) -> None:
         """The old root is not known here, but what a proof says about the new one is looked at all the same."""
@@ -1472,6 +1527,19 @@ class Check:
                 % (
                     seen.stories,
                     "; of %d of them not all events are here" % seen.holes if seen.holes else "",
+                )
+            )
+
+    def _in_time(self, times: Times) -> None:
+        if times.first is not None:
+            self.verdict.open.append(
+                "When %d of the events were written: the one in line %d says %s, and stands after one of %s. It was "
+                "put in later with an earlier time, or the log's clock was set back."
+                % (
+                    times.earlier,
+                    times.first.line,
+                    _said(times.first.time),
+                    _said(times.first.after),
                 )
             )
 

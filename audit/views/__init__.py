@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.completeness_words import in_words
 from audit.download import CONTENT_TYPES, file_response
 from audit.errors import Conflict, Invalid, Refusal
+from audit.filter_words import conditions
 from audit.forms import ExportForm, FilterForm
 from audit.models import Event, Export, ExportState, Leaf
 from audit.paging import BadCursor, page
@@ -24,7 +25,7 @@ from audit.ports import Caller
 from audit.retention import dropped_at, dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
-from audit.services.checkpoints import EventProof, NotSealedYet, prove_event
+from audit.services.checkpoints import EventProof, LogDamaged, NotSealedYet, prove_event
 from audit.services.disclose import disclose
 from audit.services.download_export import download_export
 
@@ -81,14 +82,17 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _dropped_event(request, pk)
     opened = request.GET.get("disclosures") == "shown"
     body = orjson.loads(bytes(event.body))
-    neighbours = Event.objects.visible_to(request.user).in_stream(event.stream)
-    before = neighbours.filter(seq=event.seq - 1).first()
-    proof = _proof(request, event)
+    around = Event.objects.visible_to(request.user).in_stream(event.stream)
+    near = rows_of([event, *around.filter(seq__in=[event.seq - 1, event.seq + 1])])
+    neighbours = {row.event.seq: row for row in near[1:]}
+    before = neighbours.get(event.seq - 1)
+    proof, damage = _proof(request, event)
     context = {
         "event": event,
         "proof": proof,
+        "damage": damage,
         "path": [each.hex() for each in proof.path] if proof else [],
-        "row": rows_of([event])[0],
+        "row": near[0],
         "json": orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "size": len(event.body),
         "digests": body.get("_sd", []),
@@ -97,7 +101,7 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         else None,
         "before": before,
         "dropped": dropped_from(event.stream, event.seq - 1) if before is None else None,
-        "after": neighbours.filter(seq=event.seq + 1).first(),
+        "after": neighbours.get(event.seq + 1),
     }
     return render(request, "audit/event.html", context)
 
@@ -173,7 +177,7 @@ def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "failed": export.state == ExportState.FAILED,
         "removed": export.state == ExportState.REMOVED,
         "completeness": in_words(export.completeness, size=export.size),
-        "filters": [{"label": name, "value": value} for name, value in export.filters.items()],
+        "filters": conditions(export.filters),
     }
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, "audit/_export.html" if fragment else "audit/export.html", context)
@@ -195,12 +199,14 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     )
 
 
-def _proof(request: HttpRequest, event: Event) -> EventProof | None:
-    """Where the event stands in the sealed log; None while it waits."""
+def _proof(request: HttpRequest, event: Event) -> tuple[EventProof | None, str]:
+    """Where the event stands in the sealed log, None while it waits; or what does not fit, in a sentence."""
     try:
-        return prove_event(event.pk, viewer=_caller(request).user)
+        return prove_event(event.pk, viewer=_caller(request).user), ""
     except NotSealedYet:
-        return None
+        return None, ""
+    except LogDamaged as damage:
+        return None, damage.detail
 
 
 def _asker(export: Export, names: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from audit import spreadsheet
 from audit.errors import Invalid
+from audit.filter_words import conditions
 from audit.filters import EventFilter
 from audit.keeping_forms import SampleForm
 from audit.models import Event
@@ -65,6 +66,7 @@ def sample_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "sample": sample,
         "who": names_of({sample.drawn_by}).get(sample.drawn_by, f"person {sample.drawn_by}"),
         "algorithm": IN_WORDS,
+        "filters": conditions(sample.filters),
         "draws": [
             (place, rank(sample.seed, event), event, row)
             for place, event, row in _events(request, sample)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from accounts.models import User
@@ -18,6 +20,7 @@ from audit.actors import Actor
 from audit.clock import database_now
 from audit.fsck import Checked, check
 from audit.models import Event
+from audit.services.verify_log import ask_verification, verify_log
 from tests.approvals.conftest import Opener
 from tests.approvals.till import by, one_of, verdict_on
 from tests.audit.conftest import Attacker, attacker  # noqa: F401
@@ -64,7 +67,7 @@ def test_an_event_deleted_with_all_that_the_log_shows_it_by_is_missed_by_its_req
 
 
 def test_an_event_deleted_together_with_its_request_change_is_missed_by_its_vote(
-    decided: ApprovalRequest, attacker: Attacker
+    decided: ApprovalRequest, attacker: Attacker, auditor: User
 ) -> None:
     forget(attacker, decision(decided))
     attacker.does(
@@ -78,6 +81,12 @@ def test_an_event_deleted_together_with_its_request_change_is_missed_by_its_vote
         f"The vote {vote.pk} (approve) on the request {decided.pk} has no event: "
         "its event was deleted, or it was never recorded."
     )
+    with pytest.raises(CommandError, match=str(vote.pk)):
+        call_command("audit_fsck", stdout=StringIO(), stderr=StringIO())
+    asked = ask_verification(caller=by(auditor))
+    verify_log(asked.pk)
+    asked.refresh_from_db()
+    assert asked.found == [sentence]
 
 
 def test_an_event_deleted_with_every_row_of_its_change_shows_as_a_cut_stream(

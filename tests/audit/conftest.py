@@ -88,6 +88,11 @@ class Attacker:
                     "found.tgname); END LOOP; END $$"
                 )
 
+    def inserts(self, body: bytes) -> None:
+        """Put an event in by hand; its stream and what waits follow, as with any other."""
+        connection.commit()
+        self._superuser.execute("INSERT INTO audit_event (body) VALUES (%s)", [body])
+
 
 @pytest.fixture
 def attacker(superuser_url: str, transactional_db: None) -> Iterator[Attacker]:

@@ -5,6 +5,8 @@ transparency-dev/merkle), the proofs are theirs written out. The notes are the e
 c2sp.org/signed-note and of Go's golang.org/x/mod/sumdb/note.
 """
 
+import hashlib
+
 LEAVES = [
     bytes.fromhex(each)
     for each in (
@@ -75,6 +77,31 @@ CONSISTENCY = {
     (6, 8): [NODES[1][2], NODES[1][3], NODES[2][0]],
     (2, 5): [NODES[1][1], NODES[0][4]],
 }
+
+# The tree of seven leaves that RFC 6962 (2.1.3) and RFC 9162 (2.1.5) draw, and the proofs that they give for it, by
+# the names of its nodes.
+DRAWN_INCLUSION = {0: "bhl", 3: "cgl", 4: "fjk", 6: "ik"}
+DRAWN_CONSISTENCY = {(3, 7): "cdgl", (4, 7): "l", (6, 7): "ijk"}
+
+
+def drawn(leaves: list[bytes]) -> dict[str, bytes]:
+    """The hashes of the drawn tree's nodes by their names, over seven leaf hashes."""
+
+    def node(left: bytes, right: bytes) -> bytes:
+        return hashlib.sha256(b"\x01" + left + right).digest()
+
+    a, b, c, d, e, f, j = leaves
+    g, h, i = node(a, b), node(c, d), node(e, f)
+    k, l = node(g, h), node(i, j)  # noqa: E741 - the name that the RFC gives it
+    return {
+        **dict(zip("abcdefj", leaves, strict=True)),
+        "g": g,
+        "h": h,
+        "i": i,
+        "k": k,
+        "l": l,
+    }
+
 
 SPEC_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 SPEC_NOTE = (

@@ -1,9 +1,11 @@
 """Attacks by a database superuser, and the sentence that names each."""
 
+import tracemalloc
 from collections.abc import Callable
 from io import StringIO
 
 import orjson
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -182,3 +184,38 @@ def test_the_command_says_which_protection_is_missing(
     warned = StringIO()
     call_command("audit_fsck", stdout=StringIO(), stderr=warned)
     assert "DATABASE_SEALER_URL" in warned.getvalue()
+
+
+STREAMS = """
+INSERT INTO audit_stream (name) SELECT 'person:many' || number FROM generate_series(%s::int, %s::int) AS number
+"""
+EVENTS = """
+INSERT INTO audit_event (body)
+SELECT convert_to(
+    '{"actor":{"auth":"session","id":"7","kind":"person"},"id":"' || gen_random_uuid()
+    || '","prev":null,"seq":1,"stream":"person:many' || number || '","time":"'
+    || to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    || '","type":"signout","v":1}', 'UTF8') FROM generate_series(%s::int, %s::int) AS number
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_streams(
+    story: list[Event], superuser_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audit.fsck._ROWS_AT_A_TIME", 100)
+
+    def megabytes() -> float:
+        tracemalloc.start()
+        try:
+            assert found() == []
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+
+    taken = []
+    for first, last in ((1, 200), (201, 1000)):
+        with psycopg.connect(superuser_url, autocommit=True) as superuser:
+            for statement in (STREAMS, EVENTS):
+                superuser.execute(statement, [first, last])
+        taken.append(megabytes())
+    assert taken[1] < taken[0] + 0.12

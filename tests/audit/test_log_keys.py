@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from audit import outside
 from audit.fsck import Checked, check
@@ -203,6 +204,64 @@ def test_a_halt_is_lifted_once_all_fits_again(begun: Record, attacker: Attacker)
     assert seal().signed == 6
     assert [kind for kind, _ in of_the_log()][-2:] == ["log.halted", "log.resumed"]
     assert "6 events sealed, 6 of them under a checkpoint, 0 waiting" in said("audit_log", "status")
+
+
+def halts() -> int:
+    return [kind for kind, _ in of_the_log()].count("log.halted")
+
+
+def test_each_halt_is_recorded_once(begun: Record, attacker: Attacker) -> None:
+    begun(stream="policy")
+    seal()
+    sizes = [TreeState.objects.get().size]
+    for number in (1, 2):
+        attacker.does("UPDATE audit_treestate SET size = 3")
+        for _ in range(3):
+            assert seal() == Sealed()
+        assert halts() == number
+        attacker.does("UPDATE audit_treestate SET size = %s", sizes[-1])
+        assert halts() == number
+        said("audit_log", "acknowledge")
+        seal()
+        sizes.append(TreeState.objects.get().size)
+    assert sizes == sorted(set(sizes))
+    assert found() == []
+
+
+def test_what_keeps_the_halt_from_being_recorded_does_not_keep_the_log_from_halting(
+    begun: Record, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise OperationalError("the server is away")
+
+    begun(stream="policy")
+    seal()
+    attacker.does("UPDATE audit_treestate SET size = 3")
+    with monkeypatch.context() as broken:
+        broken.setattr("audit.services.halt.record", away)
+        seal()
+    assert "has halted" in sealing_state().complaint
+    assert halts() == 0
+
+
+def test_a_sealer_that_dies_while_it_halts_is_made_good_by_the_next_one(
+    begun: Record, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(stream="policy")
+    seal()
+    attacker.does("UPDATE audit_treestate SET size = 3")
+    with monkeypatch.context() as dying:
+        dying.setattr("audit.services.halt.record", _die)
+        with pytest.raises(SystemExit):
+            seal()
+    assert sealing_state().complaint == ""
+    seal()
+    assert "has halted" in sealing_state().complaint
+    assert halts() == 1
+
+
+def _die(**_: object) -> None:
+    raise SystemExit
 
 
 def test_a_log_that_was_set_back_for_good_gets_a_successor(

@@ -37,7 +37,16 @@ from audit.merkle.tiles import (
     hash_in,
     place_of,
 )
-from tests.audit.merkle_vectors import CONSISTENCY, INCLUSION, LEAVES, NODES, ROOTS
+from tests.audit.merkle_vectors import (
+    CONSISTENCY,
+    DRAWN_CONSISTENCY,
+    DRAWN_INCLUSION,
+    INCLUSION,
+    LEAVES,
+    NODES,
+    ROOTS,
+    drawn,
+)
 
 SMALL = st.lists(st.binary(max_size=8), min_size=1, max_size=80)
 KNOWN = Leaves([leaf_hash(body) for body in LEAVES])
@@ -94,6 +103,15 @@ def test_the_published_consistency_proofs_are_ours() -> None:
     for (old, new), proof in CONSISTENCY.items():
         assert consistency(KNOWN, old, new) == proof
         verify_consistency(old, ROOTS[old], new, ROOTS[new], proof)
+
+
+def test_the_proofs_that_the_rfc_draws_are_ours() -> None:
+    leaves = [leaf_hash(bytes([number])) for number in range(7)]
+    tree, named = Leaves(leaves), drawn(leaves)
+    for index, proof in DRAWN_INCLUSION.items():
+        assert inclusion(tree, index, 7) == [named[name] for name in proof]
+    for (old, new), proof in DRAWN_CONSISTENCY.items():
+        assert consistency(tree, old, new) == [named[name] for name in proof]
 
 
 @given(SMALL, st.data())

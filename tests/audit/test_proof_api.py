@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from audit.merkle.notes import VerifierKey, opened
 from audit.merkle.proofs import root_from_inclusion, verify_consistency
+from audit.models import Checkpoint
 from audit.services.checkpoints import inclusion_paths
 from audit.services.seal import seal
-from tests.audit.conftest import SEALING_LOGINS, Record
+from tests.audit.conftest import SEALING_LOGINS, Attacker, Record
 
 Login = Callable[[Client, User], Client]
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
@@ -95,3 +97,33 @@ def test_the_proofs_of_many_leaves_take_one_statement(
     with django_assert_num_queries(1):
         paths = inclusion_paths(range(22), 22)
     assert len(paths) == 22
+
+
+def test_what_does_not_lead_to_the_signed_root_is_not_proved_and_the_page_says_so(
+    client: Client,
+    login: Login,
+    auditor: User,
+    recorded: Record,
+    machine: Path,
+    attacker: Attacker,
+) -> None:
+    login(client, auditor)
+    events = [recorded(stream="policy") for _ in range(4)]
+    seal()
+    one, other = (reverse("audit-event", args=[event.pk]) for event in events[:2])
+    attacker.does(
+        "UPDATE audit_event SET body = convert_to(replace(convert_from(body, 'UTF8'), 'claimed', 'decided'), "
+        "'UTF8') WHERE id = %s",
+        events[0].pk,
+    )
+    refused = client.get(f"{AUDIT}/events/{events[0].pk}/proof")
+    assert (refused.status_code, refused.json()["code"]) == (409, "log_damaged")
+    assert "does not lead to the root that was signed" in client.get(one).content.decode()
+    assert "Inclusion proof" in client.get(other).content.decode()
+    recorded()
+    seal()
+    attacker.does("DELETE FROM audit_tile")
+    assert "cannot be proved: Tile 0 of level 0" in client.get(other).content.decode()
+    first, second = Checkpoint.objects.order_by("size").values_list("size", flat=True)
+    refused = client.get(f"{AUDIT}/consistency", {"first": first, "second": second})
+    assert (refused.status_code, refused.json()["code"]) == (409, "log_damaged")

@@ -15,10 +15,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.actors import Actor
-from audit.canonical import OutsideProfile
+from audit.canonical import MalformedJson, OutsideProfile
 from audit.clock import database_now
 from audit.facts import UnknownEventType, UnknownFact
-from audit.models import AppendOnly, Disclosure, Event, Pending, Stream
+from audit.models import AppendOnly, Disclosure, Event, Pending, Stream, SubjectKey
 from audit.recorder import LARGEST_BODY, EventTooLarge, NoTransaction, record
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 from tests.audit.conftest import REVIEWER, Record
@@ -206,6 +206,14 @@ def test_unknown_facts_and_wrong_values_are_refused(
 ) -> None:
     with pytest.raises(UnknownFact, match=next(iter(facts))):
         recorded(type="request.opened", facts=facts)
+
+
+def test_text_that_is_no_unicode_is_refused_and_leaves_nothing(recorded: Record) -> None:
+    for value in ("\ud800", {"name": ["\udfff"]}, {"\ud800": 1}, float("nan"), 2**53):
+        with pytest.raises(MalformedJson):
+            recorded(disclosures=[Disclose("reason", value, "person:7")])
+    assert not Event.objects.exists()
+    assert not SubjectKey.objects.exists()
 
 
 def test_two_runs_in_one_event_are_refused(recorded: Record, some_run: UUID) -> None:

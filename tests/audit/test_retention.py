@@ -15,7 +15,9 @@ from django.urls import reverse
 
 from accounts.callers import Caller
 from accounts.models import User
+from audit.canonical import event_bytes
 from audit.clock import database_now
+from audit.fact_schemas import moment_text
 from audit.fsck import Checked, check
 from audit.merkle.hashing import leaf_hash
 from audit.merkle.proofs import root_from_inclusion
@@ -49,19 +51,42 @@ def old(recorded: Record, attacker: Attacker, machine: Path) -> list[Event]:
             for _ in range(2)
         ),
     ]
-    recorded(stream="policy")
-    recorded(stream="log")
     with connections["owner"].cursor() as cursor:
         cursor.execute(
             f"CREATE TABLE {MONTH} PARTITION OF audit_event "
             "FOR VALUES FROM ('2015-03-01 00:00:00+00') TO ('2015-04-01 00:00:00+00')"
         )
         cursor.execute("SELECT audit_protect_partition(%s::regclass)", [MONTH])
-    ids = [event.pk for event in old]
-    attacker.does("UPDATE audit_event SET inserted_at = %s WHERE id = ANY(%s)", IN_MARCH, ids)
-    attacker.does("UPDATE audit_pending SET inserted_at = %s WHERE event = ANY(%s)", IN_MARCH, ids)
+    written_in_march(attacker, old)
+    recorded(stream="policy")
+    recorded(stream="log")
     seal()
     return old
+
+
+def written_in_march(attacker: Attacker, events: list[Event]) -> None:
+    """Give these events, with which their streams begin, the bodies and times of then."""
+    heads: dict[str, bytes] = {}
+    for event in events:
+        head = heads.get(event.stream)
+        then = {
+            "time": moment_text(IN_MARCH),
+            "prev": f"sha256:{head.hex()}" if head else None,
+        }
+        body = event_bytes(orjson.loads(bytes(event.body)) | then)
+        heads[event.stream] = leaf_hash(body)
+        attacker.does(
+            "UPDATE audit_event SET inserted_at = %s, body = %s WHERE id = %s",
+            *(IN_MARCH, body, event.pk),
+        )
+        attacker.does(
+            "UPDATE audit_pending SET inserted_at = %s, leaf_hash = %s WHERE event = %s",
+            *(IN_MARCH, leaf_hash(body), event.pk),
+        )
+    for stream, head in heads.items():
+        attacker.does("UPDATE audit_stream SET head = %s WHERE name = %s", head, stream)
+    for event in events:
+        event.refresh_from_db()
 
 
 def found() -> list[str]:

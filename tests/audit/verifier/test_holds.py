@@ -213,8 +213,14 @@ def test_keys_change_hands_while_both_sign(log: Log, tmp_path: Path, said: Any) 
 
 def test_a_witness_may_sign_too(log: Log, tmp_path: Path, said: Any) -> None:
     log.signers.append(Signer("witness.example", b"3" * 32))
-    keys = [log.signers[0].verifier]
-    assert said(log.export(tmp_path / "export.zip", keys=keys))[0] == 0
+    own, witness = (signer.verifier for signer in log.signers)
+    path = log.export(tmp_path / "export.zip", keys=[own, witness])
+    for options in ((), ("--key", own), ("--key", witness, "--key", own)):
+        code, text = said(path, *options)
+        assert (code, f"are signed by {own}" in text) == (0, True)
+    # It vouches beside the log, and not in its place.
+    code, text = said(path, "--key", witness)
+    assert (code, "not signed by a key that you trust" in text) == (1, True)
 
 
 def test_a_mistyped_key_and_a_foreign_state_file_are_refused(
@@ -254,3 +260,19 @@ def test_a_formula_in_an_event_is_defused_in_the_table_and_holds(tmp_path: Path,
     assert said(path)[0] == 0
     table = zipfile.ZipFile(path).read("events.csv")
     assert b"\"'=HYPERLINK(1)\",\"''quoted'\"" in table
+
+
+def test_an_event_that_says_an_earlier_time_is_named(tmp_path: Path, said: Any) -> None:
+    log = Log()
+    for time in ("12:00:00", "12:40:00", "11:41:00", "11:39:59", "09:00:00", "12:41:00"):
+        log.record(time=f"2026-11-21T{time}.000000Z")
+    code, text = said(log.export(tmp_path / "export.zip"))
+    assert code == 0
+    assert (
+        "When 2 of the events were written: the one in line 4 says 2026-11-21T11:39:59.000000Z, and stands after "
+        "one of 2026-11-21T12:40:00.000000Z." in text
+    )
+    log = Log()
+    log.record(time="yesterday")
+    code, text = said(log.export(tmp_path / "export.zip"))
+    assert (code, "its time is none" in text) == (1, True)

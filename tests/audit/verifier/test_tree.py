@@ -1,26 +1,16 @@
-"""Roots and proofs: published vectors, and every choice of leaves leads to the same root."""
+"""Roots and proofs: published vectors, other people's code, and every choice of leaves leads to the same root."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pymerkle import InmemoryTree
+from pymerkle import verify_consistency as theirs_consistency
 
 from audit.bundle.proof_lines import ProofLines, subtrees
 from audit.verifier.verify import Tree, consistent, leaf_hash
+from tests.audit.merkle_vectors import CONSISTENCY, DRAWN_CONSISTENCY, LEAVES, ROOTS, drawn
 from tests.audit.verifier.logbook import Log, consistency, sha256, tree_hash
 
-# The reference trees of Certificate Transparency (RFC 6962): leaves, and the root after each of them.
-INPUTS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657"]
-INPUTS.append("606162636465666768696a6b6c6d6e6f")
-ROOTS = [
-    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
-    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
-    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
-    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
-    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
-    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
-    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
-    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
-]
 SIZES = st.integers(1, 70)
 
 
@@ -31,9 +21,38 @@ def some_leaves(count: int) -> list[bytes]:
 def test_the_published_roots_come_out() -> None:
     tree = Tree()
     assert tree.root() == sha256(b"")
-    for given_leaf, root in zip(INPUTS, ROOTS, strict=True):
-        tree.add(0, leaf_hash(bytes.fromhex(given_leaf)))
-        assert tree.root().hex() == root
+    for body, root in zip(LEAVES, ROOTS[1:], strict=True):
+        tree.add(0, leaf_hash(body))
+        assert tree.root() == root
+
+
+def test_the_published_proofs_of_consistency_hold() -> None:
+    for (old, new), proof in CONSISTENCY.items():
+        assert consistent(old, ROOTS[old], new, ROOTS[new], proof)
+        assert not consistent(old, ROOTS[old - 1], new, ROOTS[new], proof)
+
+
+def test_the_proofs_that_the_rfc_draws_hold() -> None:
+    for (old, new), proof in DRAWN_CONSISTENCY.items():
+        leaves = [leaf_hash(bytes([number])) for number in range(7)]
+        named = drawn(leaves)
+        path = [named[name] for name in proof]
+        assert consistent(old, tree_hash(leaves[:old]), new, tree_hash(leaves), path)
+
+
+@given(SIZES, st.data())
+def test_pymerkle_proves_what_this_accepts(size: int, data: st.DataObject) -> None:
+    old = data.draw(st.integers(1, size))
+    theirs = InmemoryTree(algorithm="sha256")
+    tree, old_root = Tree(), b""
+    for number in range(size):
+        theirs.append_entry(bytes([number]))
+        tree.add(0, leaf_hash(bytes([number])))
+        old_root = tree.root() if number + 1 == old else old_root
+    assert (theirs.get_root(old), theirs.get_root(size)) == (old_root, tree.root())
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    assert consistent(old, old_root, size, tree.root(), consistency(old, leaves))
+    theirs_consistency(old_root, tree.root(), theirs.prove_consistency(old, size))
 
 
 @settings(deadline=None)
