@@ -1,52 +1,53 @@
-"""What somebody filtered by, as a page says it: words for the conditions, names for people."""
+"""What was asked for, in words: stored filters as an auditor reads them."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from audit.people import names_of
 
 _LABELS: Final = {
+    "type": "What happened",
     "person": "Person",
     "agent": "Agent",
     "tool": "Tool",
-    "type": "What happened",
     "run": "Run",
     "request": "Request",
     "stream": "Story",
     "sample": "Sample",
     "since": "From",
-    "until": "To",
+    "until": "Before",
 }
-_MOMENTS: Final = ("since", "until")
+_MOMENTS: Final = frozenset({"since", "until"})
+_IDS: Final = frozenset({"run", "request", "sample"})
 
 
-class Condition(NamedTuple):
-    """One condition in words; `is_code` where the value is a name that programs use."""
+@dataclass(frozen=True)
+class Condition:
+    """One condition: what it is about, what it asks for, and the same in short for a line of a list."""
 
     label: str
     value: str
-    is_code: bool
+    short: str
 
 
-def conditions(given: Mapping[str, str]) -> list[Condition]:
-    """The conditions that `EventFilter.given()` wrote, in the order of the search's form."""
-    names = names_of(_people(given))
+def in_words(all_given: Collection[Mapping[str, str]]) -> list[list[Condition]]:
+    """The conditions of each of the filters that `EventFilter.given` wrote, in the order of the search's fields,
+    with people by name. One statement for all of them."""
+    names = names_of({given["person"] for given in all_given if "person" in given})
     return [
-        Condition(label, _value(name, given[name], names), name not in ("person", *_MOMENTS))
-        for name, label in _LABELS.items()
-        if name in given
+        [_condition(name, given[name], names) for name in _LABELS if name in given]
+        for given in all_given
     ]
 
 
-def _people(given: Mapping[str, str]) -> Iterable[str]:
-    return {given["person"]} if "person" in given else set()
-
-
-def _value(name: str, value: str, names: Mapping[str, str]) -> str:
+def _condition(name: str, value: str, names: Mapping[str, str]) -> Condition:
+    said = value
     if name == "person":
-        return names.get(value, f"person {value}")
-    if name in _MOMENTS:
-        moment = dt.datetime.fromisoformat(value)
-        return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-    return value
+        said = names.get(value, f"person {value}")
+    elif name in _MOMENTS:
+        said = f"{dt.datetime.fromisoformat(value):%-d %B %Y, %H:%M:%S} UTC"
+    label = _LABELS[name]
+    short = f"{label.lower()} …{value[-8:]}" if name in _IDS else f"{label.lower()} {said}"
+    return Condition(label, said, short)

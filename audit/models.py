@@ -89,19 +89,17 @@ class EventQuerySet(models.QuerySet["Event"]):
         found = self if start is None else self.filter(inserted_at__gte=start)
         return found if end is None else found.filter(inserted_at__lt=end)
 
-    def exceptions(self) -> Self:
-        """Those that an auditor asks about, with the kind as `exception` (see `audit.exceptions`)."""
-        kind = models.Func(
+    def exceptions(self, kind: str = "") -> Self:
+        """Those that an auditor asks about, of one kind or of any, with the kind as `exception` (see
+        `audit.exceptions`)."""
+        says = models.Func(
             models.F("type"),
             models.F("body"),
             function="audit_exception",
             output_field=models.TextField(),
         )
-        return self.annotate(exception=kind).filter(exception__isnull=False)
-
-    def exceptions_of(self, kind: str) -> Self:
-        """Exceptions of one kind."""
-        return self.exceptions().filter(models.Q(("exception", kind)))
+        found = self.annotate(exception=says).filter(exception__isnull=False)
+        return found.filter(models.Q(("exception", kind))) if kind else found
 
     def newest_first(self) -> Self:
         return self.order_by("-inserted_at", "-id")

@@ -38,18 +38,21 @@ def kept_for() -> dt.timedelta:
     return dt.timedelta(days=settings.COUNTERSIGN.audit_retention_days)
 
 
-def months_to_drop(now: dt.datetime) -> list[Month]:
-    """Months that are wholly older than bodies have to be kept, the oldest first."""
+def months() -> list[Month]:
+    """The months whose bodies are there, those made ahead of time included, the oldest first."""
     with connection.cursor() as cursor:
         # Bounds are written in the session's time zone, which is UTC.
         cursor.execute(_MONTHS)
         rows = cursor.fetchall()
-    months = []
-    for name, bounds in rows:
-        since, until = map(dt.datetime.fromisoformat, _BOUND.findall(bounds))
-        if until <= now - kept_for():
-            months.append(Month(name, since, until))
-    return months
+    return [
+        Month(name, *map(dt.datetime.fromisoformat, _BOUND.findall(bounds)))
+        for name, bounds in rows
+    ]
+
+
+def months_to_drop(now: dt.datetime) -> list[Month]:
+    """Months that are wholly older than bodies have to be kept, the oldest first."""
+    return [month for month in months() if month.until <= now - kept_for()]
 
 
 def dropped_at(moment: dt.datetime) -> Retired | None:

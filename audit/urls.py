@@ -3,7 +3,15 @@
 from django.urls import path
 
 from audit import views
-from audit.views import erasures, exceptions, holds, samples, sealed_log, stories
+from audit.views import (
+    erasures,
+    exceptions,
+    holds,
+    retention,
+    samples,
+    sealed_log,
+    stories,
+)
 
 urlpatterns = [
     path("audit/", views.audit_list, name="audit-list"),
@@ -25,6 +33,7 @@ urlpatterns = [
     ),
     path("audit/holds/", holds.hold_list, name="audit-hold-list"),
     path("audit/holds/<uuid:pk>/lift/", holds.hold_lift, name="audit-hold-lift"),
+    path("audit/retention/", retention.retention, name="audit-retention"),
     path("audit/erasures/", erasures.erasure_list, name="audit-erasure-list"),
     path("audit/erasures/<uuid:pk>/", erasures.erasure_detail, name="audit-erasure"),
 ]

@@ -3,39 +3,17 @@
 Refused here once, since every filter and every identifier in an address would fail in the database.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.decorators import sync_and_async_middleware
+from django.http import Http404, HttpRequest
+
+from countersign.before_requests import before_each_request
 
 
-@sync_and_async_middleware
-def no_nul(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+@before_each_request
+def no_nul(request: HttpRequest) -> None:
     """404 for a NUL in the path, 400 for one in the query."""
-    if iscoroutinefunction(get_response):
-
-        async def answer_async(request: HttpRequest) -> HttpResponse:
-            _refuse(request)
-            answer: HttpResponse = await get_response(request)
-            return answer
-
-        return answer_async
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        _refuse(request)
-        passed: HttpResponse = get_response(request)
-        return passed
-
-    return answer
-
-
-def _refuse(request: HttpRequest) -> None:
     if "\0" in request.path:
         raise Http404("No address holds a NUL character.")
-    if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.META.get(
-        "QUERY_STRING", ""
-    ):
+    query = request.META.get("QUERY_STRING", "")
+    if "%00" in query or "\0" in query:
         raise BadRequest("No address holds a NUL character.")

@@ -27,12 +27,9 @@ from agents.switch_api import router as switches_router
 from agents.version_api import router as versions_router
 from approvals.api import router as approvals_router
 from audit.api import router as audit_router
-from audit.auditor_api import router as auditor_router
+from audit.api.tlog import hashes_router, is_open
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
-from audit.proof_api import router as proofs_router
-from audit.tlog_api import entries_router, hashes_router, is_open
-from audit.verification_api import router as verifications_router
 from countersign.api_docs import outline, with_problems
 
 log = logging.getLogger(__name__)
@@ -129,10 +126,6 @@ for router in (
     prices_router,
     approvals_router,
     audit_router,
-    proofs_router,
-    verifications_router,
-    auditor_router,
-    entries_router,
 ):
     api.add_router("", router)
 # Hashes alone, which the settings may open to everybody.

@@ -29,11 +29,17 @@ class SeedReport:
     new_shop: bool
     new_accounts: tuple[str, ...]
     accounts: tuple[str, ...]
+    records_keepers: tuple[str, ...]
     policy_version: int
     password: str = field(repr=False)
 
     def __str__(self) -> str:
-        return f"Accounts: {', '.join(self.accounts)}\nPassword: {self.password}"
+        keepers = " and ".join(self.records_keepers)
+        return (
+            f"Accounts: {', '.join(self.accounts)}\n"
+            f"Password: {self.password}\n"
+            f"Records keepers: {keepers} (legal holds; an erasure takes both)"
+        )
 
 
 def seed() -> SeedReport:
@@ -61,6 +67,9 @@ def seed() -> SeedReport:
         new_shop=new_shop,
         new_accounts=tuple(new_accounts),
         accounts=tuple(account.username for account in ACCOUNTS),
+        records_keepers=tuple(
+            account.username for account in ACCOUNTS if "records-keeper" in account.roles
+        ),
         policy_version=policy_version,
         password=password,
     )

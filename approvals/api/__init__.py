@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from approvals.api import calendars, policies, reason_chips, requests, simulations, sticky
+from approvals.api import access, calendars, policies, reason_chips, requests, simulations, sticky
 
 router = Router()
 router.add_router("", requests.router)
@@ -11,5 +11,6 @@ router.add_router("", simulations.router)
 router.add_router("", sticky.router)
 router.add_router("", reason_chips.router)
 router.add_router("", calendars.router)
+router.add_router("", access.router)
 
 __all__ = ["router"]

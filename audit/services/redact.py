@@ -3,6 +3,7 @@
 Events, hashes and proofs stay as they are. A legal hold stands in the way until it is lifted.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from audit.clock import database_now
 from audit.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from audit.models import Disclosure, SubjectKey
 from audit.ports import Caller
-from audit.record_keeping import Erasure, ErasureReason, ErasureState
+from audit.record_keeping import Erasure, ErasureReason, ErasureState, Hold
 from audit.recorder import record
 from audit.schemas import Outcome
 from audit.services.hold import OnHold, hold_on_subject, no_new_holds
@@ -66,6 +67,25 @@ class OwnErasure(Forbidden):
         super().__init__("You proposed this erasure. Somebody else has to confirm it.")
 
 
+class OtherSubject(Invalid):
+    """What was named to confirm is not what the proposal is about."""
+
+    code = "other_subject"
+
+    def __init__(self, subject: str) -> None:
+        message = f"To confirm, name exactly what is to be erased: {subject}"
+        super().__init__(message, params={"errors": [{"field": "subject", "message": message}]})
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What an erasure that is still open would erase now, and the hold that stands in its way."""
+
+    disclosures: int
+    events: int
+    hold: Hold | None
+
+
 def propose_erasure(*, subject: str, reason: ErasureReason, caller: Caller) -> Erasure:
     """Propose to erase all disclosures recorded under `subject`, such as `person:7`.
 
@@ -97,11 +117,11 @@ def propose_erasure(*, subject: str, reason: ErasureReason, caller: Caller) -> E
     return erasure
 
 
-def confirm_erasure(*, erasure_id: UUID, caller: Caller) -> Erasure:
-    """Erase what was proposed: the subject's disclosures and keys are gone for good.
+def confirm_erasure(*, erasure_id: UUID, subject: str, caller: Caller) -> Erasure:
+    """Erase what was proposed, and named once more as `subject`: its disclosures and keys are gone for good.
 
-    Raises `UnknownErasure`, `ErasureClosed`, `OwnErasure`, `OnHold`, or a Forbidden; nothing has changed then. A
-    refusal is recorded.
+    Raises `UnknownErasure`, `ErasureClosed`, `OwnErasure`, `OtherSubject`, `OnHold`, or a Forbidden; nothing has
+    changed then. That it was one's own, or on hold, is recorded.
     """
     caller.require("keep_records", scope="audit")
     erasure: Erasure | None = None
@@ -111,6 +131,8 @@ def confirm_erasure(*, erasure_id: UUID, caller: Caller) -> Erasure:
             erasure = _open(erasure_id)
             if erasure.proposed_by == caller.actor.id:
                 raise OwnErasure
+            if subject.strip() != erasure.subject:
+                raise OtherSubject(erasure.subject)
             _require_no_hold(erasure.subject)
             erasure.disclosures = _disclosures(erasure.subject)
             # The database deletes the disclosures with their keys, those of writers in flight included.
@@ -135,6 +157,25 @@ def decline_erasure(*, erasure_id: UUID, caller: Caller) -> Erasure:
         _close(erasure, ErasureState.DECLINED, caller)
         _record("redaction.declined", erasure, caller)
     return erasure
+
+
+def find_erasure(erasure_id: UUID, *, caller: Caller) -> Erasure:
+    """The erasure, or `UnknownErasure`; raises a Forbidden unless the caller keeps records."""
+    caller.require("keep_records", scope="audit")
+    erasure = Erasure.objects.filter(pk=erasure_id).first()
+    if erasure is None:
+        raise UnknownErasure(erasure_id)
+    return erasure
+
+
+def extent_of(erasure: Erasure) -> Extent | None:
+    """What it would erase now; None once somebody decided on it."""
+    if erasure.state != ErasureState.PROPOSED:
+        return None
+    kept = Disclosure.objects.filter(key__subject=erasure.subject)
+    return Extent(
+        kept.count(), kept.values("event").distinct().count(), hold_on_subject(erasure.subject)
+    )
 
 
 def _open(erasure_id: UUID) -> Erasure:

@@ -1,7 +1,6 @@
 """The auditor's pages: the list of events, one event, and exports."""
 
-from typing import Any, Final, cast
-from urllib.parse import urlencode
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -13,26 +12,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.completeness_words import in_words
+from audit.completeness_words import in_words as completeness_in_words
 from audit.download import CONTENT_TYPES, file_response
 from audit.errors import Conflict, Invalid, Refusal
-from audit.filter_words import conditions
+from audit.filter_words import in_words
 from audit.forms import ExportForm, FilterForm
 from audit.models import Event, Export, ExportState, Leaf
 from audit.paging import BadCursor, page
 from audit.people import names_of
-from audit.ports import Caller
+from audit.ports import caller_of
 from audit.retention import dropped_at, dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
 from audit.services.checkpoints import EventProof, LogDamaged, NotSealedYet, prove_event
 from audit.services.disclose import disclose
 from audit.services.download_export import download_export
+from audit.views.doors import address, reads_audit
 
 EVENTS_PER_PAGE: Final = 50
 EXPORTS_PER_PAGE: Final = 50
 
-reads_audit = permission_required("accounts.read_audit", raise_exception=True)
 exports_audit = permission_required("accounts.export_audit", raise_exception=True)
 
 
@@ -58,14 +57,14 @@ def audit_list(request: HttpRequest) -> HttpResponse:
             )
         except BadCursor:
             messages.warning(request, "That page is not there any more. This is the first one.")
-            return redirect(_address("audit-list", given))
+            return redirect(address("audit-list", given))
         rows, next_cursor = rows_of(shown.items), shown.next_cursor
     context = {
         "form": form,
         "rows": rows,
         "given": given,
-        "next_url": _address("audit-list", {**given, "cursor": next_cursor}) if next_cursor else "",
-        "first_url": _address("audit-list", given) if request.GET.get("cursor") else "",
+        "next_url": address("audit-list", {**given, "cursor": next_cursor}) if next_cursor else "",
+        "first_url": address("audit-list", given) if request.GET.get("cursor") else "",
         "may_export": request.user.has_perm("accounts.export_audit"),
         "export_form": ExportForm(auto_id="export_%s"),
     }
@@ -96,7 +95,7 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         "json": orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "size": len(event.body),
         "digests": body.get("_sd", []),
-        "disclosures": disclose([event], caller=_caller(request)).get(event.id, [])
+        "disclosures": disclose([event], caller=caller_of(request)).get(event.id, [])
         if opened
         else None,
         "before": before,
@@ -131,10 +130,15 @@ def export_list(request: HttpRequest) -> HttpResponse:
         return redirect("audit-export-list")
     names = names_of({export.asked_by for export in shown.items})
     next_url = (
-        _address("audit-export-list", {"cursor": shown.next_cursor}) if shown.next_cursor else ""
+        address("audit-export-list", {"cursor": shown.next_cursor}) if shown.next_cursor else ""
     )
     context = {
-        "exports": [(export, _asker(export, names)) for export in shown.items],
+        "exports": [
+            (export, _asker(export, names), filters)
+            for export, filters in zip(
+                shown.items, in_words([each.filters for each in shown.items]), strict=True
+            )
+        ],
         "next_url": next_url,
         "first_url": reverse("audit-export-list") if request.GET.get("cursor") else "",
     }
@@ -155,12 +159,12 @@ def export_ask(request: HttpRequest) -> HttpResponse:
         export = ask_export(
             chosen=chosen,
             file_format=form.cleaned_data["format"],
-            caller=_caller(request),
+            caller=caller_of(request),
             **form.wishes(),
         )
     except (Conflict, Invalid) as refusal:
         messages.error(request, refusal.detail)
-        return redirect(_address("audit-list", chosen.given()))
+        return redirect(address("audit-list", chosen.given()))
     return redirect("audit-export", pk=export.pk)
 
 
@@ -176,8 +180,8 @@ def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "underway": export.state in (ExportState.QUEUED, ExportState.RUNNING),
         "failed": export.state == ExportState.FAILED,
         "removed": export.state == ExportState.REMOVED,
-        "completeness": in_words(export.completeness, size=export.size),
-        "filters": conditions(export.filters),
+        "completeness": completeness_in_words(export.completeness, size=export.size),
+        "filters": in_words([export.filters])[0],
     }
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, "audit/_export.html" if fragment else "audit/export.html", context)
@@ -190,7 +194,7 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """The file of a finished export."""
     get_object_or_404(Export.objects.visible_to(request.user), pk=pk)
     try:
-        export, path = download_export(pk, caller=_caller(request))
+        export, path = download_export(pk, caller=caller_of(request))
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect("audit-export", pk=pk)
@@ -202,7 +206,7 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 def _proof(request: HttpRequest, event: Event) -> tuple[EventProof | None, str]:
     """Where the event stands in the sealed log, None while it waits; or what does not fit, in a sentence."""
     try:
-        return prove_event(event.pk, viewer=_caller(request).user), ""
+        return prove_event(event.pk, viewer=caller_of(request).user), ""
     except NotSealedYet:
         return None, ""
     except LogDamaged as damage:
@@ -215,11 +219,3 @@ def _asker(export: Export, names: dict[str, str]) -> str:
     return names.get(asked_by) or (
         f"person {asked_by}" if asked_by.isdigit() else f"the {asked_by}"
     )
-
-
-def _address(name: str, given: dict[str, Any]) -> str:
-    return reverse(name) + (f"?{urlencode(given)}" if given else "")
-
-
-def _caller(request: HttpRequest) -> Caller:
-    return cast(Caller, request.caller)  # type: ignore[attr-defined]

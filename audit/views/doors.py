@@ -1,13 +1,10 @@
 """What the auditors' pages share: who may come in, and addresses of lists."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest
 from django.urls import reverse
-
-from audit.ports import Caller
 
 ROWS_PER_PAGE: Final = 50
 
@@ -27,8 +24,3 @@ def pager(
         "next_url": address(name, {**given, "cursor": next_cursor}) if next_cursor else "",
         "first_url": address(name, given) if cursor else "",
     }
-
-
-def caller_of(request: HttpRequest) -> Caller:
-    """Who asks; behind login_required."""
-    return cast(Caller, request.caller)  # type: ignore[attr-defined]

@@ -10,13 +10,17 @@ from django.views.decorators.http import require_http_methods
 
 from audit.errors import Refusal
 from audit.keeping_forms import ConfirmErasureForm, ErasureForm
-from audit.models import Disclosure
 from audit.paging import BadCursor, page
 from audit.people import names_of
-from audit.record_keeping import Erasure, ErasureReason, ErasureState
-from audit.services.hold import hold_on_subject
-from audit.services.redact import confirm_erasure, decline_erasure, propose_erasure
-from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
+from audit.ports import caller_of
+from audit.record_keeping import Erasure, ErasureReason
+from audit.services.redact import (
+    confirm_erasure,
+    decline_erasure,
+    extent_of,
+    propose_erasure,
+)
+from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 keeps_records = permission_required("accounts.keep_records", raise_exception=True)
 
@@ -78,7 +82,11 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         form = ConfirmErasureForm(request.POST, subject=erasure.subject)
         if form.is_valid():
             try:
-                confirm_erasure(erasure_id=pk, caller=caller_of(request))
+                confirm_erasure(
+                    erasure_id=pk,
+                    subject=form.cleaned_data["typed"],
+                    caller=caller_of(request),
+                )
             except Refusal as refusal:
                 form.add_error(None, refusal.detail)
             else:
@@ -87,17 +95,16 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     caller = caller_of(request)
     about = erasure.subject.removeprefix("person:")
     names = names_of({erasure.proposed_by, erasure.decided_by, about})
-    is_open = erasure.state == ErasureState.PROPOSED
-    kept = Disclosure.objects.filter(key__subject=erasure.subject)
+    extent = extent_of(erasure)
     context = {
         "erasure": erasure,
         "about": names.get(about, ""),
         "form": form,
-        "is_open": is_open,
+        "is_open": extent is not None,
         "is_own": erasure.proposed_by == caller.actor.id,
-        "hold": hold_on_subject(erasure.subject) if is_open else None,
-        "now": kept.count() if is_open else erasure.disclosures,
-        "events": kept.values("event").distinct().count() if is_open else None,
+        "hold": extent.hold if extent else None,
+        "now": extent.disclosures if extent else erasure.disclosures,
+        "events": extent.events if extent else None,
         "proposed_by": names.get(erasure.proposed_by, f"person {erasure.proposed_by}"),
         "decided_by": names.get(erasure.decided_by, f"person {erasure.decided_by}"),
     }

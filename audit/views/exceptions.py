@@ -23,8 +23,7 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         given = form.given()
         events = Event.objects.visible_to(request.user).between(*form.period())
-        kind = form.cleaned_data["kind"]
-        found = events.exceptions_of(kind) if kind else events.exceptions()
+        found = events.exceptions(form.cleaned_data["kind"])
         cursor = request.GET.get("cursor")
         try:
             shown = page(found, order=Event.NEWEST_FIRST, cursor=cursor, limit=ROWS_PER_PAGE)

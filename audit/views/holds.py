@@ -13,10 +13,11 @@ from audit.errors import Invalid, Refusal
 from audit.keeping_forms import HoldForm
 from audit.paging import BadCursor, page
 from audit.people import id_of, names_of
+from audit.ports import caller_of
 from audit.record_keeping import Hold, HoldScope
 from audit.retention import kept_for
 from audit.services.hold import lift_hold, set_hold
-from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
+from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 
 @require_http_methods(["GET", "POST"])

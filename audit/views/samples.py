@@ -10,17 +10,18 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from audit import spreadsheet
 from audit.errors import Invalid
-from audit.filter_words import conditions
+from audit.filter_words import in_words
 from audit.filters import EventFilter
 from audit.keeping_forms import SampleForm
 from audit.models import Event
 from audit.paging import BadCursor, page
 from audit.people import names_of
+from audit.ports import caller_of
 from audit.record_keeping import Sample
 from audit.rows import rows_of
 from audit.sampling import IN_WORDS, rank
 from audit.services.draw_sample import UnknownSample, draw_sample, find_sample
-from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
+from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,7 +51,12 @@ def sample_list(request: HttpRequest) -> HttpResponse:
     names = names_of({sample.drawn_by for sample in shown.items})
     context = {
         "form": form,
-        "samples": [(sample, names.get(sample.drawn_by, "")) for sample in shown.items],
+        "samples": [
+            (sample, names.get(sample.drawn_by, f"person {sample.drawn_by}"), filters)
+            for sample, filters in zip(
+                shown.items, in_words([each.filters for each in shown.items]), strict=True
+            )
+        ],
         **pager("audit-sample-list", {}, cursor, shown.next_cursor),
     }
     return render(request, "audit/samples.html", context, status=422 if form.errors else 200)
@@ -65,8 +71,8 @@ def sample_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "sample": sample,
         "who": names_of({sample.drawn_by}).get(sample.drawn_by, f"person {sample.drawn_by}"),
+        "filters": in_words([sample.filters])[0],
         "algorithm": IN_WORDS,
-        "filters": conditions(sample.filters),
         "draws": [
             (place, rank(sample.seed, event), event, row)
             for place, event, row in _events(request, sample)

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
 from audit.people import names_of
+from audit.ports import caller_of
 from audit.services.cosigned import with_its_cosignatures, witnesses_state
 from audit.services.sealing_state import sealing_state
 from audit.services.streaming_state import streaming_state
 from audit.services.verify_log import ask_verification
 from audit.verification import Verification
-from audit.views.doors import ROWS_PER_PAGE, caller_of, pager, reads_audit
+from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 LATEST_CHECKS: Final = 5
 

@@ -23,16 +23,17 @@ class Account:
 
     username: str
     display_name: str
-    role: str
+    roles: tuple[str, ...]
     groups: tuple[str, ...] = ()
 
 
+# An erasure takes two records keepers, so that there are two of them.
 ACCOUNTS: Final = (
-    Account("admin", "Admin", "admin"),
-    Account("reviewer", "Reviewer", "reviewer", ("finance", "support")),
-    Account("second-reviewer", "Second reviewer", "reviewer", ("finance", "support")),
-    Account("operator", "Operator", "operator"),
-    Account("auditor", "Auditor", "auditor"),
+    Account("admin", "Admin", ("admin", "records-keeper")),
+    Account("reviewer", "Reviewer", ("reviewer",), ("finance", "support")),
+    Account("second-reviewer", "Second reviewer", ("reviewer",), ("finance", "support")),
+    Account("operator", "Operator", ("operator",)),
+    Account("auditor", "Auditor", ("auditor", "records-keeper")),
 )
 
 
@@ -53,7 +54,7 @@ def open_accounts(*, password: str, renew: bool, actor: Actor) -> list[str]:
                 username=account.username,
                 display_name=account.display_name,
                 email=f"{account.username}@shop.example",
-                roles=[account.role],
+                roles=account.roles,
                 groups=account.groups,
                 password=password,
                 caller=actor,

@@ -32,10 +32,13 @@ from audit.filters import EventFilter
 from audit.models import Event
 from audit.services.ask_export import ask_export
 from audit.services.write_export import write_export
+from audit.verifier import verify
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import Counter, host
 from tests.agents.markup import troubles_in, words_in
 from tests.approvals.hostile import HOSTILE, MARKER, REFUSED, UNSEEN
+from tests.audit.conftest import SEALING_LOGINS, machine  # noqa: F401
+from tests.harness.bundles import evidence_for, texts_of
 from tests.harness.people import person
 from tests.model_server import call, calls, completion, final, judged
 
@@ -471,6 +474,36 @@ def test_an_export_holds_nothing_that_a_terminal_or_a_spreadsheet_would_run_or_h
         assert MARKER not in written
         if file_format == "csv":
             assert not set(UNSEEN) & set(written)
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
+def test_an_evidence_export_keeps_it_where_it_is_evidence_and_tells_it_nowhere_else(
+    counter: Counter, auditor: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in HOSTILE.values():
+        run = counter.start([calls(call("pay", paying(text)))], text=text)
+        assert run.state == "waiting"
+    path = evidence_for(auditor)
+    read = texts_of(path)
+    evidence = {name for name in read if name.startswith(("content/", "disclosures"))}
+    assert any(MARKER in read[name] for name in evidence)
+    for name, text in read.items():
+        # JSON and base64 escape whatever moves a terminal's cursor, in evidence too.
+        assert not {"\x1b", "\x07", "\x08"} & set(text.replace("\r\n", "")), name
+        assert not set(UNSEEN) & set(name)
+        if name not in evidence | {"verify.py"}:
+            assert MARKER not in text, name
+            assert not set(UNSEEN) & set(text), name
+    # What whoever asks typed into the search stands in the manifest.
+    typed = HOSTILE["terminal"] + HOSTILE["bidi"] + HOSTILE["script"]
+    filtered = evidence_for(auditor, agent=typed)
+    assert json.loads(texts_of(filtered)["MANIFEST.json"])["filter"] == {"agent": typed}
+    for export in (path, filtered):
+        assert verify.main([str(export)]) == 0
+    told = capsys.readouterr()
+    assert "agent" in told.out
+    assert not set(UNSEEN) & set(told.out + told.err)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ from audit.models import Event, Export
 from audit.services.ask_export import ask_export
 from audit.services.write_export import write_export
 from tests.agents.conftest import Counter, host
+from tests.audit.conftest import SEALING_LOGINS, machine  # noqa: F401
+from tests.harness.bundles import evidence_for, texts_of
 from tests.harness.people import person
 from tests.model_server import Answer, call, calls, completion, final
 
@@ -285,6 +287,32 @@ def assert_left_nowhere(auditor: User, capture: list[Any], logged: str) -> None:
         assert_clean(json.dumps(hint, default=str), "hint")
     assert_clean(logged, "log")
     assert_clean(Client().get("/metrics").content, "/metrics")
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
+def test_an_evidence_export_holds_it_for_those_alone_who_may_read_it(
+    counter: Counter, vault: str, trusted: User, auditor: User
+) -> None:
+    looking = person("looking", "auditor", "sensitive-reader")
+    run = begun(
+        counter,
+        saying(sends(7)),
+        saying(call("look_for", {"name": FIRST, "confidence": 0.99, "rationale": FIRST})),
+        saying(sends(13)),
+        final(summary=f"Sent to {FIRST}"),
+    )
+    while run.state == "waiting":
+        counter.decide(counter.request(run), Verdict.APPROVE, trusted)
+        run = counter.go_on(run)
+    assert run.state == "succeeded"
+    for name, text in texts_of(evidence_for(auditor)).items():
+        assert_clean(name + text, name)
+    opened = texts_of(evidence_for(looking))
+    assert any(PLANTS[0] in text.lower() for name, text in opened.items() if "content/" in name)
+    # What is found by everybody who has the file, without opening a document, holds it for nobody.
+    for name in ("events.jsonl", "events.csv", "events.parquet", "proofs", "MANIFEST.json"):
+        assert_clean(opened[name], name)
 
 
 def hints_of(redis: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -165,3 +166,32 @@ def test_the_page_comes_as_csv(
 
 def test_who_may_not_read_the_log_is_refused(client: Client, login: Login, reviewer: User) -> None:
     assert login(client, reviewer).get(reverse("audit-access")).status_code == 403
+
+
+def test_a_program_asks_who_could_approve_at_a_moment(
+    policy: None, mia: User, client: Client, login: Login, auditor: User
+) -> None:
+    then = database_now()
+    leave_group(person=mia, group="finance", caller=SYSTEM)
+    login(client, auditor)
+
+    def asked(**query: str) -> dict[str, Any]:
+        answer = client.get("/api/v1/audit/access", query)
+        assert answer.status_code == 200, answer.content
+        found: dict[str, Any] = answer.json()
+        return found
+
+    was = asked(at=then.isoformat(), effect="money")
+    (line,) = [line for line in was["lines"] if line["rule"] == "large-refunds"]
+    assert line["approvers"] == [
+        {"id": str(mia.pk), "name": "mia", "group": "finance", "on_behalf_of": []}
+    ]
+    assert was["policy"] == policies.current().version
+    (line,) = [line for line in asked()["lines"] if line["rule"] == "large-refunds"]
+    assert line["approvers"] == []
+    assert asked(at="2999-01-01T00:00:00Z")["at"] < "2999"
+    assert (
+        asked(at="2000-01-01T00:00:00Z")["problem"] == "No policy was published before that moment."
+    )
+    naive = client.get("/api/v1/audit/access", {"at": "2026-01-01T00:00:00"})
+    assert (naive.status_code, naive.json()["code"]) == (422, "invalid_request")

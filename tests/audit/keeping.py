@@ -12,4 +12,4 @@ def erase(subject: str) -> Erasure:
         Caller.of_session(person(name, "records-keeper")) for name in ("keeper", "second-keeper")
     )
     proposed = propose_erasure(subject=subject, reason=ErasureReason.ASKED, caller=one)
-    return confirm_erasure(erasure_id=proposed.pk, caller=other)
+    return confirm_erasure(erasure_id=proposed.pk, subject=subject, caller=other)

@@ -69,7 +69,7 @@ def test_what_one_proposes_another_erases_and_both_are_events(
 ) -> None:
     erasure = propose(keeper)
     assert Disclosure.objects.filter(event=told.pk).exists()
-    confirm_erasure(erasure_id=erasure.pk, caller=second_keeper)
+    confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
     assert not SubjectKey.objects.filter(subject="person:7").exists()
     facts = {
         "erasure": str(erasure.pk),
@@ -86,7 +86,7 @@ def test_what_one_proposes_another_erases_and_both_are_events(
 def test_nobody_confirms_their_own_and_the_attempt_is_recorded(told: Event, keeper: Caller) -> None:
     erasure = propose(keeper)
     with pytest.raises(OwnErasure):
-        confirm_erasure(erasure_id=erasure.pk, caller=keeper)
+        confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=keeper)
     assert Disclosure.objects.filter(event=told.pk).exists()
     (refused,) = bodies("redaction.refused")
     assert refused["outcome"] == {"decision": "refused", "reason_code": "own_erasure"}
@@ -108,7 +108,7 @@ def test_a_declined_erasure_erases_nothing_and_is_over(
     assert Disclosure.objects.filter(event=told.pk).exists()
     assert len(bodies("redaction.declined")) == 1
     with pytest.raises(ErasureClosed):
-        confirm_erasure(erasure_id=erasure.pk, caller=second_keeper)
+        confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
 
 
 def test_what_is_proposed_is_not_proposed_again(told: Event, keeper: Caller) -> None:
@@ -127,7 +127,9 @@ def test_it_takes_the_right(told: Event, auditor: User, keeper: Caller) -> None:
     erasure = propose(keeper)
     for act in (
         propose,
-        lambda caller: confirm_erasure(erasure_id=erasure.pk, caller=caller),
+        lambda caller: confirm_erasure(
+            erasure_id=erasure.pk, subject=erasure.subject, caller=caller
+        ),
         lambda caller: decline_erasure(erasure_id=erasure.pk, caller=caller),
         hold,
     ):
@@ -171,11 +173,11 @@ def test_a_hold_covers_the_subject_and_events_that_keep_something_about_it(
     hold(keeper, scope, target)
     if held:
         with pytest.raises(OnHold, match="case 17"):
-            confirm_erasure(erasure_id=erasure.pk, caller=second_keeper)
+            confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
         (refused,) = bodies("redaction.refused")
         assert refused["outcome"] == {"decision": "refused", "reason_code": "on_hold"}
     else:
-        confirm_erasure(erasure_id=erasure.pk, caller=second_keeper)
+        confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
     assert Disclosure.objects.filter(key__subject="person:7").exists() is held
 
 
@@ -210,7 +212,7 @@ def test_a_hold_of_a_time_covers_events_of_that_time(
         until=long_ago,
         caller=keeper,
     )
-    confirm_erasure(erasure_id=erasure.pk, caller=second_keeper)
+    confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_every_kind_has_a_name_and_an_example() -> None:
 def test_an_exception_is_found_by_an_index_however_many_events_there_are(recorded: Record) -> None:
     recorded(type="switch.set", facts={"scope": "global"})
     newest = Event.objects.exceptions().newest_first()[:51]
-    by_kind = Event.objects.exceptions_of("kill_switch").newest_first()[:51]
+    by_kind = Event.objects.exceptions("kill_switch").newest_first()[:51]
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")

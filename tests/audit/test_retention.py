@@ -1,6 +1,7 @@
 """Old months lose their bodies and nothing else: streams still fit, holds stand in the way, the log says so."""
 
 import datetime as dt
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from audit.record_keeping import HoldScope, Retired, RetiredStream
 from audit.retention import Month, months_to_drop
 from audit.schemas import Disclose
 from audit.services.checkpoints import inclusion_paths, newest_checkpoint
-from audit.services.hold import set_hold
+from audit.services.hold import lift_hold, set_hold
 from audit.services.retire import MonthHeld, NotOld, NotSealed, drop_month
 from audit.services.seal import seal
 from tests.audit.conftest import Attacker, Record
@@ -287,3 +288,32 @@ def test_a_leaf_that_is_put_among_those_of_a_dropped_month_shows(
     )
     attacker.does("DELETE FROM audit_event WHERE id = %s", newer.pk)
     assert any(f"has other leaves of the dropped month {MONTH}" in each for each in found())
+
+
+def test_a_month_is_due_held_or_dropped_on_its_page_and_over_the_api(
+    old: list[Event], client: Client, login: Callable[[Client, User], Client], auditor: User
+) -> None:
+    login(client, auditor)
+
+    def march() -> dict[str, Any]:
+        months = client.get("/api/v1/audit/retention").json()["months"]
+        (found,) = [month for month in months if month["partition"] == MONTH]
+        return dict(found)
+
+    def page() -> str:
+        return client.get(reverse("audit-retention")).content.decode()
+
+    assert (march()["state"], march()["events"]) == ("due", None)
+    assert "may be dropped" in page()
+    keeper = Caller.of_session(person("keeper", "records-keeper"))
+    hold = set_hold(
+        matter="case 17", why="A suit.", scope=HoldScope.PERSON, target="7", caller=keeper
+    )
+    assert (march()["state"], march()["on_hold"]) == ("held", str(hold.pk))
+    assert "case 17" in page()
+    lift_hold(hold_id=hold.pk, caller=keeper)
+    drop_month(MONTH)
+    gone = march()
+    assert (gone["state"], gone["events"], gone["on_hold"]) == ("dropped", 5, None)
+    assert gone["leaves_sha256"] == f"sha256:{bytes(Retired.objects.get().leaves_sha256).hex()}"
+    assert "hashes of 5 events" in page()

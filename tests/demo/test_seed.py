@@ -48,11 +48,11 @@ def test_the_accounts_are_made_with_their_roles_and_groups(directory: Path) -> N
         for person in User.objects.filter(username__in=report.accounts)
     }
     assert roles == {
-        "admin": {"admin"},
+        "admin": {"admin", "records-keeper"},
         "reviewer": {"reviewer"},
         "second-reviewer": {"reviewer"},
         "operator": {"operator"},
-        "auditor": {"auditor"},
+        "auditor": {"auditor", "records-keeper"},
     }
     members = Membership.objects.values_list("group__slug", "user__username")
     assert set(members) == {

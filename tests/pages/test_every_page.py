@@ -206,6 +206,7 @@ def auditing(auditor: User) -> list[Look]:
         Look("audit-sample", auditor, f"/audit/samples/{sample.pk}/"),
         Look("audit-access", auditor, "/audit/access/"),
         Look("audit-hold-list", one.user, "/audit/holds/"),
+        Look("audit-retention", auditor, "/audit/retention/"),
         Look("audit-hold-list", auditor, "/audit/holds/"),
         Look("audit-erasure-list", one.user, "/audit/erasures/"),
         Look("audit-erasure", one.user, f"/audit/erasures/{erasure.pk}/"),

@@ -1,15 +1,17 @@
 """Checkpoints and proofs for programs. Hashes are base64, as in the notes of C2SP."""
 
 import base64
-from typing import Annotated, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
+from audit.api.shapes import Limit, Moment
 from audit.fact_schemas import moment_text
 from audit.models import Checkpoint
-from audit.ports import Caller
+from audit.paging import page
+from audit.ports import caller_of
 from audit.services.checkpoints import (
     NoCheckpoint,
     checkpoint_at,
@@ -19,26 +21,34 @@ from audit.services.checkpoints import (
     verifier_keys,
 )
 
-router = Router(tags=["audit"])
+router = Router()
 
 Hash = Annotated[str, Field(description="32 bytes in base64")]
 Size = Annotated[int, Field(ge=0, lt=2**63, description="Size of the log: how many events it held")]
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
-class CheckpointOut(Schema):
-    """A signed size and root of the log.
-
-    `note` is the C2SP checkpoint, byte for byte; `keys` are all keys that ever signed, as C2SP verifier
-    keys: which of them to trust is for the reader to know.
-    """
+class SignedOut(Schema):
+    """A signed size and root of the log. `note` is the C2SP checkpoint, byte for byte."""
 
     origin: str
     size: Size
     root: Hash
     note: str
     signed_at: Moment
+
+
+class CheckpointOut(SignedOut):
+    """The same with all keys that ever signed, as C2SP verifier keys: which of them to trust is for the reader
+    to know."""
+
     keys: list[str]
+
+
+class CheckpointsOut(Schema):
+    """A page of checkpoints, the largest first."""
+
+    items: list[SignedOut]
+    next_cursor: str | None = None
 
 
 class EventProofOut(Schema):
@@ -67,11 +77,29 @@ class ConsistencyOut(Schema):
 )
 def read_checkpoint(request: HttpRequest, size: Size | None = None) -> CheckpointOut:
     """The newest signed checkpoint, or the one of `size`. Needs the scope `audit`."""
-    _caller(request).require("read_audit", scope="audit")
+    caller_of(request).require("read_audit", scope="audit")
     found = newest_checkpoint() if size is None else checkpoint_at(size)
     if found is None:
         raise NoCheckpoint("The log has no checkpoint yet; ask again in a moment.")
     return _out(found)
+
+
+@router.get(
+    "audit/checkpoints",
+    response=CheckpointsOut,
+    summary="Checkpoints",
+    operation_id="list_checkpoints",
+)
+def list_checkpoints(
+    request: HttpRequest, cursor: str | None = None, limit: Limit = 50
+) -> CheckpointsOut:
+    """Every checkpoint that was signed, the largest first. Needs the scope `audit`."""
+    caller_of(request).require("read_audit", scope="audit")
+    rows = Checkpoint.objects.select_related("log")
+    shown = page(rows, order=("-size",), cursor=cursor, limit=limit)
+    return CheckpointsOut(
+        items=[SignedOut(**_signed(each)) for each in shown.items], next_cursor=shown.next_cursor
+    )
 
 
 @router.get(
@@ -84,7 +112,7 @@ def read_event_proof(
     request: HttpRequest, event_id: UUID, size: Size | None = None
 ) -> EventProofOut:
     """The inclusion proof under the newest checkpoint, or the one of `size`. Needs the scope `audit`."""
-    caller = _caller(request)
+    caller = caller_of(request)
     caller.require("read_audit", scope="audit")
     proof = prove_event(event_id, viewer=caller.user, size=size)
     return EventProofOut(
@@ -104,7 +132,7 @@ def read_event_proof(
 )
 def read_consistency(request: HttpRequest, first: Size, second: Size) -> ConsistencyOut:
     """The consistency proof between two checkpoints, named by size. Needs the scope `audit`."""
-    _caller(request).require("read_audit", scope="audit")
+    caller_of(request).require("read_audit", scope="audit")
     proof = prove_consistency(first, second)
     return ConsistencyOut(
         first=_out(proof.first),
@@ -113,20 +141,19 @@ def read_consistency(request: HttpRequest, first: Size, second: Size) -> Consist
     )
 
 
+def _signed(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "origin": checkpoint.log.origin,
+        "size": checkpoint.size,
+        "root": _encoded(bytes(checkpoint.root)),
+        "note": checkpoint.note,
+        "signed_at": moment_text(checkpoint.signed_at),
+    }
+
+
 def _out(checkpoint: Checkpoint) -> CheckpointOut:
-    return CheckpointOut(
-        origin=checkpoint.log.origin,
-        size=checkpoint.size,
-        root=_encoded(bytes(checkpoint.root)),
-        note=checkpoint.note,
-        signed_at=moment_text(checkpoint.signed_at),
-        keys=[str(key) for key in verifier_keys()],
-    )
+    return CheckpointOut(**_signed(checkpoint), keys=[str(key) for key in verifier_keys()])
 
 
 def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _caller(request: HttpRequest) -> Caller:
-    return cast(Caller, request.caller)  # type: ignore[attr-defined]

@@ -1,50 +1,26 @@
-"""The log for programs: events, and exports of them."""
+"""Exports of events: asked for, watched, downloaded."""
 
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
-import orjson
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Field, Router, Schema, Status
 from pydantic import ConfigDict
 
+from audit.api.shapes import Limit, Moment, WhoOut
 from audit.download import CONTENT_TYPES, file_response
 from audit.fact_schemas import moment_text
 from audit.filters import EventFilter
-from audit.models import Event, Export, ExportState
-from audit.paging import LARGEST_PAGE, page
-from audit.ports import Caller
+from audit.models import Export, ExportState
+from audit.paging import page
+from audit.ports import caller_of
 from audit.schemas import LONGEST_CHALLENGE
 from audit.services.ask_export import ask_export
 from audit.services.download_export import download_export, find_export
 
-router = Router(tags=["audit"])
-
-
-# Ninja would cut datetimes to milliseconds; the log's moments have microseconds everywhere.
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-
-
-class EventOut(Schema):
-    """One event. `body` is the canonical JSON that `leaf_hash` is computed from (RFC 6962, 2.1)."""
-
-    id: UUID
-    type: str
-    time: Moment
-    stream: str
-    seq: int
-    leaf_hash: str
-    inserted_at: Moment
-    body: dict[str, Any]
-
-
-class EventsOut(Schema):
-    """A page of events, newest first."""
-
-    items: list[EventOut]
-    next_cursor: str | None = None
+router = Router()
 
 
 class ExportIn(Schema):
@@ -88,41 +64,26 @@ class ExportOut(Schema):
     disclosures: int
     completeness: dict[str, Any] | None
     problem: str | None
+    asked_by: WhoOut
     created_at: Moment
     finished_at: Moment | None
     download: str | None
 
 
-@router.get(
-    "audit/events", response=EventsOut, summary="Search the log", operation_id="list_events"
-)
-def list_events(
-    request: HttpRequest,
-    filters: Query[EventFilter],
-    cursor: str | None = None,
-    limit: Annotated[int, Field(ge=1, le=LARGEST_PAGE)] = 50,
-) -> EventsOut:
-    """Events that fit every given condition, newest first. Needs the scope `audit`."""
-    caller = _caller(request)
-    caller.require("read_audit", scope="audit")
-    found = filters.applied_to(Event.objects.visible_to(caller.user))
-    shown = page(found, order=Event.NEWEST_FIRST, cursor=cursor, limit=limit)
-    return EventsOut(
-        items=[
-            EventOut(
-                id=event.id,
-                type=event.type,
-                time=moment_text(event.occurred_at),
-                stream=event.stream,
-                seq=event.seq,
-                leaf_hash=f"sha256:{event.leaf_hex}",
-                inserted_at=moment_text(event.inserted_at),
-                body=orjson.loads(bytes(event.body)),
-            )
-            for event in shown.items
-        ],
-        next_cursor=shown.next_cursor,
-    )
+class ExportsOut(Schema):
+    """A page of exports, newest first."""
+
+    items: list[ExportOut]
+    next_cursor: str | None = None
+
+
+@router.get("audit/exports", response=ExportsOut, summary="Exports", operation_id="list_exports")
+def list_exports(request: HttpRequest, cursor: str | None = None, limit: Limit = 50) -> ExportsOut:
+    """Exports that were asked for, newest first. Needs the scope `audit`, and the right to export."""
+    caller = caller_of(request)
+    caller.require("export_audit", scope="audit")
+    shown = page(Export.objects.visible_to(caller.user), cursor=cursor, limit=limit)
+    return ExportsOut(items=_out(shown.items), next_cursor=shown.next_cursor)
 
 
 @router.post(
@@ -133,7 +94,7 @@ def list_events(
 )
 def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
     """A worker writes the file; look at the export until it is finished. Recorded in the log."""
-    caller = _caller(request)
+    caller = caller_of(request)
     caller.require("read_audit", scope="audit")
     export = ask_export(
         chosen=wish.filters,
@@ -143,7 +104,7 @@ def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
         disclosures=wish.disclosures,
         since_size=wish.since_size,
     )
-    return Status(201, _out(export))
+    return Status(201, _out([export])[0])
 
 
 @router.get(
@@ -154,7 +115,7 @@ def create_export(request: HttpRequest, wish: ExportIn) -> Status[ExportOut]:
 )
 def read_export(request: HttpRequest, export_id: UUID) -> ExportOut:
     """How far the export is."""
-    return _out(find_export(export_id, caller=_caller(request)))
+    return _out([find_export(export_id, caller=caller_of(request))])[0]
 
 
 @router.get(
@@ -173,13 +134,18 @@ def read_export(request: HttpRequest, export_id: UUID) -> ExportOut:
 )
 def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     """The file of a finished export. Each download is recorded in the log."""
-    export, path = download_export(export_id, caller=_caller(request))
+    export, path = download_export(export_id, caller=caller_of(request))
     return file_response(
         request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
     )
 
 
-def _out(export: Export) -> ExportOut:
+def _out(exports: list[Export]) -> list[ExportOut]:
+    people = WhoOut.named(export.asked_by for export in exports)
+    return [_shown(export, people[export.asked_by]) for export in exports]
+
+
+def _shown(export: Export, who: WhoOut) -> ExportOut:
     address = reverse("api:audit-export-download", kwargs={"export_id": export.id})
     return ExportOut(
         id=export.id,
@@ -195,11 +161,8 @@ def _out(export: Export) -> ExportOut:
         disclosures=export.disclosures,
         completeness=export.completeness or None,
         problem=export.problem or None,
+        asked_by=who,
         created_at=moment_text(export.created_at),
         finished_at=moment_text(export.finished_at) if export.finished_at else None,
         download=address if export.state == ExportState.FINISHED else None,
     )
-
-
-def _caller(request: HttpRequest) -> Caller:
-    return cast(Caller, request.caller)  # type: ignore[attr-defined]

@@ -4,18 +4,18 @@ Checkpoint and tiles hold hashes alone, and the settings may open them to everyb
 """
 
 import gzip
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from audit.merkle.tile_paths import read_bundle, read_tile
-from audit.ports import Caller
+from audit.ports import caller_of
 from audit.services.tlog import bundle_data, checkpoint_note, tile_data
 
 hashes_router = Router(tags=["audit"])
-entries_router = Router(tags=["audit"])
+router = Router()
 
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
@@ -44,7 +44,7 @@ def read_checkpoint(request: HttpRequest) -> HttpResponse:
     return _kept(HttpResponse(checkpoint_note(), content_type=TEXT), _A_MOMENT, is_open(request))
 
 
-@entries_router.get(
+@router.get(
     "audit/tlog/tile/entries/{path:bundle}",
     summary="A bundle of entries",
     operation_id="read_tlog_entries",
@@ -52,7 +52,7 @@ def read_checkpoint(request: HttpRequest) -> HttpResponse:
 )
 def read_entries(request: HttpRequest, bundle: str) -> HttpResponse:
     """Up to 256 events, byte for byte (C2SP tlog-tiles), `N` or `N.p/W`. Needs the scope `audit`."""
-    _caller(request).require("read_audit", scope="audit")
+    caller_of(request).require("read_audit", scope="audit")
     data = bundle_data(read_bundle(bundle))
     answer = HttpResponse(data, content_type=BYTES)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -78,14 +78,10 @@ def read_tile_hashes(request: HttpRequest, tile: str) -> HttpResponse:
 
 def _may_read_hashes(request: HttpRequest) -> None:
     if not is_open(request):
-        _caller(request).require("read_audit", scope="audit")
+        caller_of(request).require("read_audit", scope="audit")
 
 
 def _kept(answer: HttpResponse, span: str, for_all: bool) -> HttpResponse:
     """The answer, for caches: those of everybody only where everybody may read it."""
     answer["Cache-Control"] = f"{'public' if for_all else 'private'}, {span}"
     return answer
-
-
-def _caller(request: HttpRequest) -> Caller:
-    return cast(Caller, request.caller)  # type: ignore[attr-defined]
