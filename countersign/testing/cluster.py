@@ -144,11 +144,11 @@ def _fastest() -> Path:
 
 
 def product_environment(**changes: str) -> dict[str, str]:
-    """This process's environment without any setting of the product, and with `changes`."""
+    """This process's environment without any setting of the product or word of the test, and with `changes`."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("COUNTERSIGN_", "OPENAI_", "DATABASE_"))
+        if not name.startswith(("COUNTERSIGN_", "OPENAI_", "DATABASE_", "PYTEST_"))
         and name not in {"REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORT"}
     }
     return kept | changes
