@@ -162,6 +162,7 @@ def looks(
         Look("calendar-detail", admin, "/policies/calendars/working-week/"),
         Look("calendar-detail", reviewer, "/policies/calendars/working-week/"),
         Look("settings", reviewer, "/settings/"),
+        Look("styleguide", reviewer, "/styleguide/"),
         Look("account_change_password", reviewer, "/accounts/password/change/"),
         Look("account_logout", reviewer, "/accounts/logout/"),
         Look("kill-switches", admin, "/kill-switches/"),
