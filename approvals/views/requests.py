@@ -19,6 +19,7 @@ from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
 from accounts.factors import has_factor
 from approvals.argument_forms import ARGUMENTS, OUTPUT, SchemaForm
+from approvals.desk import Desk
 from approvals.errors import (
     AlreadyDecided,
     ContentChanged,
@@ -37,8 +38,9 @@ from approvals.services.undo import undo
 from approvals.states import VERDICTS
 from approvals.views import second_factor
 from approvals.views.dock import Forms, content_form, dock_of, verdict_form
-from approvals.views.inbox import inbox_context, listed, tab_of
+from approvals.views.inbox import inbox_context, tab_of
 from approvals.views.request_view import RequestView, masked
+from approvals.views.similar import similar_view
 from approvals.vocabulary import Kind, Verdict
 from audit.errors import Conflict, Forbidden, Invalid, Refusal
 
@@ -297,7 +299,8 @@ def _render(
 ) -> HttpResponse:
     caller = signed_in(request)
     tab = tab_of(request)
-    shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
+    desk = Desk(caller)
+    shown = RequestView(item, caller, tab, desk)
     # Before it is masked: what is hidden in it says what this person may not do.
     taken = {verdict for verdict in VERDICTS[Kind(item.kind)] if shown.takes(verdict)}
     masked(item, caller)
@@ -324,16 +327,10 @@ def _render(
         "forms": forms,
         "conflict": conflict,
         "problem": problem,
+        "similar": similar_view(item, caller),
         "tab": tab,
     }
     if _wants_fragment(request):
         return render(request, "approvals/_request.html", context, status=status)
-    whole = {**inbox_context(request, item), **context}
+    whole = {**inbox_context(request, desk, item), **context}
     return render(request, "approvals/inbox.html", whole, status=status)
-
-
-def _next_url(request: HttpRequest, item: ApprovalRequest) -> str:
-    """The next request that this person may decide, so that the queue can be walked."""
-    following = listed(signed_in(request), "team").exclude(pk=item.pk)
-    pk = following.values_list("pk", flat=True).first()
-    return f"{reverse('request-detail', kwargs={'pk': pk})}?tab=team" if pk else ""
