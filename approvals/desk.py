@@ -30,9 +30,10 @@ class _CountedTo(Subquery):
 @dataclass(frozen=True)
 class Rest:
     """What is said where no request is open. `others`: how many wait for somebody else, of those the person
-    may see."""
+    may see; `snoozed`: how many the person put off."""
 
     waiting: int
+    snoozed: int
     others: int
     next_deadline: datetime | None
     last_decided_at: datetime | None
@@ -59,30 +60,38 @@ class Desk:
         return ApprovalRequest.objects.mine(self.caller.user)
 
     @cached_property
+    def snoozed(self) -> ApprovalRequestQuerySet:
+        """What the person wants back later."""
+        return ApprovalRequest.objects.snoozed(self.caller.user)
+
+    @cached_property
     def decided(self) -> ApprovalRequestQuerySet:
         """What waits no longer, of what the person may see."""
         return ApprovalRequest.objects.decided_for(self.caller.user)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
-        """How many wait in each list, `mine` and `team`, as `ApprovalRequestQuerySet.number` counts them."""
-        if "rest" in vars(self):
-            return self._with_rest[0]
-        return self._asked(**self._counted)
+        """How many wait in each list, `mine`, `team` and `snoozed`, as `ApprovalRequestQuerySet.number` counts."""
+        known = vars(self).get("_everything")
+        return {name: known[name] for name in self._lists} if known else self._asked(**self._lists)
 
-    @cached_property
+    @property
     def rest(self) -> Rest:
-        """In the same statement as `counts`, where those were not asked for before."""
-        return self._with_rest[1]
+        """In one statement with `counts`, where those are asked for afterwards."""
+        asked = self._everything
+        return Rest(
+            waiting=asked["team"],
+            snoozed=asked["snoozed"],
+            others=_others(asked),
+            next_deadline=asked["next_deadline"],
+            last_decided_at=asked["last_decided_at"],
+        )
 
     @cached_property
-    def others(self) -> int:
-        """How many that the person may see wait for somebody else: an empty list is no finished queue.
-
-        All that waits for the person they may see; where that was not all counted, the others are not either.
-        """
-        asked = self._asked(team=self._counted["team"], visible=self._visible)
-        return _others(asked["visible"], asked["team"])
+    def elsewhere(self) -> int:
+        """How many wait for others or were put off: an empty list is no finished queue."""
+        asked = vars(self).get("_everything") or self._asked(**self._lists, visible=self._visible)
+        return _others(asked) + int(asked["snoozed"])
 
     def next_after(self, request_id: UUID) -> UUID | None:
         """The first request but this one that the person may decide."""
@@ -90,26 +99,19 @@ class Desk:
         return following.values_list("pk", flat=True).first()
 
     @cached_property
-    def _with_rest(self) -> tuple[Mapping[str, int], Rest]:
+    def _everything(self) -> Mapping[str, Any]:
         dated = self.team.filter(review_deadline__isnull=False).order_by("review_deadline")
         last = self.decided.last_decided_first()
-        asked = self._asked(
-            **self._counted,
+        return self._asked(
+            **self._lists,
             visible=self._visible,
             next_deadline=Subquery(dated.values("review_deadline")[:1]),
             last_decided_at=Subquery(last.values("decided_at")[:1]),
         )
-        rest = Rest(
-            waiting=asked["team"],
-            others=_others(asked["visible"], asked["team"]),
-            next_deadline=asked["next_deadline"],
-            last_decided_at=asked["last_decided_at"],
-        )
-        return {"mine": asked["mine"], "team": asked["team"]}, rest
 
     @cached_property
-    def _counted(self) -> dict[str, Subquery]:
-        lists = {"mine": self.mine, "team": self.team}
+    def _lists(self) -> Mapping[str, Subquery]:
+        lists = {"mine": self.mine, "team": self.team, "snoozed": self.snoozed}
         return {name: _CountedTo(rows, MOST_COUNTED + 1) for name, rows in lists.items()}
 
     @property
@@ -122,5 +124,10 @@ class Desk:
         return dict(User.objects.filter(pk=self.caller.user.pk).values(**what).get())
 
 
-def _others(visible: int, team: int) -> int:
-    return 0 if team > MOST_COUNTED else min(visible, team + MOST_COUNTED + 1) - team
+def _others(asked: Mapping[str, Any]) -> int:
+    """How many wait for somebody else: all that the person sees but what waits for them, now or later. Where
+    that was not all counted, the others are not either."""
+    own = int(asked["team"]) + int(asked["snoozed"])
+    if own > MOST_COUNTED:
+        return 0
+    return max(0, min(int(asked["visible"]), own + MOST_COUNTED + 1) - own)

@@ -29,6 +29,7 @@ urlpatterns = [
     path("requests/<uuid:pk>/undo/", requests.request_undo, name="request-undo"),
     path("requests/<uuid:pk>/claim/", requests.request_claim, name="request-claim"),
     path("requests/<uuid:pk>/extend/", requests.request_extend, name="request-extend"),
+    path("requests/<uuid:pk>/snooze/", requests.request_snooze, name="request-snooze"),
     path("requests/<uuid:pk>/comments/", requests.request_comment, name="request-comment"),
     path("audit/access/", access.access, name="audit-access"),
     path("policies/", policies.policy_thresholds, name="policy-thresholds"),

@@ -1,4 +1,4 @@
-"""The inbox: the lists Mine, Team and Decided, whole or as fragments."""
+"""The inbox: the lists Mine, Team, Snoozed and Decided, whole or as fragments."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _IN_A_ROW = (
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
 )
-TABS = {"mine": "Mine", "team": "Team", "decided": "Decided"}
+TABS = {"mine": "Mine", "team": "Team", "snoozed": "Snoozed", "decided": "Decided"}
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ def rows_context(
     return {
         "rows": shown,
         "tab": tab,
-        "batches": tab != "decided" and caller.holds("decide_requests"),
+        "batches": tab in ("mine", "team") and caller.holds("decide_requests"),
         "search": search,
         "all": _number(rows, desk, tab, search) if len(found) > MOST_ROWS else 0,
-        "others": 0 if shown else desk.others,
+        "elsewhere": 0 if shown else desk.elsewhere,
     }
 
 
@@ -155,6 +155,8 @@ def listed(desk: Desk, tab: str) -> ApprovalRequestQuerySet:
     """The requests of one list, in its order, with what a row says joined."""
     if tab == "mine":
         rows = desk.mine.by_deadline()
+    elif tab == "snoozed":
+        rows = desk.snoozed.by_deadline()
     elif tab == "decided":
         rows = desk.decided.last_decided_first()
     else:

@@ -39,6 +39,8 @@ MOST_NAMES = 6
 #: What of a request may repeat a sensitive value.
 REPEATING = frozenset({"title", "preview", "rationale", "question", "resolution", "feedback"})
 EXTEND_HOURS = (1, 4, 24)
+#: For how long a request can be put off, in hours, and in words.
+SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"))
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,18 @@ class RequestView:
     @property
     def may_claim(self) -> bool:
         return self.may_act
+
+    @property
+    def snooze_choices(self) -> tuple[tuple[int, str], ...]:
+        return SNOOZES
+
+    @cached_property
+    def snoozed_until(self) -> datetime | None:
+        """Until when this person's lists leave it out."""
+        if not self.is_pending:
+            return None
+        rows = self.item.snoozes.filter(user=self.caller.user, revision=self.item.revision)
+        return rows.filter(until__gt=timezone.now()).values_list("until", flat=True).first()
 
     @property
     def claimed_by_me(self) -> bool:

@@ -34,6 +34,7 @@ from approvals.services.comment import comment
 from approvals.services.decide import decide
 from approvals.services.extend import extend
 from approvals.services.show import found_for, show_to
+from approvals.services.snooze import snooze, wake
 from approvals.services.undo import undo
 from approvals.states import VERDICTS
 from approvals.views import second_factor
@@ -250,11 +251,28 @@ def request_claim(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 @found_or_404
+def request_snooze(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Leave it out of one's own lists for a while, or take it back into them."""
+    caller = signed_in(request)
+    if request.POST.get("wake"):
+        return _act(request, pk, lambda: wake(request_id=pk, caller=caller))
+    hours = _whole(request.POST.get("hours"))
+    return _act(request, pk, lambda: snooze(request_id=pk, hours=hours, caller=caller))
+
+
+@login_required
+@require_POST
+@found_or_404
 def request_extend(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move the deadline."""
-    hours = str(request.POST.get("hours", ""))
-    amount = int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 6 else 0
-    return _act(request, pk, lambda: extend(request_id=pk, hours=amount, caller=signed_in(request)))
+    hours = _whole(request.POST.get("hours"))
+    return _act(request, pk, lambda: extend(request_id=pk, hours=hours, caller=signed_in(request)))
+
+
+def _whole(posted: object) -> int:
+    """A number as a form sends it; 0, which no service takes, for anything else."""
+    text = str(posted)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 @login_required

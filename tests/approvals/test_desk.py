@@ -1,4 +1,4 @@
-"""What one person has before them: counted in one statement, the same as its lists, and asked for no oftener than that."""
+"""What one person has before them: counted in one statement, the same as its lists, and asked for once."""
 
 from __future__ import annotations
 
@@ -55,18 +55,19 @@ def test_numbers_are_those_of_the_lists_and_come_in_one_statement(
     with django_assert_num_queries(1):
         rest, counts = desk.rest, desk.counts
     third.refresh_from_db()
-    assert counts == {"mine": 1, "team": 2}
+    assert counts == {"mine": 1, "team": 2, "snoozed": 0}
     assert (rest.waiting, rest.others, rest.last_decided_at) == (2, 0, third.decided_at)
     assert rest.next_deadline == min(first.review_deadline, second.review_deadline)
     alone = Desk(by(reviewer))
-    assert alone.counts == {"mine": desk.mine.count(), "team": desk.team.count()}
+    assert alone.counts == counts
+    assert counts["team"] == desk.team.count()
 
 
 def test_others_are_what_the_person_sees_and_may_not_decide(
     opened: Opener, reviewer: User, auditor: User, outsider: User
 ) -> None:
     opened()
-    assert [Desk(by(who)).others for who in (reviewer, auditor, outsider)] == [0, 1, 0]
+    assert [Desk(by(who)).elsewhere for who in (reviewer, auditor, outsider)] == [0, 1, 0]
     assert [Desk(by(who)).rest.others for who in (reviewer, auditor, outsider)] == [0, 1, 0]
 
 

@@ -56,7 +56,7 @@ NOT_PAGES = {
     "audit-verify",
     "audit-sample-download",
     "audit-hold-lift",
-    *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
+    *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "snooze", "comment")),
     *("reason-chip-move", "reason-chip-retire", "sticky-revoke"),
     *("policy-roll-back", "policy-simulate", "policy-export", "policy-draft-export"),
     *(f"policy-draft-{what}" for what in ("begin", "submit", "publish", "rebase", "withdraw")),
