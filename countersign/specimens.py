@@ -11,8 +11,7 @@ from django import forms
 from django.contrib.messages import constants
 from django.contrib.messages.storage.base import Message
 
-from agents.version_diff import Line
-from approvals.score_words import ScoreLine
+from countersign import specimen_data as data
 
 Given = Mapping[str, Any]
 
@@ -80,49 +79,16 @@ def _messages(_theme: str) -> Given:
     return {"messages": [Message(level, text) for level, text in levels.items()], "id": None}
 
 
-FACTS: Final = (
-    {"label": "Customer", "value": "Acme GmbH"},
-    {"label": "Paid", "value": "€4,200.00"},
-    {"label": "Note", "value": "Turned a\u202eround\u200b"},
-)
-ROWS: Final = (
-    {
-        "title": "Customer 118",
-        "what": "changed",
-        "cells": [
-            {"column": "city", "before": "Munchen", "after": "München"},
-            {"column": "name", "before": "Ada Example", "after": "Ada Example"},
-            {"column": "phone", "before": "", "after": ""},
-        ],
-    },
-    {
-        "title": "Customer 119",
-        "what": "added",
-        "cells": [{"column": "city", "before": None, "after": "Bonn"}],
-    },
-    {
-        "title": "Customer 120",
-        "what": "deleted",
-        "cells": [{"column": "city", "before": "Ulm", "after": None}],
-    },
-)
-TABLE: Final = {
-    "columns": ["order", "amount", "note"],
-    "rows": [["10291", "4200.00", None], ["10292", "12.50", "gift\u200b"]],
-}
-LINES: Final = (
-    Line("…", ""),
-    Line(" ", "Answer in the language of the customer."),
-    Line("-", "Refund at once."),
-    Line("+", "Refund what the order says, and no more."),
-)
-SCORES: Final = (
-    ScoreLine("The agent's own word", "61 %", "", True, ()),
-    ScoreLine("Agreement", "40 %", "2 of 5 replies propose it", False, ()),
-    ScoreLine(
-        "Verifier", "30 %", "", False, ("The order was refunded before.", "Nobody asked for it.")
-    ),
-)
+def _letter(theme: str, *, frame_url: str = "", **other: Any) -> Given:
+    message = {
+        "to": ["ada@example.org", "billing@example.org"],
+        "cc": ["support@shop.example"],
+        "subject": "Your refund",
+        "text": "Dear Ada,\n\nwe have refunded €12.50.",
+        "html": "<p>Dear Ada</p>",
+        **other,
+    }
+    return {"message": message, "frame_url": frame_url, "label": f"The message, {theme}"}
 
 
 def _tabs(theme: str) -> Given:
@@ -143,28 +109,19 @@ def _pill(theme: str, *, state: str, text: str) -> Given:
 def _laid_out(theme: str) -> Given:
     return {
         "label": f"Result of step 7, {theme}",
-        "facts": FACTS[:2],
-        "tables": [{"label": "Orders", **TABLE}],
+        "facts": data.FACTS[:2],
+        "tables": [{"label": "Orders", **data.TABLE}],
         "text": '{\n  "balance": "12.50"\n}',
     }
 
 
 def _data_table(theme: str, rows: list[list[Any]]) -> Given:
-    return {"label": f"Orders ({len(rows)}), {theme}", "columns": TABLE["columns"], "rows": rows}
+    return {
+        "label": f"Orders ({len(rows)}), {theme}",
+        "columns": data.TABLE["columns"],
+        "rows": rows,
+    }
 
-
-RISKS: Final = ("low", "medium", "high", "critical")
-STATES: Final = (
-    *("pending", "waiting", "approved", "succeeded", "rejected", "failed", "in_doubt"),
-    *("cancelled", "expired"),
-)
-PILLS: Final = {
-    "connecting": "Connecting",
-    "live": "Live",
-    "reconnecting": "Reconnecting, showing 14:03",
-    "offline": "Offline, showing 14:03",
-    "signed-out": "Signed out",
-}
 
 SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen(
@@ -184,13 +141,13 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
     Specimen(
         "risk_chip",
         "Risk chip",
-        tuple(_plain(risk.capitalize(), risk=risk) for risk in RISKS),
+        tuple(_plain(risk.capitalize(), risk=risk) for risk in data.RISKS),
     ),
     Specimen(
         "state_chip",
         "State chip",
         (
-            *(_plain(state.replace("_", " ").capitalize(), state=state) for state in STATES),
+            *(_plain(state.replace("_", " ").capitalize(), state=state) for state in data.STATES),
             _plain("With words of its own", state="waiting", label="Sent back"),
         ),
     ),
@@ -199,7 +156,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "Live pill",
         tuple(
             State(state.capitalize(), partial(_pill, state=state, text=text))
-            for state, text in PILLS.items()
+            for state, text in data.PILLS.items()
         ),
     ),
     Specimen("tabs", "Tabs", (State("One of them current", _tabs),)),
@@ -240,7 +197,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
             State("Refused", lambda theme: {"form": _refused_form(theme)}),
         ),
     ),
-    Specimen("key_facts", "Key facts", (_plain("Facts", facts=FACTS),)),
+    Specimen("key_facts", "Key facts", (_plain("Facts", facts=data.FACTS),)),
     Specimen(
         "diff",
         "Before and after",
@@ -250,18 +207,30 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
             _plain("Gone", before="Ulm", after=None, label="City"),
         ),
     ),
-    Specimen("line_diff", "Line by line", (_plain("A text", lines=LINES, label="Instructions"),)),
-    Specimen("row_changes", "Rows before and after", (_plain("Each kind", rows=ROWS),)),
+    Specimen(
+        "line_diff", "Line by line", (_plain("A text", lines=data.LINES, label="Instructions"),)
+    ),
+    Specimen("row_changes", "Rows before and after", (_plain("Each kind", rows=data.ROWS),)),
     Specimen(
         "data_table",
         "Data table",
         (
-            State("Rows", lambda theme: _data_table(theme, TABLE["rows"])),
+            State("Rows", lambda theme: _data_table(theme, data.TABLE["rows"])),
             State("No rows", lambda theme: _data_table(theme, [])),
         ),
     ),
     Specimen("laid_out", "A result", (State("Facts, a table, a text", _laid_out),)),
-    Specimen("scores", "Scores", (_plain("With objections", lines=SCORES),)),
+    Specimen("scores", "Scores", (_plain("With objections", lines=data.SCORES),)),
+    Specimen(
+        "message",
+        "Message that would go out",
+        (
+            State("Plain text", lambda theme: _letter(theme, html="")),
+            State("Not open to the reader", lambda theme: _letter(theme, text="")),
+            State("In a frame of its own", lambda theme: _letter(theme, frame_url="about:blank")),
+        ),
+    ),
+    Specimen("link_list", "Links", (_plain("Addresses written out", links=data.LINKS),)),
     Specimen("messages", "Messages", (State("Each kind", _messages),)),
     Specimen(
         "empty",

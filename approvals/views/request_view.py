@@ -21,6 +21,7 @@ from approvals.asked import deciders
 from approvals.chips import in_words
 from approvals.desk import Desk
 from approvals.errors import AlreadyVoted
+from approvals.line_diff import line_by_line
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
@@ -125,6 +126,27 @@ class RequestView:
     @cached_property
     def effect_words(self) -> list[str]:
         return [EFFECT_WORDS.get(effect, effect) for effect in self.item.effects]
+
+    @cached_property
+    def frame_url(self) -> str:
+        """Where the HTML of a message is shown by itself; empty where there is none, or it may not be shown."""
+        message = self.item.preview.get("message") or {}
+        if not message.get("html") or eligibility.withheld_from(self.item, self.caller):
+            return ""
+        return reverse("request-message", kwargs={"pk": self.item.pk})
+
+    @cached_property
+    def texts(self) -> list[dict[str, Any]]:
+        """Texts before and after, line by line."""
+        return [
+            {
+                "label": text["label"],
+                "lines": list(
+                    line_by_line(text["before"].splitlines(), text["after"].splitlines())
+                ),
+            }
+            for text in self.item.preview.get("texts") or ()
+        ]
 
     @property
     def initiator(self) -> str:

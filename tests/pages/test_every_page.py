@@ -39,6 +39,8 @@ NOT_PAGES = {
     "home",
     # Fragments and data that pages fetch.
     "inbox-rows",
+    # Drawn in a frame of a request's page: tests/approvals/test_previews.py.
+    "request-message",
     "inbox-counts",
     "run-steps",
     "audit-export-download",
