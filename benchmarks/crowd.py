@@ -46,8 +46,8 @@ class Crowd:
         """For each number a row like the one that has the key `pk`, with these columns changed: SQL expressions
         that may use `number`, `at` and `place` (0 for the rare group). Its id is that of the word."""
         table = model._meta.db_table
-        key = model._meta.pk.column
-        columns = [f.column for f in model._meta.concrete_fields if f.column != key]
+        key = str(model._meta.pk.column)
+        columns = [str(f.column) for f in model._meta.concrete_fields if not f.primary_key]
         named = model._meta.pk.get_internal_type() == "UUIDField"
         values = [changes.get(column, sql.Identifier("original", column)) for column in columns]
         statement = sql.SQL(
@@ -58,7 +58,7 @@ class Crowd:
             pk=sql.Identifier(key),
             key=sql.SQL("{}, ").format(sql.Identifier(key)) if named else sql.SQL(""),
             id=sql.SQL("{}, ").format(id_of(word)) if named else sql.SQL(""),
-            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            columns=sql.SQL(", ").join(sql.Identifier(column) for column in columns),
             values=sql.SQL(", ").join(values),
             numbers=sql.SQL(
                 NUMBERS.format(apart=SECONDS_APART, rare=RARE_EVERY, groups=len(GROUPS))

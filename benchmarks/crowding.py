@@ -53,7 +53,7 @@ def fill(owner: psycopg.Connection[Any], pending: int, decided: int) -> dict[str
 
 
 def _person(name: str, role: str, groups: tuple[str, ...]) -> User:
-    user = User.objects.create_user(name)
+    user: User = User.objects.create_user(name)
     user.groups.set(Group.objects.filter(name=role))
     for slug in groups:
         Membership.objects.create(user=user, group=ReviewGroup.objects.get(slug=slug))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from approvals.line_diff import Line
 from approvals.score_words import ScoreLine
@@ -33,10 +33,8 @@ ROWS: Final = (
         "cells": [{"column": "city", "before": "Ulm", "after": None}],
     },
 )
-TABLE: Final = {
-    "columns": ["order", "amount", "note"],
-    "rows": [["10291", "4200.00", None], ["10292", "12.50", "gift\u200b"]],
-}
+COLUMNS: Final = ["order", "amount", "note"]
+RECORDS: Final[list[list[Any]]] = [["10291", "4200.00", None], ["10292", "12.50", "gift\u200b"]]
 LINES: Final = (
     Line("…", ""),
     Line(" ", "Answer in the language of the customer."),

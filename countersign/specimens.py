@@ -95,9 +95,27 @@ def _tabs(theme: str) -> Given:
     return {
         "label": f"Lists, {theme}",
         "tabs": [
-            {"key": "mine", "label": "Mine", "count": 4, "url": "#tabs", "current": False},
-            {"key": "team", "label": "Team", "count": 1001, "url": "#tabs", "current": True},
-            {"key": "decided", "label": "Decided", "count": None, "url": "#tabs", "current": False},
+            {
+                "key": "mine",
+                "label": "Mine",
+                "count": 4,
+                "url": "#component-tabs",
+                "current": False,
+            },
+            {
+                "key": "team",
+                "label": "Team",
+                "count": 1001,
+                "url": "#component-tabs",
+                "current": True,
+            },
+            {
+                "key": "decided",
+                "label": "Decided",
+                "count": None,
+                "url": "#component-tabs",
+                "current": False,
+            },
         ],
     }
 
@@ -110,7 +128,7 @@ def _laid_out(theme: str) -> Given:
     return {
         "label": f"Result of step 7, {theme}",
         "facts": data.FACTS[:2],
-        "tables": [{"label": "Orders", **data.TABLE}],
+        "tables": [{"label": "Orders", "columns": data.COLUMNS, "rows": data.RECORDS}],
         "text": '{\n  "balance": "12.50"\n}',
     }
 
@@ -118,7 +136,7 @@ def _laid_out(theme: str) -> Given:
 def _data_table(theme: str, rows: list[list[Any]]) -> Given:
     return {
         "label": f"Orders ({len(rows)}), {theme}",
-        "columns": data.TABLE["columns"],
+        "columns": data.COLUMNS,
         "rows": rows,
     }
 
@@ -134,8 +152,8 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
             _plain("With an icon", label="Export", icon="download"),
             _plain("Small", label="Extend", small=True),
             _plain("Disabled", label="Approve", kind="primary", disabled=True),
-            _plain("A link, primary", label="Next", kind="primary", url="#button"),
-            _plain("A link", label="Open", icon="next", small=True, url="#button"),
+            _plain("A link, primary", label="Next", kind="primary", url="#component-button"),
+            _plain("A link", label="Open", icon="next", small=True, url="#component-button"),
         ),
     ),
     Specimen(
@@ -215,7 +233,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "data_table",
         "Data table",
         (
-            State("Rows", lambda theme: _data_table(theme, data.TABLE["rows"])),
+            State("Rows", lambda theme: _data_table(theme, data.RECORDS)),
             State("No rows", lambda theme: _data_table(theme, [])),
         ),
     ),
@@ -246,7 +264,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
                 "With what to do",
                 title="No run fits these filters",
                 icon="filter",
-                url="#empty",
+                url="#component-empty",
                 label="Show all runs",
             ),
         ),
@@ -260,12 +278,13 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
                 lambda theme: {
                     "label": f"Pages, {theme}",
                     "shown": 40,
-                    "next_url": "#pager",
-                    "first_url": "#pager",
+                    "next_url": "#component-pager",
+                    "first_url": "#component-pager",
                 },
             ),
             State(
-                "First page", lambda theme: {"label": f"First pages, {theme}", "next_url": "#pager"}
+                "First page",
+                lambda theme: {"label": f"First pages, {theme}", "next_url": "#component-pager"},
             ),
         ),
     ),
