@@ -128,7 +128,7 @@ def _laid_out(theme: str) -> Given:
     return {
         "label": f"Result of step 7, {theme}",
         "facts": data.FACTS[:2],
-        "tables": [{"label": "Orders", "columns": data.COLUMNS, "rows": data.RECORDS}],
+        "tables": [{"label": f"Orders, {theme}", "columns": data.COLUMNS, "rows": data.RECORDS}],
         "text": '{\n  "balance": "12.50"\n}',
     }
 
