@@ -32,7 +32,7 @@ from agents.workflow import (
     Outcome,
     Workflow,
 )
-from approvals.schemas import Cell, Fact, Preview, RowChange
+from approvals.schemas import Cell, Fact, Link, Message, Preview, RowChange, TextChange
 from approvals.vocabulary import Effect, Risk
 
 __all__ = [
@@ -55,6 +55,8 @@ __all__ = [
     "Fact",
     "FlowContext",
     "Go",
+    "Link",
+    "Message",
     "Move",
     "Outcome",
     "Path",
@@ -65,6 +67,7 @@ __all__ = [
     "Route",
     "RowChange",
     "Terminal",
+    "TextChange",
     "TextInput",
     "Tool",
     "ToolContext",

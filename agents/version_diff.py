@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,23 +9,14 @@ from typing import Any, Final
 
 from agents.version_changes import PARTS
 from agents.wording import plain
+from approvals.line_diff import Line, line_by_line
 
-CONTEXT_LINES: Final = 2
 #: Of a definition: how it is written down, and what is told part by part.
 _APART: Final = frozenset(
     {"schema", "slug", "instructions", "budget", "tools", "flow", "input", "output"}
 )
 _TEXTS: Final = frozenset({"description"})
 _FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "version")
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a text: `mark` is `+` for new, `-` for gone, a blank for the same, `…` for left out, or for
-    words about it."""
-
-    mark: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +111,7 @@ def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         if texts[0] == texts[1]:
             yield Change(part, title, "changed", before=_written(was), after=_written(now))
         else:
-            lines = tuple(_line_by_line(*(text.splitlines() for text in texts)))
+            lines = tuple(line_by_line(*(text.splitlines() for text in texts)))
             kind = _kind(texts[0] or None, texts[1] or None)
             yield Change(part, title, kind, lines=lines)
 
@@ -178,28 +168,10 @@ def _text(
     before, after = str(old.get(name) or ""), str(new.get(name) or "")
     if before == after:
         return
-    lines = tuple(_line_by_line(before.strip().splitlines(), after.strip().splitlines()))
+    lines = tuple(line_by_line(before.strip().splitlines(), after.strip().splitlines()))
     if not any(line.mark in "+-" for line in lines):
         lines = (Line("…", "Only blanks, or how its lines are broken."),)
     yield Change(f"{under}{name}", title, _kind(before or None, after or None), lines=lines)
-
-
-def _line_by_line(old: list[str], new: list[str]) -> Iterator[Line]:
-    """Changed lines with a few around them; `…` where the same goes on."""
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    reached = 0
-    for group in matcher.get_grouped_opcodes(CONTEXT_LINES):
-        if group[0][1] > reached:
-            yield Line("…", "")
-        for tag, a, b, c, d in group:
-            if tag == "equal":
-                yield from (Line(" ", text) for text in old[a:b])
-            else:
-                yield from (Line("-", text) for text in old[a:b])
-                yield from (Line("+", text) for text in new[c:d])
-        reached = group[-1][2]
-    if reached < len(old):
-        yield Line("…", "")
 
 
 def _kind(before: str | None, after: str | None) -> str:

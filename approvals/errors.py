@@ -305,6 +305,17 @@ class NotOpen(Conflict):
         super().__init__(f"This request no longer waits: it is {state}.", params={"state": state})
 
 
+class DeadlineTooNear(Conflict):
+    """Put off any longer, it would come back too late."""
+
+    code = "deadline_too_near"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Its deadline is too near to put it off. Decide it now, or extend the deadline."
+        )
+
+
 class ExtensionLimit(Conflict):
     """The deadline cannot be moved further."""
 

@@ -33,6 +33,17 @@ def announce(request: ApprovalRequest, kind: str, group_ids: Iterable[int] | Non
     )
 
 
+def announce_to_person(request: ApprovalRequest, person: int, kind: str) -> None:
+    """Hint to the pages of one person alone: nothing that others see has changed. `kind`: snoozed or woken."""
+    hint: Hint = {
+        "topic": "request",
+        "id": str(request.pk),
+        "version": request.version,
+        "kind": kind,
+    }
+    transaction.on_commit(partial(publish, frozenset({to_person(person)}), hint), robust=True)
+
+
 @dataclass(frozen=True)
 class Concerned:
     """Whom a request concerns, by key: its run, its agent's owner group, its initiator, its groups."""

@@ -24,6 +24,8 @@ from approvals.vocabulary import (
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 #: How long a second factor stays good where requirements do not say.
 SECOND_FACTOR_SECONDS = 900
+#: Characters that a text of a preview may have: who decides reads it whole.
+MOST_TEXT = 100_000
 ReasonCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 #: Slug of a working calendar; empty counts around the clock.
@@ -59,9 +61,35 @@ class RowChange(Shape):
     cells: tuple[Cell, ...] = ()
 
 
+class Message(Shape):
+    """A message that would go out. `html` is shown in a frame that runs and loads nothing, with `text` beside it
+    where there are both; what neither holds is not sent."""
+
+    to: tuple[str, ...]
+    cc: tuple[str, ...] = ()
+    subject: str = ""
+    text: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+    html: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+
+
+class TextChange(Shape):
+    """A text before and after, shown line by line. `label` says what it is."""
+
+    label: str
+    before: Annotated[str, Field(max_length=MOST_TEXT)]
+    after: Annotated[str, Field(max_length=MOST_TEXT)]
+
+
+class Link(Shape):
+    """Where to look. The address is always written out beside the label."""
+
+    label: str
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000)]
+
+
 class Preview(Shape):
-    """What would happen, for people. `title` is a sentence that names the subject; `rows` are those of a
-    table that would change, before and after."""
+    """What would happen, for people. `title` is a sentence that names the subject. A tool gives data, and pages
+    draw it: `message` as it would arrive, `texts` line by line, `rows` of a table before and after, `links`."""
 
     title: str
     summary: str = ""
@@ -70,6 +98,9 @@ class Preview(Shape):
     warnings: tuple[str, ...] = ()
     # Left out where there are none: processes of an earlier release read previews too.
     rows: tuple[RowChange, ...] = Field(default=(), exclude_if=lambda rows: not rows)
+    message: Message | None = Field(default=None, exclude_if=lambda message: message is None)
+    texts: tuple[TextChange, ...] = Field(default=(), exclude_if=lambda texts: not texts)
+    links: tuple[Link, ...] = Field(default=(), exclude_if=lambda links: not links)
 
 
 class ProposedAction(Shape):

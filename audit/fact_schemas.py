@@ -200,6 +200,12 @@ class RequestReminded(RequestFacts):
     asked: Codes | None = None
 
 
+class RequestSnoozed(RequestFacts):
+    """A person's own lists leave the request out until then."""
+
+    until: Moment | None = None
+
+
 class RequestCommented(RequestFacts):
     """A comment; its text is a disclosure."""
 

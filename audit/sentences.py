@@ -41,6 +41,8 @@ SENTENCES: Final[dict[str, str]] = {
     "request.passed_over": "{group} was passed over for {tool}: nobody there could decide",
     "request.reminded": "Those who may decide on {tool} were reminded",
     "request.commented": "{actor} commented on {tool}",
+    "request.snoozed": "{actor} put off looking at the request for {tool}",
+    "request.woken": "{actor} took the request for {tool} up again",
     "decision.refused": "A decision of {actor} on {tool} was refused{reason}",
     "effect.dispatched": "{Tool} was sent to be executed",
     "effect.succeeded": "{Tool} was executed",

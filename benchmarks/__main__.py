@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ def main() -> int:
             # After each, so that what was measured is kept where a later one fails.
             path.write_text(json.dumps(results, indent=2) + "\n")
             print(f"Measured {name}.", file=sys.stderr)
+        if options.decided:
+            results["pages"] = _pages(Path(folder) / "pages.json", options)
+            path.write_text(json.dumps(results, indent=2) + "\n")
     print("\n".join(report.lines(results)))
     if results["busy_before"] > BUSY:
         print(f"\nThis machine was not idle: {results['busy_before']:.0%} busy before the start.")
@@ -52,6 +56,7 @@ def _options() -> argparse.Namespace:
     add("--burst", type=int, default=1000, help="cycles at once; 0: leave it out")
     add("--parked", type=int, default=10_000, help="runs to park; 0: leave it out")
     add("--parked-seconds", type=int, default=240, help="no more are parked after that long")
+    add("--decided", type=int, default=1_000_000, help="decided requests under pages; 0: no pages")
     add("--workers", type=int, default=1, help="worker processes for each of the two queues")
     add("--peers", nargs="*", choices=list(peers.MODES), default=list(peers.MODES))
     return parser.parse_args()
@@ -78,6 +83,13 @@ def _systems(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, d
                 yield name, peers.measure(config, peer, mode, options)
         with product.running(config) as pids:
             yield "countersign", product.measure({**pids, "model": model.pid}, options)
+
+
+def _pages(into: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The pages over a large database, which is filled for them alone, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.pages", "--decided", str(options.decided)]
+    subprocess.run([*command, "--into", str(into)], cwd=PROJECT, check=True, stdout=sys.stderr)
+    return dict(json.loads(into.read_text()))
 
 
 if __name__ == "__main__":

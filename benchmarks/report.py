@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks import pages
+
 FLOOR = "floor"
 MISSING = "—"
 # The processes that advance runs and show them; servers and the measuring client are others.
@@ -34,6 +36,8 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
         yield from ("", "processor seconds of the burst, by process")
         for process, seconds in ours["burst"].get("cpu_seconds", {}).items():
             yield _row(process, seconds)
+    if "pages" in results:
+        yield from pages.lines(results["pages"])
 
 
 def _latencies(title: str, name: str, systems: dict[str, Any]) -> Iterator[str]:

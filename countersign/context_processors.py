@@ -63,11 +63,11 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return context
     return context | {
-        "nav": _destinations(request),
+        "nav": SimpleLazyObject(lambda: _destinations(request)),
         "settings_url": _address("settings"),
-        # Not asked for where a page has counted them itself.
-        "inbox_count": SimpleLazyObject(ApprovalRequest.objects.team(user).number),
-        "role_names": [ROLES[name].title for name in roles_of(user)],
+        # Not even thought out where a page has counted them itself, or shows no rail.
+        "inbox_count": SimpleLazyObject(lambda: ApprovalRequest.objects.team(user).number()),
+        "role_names": SimpleLazyObject(lambda: [ROLES[name].title for name in roles_of(user)]),
         "everything_off": SimpleLazyObject(global_switch),
         "practice_model": settings.COUNTERSIGN.practice,
     }

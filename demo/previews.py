@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from agents.authoring import Fact, Preview
+from agents.authoring import Fact, Message, Preview
 from demo.ledger import LedgerState
 from demo.models import Order
 from demo.rules import WINDOW_DAYS, too_old
@@ -87,9 +87,5 @@ def of_mail(mail: Mail, order: Order | None) -> Preview:
         title=f"Write to {order.customer.name}: {mail.subject}",
         summary=f"An e-mail goes to {order.customer.email}. It cannot be taken back.",
         subject=f"Order {order.number}",
-        facts=(
-            Fact(label="To", value=order.customer.email),
-            Fact(label="Subject", value=mail.subject),
-            Fact(label="Text", value=mail.body),
-        ),
+        message=Message(to=(order.customer.email,), subject=mail.subject, text=mail.body),
     )

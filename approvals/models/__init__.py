@@ -6,7 +6,14 @@ from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
 from approvals.models.simulation import Simulation
 from approvals.models.sticky import StickyApproval
-from approvals.models.trail import Comment, RequestGroup, RequestRevision, Viewing, Vote
+from approvals.models.trail import (
+    Comment,
+    RequestGroup,
+    RequestRevision,
+    Snooze,
+    Viewing,
+    Vote,
+)
 from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
 
 __all__ = [
@@ -19,6 +26,7 @@ __all__ = [
     "RequestGroup",
     "RequestRevision",
     "Simulation",
+    "Snooze",
     "StickyApproval",
     "Viewing",
     "Vote",

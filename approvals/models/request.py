@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from uuid6 import uuid7
 
@@ -188,9 +188,20 @@ class ApprovalRequest(models.Model):
                 name="approvals_req_checked",
             ),
             models.Index(
-                fields=["-decided_at", "-id"],
+                # As lists of what was decided are ordered: `ApprovalRequestQuerySet.last_decided_first`.
+                F("decided_at").desc(nulls_last=True),
+                F("id").desc(),
                 condition=~Q(state="pending"),
                 name="approvals_req_decided",
+            ),
+            models.Index(
+                # What was decided on calls like one, the newest first.
+                F("agent"),
+                F("tool"),
+                F("decided_at").desc(nulls_last=True),
+                F("id").desc(),
+                condition=~Q(state="pending"),
+                name="approvals_req_like",
             ),
             models.Index(fields=["run_id"], name="approvals_req_run"),
             models.Index(

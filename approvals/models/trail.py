@@ -166,6 +166,23 @@ class Viewing(models.Model):
         return f"{self.user_id} opened {self.request_id}"
 
 
+class Snooze(models.Model):
+    """That a person wants one revision of a request out of their lists until a moment; nobody else's change."""
+
+    request = models.ForeignKey("ApprovalRequest", on_delete=models.CASCADE, related_name="snoozes")
+    revision = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["request", "user"], name="approvals_snooze_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} wants {self.request_id} back at {self.until}"
+
+
 class Comment(models.Model):
     """What a person wrote under a request."""
 

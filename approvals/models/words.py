@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 
 from accounts.models import EffectiveMembership
-from approvals.models.trail import RequestGroup, Vote
+from approvals.models.trail import RequestGroup, Snooze, Vote
 from approvals.states import RequestState, sources_of
 from approvals.vocabulary import INITIATOR_MAY
 from audit.writes import update
@@ -69,7 +69,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         return self.filter(state=RequestState.PENDING)
 
     def mine(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """Pending ones that the person has claimed, or that are addressed to them by name."""
+        """Pending ones that the person has claimed, or that are addressed to them by name, and did not snooze."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return (
@@ -79,11 +79,20 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
                 Q(claimed_by=user, claim_expires_at__gt=Now())
                 | Q(kind__in=INITIATOR_MAY, initiator=user)
             )
+            .filter(~_snoozed_by(user.pk))
         )
 
     def team(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
-        """What the person may decide."""
-        return self.decidable_by(user)
+        """What the person may decide and did not snooze."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self.decidable_by(user).filter(~_snoozed_by(user.pk))
+
+    def snoozed(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+        """Pending ones that the person wants back later, as long as the same is asked."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self.visible_to(user).pending().filter(_snoozed_by(user.pk))
 
     def decided_for(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
         """Those no longer pending that the person may see."""
@@ -121,6 +130,13 @@ def _lent_for(person: int) -> Exists:
     for name in ("initiator_id", "barred_editor_id"):
         lent = lent.exclude(on_behalf_of=Coalesce(OuterRef(OuterRef(name)), NOBODY))
     return Exists(RequestGroup.objects.filter(Exists(lent), request=OuterRef("pk")))
+
+
+def _snoozed_by(person: int) -> Exists:
+    rows = Snooze.objects.filter(
+        request=OuterRef("pk"), revision=OuterRef("revision"), user=person, until__gt=Now()
+    )
+    return Exists(rows)
 
 
 def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:

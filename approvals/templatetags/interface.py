@@ -1,12 +1,11 @@
 """Words and shapes that the templates share: icons, glyphs, times, and text made safe to decide on."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
 
 from django import template
 from django.utils import timezone
@@ -300,9 +299,3 @@ _MOMENTS: dict[str, Callable[[datetime], tuple[str, str]]] = {
         format_html(' data-countdown data-urgency="{}"', urgency(at)),
     ),
 }
-
-
-@register.filter
-def paired(cells: Sequence[Any], columns: Iterable[Any]) -> list[tuple[Any, Any]]:
-    """Each cell of a row with its column."""
-    return list(zip(cells, columns, strict=True))

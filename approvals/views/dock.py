@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,6 +43,11 @@ class Choice:
     confirm: str = ""
     explains: str = ""
     url: str = ""
+
+    @property
+    def kind(self) -> str:
+        """How its button looks."""
+        return "primary" if self.primary else "quiet" if self.quiet else ""
 
 
 V = Verdict
@@ -161,11 +166,15 @@ def dock_of(
     if picked is None and offers and offers[0].verdict in (Verdict.EXTEND, Verdict.CHANGE):
         picked = offers[0]
     approves = picked is None or picked.verdict == Verdict.EDIT
+    typed = _typed(request, typed_error) if approves else None
     return Dock(
-        choices=offers,
+        # What has to be typed first is not approved by a key.
+        choices=tuple(replace(c, key=c.key if c.opens else "") for c in offers)
+        if typed
+        else offers,
         open=picked,
         others=tuple(c for c in offers if c is not picked and c.opens and not mode),
-        typed=_typed(request, typed_error) if approves else None,
+        typed=typed,
         second_factor=second_factor if approves else None,
     )
 

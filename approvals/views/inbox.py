@@ -1,8 +1,8 @@
-"""The inbox: the lists Mine, Team and Decided, whole or as fragments."""
+"""The inbox: the lists Mine, Team, Snoozed and Decided, whole or as fragments."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,8 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility
 from approvals.batches import MOST, why_alone
-from approvals.models import MOST_COUNTED, ApprovalRequest, ApprovalRequestQuerySet
+from approvals.desk import Desk
+from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.templatetags.interface import counted
@@ -38,7 +39,7 @@ _IN_A_ROW = (
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
 )
-TABS = {"mine": "Mine", "team": "Team", "decided": "Decided"}
+TABS = {"mine": "Mine", "team": "Team", "snoozed": "Snoozed", "decided": "Decided"}
 
 
 @dataclass(frozen=True)
@@ -69,122 +70,97 @@ def tab_of(request: HttpRequest) -> str:
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """The lists, with nothing open beside them."""
-    return render(request, "approvals/inbox.html", inbox_context(request))
+    context = inbox_context(request, Desk(signed_in(request)))
+    return render(request, "approvals/inbox.html", context)
 
 
 @login_required
 @require_safe
 def inbox_rows(request: HttpRequest) -> HttpResponse:
     """The rows of one list, for a page that heard a hint."""
-    return render(request, "approvals/_rows.html", rows_context(request, signed_in(request)))
+    context = rows_context(request, Desk(signed_in(request)))
+    return render(request, "approvals/_rows.html", context)
 
 
 @login_required
 @require_safe
 def inbox_counts(request: HttpRequest) -> JsonResponse:
     """How many there are in the lists that wait."""
-    numbers = counts(signed_in(request))
+    numbers = Desk(signed_in(request)).counts
     return JsonResponse({"counts": {tab: counted(number) for tab, number in numbers.items()}})
 
 
-def counts(caller: Caller) -> dict[str, int]:
-    """A badge equals its list."""
-    return {
-        "mine": ApprovalRequest.objects.mine(caller.user).number(),
-        "team": ApprovalRequest.objects.team(caller.user).number(),
-    }
-
-
-def inbox_context(request: HttpRequest, current: ApprovalRequest | None = None) -> dict[str, Any]:
+def inbox_context(
+    request: HttpRequest, desk: Desk, current: ApprovalRequest | None = None
+) -> dict[str, Any]:
     """What templates/approvals/inbox.html takes, but for the open request."""
-    caller = signed_in(request)
-    waiting = counts(caller)
     tab = tab_of(request)
+    # First, since the numbers of the lists come with it.
+    rest = desk.rest if current is None else None
     return {
-        **rows_context(request, caller, current, waiting),
+        **rows_context(request, desk, current),
         "tabs": [
             {
                 "key": key,
                 "label": label,
-                "count": waiting.get(key),
+                "count": desk.counts.get(key),
                 "url": f"{reverse('inbox')}?{urlencode({'tab': key})}",
                 "current": key == tab,
             }
             for key, label in TABS.items()
         ],
-        "inbox_count": waiting["team"],
+        "inbox_count": desk.counts["team"],
         "most_together": MOST,
         "shown": None,
-        "rest": None if current is not None else _rest(caller, waiting),
+        "rest": rest,
     }
 
 
 def rows_context(
-    request: HttpRequest,
-    caller: Caller,
-    current: ApprovalRequest | None = None,
-    waiting: Mapping[str, int] | None = None,
+    request: HttpRequest, desk: Desk, current: ApprovalRequest | None = None
 ) -> dict[str, Any]:
-    """The rows of the list that the address names, at most a hundred, and how many there are.
-
-    `waiting`: what `counts` said, where it was asked already.
-    """
-    tab = tab_of(request)
+    """The rows of the list that the address names, at most a hundred, and how many there are."""
+    caller, tab = desk.caller, tab_of(request)
     search = str(request.GET.get("q", "")).strip()[:200]
     rows = matching(
-        listed(caller, tab), search, reads=eligibility.reads_sensitive(caller, listed=True)
+        listed(desk, tab), search, reads=eligibility.reads_sensitive(caller, listed=True)
     )
     found = list(rows[: MOST_ROWS + 1])
     found_here = found[:MOST_ROWS]
-    decidable = _decidable(found_here, caller, tab)
+    decidable = _decidable(found_here, desk, tab)
     shown = [_row(item, caller, tab, current, decidable) for item in found_here]
     return {
         "rows": shown,
         "tab": tab,
-        "batches": tab != "decided" and caller.holds("decide_requests"),
+        "batches": tab in ("mine", "team") and caller.holds("decide_requests"),
         "search": search,
-        "all": _number(rows, tab, search, waiting or {}) if len(found) > MOST_ROWS else 0,
-        "others": 0 if shown else _waiting_for_others(caller),
+        "all": _number(rows, desk, tab, search) if len(found) > MOST_ROWS else 0,
+        "elsewhere": 0 if shown else desk.elsewhere,
     }
 
 
-def _decidable(rows: Sequence[ApprovalRequest], caller: Caller, tab: str) -> set[UUID]:
+def _decidable(rows: Sequence[ApprovalRequest], desk: Desk, tab: str) -> set[UUID]:
     """Those of the rows that the person may decide now: all of Team, and of Mine those that are asked for."""
     if tab == "mine" and rows:
-        asked = ApprovalRequest.objects.team(caller.user).filter(pk__in=[row.pk for row in rows])
+        asked = desk.team.filter(pk__in=[row.pk for row in rows])
         return set(asked.values_list("pk", flat=True))
     return {row.pk for row in rows} if tab == "team" else set()
 
 
-def _number(
-    rows: ApprovalRequestQuerySet, tab: str, search: str, waiting: Mapping[str, int]
-) -> int:
-    return waiting[tab] if tab in waiting and not search else rows.number()
+def _number(rows: ApprovalRequestQuerySet, desk: Desk, tab: str, search: str) -> int:
+    return desk.counts[tab] if tab != "decided" and not search else rows.number()
 
 
-def _waiting_for_others(caller: Caller, team: int | None = None) -> int:
-    """How many that the person may see wait for somebody else: an empty list is no finished queue.
-
-    `team`: how many wait for the person, all of which they may see. Where those were not all counted, the
-    others are not either.
-    """
-    if team is None:
-        team = ApprovalRequest.objects.team(caller.user).number()
-    if team > MOST_COUNTED:
-        return 0
-    visible = ApprovalRequest.objects.visible_to(caller.user).pending()
-    return visible.number(most=team + MOST_COUNTED) - team
-
-
-def listed(caller: Caller, tab: str) -> ApprovalRequestQuerySet:
+def listed(desk: Desk, tab: str) -> ApprovalRequestQuerySet:
     """The requests of one list, in its order, with what a row says joined."""
-    found = ApprovalRequest.objects
     if tab == "mine":
-        rows = found.mine(caller.user).by_deadline()
+        rows = desk.mine.by_deadline()
+    elif tab == "snoozed":
+        rows = desk.snoozed.by_deadline()
     elif tab == "decided":
-        rows = found.decided_for(caller.user).last_decided_first()
+        rows = desk.decided.last_decided_first()
     else:
-        rows = found.team(caller.user).by_deadline()
+        rows = desk.team.by_deadline()
     asked = KeyTextTransform("friction", "requirements")
     joined = rows.select_related("claimed_by", "decided_by").annotate(friction=asked)
     return joined.only(*_IN_A_ROW)
@@ -249,16 +225,3 @@ def _why_alone(item: ApprovalRequest, hidden: bool, decidable: bool) -> str:
 def _closed(item: ApprovalRequest) -> str:
     """How it was closed, with the reason that was picked."""
     return " · ".join(part for part in (standing_of(item).sentence, item.reason_label) if part)
-
-
-def _rest(caller: Caller, waiting: dict[str, int]) -> dict[str, Any]:
-    """What is said where no request is open."""
-    team = ApprovalRequest.objects.team(caller.user)
-    first = team.filter(review_deadline__isnull=False).order_by("review_deadline")
-    last = ApprovalRequest.objects.decided_for(caller.user).last_decided_first()
-    return {
-        "waiting": waiting["team"],
-        "others": _waiting_for_others(caller, waiting["team"]),
-        "next_deadline": first.values_list("review_deadline", flat=True).first(),
-        "last_decided_at": last.values_list("decided_at", flat=True).first(),
-    }

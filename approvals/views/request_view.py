@@ -19,8 +19,10 @@ from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
 from approvals.asked import deciders
 from approvals.chips import in_words
+from approvals.desk import Desk
 from approvals.errors import AlreadyVoted
-from approvals.models import ApprovalRequest, RequestGroup
+from approvals.line_diff import line_by_line
+from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.ports import Operation
 from approvals.reasons import points, sentence
 from approvals.representations import visible_evidence
@@ -31,13 +33,15 @@ from approvals.states import RequestState
 from approvals.views.answer_view import AnswerView, answer_of
 from approvals.views.request_words import ASKS, EFFECT_WORDS, KIND_WORDS, evidence_of
 from approvals.vocabulary import INITIATOR_MAY, NEVER_EXPIRE, Expiry, Kind, Verdict
-from approvals.voting import tally
+from approvals.voting import groups_of, tally
 from audit.errors import Refusal
 
 MOST_NAMES = 6
 #: What of a request may repeat a sensitive value.
 REPEATING = frozenset({"title", "preview", "rationale", "question", "resolution", "feedback"})
 EXTEND_HOURS = (1, 4, 24)
+#: For how long a request can be put off, in hours, and in words.
+SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"))
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,15 @@ class RequestView:
     item: ApprovalRequest
     caller: Caller
     tab: str
-    next_url: str = ""
+    desk: Desk | None = None
+
+    @cached_property
+    def next_url(self) -> str:
+        """The next request that this person may decide, so that the queue can be walked; once this one is closed."""
+        if self.is_pending or self.desk is None:
+            return ""
+        following = self.desk.next_after(self.item.pk)
+        return f"{_address('request-detail', pk=following)}?tab=team" if following else ""
 
     @cached_property
     def url(self) -> str:
@@ -70,9 +82,9 @@ class RequestView:
 
     @cached_property
     def groups(self) -> list[RequestGroup]:
-        return list(self.item.request_groups.select_related("group").order_by("group__title"))
+        return sorted(groups_of(self.item), key=lambda row: row.group.title)
 
-    @property
+    @cached_property
     def may_make_sticky(self) -> bool:
         """Whether the reader may let calls like this approved one run by themselves."""
         approved = self.item.state in (RequestState.APPROVED, RequestState.CONSUMED)
@@ -111,9 +123,30 @@ class RequestView:
             return "Sent back"
         return "Waiting" if self.is_pending else None
 
-    @property
+    @cached_property
     def effect_words(self) -> list[str]:
         return [EFFECT_WORDS.get(effect, effect) for effect in self.item.effects]
+
+    @cached_property
+    def frame_url(self) -> str:
+        """Where the HTML of a message is shown by itself; empty where there is none, or it may not be shown."""
+        message = self.item.preview.get("message") or {}
+        if not message.get("html") or eligibility.withheld_from(self.item, self.caller):
+            return ""
+        return reverse("request-message", kwargs={"pk": self.item.pk})
+
+    @cached_property
+    def texts(self) -> list[dict[str, Any]]:
+        """Texts before and after, line by line."""
+        return [
+            {
+                "label": text["label"],
+                "lines": list(
+                    line_by_line(text["before"].splitlines(), text["after"].splitlines())
+                ),
+            }
+            for text in self.item.preview.get("texts") or ()
+        ]
 
     @property
     def initiator(self) -> str:
@@ -149,7 +182,7 @@ class RequestView:
             return "it goes on waiting"
         return "the run is stopped" if self.item.kind == Kind.BUDGET else "it is rejected"
 
-    @property
+    @cached_property
     def may_extend(self) -> bool:
         return self.may_act and self.item.extended_hours < self.item.needs.extend_limit_hours
 
@@ -158,12 +191,12 @@ class RequestView:
         left = self.item.needs.extend_limit_hours - self.item.extended_hours
         return [hours for hours in EXTEND_HOURS if hours <= left]
 
-    @property
+    @cached_property
     def reasons(self) -> list[str]:
         withheld = eligibility.withheld_from(self.item, self.caller)
         return [withheld.text(sentence(reason)) for reason in visible_reasons(self.item)]
 
-    @property
+    @cached_property
     def score(self) -> dict[str, Any] | None:
         """The agent's confidence beside its threshold, where it may be seen."""
         item = self.item
@@ -178,7 +211,7 @@ class RequestView:
             "text": f"Confidence {text}",
         }
 
-    @property
+    @cached_property
     def scores(self) -> list[ScoreLine]:
         """Every score, where they may be seen and there is more to say than the one that decided."""
         if self.item.kind != Kind.ACTION or not self.item.is_score_revealed:
@@ -189,7 +222,8 @@ class RequestView:
     @cached_property
     def needs(self) -> list[dict[str, Any]]:
         """Each group with how many of it have approved and who could."""
-        missing = tally(self.item, self.groups).missing if self.is_pending else {}
+        counted = tally(self.item, self.groups, votes=self._given) if self.is_pending else None
+        missing = counted.missing if counted else {}
         return [
             {
                 "title": row.group.title,
@@ -207,12 +241,14 @@ class RequestView:
         return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names
 
     @cached_property
+    def _given(self) -> list[Vote]:
+        """The approvals of what stands there now, the oldest first."""
+        given = self.item.votes.select_related("user")
+        return list(given.filter(revision=self.item.revision, counts=True).order_by("created_at"))
+
+    @cached_property
     def votes(self) -> list[str]:
-        given = self.item.votes.select_related("user").filter(
-            revision=self.item.revision, counts=True
-        )
-        votes = list(given.order_by("created_at"))
-        absent = {person for vote in votes for person in vote.on_behalf_of}
+        absent = {person for vote in self._given for person in vote.on_behalf_of}
         names = (
             {person.pk: person.get_full_name() for person in User.objects.filter(pk__in=absent)}
             if absent
@@ -220,7 +256,7 @@ class RequestView:
         )
         return [
             f"{_named(vote.user, [names[pk] for pk in vote.on_behalf_of])} approved"
-            for vote in votes
+            for vote in self._given
         ]
 
     @cached_property
@@ -241,10 +277,9 @@ class RequestView:
         """Whether this verdict would be taken from this person."""
         return not self.refusal_of(verdict)
 
-    @cached_property
+    @property
     def _has_approved(self) -> bool:
-        given = self.item.votes.filter(revision=self.item.revision, counts=True)
-        return given.filter(user=self.caller.user).exists()
+        return any(vote.user_id == self.caller.user.pk for vote in self._given)
 
     def refusal_of(self, verdict: Verdict) -> str:
         """Why this verdict would not be taken from this person; empty where it would."""
@@ -268,6 +303,18 @@ class RequestView:
     @property
     def may_claim(self) -> bool:
         return self.may_act
+
+    @property
+    def snooze_choices(self) -> tuple[tuple[int, str], ...]:
+        return SNOOZES
+
+    @cached_property
+    def snoozed_until(self) -> datetime | None:
+        """Until when this person's lists leave it out."""
+        if not self.is_pending:
+            return None
+        rows = self.item.snoozes.filter(user=self.caller.user, revision=self.item.revision)
+        return rows.filter(until__gt=timezone.now()).values_list("until", flat=True).first()
 
     @property
     def claimed_by_me(self) -> bool:
@@ -313,7 +360,7 @@ class RequestView:
         shown = eligibility.withheld_from(self.item, self.caller).value
         return [] if self.hidden else [shown(each) for each in address_warnings(self.item)]
 
-    @property
+    @cached_property
     def answer(self) -> AnswerView | None:
         """The final answer and what the journal says of it, where that is what is asked about."""
         return answer_of(self.item)
@@ -338,7 +385,7 @@ class RequestView:
         last = self.item.revisions.select_related("editor").filter(editor__isnull=False).last()
         return last.editor.get_full_name() if last is not None and last.editor else ""
 
-    @property
+    @cached_property
     def evidence(self) -> list[dict[str, Any]]:
         if self.hidden:
             return []
@@ -361,7 +408,7 @@ class RequestView:
         own = self.item.initiator_id == self.caller.user.pk
         return own or self.caller.holds("decide_requests")
 
-    @property
+    @cached_property
     def decision(self) -> Line | None:
         if self.is_pending:
             return None
@@ -377,7 +424,7 @@ class RequestView:
     def _operation(self) -> Operation | None:
         return ports.runs().operations([self.item]).get(self.item.pk)
 
-    @property
+    @cached_property
     def operation(self) -> Line | None:
         done = self._operation
         if done is not None:
@@ -396,7 +443,7 @@ class RequestView:
             return ""
         return ports.runs().stopped(self.item.agent, self.item.tool) or ""
 
-    @property
+    @cached_property
     def undo(self) -> dict[str, Any] | None:
         """The time left to take an approval back, in whole seconds."""
         ready_at = self.item.ready_at

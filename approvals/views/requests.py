@@ -19,6 +19,7 @@ from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
 from accounts.factors import has_factor
 from approvals.argument_forms import ARGUMENTS, OUTPUT, SchemaForm
+from approvals.desk import Desk
 from approvals.errors import (
     AlreadyDecided,
     ContentChanged,
@@ -33,12 +34,14 @@ from approvals.services.comment import comment
 from approvals.services.decide import decide
 from approvals.services.extend import extend
 from approvals.services.show import found_for, show_to
+from approvals.services.snooze import snooze, wake
 from approvals.services.undo import undo
 from approvals.states import VERDICTS
 from approvals.views import second_factor
 from approvals.views.dock import Forms, content_form, dock_of, verdict_form
-from approvals.views.inbox import inbox_context, listed, tab_of
+from approvals.views.inbox import inbox_context, tab_of
 from approvals.views.request_view import RequestView, masked
+from approvals.views.similar import similar_view
 from approvals.vocabulary import Kind, Verdict
 from audit.errors import Conflict, Forbidden, Invalid, Refusal
 
@@ -248,11 +251,28 @@ def request_claim(request: HttpRequest, pk: UUID) -> HttpResponse:
 @login_required
 @require_POST
 @found_or_404
+def request_snooze(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Leave it out of one's own lists for a while, or take it back into them."""
+    caller = signed_in(request)
+    if request.POST.get("wake"):
+        return _act(request, pk, lambda: wake(request_id=pk, caller=caller))
+    hours = _whole(request.POST.get("hours"))
+    return _act(request, pk, lambda: snooze(request_id=pk, hours=hours, caller=caller))
+
+
+@login_required
+@require_POST
+@found_or_404
 def request_extend(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Move the deadline."""
-    hours = str(request.POST.get("hours", ""))
-    amount = int(hours) if hours.isascii() and hours.isdigit() and len(hours) < 6 else 0
-    return _act(request, pk, lambda: extend(request_id=pk, hours=amount, caller=signed_in(request)))
+    hours = _whole(request.POST.get("hours"))
+    return _act(request, pk, lambda: extend(request_id=pk, hours=hours, caller=signed_in(request)))
+
+
+def _whole(posted: object) -> int:
+    """A number as a form sends it; 0, which no service takes, for anything else."""
+    text = str(posted)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
 @login_required
@@ -297,7 +317,8 @@ def _render(
 ) -> HttpResponse:
     caller = signed_in(request)
     tab = tab_of(request)
-    shown = RequestView(item, caller, tab, next_url=_next_url(request, item))
+    desk = Desk(caller)
+    shown = RequestView(item, caller, tab, desk)
     # Before it is masked: what is hidden in it says what this person may not do.
     taken = {verdict for verdict in VERDICTS[Kind(item.kind)] if shown.takes(verdict)}
     masked(item, caller)
@@ -324,16 +345,10 @@ def _render(
         "forms": forms,
         "conflict": conflict,
         "problem": problem,
+        "similar": similar_view(item, caller),
         "tab": tab,
     }
     if _wants_fragment(request):
         return render(request, "approvals/_request.html", context, status=status)
-    whole = {**inbox_context(request, item), **context}
+    whole = {**inbox_context(request, desk, item), **context}
     return render(request, "approvals/inbox.html", whole, status=status)
-
-
-def _next_url(request: HttpRequest, item: ApprovalRequest) -> str:
-    """The next request that this person may decide, so that the queue can be walked."""
-    following = listed(signed_in(request), "team").exclude(pk=item.pk)
-    pk = following.values_list("pk", flat=True).first()
-    return f"{reverse('request-detail', kwargs={'pk': pk})}?tab=team" if pk else ""

@@ -61,9 +61,13 @@ function close(row, decided) {
     noticed({ id: row.dataset.id, version: Number(decided.dataset.version) });
     for (const part of [".row-sub", ".row-when"]) morph(row.querySelector(part), decided.querySelector(part));
   } else {
-    row.querySelector(".row-sub").textContent = "No longer waits for you";
+    row.querySelector(".row-sub").textContent = isPutOff(row) ? "Snoozed" : "No longer waits for you";
     row.querySelector(".row-when").replaceChildren();
   }
+}
+
+function isPutOff(row) {
+  return row.dataset.id === openId() && document.querySelector("#request [data-snoozed]") !== null;
 }
 
 async function closeGone(fresh) {
@@ -132,8 +136,9 @@ function leave(kept = null) {
 }
 
 // Numbers come as they are read: 12, or 1000+.
-function drawCounts({ mine, team }) {
-  for (const [key, number] of Object.entries({ mine, team })) {
+function drawCounts(counts) {
+  const { team } = counts;
+  for (const [key, number] of Object.entries(counts)) {
     const count = document.querySelector(`[data-count-of="${key}"]`);
     if (count) count.textContent = number;
   }

@@ -92,6 +92,7 @@ const KEYS = {
   r: () => press("[data-mode=reject]"),
   "/": () => press("[data-mode=send_back]"),
   c: () => press("[data-claim] button"),
+  s: () => press("[data-snooze] button"),
   u: () => press("[data-undo]:not([hidden]) button"),
   g: () => {
     goingUntil = performance.now() + SECOND_KEY_MS;

@@ -38,3 +38,17 @@ def test_what_a_system_does_not_have_is_a_dash() -> None:
     assert row_of("peer", lines)[-1] == ["2", "lost"]
     # Without a floor in the run there is nothing to be a multiple of.
     assert row_of("countersign", lines)[0][-1] == "—"
+
+
+def test_pages_stand_with_their_statements_beside_the_floor() -> None:
+    page = {**latency(20), "processor_ms": 15.0, "statements": 9}
+    figured = {
+        "pending": 10,
+        "decided": 20,
+        "floor": latency(2),
+        "pages": {"reviewer: inbox": page},
+    }
+    lines = list(report.lines({"systems": {"countersign": figures(1, 1)}, "pages": figured}))
+    assert lines[-1].split() == ["reviewer:", "inbox", "20.0", "20.0", "20.0", "15.0", "9"]
+    assert lines[-2].split()[-4:] == ["2.0", "2.0", "2.0", "1"]
+    assert "10 pending, 20 decided (ms in the server)" in lines

@@ -39,6 +39,8 @@ NOT_PAGES = {
     "home",
     # Fragments and data that pages fetch.
     "inbox-rows",
+    # Drawn in a frame of a request's page: tests/approvals/test_previews.py.
+    "request-message",
     "inbox-counts",
     "run-steps",
     "audit-export-download",
@@ -56,7 +58,7 @@ NOT_PAGES = {
     "audit-verify",
     "audit-sample-download",
     "audit-hold-lift",
-    *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "comment")),
+    *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "snooze", "comment")),
     *("reason-chip-move", "reason-chip-retire", "sticky-revoke"),
     *("policy-roll-back", "policy-simulate", "policy-export", "policy-draft-export"),
     *(f"policy-draft-{what}" for what in ("begin", "submit", "publish", "rebase", "withdraw")),
@@ -162,6 +164,7 @@ def looks(
         Look("calendar-detail", admin, "/policies/calendars/working-week/"),
         Look("calendar-detail", reviewer, "/policies/calendars/working-week/"),
         Look("settings", reviewer, "/settings/"),
+        Look("styleguide", reviewer, "/styleguide/"),
         Look("account_change_password", reviewer, "/accounts/password/change/"),
         Look("account_logout", reviewer, "/accounts/logout/"),
         Look("kill-switches", admin, "/kill-switches/"),
