@@ -46,15 +46,16 @@ class Checked:
 
     def in_words(self) -> str:
         """What was looked at, in sentences."""
-        return (
+        looked_at = (
             f"{_counted(self.events, 'event')} in {_counted(self.streams, 'stream')}, "
             f"{_counted(self.disclosures, 'disclosure')}; {_counted(self.log.leaves, 'event')} sealed under "
             f"{_counted(self.log.checkpoints, 'checkpoint')}."
-            + "".join(
-                f" {number} {what} stand as the log says."
-                for what, number in sorted(self.reconciled.items())
-            )
         )
+        rows = [
+            _counted(number, what.removesuffix("s"))
+            for what, number in sorted(self.reconciled.items())
+        ]
+        return f"{looked_at} Rows that agree with it: {', '.join(rows)}." if rows else looked_at
 
 
 def _counted(number: int, what: str) -> str:

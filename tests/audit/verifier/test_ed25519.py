@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit.verifier.verify import ed25519_verifies
+from audit.verifier.verify import _point, ed25519_verifies
 
 # RFC 8032, section 7.1: public key, message, signature.
 VECTORS = [
@@ -64,6 +64,20 @@ def test_a_key_that_is_no_point_is_refused() -> None:
     _, message, signature = map(bytes.fromhex, VECTORS[0])
     assert not ed25519_verifies(b"\x02" + bytes(31), message, signature)
     assert not ed25519_verifies(b"\xff" * 32, message, signature)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        b"\x02" + bytes(31),
+        # No y of the curve; y not smaller than the prime; and x of zero with a sign (RFC 8032, 5.1.3).
+        b"\xff" * 32,
+        (2**255 - 19 + 1).to_bytes(32, "little"),
+        (1 | 1 << 255).to_bytes(32, "little"),
+    ],
+)
+def test_what_encodes_no_point_is_none(encoded: bytes) -> None:
+    assert _point(encoded) is None
 
 
 @settings(max_examples=30, deadline=None)
