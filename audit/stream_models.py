@@ -1,5 +1,7 @@
 """How far each sink has been given the sealed log."""
 
+from uuid import UUID
+
 import uuid6
 from django.db import models
 
@@ -40,3 +42,8 @@ class SinkCursor(Attempted):
     def is_under_way(self) -> bool:
         """Whether a batch was chosen and is not known to be delivered."""
         return self.until > self.next
+
+    @property
+    def on_its_way(self) -> tuple[UUID, int, int]:
+        """What names the batch that was chosen."""
+        return self.series, self.next, self.until

@@ -12,6 +12,7 @@ from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
 from audit.merkle.cosignatures import Cosignature as Signed
+from audit.merkle.tiles import MissingHash
 from audit.models import Checkpoint, Cosignature, WitnessState
 from audit.recorder import record
 from audit.services.checkpoints import consistency_path
@@ -68,6 +69,9 @@ def _ask(state: WitnessState, witness: Witness, checkpoint: Checkpoint) -> bool:
         return _note_size(state, other.size, checkpoint)
     except NotDelivered as failure:
         _note_failure(state, failure)
+        return False
+    except MissingHash as missing:
+        _note_failure(state, NotDelivered("tile_missing", f"{missing} audit_fsck says more."))
         return False
     reached("witness.cosigned")
     _keep(state, checkpoint, signed)

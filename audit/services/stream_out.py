@@ -15,9 +15,10 @@ from audit import ports
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
+from audit.merkle.tiles import MissingHash
 from audit.models import Checkpoint, SinkCursor
 from audit.recorder import record
-from audit.streaming.batches import batch_of, end_of_batch
+from audit.streaming.batches import Batch, batch_of, end_of_batch
 from audit.streaming.delivery import deliver
 from audit.streaming.failing import NotDelivered
 from audit.streaming.sinks import Sink
@@ -30,20 +31,22 @@ log = structlog.get_logger(__name__)
 
 def stream_out(name: str, sink: Sink) -> bool:
     """Send the sink its next batch, if one is due and nobody else is at it; whether another may follow at once."""
-    if not _is_due(name):
+    chosen = _chosen(name, sink) if _is_due(name) else None
+    if chosen is None:
         return False
-    with transaction.atomic():
-        cursor = _locked(name) or _declared(name, sink)
-        if cursor is None or not (cursor.is_under_way or _choose(cursor)):
-            return False
     reached("stream.chosen")
+    # Read before the row is locked: while somebody outside takes their time, no lock on the log's own tables is
+    # held, behind which a new partition and with it every writer would have to wait.
+    batch = _read(chosen)
     with transaction.atomic():
         let_wait(settings.COUNTERSIGN.audit_sink_timeout_seconds)
         cursor = _locked(name)
-        if cursor is None or not cursor.is_under_way:
+        if cursor is None or cursor.on_its_way != chosen.on_its_way:
             return False
         try:
-            _send(cursor, sink)
+            if isinstance(batch, NotDelivered):
+                raise batch
+            deliver(sink, batch)
         except NotDelivered as failure:
             _note_failure(cursor, failure)
             return False
@@ -88,6 +91,15 @@ def _declared(name: str, sink: Sink) -> SinkCursor | None:
     return cursor
 
 
+def _chosen(name: str, sink: Sink) -> SinkCursor | None:
+    """The sink's row with a batch that is to be sent, committed; None where there is none or another is at it."""
+    with transaction.atomic():
+        cursor = _locked(name) or _declared(name, sink)
+        if cursor is None or not (cursor.is_under_way or _choose(cursor)):
+            return None
+    return cursor
+
+
 def _choose(cursor: SinkCursor) -> bool:
     """Choose the next batch under the newest checkpoint; False where the sink has everything."""
     newest = Checkpoint.objects.newest()
@@ -102,12 +114,15 @@ def _choose(cursor: SinkCursor) -> bool:
     return cursor.is_under_way
 
 
-def _send(cursor: SinkCursor, sink: Sink) -> None:
+def _read(cursor: SinkCursor) -> Batch | NotDelivered:
+    """The batch that was chosen, or why it cannot be sent."""
     checkpoint = Checkpoint.objects.select_related("log").get(size=cursor.size)
-    batch = batch_of(cursor.series, cursor.next, cursor.until, checkpoint)
-    if len(batch.entries) != cursor.until - cursor.next:
-        raise _lacking(cursor.next)
-    deliver(sink, batch)
+    try:
+        batch = batch_of(cursor.series, cursor.next, cursor.until, checkpoint)
+    except MissingHash as missing:
+        return NotDelivered("tile_missing", f"{missing} audit_fsck says more.")
+    is_whole = len(batch.entries) == cursor.until - cursor.next
+    return batch if is_whole else _lacking(cursor.next)
 
 
 def _lacking(index: int) -> NotDelivered:

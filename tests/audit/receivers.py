@@ -87,6 +87,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-length", "0")
         self.end_headers()
 
+    def do_GET(self) -> None:
+        """Answer well to whoever follows a redirect: nothing was given to anybody."""
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
     def log_message(self, *_arguments: Any) -> None:
         """Say nothing."""
 

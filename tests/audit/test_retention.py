@@ -22,6 +22,7 @@ from audit.fact_schemas import moment_text
 from audit.fsck import Checked, check
 from audit.merkle.hashing import leaf_hash
 from audit.merkle.proofs import root_from_inclusion
+from audit.merkle.tile_paths import Wanted
 from audit.models import Disclosure, Event, Leaf
 from audit.record_keeping import HoldScope, Retired, RetiredStream
 from audit.retention import Month, months_to_drop
@@ -30,6 +31,8 @@ from audit.services.checkpoints import inclusion_paths, newest_checkpoint
 from audit.services.hold import lift_hold, set_hold
 from audit.services.retire import MonthHeld, NotOld, NotSealed, drop_month
 from audit.services.seal import seal
+from audit.services.tlog import EntriesGone, bundle_data, tile_data
+from audit.streaming.batches import entries
 from tests.audit.conftest import Attacker, Record
 from tests.harness.people import person
 
@@ -114,6 +117,17 @@ def test_the_dropping_is_an_event_of_the_same_transaction(old: list[Event]) -> N
         "leaves_sha256": f"sha256:{bytes(month.leaves_sha256).hex()}",
     }
     assert (month.events, RetiredStream.objects.count()) == (5, 2)
+
+
+def test_sinks_and_tools_are_told_what_was_dropped_and_keep_its_leaf(old: list[Event]) -> None:
+    drop_month(MONTH)
+    sent = entries(0, 7)
+    assert [entry.why for entry in sent] == ["retention"] * 5 + [""] * 2
+    assert [entry.leaf_hash for entry in sent[:5]] == [bytes(event.leaf_hash) for event in old]
+    with pytest.raises(EntriesGone, match="was dropped with its month") as refused:
+        bundle_data(Wanted(0, 0, 7))
+    assert refused.value.params == {"index": 0, "why": "retention"}
+    assert len(tile_data(Wanted(0, 0, 7))) == 7 * 32
 
 
 def test_an_event_that_is_gone_beside_the_dropped_ones_still_shows(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -176,8 +177,8 @@ def test_a_receiver_that_does_not_answer_gets_the_batch_again(
     assert [event["index"] for event in receiver.taken()] == list(range(len(receiver.taken())))
 
 
-def test_while_one_sends_nobody_else_does(
-    sink: Sink, receiver: WebReceiver, recorded: Record
+def test_while_one_sends_nobody_else_does_and_the_log_is_not_locked(
+    sink: Sink, receiver: WebReceiver, recorded: Record, superuser_url: str
 ) -> None:
     recorded()
     seal()
@@ -191,6 +192,10 @@ def test_while_one_sends_nobody_else_does(
     sender.start()
     assert receiver.hanging.wait(PATIENCE_SECONDS)
     assert not stream_out("siem", sink)
+    # Nor does anybody wait who writes events or makes a partition for them.
+    with psycopg.connect(superuser_url) as other:
+        other.execute("LOCK TABLE audit_event IN ACCESS EXCLUSIVE MODE NOWAIT")
+        other.rollback()
     receiver.let_go.set()
     sender.join(PATIENCE_SECONDS)
     assert len(receiver.got) == 1
@@ -349,6 +354,18 @@ def test_a_leaf_that_was_deleted_stops_the_stream_and_says_so(
     send_all()
     assert receiver.got == []
     assert SinkCursor.objects.get().problem.startswith("The log lacks a leaf from 0 on")
+
+
+def test_a_tile_that_was_deleted_is_said_and_nothing_is_sent_without_its_proof(
+    sink: Sink, receiver: WebReceiver, recorded: Record, attacker: Attacker
+) -> None:
+    for _ in range(5):
+        recorded()
+    seal()
+    attacker.does("DELETE FROM audit_tile")
+    send_all()
+    assert receiver.got == []
+    assert SinkCursor.objects.get().problem.startswith("Tile 0 of level 0 is missing or too short.")
 
 
 def test_an_event_that_was_deleted_after_it_was_sealed_is_sent_as_missing(

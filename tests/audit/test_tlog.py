@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from pymerkle import InmemoryTree
 
@@ -15,6 +16,7 @@ from audit.merkle.hashing import leaf_hash
 from audit.merkle.notes import opened
 from audit.merkle.tile_paths import Wanted, index_path, read_bundle, read_tile
 from audit.models import Event, Leaf, LogKey
+from audit.sealed_tree import locked, place
 from audit.services.seal import seal
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, on_machine
 
@@ -89,6 +91,9 @@ def test_what_no_checkpoint_covers_and_what_is_no_address_of_a_tile_is_not_there
     recorded()
     seal()
     size = Leaf.objects.count()
+    recorded()
+    with transaction.atomic(using="sealer"):
+        assert place(locked(), 100), "what is placed and not signed yet is not served"
     for path in (
         "tile/0/000",
         f"tile/0/000.p/{size + 1}",

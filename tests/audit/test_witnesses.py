@@ -14,10 +14,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit import ports
+from audit.actors import Actor
 from audit.canonical import canonical_bytes
 from audit.merkle.cosignatures import WitnessKey, cosignature
 from audit.merkle.notes import NoteNotValid
 from audit.models import Checkpoint, Cosignature, Event, Export, LogKey, WitnessState
+from audit.services.after_halt import succeed
 from audit.services.ask_witness import ask_witness
 from audit.services.seal import seal
 from audit.services.write_export import write_export
@@ -179,6 +181,18 @@ def test_a_cosignature_by_somebody_else_or_over_something_else_is_none(
     ]
     ask_witness("first", first)
     assert Cosignature.objects.get().cosigned_at.isoformat() == "2023-03-20T12:25:47+00:00"
+
+
+def test_a_successor_is_a_log_that_the_witness_has_seen_nothing_of(
+    there: TestWitness, first: Witness
+) -> None:
+    ask_witness("first", first)
+    begun = succeed(actor=Actor.system("tests"))
+    there.logs[begun.origin] = [row.key.public for row in LogKey.objects.filter(log=begun)]
+    send_all()
+    assert there.asked[-1].partition("\n")[0] == "old 0"
+    assert there.seen[begun.origin][0] == newest().size
+    assert Cosignature.objects.filter(checkpoint=newest()).exists()
 
 
 def test_one_that_names_another_size_each_time_is_not_asked_again_and_again(

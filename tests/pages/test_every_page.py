@@ -19,7 +19,7 @@ from agents.services.start_run import start_run
 from agents.states import SwitchScope
 from approvals.models import ApprovalRequest
 from audit.filters import EventFilter
-from audit.models import Event, SubjectKey
+from audit.models import Event, SinkCursor, SubjectKey, WitnessState
 from audit.record_keeping import ErasureReason, HoldScope
 from audit.services.draw_sample import draw_sample
 from audit.services.hold import set_hold
@@ -201,6 +201,8 @@ def auditing(auditor: User) -> list[Look]:
         matter="Case 17", why="A suit.", scope=HoldScope.PERSON, target=one.actor.id, caller=one
     )
     check = ask_verification(caller=Caller.of_session(auditor))
+    SinkCursor.objects.create(name="siem", next=0, until=0, declared_at=check.created_at)
+    WitnessState.objects.create(name="first", key="witness.example/w1+00000000+AA==")
     return [
         Look("audit-log", auditor, "/audit/log/"),
         Look("audit-verification", auditor, f"/audit/log/checks/{check.pk}/"),
