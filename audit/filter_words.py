@@ -49,5 +49,7 @@ def _condition(name: str, value: str, names: Mapping[str, str]) -> Condition:
     elif name in _MOMENTS:
         said = f"{dt.datetime.fromisoformat(value):%-d %B %Y, %H:%M:%S} UTC"
     label = _LABELS[name]
-    short = f"{label.lower()} …{value[-8:]}" if name in _IDS else f"{label.lower()} {said}"
+    short = f"…{value[-8:]}" if name in _IDS else said
+    # Types say what they are by themselves.
+    short = short if name == "type" else f"{label.lower()} {short}"
     return Condition(label, said, short)

@@ -7,6 +7,7 @@ from django import forms
 
 from audit.exceptions import KINDS
 from audit.forms import FilterForm
+from audit.people import subject_of
 from audit.record_keeping import LARGEST_SAMPLE, ErasureReason, HoldScope
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
@@ -105,10 +106,13 @@ class ErasureForm(forms.Form):
     subject = forms.CharField(
         max_length=200,
         label="About whom or what",
-        help_text="As events name it where something is kept apart: person:7, run:…, request:…",
+        help_text="A user name; or as events name it where something is kept apart: run:…, request:…",
         widget=forms.TextInput(attrs=_PLAIN),
     )
     reason = forms.ChoiceField(label="Why", choices=ErasureReason.choices)
+
+    def clean_subject(self) -> str:
+        return subject_of(self.cleaned_data["subject"].strip())
 
 
 class ConfirmErasureForm(forms.Form):

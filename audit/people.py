@@ -16,6 +16,12 @@ def names_of(ids: Iterable[str]) -> dict[str, str]:
     }
 
 
+def subject_of(text: str) -> str:
+    """What is kept apart about the person with this user name stands under `person:` and their id; a text that names
+    a kind already is taken as it is."""
+    return text if ":" in text else f"person:{id_of(text)}"
+
+
 def id_of(text: str) -> str:
     """The id of the person with this user name; a text that names nobody is taken as an id."""
     model = get_user_model()

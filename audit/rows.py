@@ -67,6 +67,8 @@ def rows_of(events: Iterable[Event]) -> list[Row]:
 def _about(stream: str, names: Mapping[str, str]) -> str:
     """What a stream is called: a person by their name."""
     person = stream.removeprefix(_PERSON)
+    if stream == "log":
+        return "the log"
     if stream.startswith("agent:"):
         return stream.removeprefix("agent:")
     return names.get(person) or f"person {person}" if stream.startswith(_PERSON) else stream

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from audit.subject_words import person_of, subject_in_words
+
 SENTENCES: Final[dict[str, str]] = {
     "run.started": "{actor} started a run of {agent}",
     "run.parked": "The run of {agent} was parked to wait for {parked_for}",
@@ -175,6 +177,7 @@ def people_in(body: Mapping[str, Any]) -> set[str]:
     found = {body["actor"]["id"]} if body["actor"]["kind"] == "person" else set()
     facts = body.get("facts", {})
     named = {facts.get("person"), facts.get("stand_in"), *facts.get("on_behalf_of", ())}
+    named |= {person_of(subject) for subject in (str(facts.get("subject", "")), _held_by(facts))}
     return found | (named - {None})
 
 
@@ -220,7 +223,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "method": f": {_plain(facts['method'])}" if facts.get("method") else "",
         "group": facts.get("group", "a review group"),
         "changes": _changes(facts),
-        "subject": str(facts.get("subject", "a subject")),
+        "subject": subject_in_words(str(facts.get("subject", "a subject")), names),
         "chip": _plain(str(facts.get("chip", ""))),
         "percent": str(facts.get("percent", "")),
         "span": str(facts.get("span", "span")),
@@ -231,7 +234,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "witness": str(facts.get("witness", "")),
         "sink": f"the sink {facts.get('sink', '')}",
         "reason_why": f": {_plain(facts['why'])}" if facts.get("why") else "",
-        "held": _held(facts, names),
+        "held": subject_in_words(_held_by(facts), names),
         "partition": str(facts.get("partition", "a month")),
         "seed": str(facts.get("seed", "")),
     }
@@ -265,9 +268,10 @@ def _switched(body: Mapping[str, Any]) -> str:
     return f"{tool} of {agent}" if agent else f"{tool} of every agent"
 
 
-def _held(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
+def _held_by(facts: Mapping[str, Any]) -> str:
+    """What a hold is on, as a subject."""
     scope, target = str(facts.get("scope", "everything")), str(facts.get("target", ""))
-    return _person(target, names) if scope == "person" else f"{scope} {target}".strip()
+    return f"{scope}:{target}" if target else scope
 
 
 def _changes(facts: Mapping[str, Any]) -> str:

@@ -159,6 +159,12 @@ def counted(number: int) -> str:
 
 
 @register.filter
+def grouped(number: int) -> str:
+    """A large number with its thousands apart: 1,200,000."""
+    return f"{number:,}"
+
+
+@register.filter
 def percent(share: float | Decimal | None) -> str:
     """A share of one as a number of per cent, held between 0 and 100, for drawing."""
     return f"{min(max(float(share or 0), 0.0), 1.0) * 100:.1f}"

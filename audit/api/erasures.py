@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from audit.api.shapes import Limit, Moment, WhoOut
 from audit.fact_schemas import moment_text
 from audit.paging import page
+from audit.people import subject_of
 from audit.ports import caller_of
 from audit.record_keeping import Erasure, ErasureReason
 from audit.services.redact import (
@@ -26,7 +27,7 @@ Reason = Literal["asked", "not_needed", "mistake", "ordered"]
 
 
 class ErasureIn(Schema):
-    """About whom or what, as events name it where something is kept apart, and why."""
+    """About whom (a user name) or what (as events name it where something is kept apart), and why."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,7 +99,9 @@ def create_erasure(request: HttpRequest, wish: ErasureIn) -> Status[OpenErasureO
     """Of everything that the log keeps apart about the subject. Somebody else has to confirm it. Recorded in the
     log, a refusal too."""
     proposed = propose_erasure(
-        subject=wish.subject, reason=ErasureReason(wish.reason), caller=caller_of(request)
+        subject=subject_of(wish.subject.strip()),
+        reason=ErasureReason(wish.reason),
+        caller=caller_of(request),
     )
     return Status(201, _out(proposed))
 

@@ -25,8 +25,9 @@ from audit.retention import dropped_at, dropped_from
 from audit.rows import Row, rows_of
 from audit.services.ask_export import ask_export
 from audit.services.checkpoints import EventProof, LogDamaged, NotSealedYet, prove_event
-from audit.services.disclose import disclose
+from audit.services.disclose import Disclosed, disclose
 from audit.services.download_export import download_export
+from audit.subject_words import person_of, subject_in_words
 from audit.views.doors import address, reads_audit
 
 EVENTS_PER_PAGE: Final = 50
@@ -95,9 +96,7 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
         "json": orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode(),
         "size": len(event.body),
         "digests": body.get("_sd", []),
-        "disclosures": disclose([event], caller=caller_of(request)).get(event.id, [])
-        if opened
-        else None,
+        "disclosures": _opened(request, event) if opened else None,
         "before": before,
         "dropped": dropped_from(event.stream, event.seq - 1) if before is None else None,
         "after": neighbours.get(event.seq + 1),
@@ -201,6 +200,13 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return file_response(
         request, path, name=export.file_name, content_type=CONTENT_TYPES[export.format]
     )
+
+
+def _opened(request: HttpRequest, event: Event) -> list[tuple[Disclosed, str]]:
+    """What the event keeps apart, each value with whom or what it is about in words."""
+    found = disclose([event], caller=caller_of(request)).get(event.id, [])
+    names = names_of({person_of(each.subject or "") or "" for each in found})
+    return [(each, subject_in_words(each.subject or "", names)) for each in found]
 
 
 def _proof(request: HttpRequest, event: Event) -> tuple[EventProof | None, str]:

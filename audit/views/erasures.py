@@ -20,6 +20,7 @@ from audit.services.redact import (
     extent_of,
     propose_erasure,
 )
+from audit.subject_words import person_of, subject_in_words
 from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 keeps_records = permission_required("accounts.keep_records", raise_exception=True)
@@ -56,11 +57,18 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
         )
     except BadCursor:
         return redirect("audit-erasure-list")
-    names = names_of({each.proposed_by for each in shown.items})
+    names = names_of(
+        {person_of(each.subject) or "" for each in shown.items}
+        | {each.proposed_by for each in shown.items}
+    )
     context = {
         "form": form,
         "erasures": [
-            (each, names.get(each.proposed_by, f"person {each.proposed_by}"))
+            (
+                each,
+                subject_in_words(each.subject, names),
+                names.get(each.proposed_by, f"person {each.proposed_by}"),
+            )
             for each in shown.items
         ],
         **pager("audit-erasure-list", {}, cursor, shown.next_cursor),
@@ -93,12 +101,11 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
                 messages.success(request, "Erased. Every event and every proof stays as it was.")
                 return redirect("audit-erasure", pk=pk)
     caller = caller_of(request)
-    about = erasure.subject.removeprefix("person:")
-    names = names_of({erasure.proposed_by, erasure.decided_by, about})
+    names = names_of({erasure.proposed_by, erasure.decided_by, person_of(erasure.subject) or ""})
     extent = extent_of(erasure)
     context = {
         "erasure": erasure,
-        "about": names.get(about, ""),
+        "about": subject_in_words(erasure.subject, names),
         "form": form,
         "is_open": extent is not None,
         "is_own": erasure.proposed_by == caller.actor.id,

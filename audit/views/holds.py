@@ -1,5 +1,7 @@
 """Legal holds: what stands, setting one, lifting one."""
 
+from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -7,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.errors import Invalid, Refusal
@@ -18,6 +21,11 @@ from audit.record_keeping import Hold, HoldScope
 from audit.retention import kept_for
 from audit.services.hold import lift_hold, set_hold
 from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
+
+_STORIES: Final[dict[str, str]] = {
+    HoldScope.RUN: "audit-run-story",
+    HoldScope.REQUEST: "audit-request-story",
+}
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,9 +76,8 @@ def hold_list(request: HttpRequest) -> HttpResponse:
                 "hold": hold,
                 "set_by": names.get(hold.set_by, f"person {hold.set_by}"),
                 "lifted_by": names.get(hold.lifted_by, f"person {hold.lifted_by}"),
-                "target": names.get(hold.target, hold.target)
-                if hold.scope == HoldScope.PERSON
-                else hold.target,
+                "target": _target(hold, names),
+                "story": _story(hold),
             }
             for hold in shown.items
         ],
@@ -79,6 +86,18 @@ def hold_list(request: HttpRequest) -> HttpResponse:
         **pager("audit-hold-list", {}, cursor, shown.next_cursor),
     }
     return render(request, "audit/holds.html", context, status=422 if form.errors else 200)
+
+
+def _target(hold: Hold, names: Mapping[str, str]) -> str:
+    if hold.scope == HoldScope.PERSON:
+        return names.get(hold.target, f"person {hold.target}")
+    return f"…{hold.target[-8:]}" if hold.scope in _STORIES else hold.target
+
+
+def _story(hold: Hold) -> str:
+    """Where the story of a run or request is told; empty for all else."""
+    name = _STORIES.get(hold.scope)
+    return reverse(name, kwargs={"pk": hold.target}) if name else ""
 
 
 @require_POST

@@ -264,6 +264,13 @@ def test_an_erasure_says_which_hold_stands_in_its_way(
     assert refused(one.get(f"{AUDIT}/erasures/{UNKNOWN}")) == (404, "unknown_erasure")
 
 
+def test_a_person_is_named_for_an_erasure_by_their_user_name(
+    keeper: User, second_keeper: User
+) -> None:
+    answer = post(bearer(keeper), "erasures", {"subject": "second-keeper", "reason": "asked"})
+    assert f"person:{second_keeper.pk}" in str(answer.json())
+
+
 # -- retention ------------------------------------------------------------------------------------
 
 
