@@ -4,6 +4,7 @@ nobody else waiting."""
 import threading
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Final, Self
 
 import structlog
@@ -13,7 +14,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from audit.services.ask_witness import ask_witness
 from audit.services.stream_out import stream_out
 
-_STOP_SECONDS: Final = 10
+_STOP_SECONDS: Final = 5
 log = structlog.get_logger(__name__)
 
 Turn = Callable[[], bool]
@@ -42,8 +43,10 @@ class Streamer:
 
     def __exit__(self, *_error: object) -> None:
         self._stopping.set()
+        ends = monotonic() + _STOP_SECONDS
         for thread in self._threads:
-            thread.join(_STOP_SECONDS)
+            # Whoever is still at it dies with the process: what was not noted as sent is sent again.
+            thread.join(max(0.0, ends - monotonic()))
 
     def _run(self, turn: Turn, pause: float) -> None:
         while not self._stopping.is_set():

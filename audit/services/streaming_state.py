@@ -69,7 +69,7 @@ class SinkState:
 
 
 def streaming_state() -> list[SinkState]:
-    """How each sink stands now: those of the settings, and those that once were; none is no statement at all."""
+    """How each sink stands now: those of the settings, and those that once were."""
     sinks: Mapping[str, Sink] = settings.COUNTERSIGN.audit_sinks
     with connection.cursor() as cursor:
         cursor.execute(_STATE, [sorted(sinks)])

@@ -22,6 +22,7 @@ from audit.streaming.forms import event_text, message
 from audit.streaming.ocsf import BASE, VERSION, closing_event, event_of, kind_of
 from audit.streaming.sinks import Sink, named_sinks
 from countersign.config import ConfigError, load
+from countersign.programs import PROJECT
 from tests.audit.receivers import certificate, collector
 
 SECRET = base64.b64encode(b"what a receiver shares with us").decode()
@@ -108,6 +109,16 @@ def test_syslog_over_tcp_counts_octets_and_a_batch_that_was_not_read_is_not_deli
         assert failed.value.why == "unreachable"
         deliver(sink, THREE)
         check_collected(there.messages())
+
+
+def test_the_message_in_the_docs_is_as_long_as_it_says_and_what_it_holds_is_its_leaf() -> None:
+    page = (PROJECT / "docs" / "streaming.md").read_bytes()
+    (shown,) = re.findall(rb"\n(\d+) (<110>1 [^\n]+)\n", page)
+    assert int(shown[0]) == len(shown[1])
+    found = RFC5424.fullmatch(shown[1])
+    assert found is not None
+    event = orjson.loads(found["text"])
+    assert base64.b64decode(event["leaf_hash"]) == leaf_hash(event_bytes(event["body"]))
 
 
 @pytest.fixture
