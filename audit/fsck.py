@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
+from audit.cosigned_fsck import check_cosignatures
 from audit.disclosures import CannotOpen
 from audit.fact_schemas import moment_text
 from audit.keyring import open_disclosure
@@ -77,6 +78,7 @@ def check(checked: Checked) -> Iterator[str]:
         yield from _events(checked)
         yield from _pending()
         yield from check_sealed(checked.log, kept_outside)
+        yield from check_cosignatures()
         yield from _dropped()
         yield from _disclosures(checked)
         yield from differences(checked.reconciled)

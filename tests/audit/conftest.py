@@ -61,6 +61,7 @@ GUARDED = (
     "audit_tile",
     "audit_treestate",
     "audit_checkpoint",
+    "audit_cosignature",
     "audit_log",
     "audit_logkey",
 )

@@ -16,6 +16,7 @@ from accounts.models import User
 from audit import ports
 from audit.actors import Actor
 from audit.canonical import canonical_bytes
+from audit.fsck import Checked, check
 from audit.merkle.cosignatures import WitnessKey, cosignature
 from audit.merkle.notes import NoteNotValid
 from audit.models import Checkpoint, Cosignature, Event, Export, LogKey, WitnessState
@@ -26,7 +27,7 @@ from audit.services.write_export import write_export
 from audit.streamer import send_all
 from audit.streaming.witnesses import Witness, named_witnesses
 from audit.verifier import verify
-from tests.audit.conftest import SEALING_LOGINS, Record, on_machine
+from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, on_machine
 from tests.audit.witness import TestWitness, serving
 
 Login = Callable[[Client, User], Client]
@@ -193,6 +194,30 @@ def test_a_successor_is_a_log_that_the_witness_has_seen_nothing_of(
     assert there.asked[-1].partition("\n")[0] == "old 0"
     assert there.seen[begun.origin][0] == newest().size
     assert Cosignature.objects.filter(checkpoint=newest()).exists()
+
+
+def test_a_history_that_was_written_anew_is_not_cosigned_and_does_not_fit_what_was(
+    there: TestWitness, first: Witness, recorded: Record, attacker: Attacker
+) -> None:
+    ask_witness("first", first)
+    assert list(check(Checked())) == []
+    # As if the first three events had been others, and everything had been signed anew with the key.
+    there.seen[ORIGIN] = 3, bytes(32)
+    recorded()
+    seal()
+    assert not ask_witness("first", first)
+    assert WitnessState.objects.get().problem.startswith(
+        "It holds that the log does not continue what it has seen"
+    )
+    assert not Cosignature.objects.filter(checkpoint=newest()).exists()
+    attacker.does(
+        "UPDATE audit_cosignature SET line = %s",
+        there.cosigned(f"{ORIGIN}\n3\n{base64.b64encode(bytes(32)).decode()}\n"),
+    )
+    assert list(check(Checked())) == [
+        "A witness cosigned a checkpoint of 3 events, and not the one that the log has now: the checkpoint or "
+        "the cosignature was changed."
+    ]
 
 
 def test_one_that_names_another_size_each_time_is_not_asked_again_and_again(
