@@ -64,15 +64,15 @@ def seal() -> Sealed:
 
 
 def _begin() -> None:
-    """Give the log its name and its key, once."""
-    if outside.read() is not None:
-        raise Unvouched(
-            f"The database holds no sealed log, and {outside.path()} has a checkpoint: the database was emptied "
-            "or is another one. Move that file away if a new log is to begin."
-        )
+    """Give the log its name and its key, once; nothing where another sealer does, or has done so meanwhile."""
     with transaction.atomic(using=SEALER):
         state = locked_or_none()
         if state is not None and state.log_id is None:
+            if outside.read() is not None:
+                raise Unvouched(
+                    f"The database holds no sealed log, and {outside.path()} has a checkpoint: the database was "
+                    "emptied or is another one. Move that file away if a new log is to begin."
+                )
             begin_log(size=state.size, key=own_key())
     announce_log()
 

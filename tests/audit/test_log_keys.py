@@ -148,6 +148,20 @@ def test_a_command_signs_in_the_place_of_a_file(recorded: Record, machine: Path)
             assert words in sealing_state().trouble
 
 
+def test_a_key_that_cannot_be_asked_again_is_not_added(begun: Record, machine: Path) -> None:
+    script, asked = machine / "signer.py", machine / "asked"
+    once = f"import pathlib\nasked = pathlib.Path({str(asked)!r})\nasked.touch(exist_ok=False)\n"
+    script.write_text(once + SIGNER)
+    command = shlex.join([sys.executable, str(script)])
+    with (
+        on_machine(machine, signing_command=command),
+        pytest.raises(CommandError, match="cannot sign"),
+    ):
+        said("audit_keys", "rotate")
+    assert asked.exists()
+    assert LogKey.objects.count() == 1
+
+
 def test_a_manifest_is_signed_by_the_keys_of_the_log_and_a_checkpoint_is_not(begun: Record) -> None:
     keys = [row.key for row in LogKey.objects.all()]
     text = "an export\nof three events\n"

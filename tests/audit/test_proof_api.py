@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from audit.errors import NotFound
 from audit.merkle.notes import VerifierKey, opened
 from audit.merkle.proofs import root_from_inclusion, verify_consistency
 from audit.models import Checkpoint
-from audit.services.checkpoints import inclusion_paths
+from audit.services.checkpoints import NotSealedYet, inclusion_paths, prove_event
 from audit.services.seal import seal
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record
 
@@ -127,3 +128,32 @@ def test_what_does_not_lead_to_the_signed_root_is_not_proved_and_the_page_says_s
     first, second = Checkpoint.objects.order_by("size").values_list("size", flat=True)
     refused = client.get(f"{AUDIT}/consistency", {"first": first, "second": second})
     assert (refused.status_code, refused.json()["code"]) == (409, "log_damaged")
+
+
+def test_nobody_learns_from_a_proof_that_an_event_is_there(
+    outsider: User, auditor: User, recorded: Record, machine: Path, attacker: Attacker
+) -> None:
+    sealed, deleted = recorded(stream="policy"), recorded(stream="policy")
+    seal()
+    assert prove_event(sealed.pk, viewer=auditor).index == 0
+    attacker.does("DELETE FROM audit_event WHERE id = %s", deleted.pk)
+    for event, viewer in ((sealed, outsider), (deleted, outsider), (deleted, auditor)):
+        with pytest.raises(NotFound, match="There is no such event"):
+            prove_event(event.pk, viewer=viewer)
+
+
+def test_what_no_checkpoint_covers_is_not_proved_yet(
+    auditor: User, recorded: Record, machine: Path, attacker: Attacker
+) -> None:
+    first = recorded(stream="policy")
+    seal()
+    older = Checkpoint.objects.get().size
+    next_one = recorded(stream="policy")
+    seal()
+    # Its place is the very next one after those that the older checkpoint covers.
+    assert prove_event(next_one.pk, viewer=auditor).index == older
+    with pytest.raises(NotSealedYet):
+        prove_event(next_one.pk, viewer=auditor, size=older)
+    attacker.does("DELETE FROM audit_checkpoint")
+    with pytest.raises(NotSealedYet):
+        prove_event(first.pk, viewer=auditor)

@@ -18,6 +18,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from audit.canonical import event_bytes
 from audit.clock import database_now
+from audit.errors import NotFound
 from audit.fact_schemas import moment_text
 from audit.fsck import Checked, check
 from audit.merkle.hashing import leaf_hash
@@ -27,7 +28,7 @@ from audit.models import Disclosure, Event, Leaf
 from audit.record_keeping import HoldScope, Retired, RetiredStream
 from audit.retention import Month, months_to_drop
 from audit.schemas import Disclose
-from audit.services.checkpoints import inclusion_paths, newest_checkpoint
+from audit.services.checkpoints import inclusion_paths, newest_checkpoint, prove_event
 from audit.services.hold import lift_hold, set_hold
 from audit.services.retire import MonthHeld, NotOld, NotSealed, drop_month
 from audit.services.seal import seal
@@ -278,7 +279,7 @@ def test_a_page_says_that_the_body_before_is_no_longer_kept(
 
 
 def test_an_event_whose_body_was_dropped_is_still_proved_to_stand_in_the_log(
-    old: list[Event],
+    old: list[Event], auditor: User, outsider: User
 ) -> None:
     checkpoint = newest_checkpoint()
     assert checkpoint is not None
@@ -290,6 +291,9 @@ def test_an_event_whose_body_was_dropped_is_still_proved_to_stand_in_the_log(
         (path,) = inclusion_paths([leaf.index], checkpoint.size)
         root = root_from_inclusion(bytes(leaf.leaf_hash), leaf.index, checkpoint.size, path)
         assert root == bytes(checkpoint.root)
+        assert prove_event(event.pk, viewer=auditor).path == path
+        with pytest.raises(NotFound):
+            prove_event(event.pk, viewer=outsider)
 
 
 def test_a_leaf_that_is_put_among_those_of_a_dropped_month_shows(

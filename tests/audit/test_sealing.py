@@ -25,6 +25,7 @@ from audit.recorder import record
 from audit.sealed_tree import State
 from audit.sealer import Sealer
 from audit.services import seal as sealing
+from audit.services.halt import halt
 from audit.services.seal import Sealed, seal
 from audit.services.sealing_state import sealing_state
 from countersign.health import _sealing
@@ -311,6 +312,62 @@ def test_a_database_that_was_set_back_and_written_on_halts_sealing(
     outside.write(note)
     assert seal() == Sealed()
     assert "do not begin with the 10 of the checkpoint" in sealing_state().complaint
+
+
+def test_what_is_set_back_while_a_pass_is_underway_gets_no_further_leaf(
+    story: list[Event], recorded: Record, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal()
+    recorded(stream="policy")
+    seal()
+    recorded(stream="policy")
+    place_all = sealing._place_all
+
+    def attacked_before() -> int:
+        cut(attacker, 7)
+        return place_all()
+
+    monkeypatch.setattr(sealing, "_place_all", attacked_before)
+    assert seal() == Sealed()
+    assert TreeState.objects.get().size == 7
+    assert "the tail was cut" in sealing_state().complaint
+
+
+@pytest.mark.parametrize("step", ["_place_all", "_sign"])
+def test_what_another_sealer_halts_while_a_pass_is_underway_is_not_gone_on_with(
+    story: list[Event], recorded: Record, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    seal()
+    recorded(stream="policy")
+    go_on = getattr(sealing, step)
+
+    def halted_before() -> int:
+        halt("Somebody else found something.", why="behind")
+        return int(go_on())
+
+    monkeypatch.setattr(sealing, step, halted_before)
+    assert seal().signed == 0
+    assert Checkpoint.objects.newest().size == 7  # type: ignore[union-attr]
+    assert TreeState.objects.get().size == (7 if step == "_place_all" else 8)
+
+
+@pytest.mark.parametrize("step", ["_begin", "_place_all", "_sign"])
+def test_what_another_sealer_has_done_meanwhile_is_not_done_twice(
+    story: list[Event], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    go_on = getattr(sealing, step)
+
+    def overtaken() -> object:
+        monkeypatch.setattr(sealing, step, go_on)
+        meanwhile(seal)
+        return go_on()
+
+    monkeypatch.setattr(sealing, step, overtaken)
+    seal()
+    assert Log.objects.count() == 1
+    assert Checkpoint.objects.count() == 1
+    assert Leaf.objects.count() == 7
+    assert trouble() == ""
 
 
 def test_a_tree_whose_tiles_were_changed_is_not_signed(

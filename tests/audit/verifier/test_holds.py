@@ -235,6 +235,13 @@ def test_a_mistyped_key_and_a_foreign_state_file_are_refused(
         state.write_text(text)
         code, printed = said(path, "--state", str(state))
         assert (code, "not one that this program wrote" in printed) == (2, True)
+    state.unlink()
+    assert said(path, "--state", str(state))[0] == 0
+    kept = json.loads(state.read_text())
+    for wrong_part in ({"format": "another/1"}, {"size": "21"}, {"size": True}, {"root": "x"}):
+        state.write_text(json.dumps(kept | wrong_part))
+        code, printed = said(path, "--state", str(state))
+        assert (code, "not one that this program wrote" in printed) == (2, True)
     assert said(path, "--state", str(tmp_path))[0] == 2
     assert said(path, "--state", str(tmp_path / "no" / "folder"))[0] == 2
 

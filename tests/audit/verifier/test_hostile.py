@@ -1,7 +1,9 @@
 """Files that were never exports, or were damaged: each ends with 1 and a sentence, never with a trace."""
 
+import json
 import random
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +212,22 @@ def test_a_manifest_without_one_of_its_parts_or_of_another_kind_is_refused(
             assert (code, text.startswith("THIS EXPORT DOES NOT HOLD.")) == (1, True), key
 
 
+def test_a_file_of_another_kind_is_said_to_be_no_export(tmp_path: Path, said: Any) -> None:
+    path = tmp_path / "letter.txt"
+    for content in (b"", b"PK", b"Dear auditor,"):
+        path.write_bytes(content)
+        code, text = said(path)
+        assert (code, "This file is not an export: it is no ZIP" in text) == (1, True)
+
+
+def test_a_manifest_that_would_fill_the_memory_is_not_read(
+    small: Log, tmp_path: Path, said: Any
+) -> None:
+    path = small.export(tmp_path / "export.zip")
+    code, text = said(repack(path, small, raw=b" " * (verify.LARGEST_DOCUMENT + 1)))
+    assert (code, "MANIFEST.json is larger than such a file may be" in text) == (1, True)
+
+
 def test_a_later_format_cannot_be_checked(small: Log, tmp_path: Path, said: Any) -> None:
     path = repack(
         small.export(tmp_path / "export.zip"),
@@ -220,27 +238,42 @@ def test_a_later_format_cannot_be_checked(small: Log, tmp_path: Path, said: Any)
     assert (code, "Use the verify.py of a newer release" in text) == (2, True)
 
 
+EVENT = b'{"_sd":[],"id":"a","prev":null,"seq":1,"stream":"log","time":"2026-11-21T12:00:00.000000Z","type":"x","v":1}'
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "why"),
     [
-        b"",
-        b"{}",
-        b"[]",
-        b"1",
-        b"NaN",
-        b'{"id":"a","seq":1,"stream":"log","type":"x","v":1.0}',
-        b'{"id":"a","id":"b","seq":1,"stream":"log","type":"x"}',
-        b'{"id":"a","seq":"1","stream":"log","type":"x"}',
-        b'{"id":"a","seq":true,"stream":"log","type":"x"}',
-        b'{"id":"a","seq":1,"stream":1,"type":"x"}',
-        b'{"id":"a","seq":1,"stream":"\xed\xa0\x80","type":"x"}',
-        b'{"id":"a","prev":"sha256:00","seq":2,"stream":"log","type":"x"}',
-        b'{"_sd":1,"id":"a","prev":null,"seq":1,"stream":"log","type":"x"}',
-        b"[" * 50_000,
+        (b"", "Expecting value"),
+        (b"{}", "no event as the log writes them: 'id'"),
+        (b"[]", "no event as the log writes them"),
+        (b"1", "no event as the log writes them"),
+        (b"NaN", "it holds NaN"),
+        (b"[" * 50_000, "recursion"),
+        (EVENT.replace(b'"v":1', b'"v":1.0'), "it holds 1.0"),
+        (EVENT.replace(b'"v":1', b'"v": 1'), "not in canonical form"),
+        (EVENT.replace(b'"id":"a"', b'"id":"a","id":"a"'), "not in canonical form"),
+        (EVENT.replace(b'"id":"a"', b'"id":1'), "its id and type are no texts"),
+        (EVENT.replace(b'"type":"x"', b'"type":null'), "its id and type are no texts"),
+        (EVENT.replace(b'"log"', b"1"), "its story has no name"),
+        (EVENT.replace(b'"log"', b'"\xed\xa0\x80"'), "can't decode"),
+        (EVENT.replace(b'"seq":1', b'"seq":"1"'), "a number in its story that does not fit"),
+        (EVENT.replace(b'"seq":1', b'"seq":true'), "a number in its story that does not fit"),
+        (EVENT.replace(b'"seq":1', b'"seq":0'), "a number in its story that does not fit"),
+        (EVENT.replace(b'"seq":1', b'"seq":2'), "a number in its story that does not fit"),
+        (EVENT.replace(b"null", b'"sha256:00"'), "a number in its story that does not fit"),
+        (
+            EVENT.replace(b"null", b'"sha256:00"').replace(b'"seq":1', b'"seq":2'),
+            "those before it are missing",
+        ),
+        (EVENT.replace(b"2026-11-21", b"yesterday"), "its time is none"),
+        (EVENT.replace(b"2026-11-21", b"0001-01-01").replace(b"12", b"00"), "its time is none"),
+        (EVENT.replace(b"[]", b"1"), "does not hold its digests as a list"),
+        (EVENT.replace(b"[]", b'["a"]'), "some were left out"),
     ],
 )
 def test_a_line_that_is_no_event_is_refused_even_with_the_key(
-    tmp_path: Path, said: Any, line: bytes
+    tmp_path: Path, said: Any, line: bytes, why: str
 ) -> None:
     log = Log()
     log.record()
@@ -248,7 +281,17 @@ def test_a_line_that_is_no_event_is_refused_even_with_the_key(
     log.events[0].body = line
 
     def with_line(files: dict[str, bytes]) -> dict[str, bytes]:
-        return files | {"events.jsonl": line + b"\n", "checkpoint": log.checkpoint().encode()}
+        table = [[name for name, _ in verify.COLUMNS]]
+        with suppress(ValueError, RecursionError):
+            event = json.loads(line.decode())
+            if isinstance(event, dict):
+                table.append(verify.cells_of(event, log.events[0].leaf.hex()))
+        changed = {
+            "events.jsonl": line + b"\n",
+            "events.csv": b"".join(map(verify.csv_line, table)),
+            "checkpoint": log.checkpoint().encode(),
+        }
+        return files | changed
 
     def fitting(manifest: dict[str, Any]) -> None:
         for name, data in with_line({}).items():
@@ -258,6 +301,7 @@ def test_a_line_that_is_no_event_is_refused_even_with_the_key(
 
     code, text = said(repack(path, log, fitting, files=with_line))
     assert (code, text.startswith("THIS EXPORT DOES NOT HOLD.")) == (1, True)
+    assert why in text
 
 
 @pytest.mark.parametrize(
