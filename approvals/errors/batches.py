@@ -1,0 +1,26 @@
+"""Decisions on several requests together."""
+
+from __future__ import annotations
+
+from audit.errors import Invalid
+
+
+class BadBatch(Invalid):
+    """Nothing, too much, or one thing twice."""
+
+    code = "bad_batch"
+
+    def __init__(self, number: int, most: int) -> None:
+        super().__init__(
+            f"Decide 1 to {most} different requests together; these are {number}.",
+            params={"number": number, "most": most},
+        )
+
+
+class DecidedAlone(Invalid):
+    """Only what is safe is decided together with others."""
+
+    code = "not_in_batch"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Decide this one on its own: {why}.", params={"why": why})

@@ -1,0 +1,31 @@
+"""Edits that are not taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit.errors import Invalid
+
+
+class EditDenied(Invalid):
+    """The policy denies the edited action."""
+
+    code = "edit_denied"
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"The policy denies the action as edited: {' '.join(reasons)}",
+            params={"reasons": list(reasons)},
+        )
+
+
+class EditingUnavailable(Invalid):
+    """Nobody here knows the tool's schema."""
+
+    code = "editing_unavailable"
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(
+            f"The arguments of {tool} cannot be edited here. Send the action back instead.",
+            params={"tool": tool},
+        )
