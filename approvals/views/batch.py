@@ -31,7 +31,8 @@ from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.dock import chips_for
 from approvals.views.inbox import tab_of
-from approvals.views.request_view import RequestView, masked
+from approvals.views.masking import masked
+from approvals.views.request_view import RequestView
 from approvals.vocabulary import Verdict
 
 TITLES = {Verdict.APPROVE: "Approve together", Verdict.REJECT: "Reject together"}

@@ -26,7 +26,7 @@ from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.templatetags.interface import counted
-from approvals.views.request_view import masked
+from approvals.views.masking import masked
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Friction, Kind
 

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_safe
 from accounts.doors import signed_in
 from approvals import eligibility
 from approvals.services.show import found_for, show_to
-from approvals.views.request_view import RequestView, masked
+from approvals.views.masking import masked
+from approvals.views.request_view import RequestView
 from approvals.views.requests import found_or_404
 
 #: Without any allowance a sandbox has an origin of its own, no scripts, no forms, and cannot leave its frame. Mails

@@ -40,7 +40,8 @@ from approvals.states import VERDICTS
 from approvals.views import second_factor
 from approvals.views.dock import Forms, content_form, dock_of, verdict_form
 from approvals.views.inbox import inbox_context, tab_of
-from approvals.views.request_view import RequestView, masked
+from approvals.views.masking import masked
+from approvals.views.request_view import RequestView
 from approvals.views.similar import similar_view
 from approvals.vocabulary import Kind, Verdict
 from audit.errors import Conflict, Forbidden, Invalid, Refusal

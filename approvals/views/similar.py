@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from approvals.models import ApprovalRequest
 from approvals.similar import DAYS, similar_to
 from approvals.standing import standing_of
-from approvals.views.request_view import masked
+from approvals.views.masking import masked
 
 SHOWN: Final = 3
 _TOLD: Final = (

@@ -21,8 +21,8 @@ from approvals.services import policies
 from approvals.services.show import show_to
 from approvals.services.sticky import grant_sticky, revoke_sticky, why_not_sticky
 from approvals.sticky import as_number
+from approvals.views.masking import masked
 from approvals.views.policy_page import for_readers, saying_refusals
-from approvals.views.request_view import masked
 
 MOST_LISTED = 100
 

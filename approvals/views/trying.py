@@ -26,8 +26,8 @@ from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedActi
 from approvals.services import policies
 from approvals.simulation_forms import TryForm
 from approvals.views.drafts import found
+from approvals.views.masking import masked
 from approvals.views.policy_page import saying_refusals
-from approvals.views.request_view import masked
 from approvals.vocabulary import Kind
 from audit.clock import database_now
 from audit.errors import Invalid

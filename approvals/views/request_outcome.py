@@ -1,0 +1,76 @@
+"""What became of a request: the decision, and the operation it let go."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from approvals import ports
+from approvals.ports import Operation
+from approvals.standing import standing_of
+from approvals.states import RequestState
+from approvals.views.request_basis import Line, RequestBasis, capitalised
+from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind
+
+
+class RequestOutcome(RequestBasis):
+    """How it stands, and what was done."""
+
+    @property
+    def state_word(self) -> str | None:
+        resolution = self.item.resolution or {}
+        if resolution.get("kind") == "sent_back":
+            return "Sent back"
+        return "Waiting" if self.is_pending else None
+
+    @property
+    def on_expiry(self) -> str:
+        if self.item.kind == Kind.QUESTION:
+            return "it counts as not answered"
+        if self.item.needs.on_expiry == Expiry.ESCALATE:
+            return "it goes to the next group"
+        if self.item.kind in NEVER_EXPIRE:
+            return "it goes on waiting"
+        return "the run is stopped" if self.item.kind == Kind.BUDGET else "it is rejected"
+
+    @cached_property
+    def decision(self) -> Line | None:
+        if self.is_pending:
+            return None
+        standing = standing_of(self.item)
+        return Line(
+            capitalised(standing.sentence),
+            standing.when,
+            reason=self.item.feedback,
+            picked=self.item.reason_label,
+        )
+
+    @cached_property
+    def _operation(self) -> Operation | None:
+        return ports.runs().operations([self.item]).get(self.item.pk)
+
+    @cached_property
+    def operation(self) -> Line | None:
+        done = self._operation
+        if done is not None:
+            return Line(done.sentence, done.at, done.state)
+        if self.item.state == RequestState.APPROVED:
+            held = "Held back by a kill switch: it has not been sent."
+            return Line(
+                held if self.stopped else "Queued: it has not been sent yet.", None, "queued"
+            )
+        return None
+
+    @cached_property
+    def stopped(self) -> str:
+        """What a kill switch says that holds back what is asked for; empty where none does."""
+        if not self.item.awaits_verdict:
+            return ""
+        return ports.runs().stopped(self.item.agent, self.item.tool) or ""
+
+    @property
+    def standing(self) -> str:
+        return "" if self.is_pending else standing_of(self.item).sentence
+
+    @property
+    def closed_sentence(self) -> str:
+        return f"{capitalised(standing_of(self.item).sentence)}."
