@@ -1,4 +1,4 @@
-"""Runs and agents over REST: translate, one domain call, translate back."""
+"""Runs over REST: translate, one domain call, translate back."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
+from agents.api_shapes import Body, ReasonIn
 from agents.conversations import read_requests
 from agents.done import done_by
-from agents.errors import UnknownAgent, UnknownRun
+from agents.errors import UnknownRun
 from agents.kin import children_counts, may_delegate
-from agents.models import HostedAgent, Run, Step
+from agents.models import Run, Step
 from agents.representations import (
-    agent_as_json,
     effect_as_json,
     message_as_json,
     run_as_json,
@@ -33,16 +33,13 @@ from agents.services.change_goal import change_goal
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.look_at import look_at
 from agents.services.message_run import message_run
-from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from agents.spending import spending_of_tree
 from agents.states import ENDED, RunState, StepKind
-from agents.switchboard import Switchboard
 from agents.timeline import effects_of, mask_of
 from agents.withheld import NOTHING, cleared, withheld_from
-from audit.clock import database_now
 from audit.paging import page
 
 router = Router()
@@ -53,24 +50,12 @@ LOOK_EVERY_SECONDS = 0.25
 NAMED = ("agent", "agent_version", "initiator", "taken_over_by")
 
 
-class Body(Schema):
-    """Base of request bodies: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class StartIn(Body):
     """A run to start. The same key of the same person gives the first run again."""
 
     agent: Annotated[str, Field(max_length=63)]
     input: Any
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-
-
-class ReasonIn(Body):
-    """Why, for the log."""
-
-    reason: Annotated[str, Field(max_length=2_000)] = ""
 
 
 class TextIn(Body):
@@ -87,10 +72,6 @@ class RunList(Schema):
 class StepList(Schema):
     items: list[dict[str, Any]]
     next_cursor: str | None
-
-
-class AgentList(Schema):
-    items: list[dict[str, Any]]
 
 
 def _visible(caller: Caller, run_id: UUID) -> Run:
@@ -289,70 +270,3 @@ def post_undo(
     reason = body.reason if body else ""
     run = ask_undo(run_id=run_id, effect_id=effect_id, reason=reason, caller=caller)
     return Status(200 if run.pk == run_id else 201, _shown(_visible(caller, run.pk), caller))
-
-
-def _shown_agent(caller: Caller, slug: str) -> dict[str, Any]:
-    return agent_as_json(_agent(caller, slug), database_now(), Switchboard.now())
-
-
-def _agent(caller: Caller, slug: str) -> HostedAgent:
-    caller.require(None, scope="read")
-    rows = HostedAgent.objects.visible_to(caller.user).select_related(
-        "owner_group", "active_version"
-    )
-    hosted = rows.filter(slug=slug).first()
-    if hosted is None:
-        raise UnknownAgent(slug)
-    return hosted
-
-
-@router.get("agents", response=AgentList, tags=["agents"], summary="List agents")
-def list_agents(request: HttpRequest) -> dict[str, Any]:
-    """Every hosted agent that the caller may know of."""
-    caller = signed_in(request)
-    caller.require(None, scope="read")
-    rows = HostedAgent.objects.visible_to(caller.user).select_related(
-        "owner_group", "active_version"
-    )
-    now = database_now()
-    board = Switchboard.now()
-    return {"items": [agent_as_json(hosted, now, board) for hosted in rows.order_by("slug")]}
-
-
-@router.get("agents/{slug}", response=dict[str, Any], tags=["agents"], summary="One agent")
-def read_agent(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """Tools with risk and effects, versions, and examples to start a run with."""
-    return _shown_agent(signed_in(request), slug)
-
-
-@router.post(
-    "agents/{slug}/disable", response=dict[str, Any], tags=["agents"], summary="Switch it off"
-)
-def post_disable(request: HttpRequest, slug: str, body: ReasonIn | None = None) -> dict[str, Any]:
-    """Nothing new starts, nothing dispatches; parked requests stay decidable."""
-    caller = signed_in(request)
-    disable_agent(slug=slug, reason=body.reason if body else "", caller=caller)
-    return _shown_agent(caller, slug)
-
-
-@router.post(
-    "agents/{slug}/enable", response=dict[str, Any], tags=["agents"], summary="Switch it on"
-)
-def post_enable(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """Runs that were held up go on at once."""
-    caller = signed_in(request)
-    enable_agent(slug=slug, caller=caller)
-    return _shown_agent(caller, slug)
-
-
-@router.post(
-    "agents/{slug}/versions/{digest}/activate",
-    response=dict[str, Any],
-    tags=["agents"],
-    summary="Activate a version",
-)
-def post_activate(request: HttpRequest, slug: str, digest: str) -> dict[str, Any]:
-    """New runs use it; its owner group or an admin may say so."""
-    caller = signed_in(request)
-    activate_version(slug=slug, digest=digest, caller=caller)
-    return _shown_agent(caller, slug)

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
+from agents.api_shapes import Body
 from agents.kill_switches import KillSwitch
 from agents.services.lift_switch import lift_switch
 from agents.services.set_switch import LONGEST_REASON, set_switch
@@ -22,12 +23,6 @@ router = Router()
 
 NAMED = ("agent", "set_by", "lifted_by")
 Reason = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
-
-
-class Body(Schema):
-    """Base of request bodies: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class SetIn(Body):

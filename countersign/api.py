@@ -18,7 +18,8 @@ from ninja.parser import Parser
 from accounts.api import router as accounts_router
 from accounts.doors import BearerToken, BrowserSession
 from accounts.problems import problem, refused
-from agents.api import router as agents_router
+from agents.agent_api import router as agents_router
+from agents.api import router as runs_router
 from agents.callback_api import router as callbacks_router
 from agents.limits_api import router as limits_router
 from agents.memory_api import router as memories_router
@@ -117,6 +118,7 @@ api = Api(
 )
 for router in (
     accounts_router,
+    runs_router,
     agents_router,
     switches_router,
     limits_router,

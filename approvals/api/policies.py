@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Router, Status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from accounts.doors import signed_in
 from approvals.answers import (
@@ -14,6 +14,7 @@ from approvals.answers import (
     PolicyOut,
     RebasedOut,
 )
+from approvals.api.shapes import Body
 from approvals.authority import readable_draft, readable_drafts
 from approvals.eligibility import require_policy_reader
 from approvals.errors import BadBody, PolicyUnknown
@@ -26,12 +27,6 @@ from approvals.vocabulary import Risk
 from audit.paging import page
 
 router = Router(tags=["policies"])
-
-
-class Body(BaseModel):
-    """Base of what is posted here: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ThresholdIn(Body):

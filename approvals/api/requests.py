@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Router, Status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from accounts.confirmations import confirmation_of
 from accounts.doors import signed_in
@@ -25,6 +25,7 @@ from approvals.answers import (
     ExtendedOut,
     UndoneOut,
 )
+from approvals.api.shapes import Body
 from approvals.batches import MOST
 from approvals.errors import SecondFactorRequired
 from approvals.models import ApprovalRequest
@@ -44,12 +45,6 @@ from audit.paging import page
 router = Router(tags=["approvals"])
 
 JOINED = ("owner_group", "initiator", "claimed_by", "decided_by")
-
-
-class Body(BaseModel):
-    """Base of what is posted here: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ExtendIn(Body):
