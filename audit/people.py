@@ -1,6 +1,6 @@
 """Names of people for pages and the other way round; the log itself knows only their ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.contrib.auth import get_user_model
 
@@ -14,6 +14,11 @@ def names_of(ids: Iterable[str]) -> dict[str, str]:
         str(person.pk): person.get_full_name() or person.get_username()
         for person in get_user_model()._default_manager.filter(pk__in=wanted)
     }
+
+
+def called(actor: str, names: Mapping[str, str]) -> str:
+    """What whoever has this id is called; who asked by a command is called by where that was."""
+    return names.get(actor) or (f"person {actor}" if actor.isdigit() else f"the {actor}")
 
 
 def subject_of(text: str) -> str:

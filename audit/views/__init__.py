@@ -19,7 +19,7 @@ from audit.filter_words import in_words
 from audit.forms import ExportForm, FilterForm
 from audit.models import Event, Export, ExportState, Leaf
 from audit.paging import BadCursor, page
-from audit.people import names_of
+from audit.people import called, names_of
 from audit.ports import caller_of
 from audit.retention import dropped_at, dropped_from
 from audit.rows import Row, rows_of
@@ -133,7 +133,7 @@ def export_list(request: HttpRequest) -> HttpResponse:
     )
     context = {
         "exports": [
-            (export, _asker(export, names), filters)
+            (export, called(export.asked_by, names), filters)
             for export, filters in zip(
                 shown.items, in_words([each.filters for each in shown.items]), strict=True
             )
@@ -175,7 +175,7 @@ def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     export = get_object_or_404(Export.objects.visible_to(request.user), pk=pk)
     context = {
         "export": export,
-        "who": _asker(export, names_of({export.asked_by})),
+        "who": called(export.asked_by, names_of({export.asked_by})),
         "underway": export.state in (ExportState.QUEUED, ExportState.RUNNING),
         "failed": export.state == ExportState.FAILED,
         "removed": export.state == ExportState.REMOVED,
@@ -217,11 +217,3 @@ def _proof(request: HttpRequest, event: Event) -> tuple[EventProof | None, str]:
         return None, ""
     except LogDamaged as damage:
         return None, damage.detail
-
-
-def _asker(export: Export, names: dict[str, str]) -> str:
-    """The person's name; whoever asked by a command is called by where that was."""
-    asked_by = export.asked_by
-    return names.get(asked_by) or (
-        f"person {asked_by}" if asked_by.isdigit() else f"the {asked_by}"
-    )

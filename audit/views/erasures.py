@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from audit.errors import Refusal
 from audit.keeping_forms import ConfirmErasureForm, ErasureForm
 from audit.paging import BadCursor, page
-from audit.people import names_of
+from audit.people import called, names_of
 from audit.ports import caller_of
 from audit.record_keeping import Erasure, ErasureReason
 from audit.services.redact import (
@@ -67,7 +67,7 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
             (
                 each,
                 subject_in_words(each.subject, names),
-                names.get(each.proposed_by, f"person {each.proposed_by}"),
+                called(each.proposed_by, names),
             )
             for each in shown.items
         ],
@@ -112,8 +112,8 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "hold": extent.hold if extent else None,
         "now": extent.disclosures if extent else erasure.disclosures,
         "events": extent.events if extent else None,
-        "proposed_by": names.get(erasure.proposed_by, f"person {erasure.proposed_by}"),
-        "decided_by": names.get(erasure.decided_by, f"person {erasure.decided_by}"),
+        "proposed_by": called(erasure.proposed_by, names),
+        "decided_by": called(erasure.decided_by, names),
     }
     return render(request, "audit/erasure.html", context, status=422 if form.errors else 200)
 

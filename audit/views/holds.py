@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from audit.errors import Invalid, Refusal
 from audit.keeping_forms import HoldForm
 from audit.paging import BadCursor, page
-from audit.people import id_of, names_of
+from audit.people import called, id_of, names_of
 from audit.ports import caller_of
 from audit.record_keeping import Hold, HoldScope
 from audit.retention import kept_for
 from audit.services.hold import lift_hold, set_hold
+from audit.subject_words import subject_in_words
 from audit.views.doors import ROWS_PER_PAGE, pager, reads_audit
 
 _STORIES: Final[dict[str, str]] = {
@@ -74,8 +75,8 @@ def hold_list(request: HttpRequest) -> HttpResponse:
         "holds": [
             {
                 "hold": hold,
-                "set_by": names.get(hold.set_by, f"person {hold.set_by}"),
-                "lifted_by": names.get(hold.lifted_by, f"person {hold.lifted_by}"),
+                "set_by": called(hold.set_by, names),
+                "lifted_by": called(hold.lifted_by, names),
                 "target": _target(hold, names),
                 "story": _story(hold),
             }
@@ -90,7 +91,7 @@ def hold_list(request: HttpRequest) -> HttpResponse:
 
 def _target(hold: Hold, names: Mapping[str, str]) -> str:
     if hold.scope == HoldScope.PERSON:
-        return names.get(hold.target, f"person {hold.target}")
+        return subject_in_words(f"person:{hold.target}", names)
     return f"…{hold.target[-8:]}" if hold.scope in _STORIES else hold.target
 
 

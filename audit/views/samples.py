@@ -15,7 +15,7 @@ from audit.filters import EventFilter
 from audit.keeping_forms import SampleForm
 from audit.models import Event
 from audit.paging import BadCursor, page
-from audit.people import names_of
+from audit.people import called, names_of
 from audit.ports import caller_of
 from audit.record_keeping import Sample
 from audit.rows import rows_of
@@ -52,7 +52,7 @@ def sample_list(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "samples": [
-            (sample, names.get(sample.drawn_by, f"person {sample.drawn_by}"), filters)
+            (sample, called(sample.drawn_by, names), filters)
             for sample, filters in zip(
                 shown.items, in_words([each.filters for each in shown.items]), strict=True
             )
@@ -70,7 +70,7 @@ def sample_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     sample = _found(request, pk)
     context = {
         "sample": sample,
-        "who": names_of({sample.drawn_by}).get(sample.drawn_by, f"person {sample.drawn_by}"),
+        "who": called(sample.drawn_by, names_of({sample.drawn_by})),
         "filters": in_words([sample.filters])[0],
         "algorithm": IN_WORDS,
         "draws": [

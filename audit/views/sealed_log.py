@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
-from audit.people import names_of
+from audit.people import called, names_of
 from audit.ports import caller_of
 from audit.services.cosigned import with_its_cosignatures, witnesses_state
 from audit.services.sealing_state import sealing_state
@@ -51,7 +51,7 @@ def log_detail(request: HttpRequest) -> HttpResponse:
         "sinks": streaming_state(),
         "witnesses": witnesses_state(),
         "logs": Log.objects.order_by("-id"),
-        "checks": [(each, _asker(each, names)) for each in checks],
+        "checks": [(each, called(each.asked_by, names)) for each in checks],
         **pager("audit-log", {}, cursor, shown.next_cursor),
     }
     return render(request, "audit/log.html", context)
@@ -72,13 +72,7 @@ def verify_ask(request: HttpRequest) -> HttpResponse:
 def verification(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One check and what it found; the fragment alone for a page that looks again."""
     check = get_object_or_404(Verification.objects.visible_to(request.user), pk=pk)
-    context = {"check": check, "who": _asker(check, names_of({check.asked_by}))}
+    context = {"check": check, "who": called(check.asked_by, names_of({check.asked_by}))}
     fragment = request.headers.get("HX-Request") == "true"
     template = "audit/_verification.html" if fragment else "audit/verification.html"
     return render(request, template, context)
-
-
-def _asker(check: Verification, names: dict[str, str]) -> str:
-    return names.get(check.asked_by) or (
-        f"person {check.asked_by}" if check.asked_by.isdigit() else f"the {check.asked_by}"
-    )
