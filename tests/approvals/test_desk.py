@@ -60,7 +60,7 @@ def test_numbers_are_those_of_the_lists_and_come_in_one_statement(
     assert rest.next_deadline == min(first.review_deadline, second.review_deadline)
     alone = Desk(by(reviewer))
     assert alone.counts == counts
-    assert counts["team"] == desk.team.count()
+    assert counts["team"] == desk.lists.of("team").count()
 
 
 def test_others_are_what_the_person_sees_and_may_not_decide(
