@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property
 from typing import Any, Final
@@ -24,8 +24,8 @@ from audit.prepared import PreparedValues
 
 #: The lists that wait.
 WAITING: Final = ("mine", "team", "snoozed")
-#: Stands for a person in what is made once for all.
-ANY_PERSON: Final = -1
+#: Stand for a person, a group of theirs, and one that is their own, in what is made once for all.
+STAND_INS: Final = (-1, -2, -3)
 
 
 class _CountedTo(Subquery):
@@ -96,9 +96,7 @@ class Desk:
     @cached_property
     def reader(self) -> Reader:
         """The person as lists see them."""
-        reader = reader_of(self.caller.user)
-        assert reader is not None, "who is signed in is active"
-        return reader
+        return known_reader(self.caller)
 
     @cached_property
     def lists(self) -> Lists:
@@ -139,18 +137,50 @@ class Desk:
         return self._asked("everything")
 
     def _asked(self, what: str) -> Mapping[str, Any]:
-        reader = self.reader
-        (row,) = _numbers(reader.reads_everything, reader.decides, what)(reader.pk)
+        (row,) = _numbers(kind_of(self.reader), what)(*given_of(self.reader))
         return row
 
 
-@cache
-def _numbers(reads_everything: bool, decides: bool, what: str) -> PreparedValues:
-    """One statement for people with these rights. Making it takes Django longer than PostgreSQL takes to answer
-    it, so each is made once."""
+def known_reader(caller: Caller) -> Reader:
+    """The person as lists see them, with the groups that the caller counts as a member of."""
+    reader = reader_of(caller.user)
+    assert reader is not None, "who is signed in is active"
+    groups, own = sorted(caller.group_ids), sorted(caller.own_group_ids)
+    lent = any(absent is not None for _, absent in caller.memberships)
+    return replace(reader, groups=groups, own_groups=own, stands_in=lent)
 
-    def build(person: int) -> QuerySet[Any, dict[str, Any]]:
-        lists = Lists(Reader(person, reads_everything, decides))
+
+Shape = tuple[bool, bool, bool]
+
+
+def kind_of(reader: Reader) -> Shape:
+    """What the shape of a reader's statements depends on."""
+    return reader.reads_everything, reader.decides, reader.stands_in
+
+
+def given_of(reader: Reader) -> tuple[int, Sequence[int], Sequence[int]]:
+    """What their statements are given."""
+    return reader.pk, list(reader.groups or ()), list(reader.own_groups or ())
+
+
+def any_reader(kind: Shape, person: int, group: int, own: int) -> Reader:
+    """Stands for the readers of a kind in a statement that is made once for all of them."""
+    everything, decides, stands_in = kind
+    return Reader(person, everything, decides, [group], [own], stands_in)
+
+
+def with_lists(statement: str) -> str:
+    """The one group that stands for a reader's groups is a list of them."""
+    return statement.replace("IN (%s)", "= ANY(%s)")
+
+
+@cache
+def _numbers(kind: Shape, what: str) -> PreparedValues:
+    """One statement for the readers of a kind. Making it takes Django longer than PostgreSQL takes to answer it,
+    so each is made once."""
+
+    def build(person: int, group: int, own: int) -> QuerySet[Any, dict[str, Any]]:
+        lists = Lists(any_reader(kind, person, group, own))
         asked = lists.counted()
         if what in ("elsewhere", "everything"):
             asked |= lists.visible()
@@ -160,7 +190,7 @@ def _numbers(reads_everything: bool, decides: bool, what: str) -> PreparedValues
         rows: QuerySet[Any, dict[str, Any]] = User.objects.filter(pk=person).values(**asked)
         return rows
 
-    return PreparedValues(build, ANY_PERSON)
+    return PreparedValues(build, *STAND_INS, rewrite=with_lists)
 
 
 def _others(asked: Mapping[str, Any]) -> int:

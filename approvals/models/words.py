@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import IsNull
 
 from accounts.models import EffectiveMembership, Membership, User
 from approvals.models.trail import RequestGroup, Snooze, Vote
@@ -29,11 +31,19 @@ Anybody: TypeAlias = "User | AnonymousUser | Reader"
 
 @dataclass(frozen=True)
 class Reader:
-    """A person as lists see them: their key, and the two rights that a list depends on."""
+    """A person as lists see them: their key, and the two rights that a list depends on.
+
+    `groups` are those that they count as members of, and `own_groups` those of their own, where these were read
+    before; else the database looks them up in the same statement, which it takes long to plan. `stands_in` may
+    be False where they were read and nobody is away for whom the person stands in.
+    """
 
     pk: int
     reads_everything: bool
     decides: bool
+    groups: Sequence[int] | None = None
+    own_groups: Sequence[int] | None = None
+    stands_in: bool = True
 
 
 def reader_of(user: Anybody) -> Reader | None:
@@ -54,17 +64,24 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         reader = reader_of(user)
         if reader is None:
             return self.none()
-        return self.all() if reader.reads_everything else self.concerning(reader.pk)
+        if reader.reads_everything:
+            return self.all()
+        return self.concerning(reader.pk, reader.groups)
 
-    def concerning(self, person: int) -> ApprovalRequestQuerySet:
-        """What the person started, what is for the groups they count as members of, or what they voted on."""
-        groups = EffectiveMembership.objects.filter(user=person).values("group_id")
+    def concerning(
+        self, person: int, known: Sequence[int] | None = None
+    ) -> ApprovalRequestQuerySet:
+        """What the person started, what is for the groups they count as members of, or what they voted on.
+
+        `known` are those groups, where they were read before.
+        """
+        groups = _groups_of(person, known)
         voted = Vote.objects.filter(request=OuterRef("pk"), user=person)
         return self.filter(
             Q(initiator=person)
             | Q(owner_group__in=groups)
-            | Q(_for_groups(groups))
-            | Q(Exists(voted))
+            | _for_groups(groups)
+            | (Q(Exists(voted)) if known is None else _any_of(voted))
         )
 
     def decidable_by(self, user: Anybody) -> ApprovalRequestQuerySet:
@@ -74,9 +91,12 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         allowed = Q(kind__in=INITIATOR_MAY, initiator=reader.pk)
         if reader.decides:
-            own = Membership.objects.filter(user=reader.pk).values("group_id")
-            groups = EffectiveMembership.objects.filter(user=reader.pk).values("group_id")
-            asked = Q(_for_groups(own)) | Q(_lent_for(reader.pk))
+            belongs = Membership.objects.filter(user=reader.pk).values("group_id")
+            own = belongs if reader.own_groups is None else reader.own_groups
+            groups = _groups_of(reader.pk, reader.groups)
+            asked = _for_groups(own)
+            if reader.stands_in:
+                asked |= Q(_lent_for(reader.pk))
             asked &= Q(initiator__isnull=True) | ~Q(initiator=reader.pk)
             allowed |= asked & ~Q(requirements__exclude_owner=True, owner_group__in=groups)
         given = Vote.objects.filter(
@@ -158,5 +178,21 @@ def _snoozed_by(person: int) -> Exists:
     return Exists(rows)
 
 
-def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:
-    return Exists(RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups))
+Groups: TypeAlias = "models.QuerySet[Any, Any] | Sequence[int]"
+
+
+def _groups_of(person: int, known: Sequence[int] | None) -> Groups:
+    if known is not None:
+        return known
+    return EffectiveMembership.objects.filter(user=person).values("group_id")
+
+
+def _for_groups(groups: Groups) -> Q:
+    rows = RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups)
+    return Q(Exists(rows)) if isinstance(groups, models.QuerySet) else _any_of(rows)
+
+
+def _any_of(rows: models.QuerySet[Any]) -> Q:
+    """That there is such a row, looked for beside each request of a list that ends early: PostgreSQL would
+    gather the rows of a million decided requests to answer for the first fifty."""
+    return Q(IsNull(Subquery(rows.order_by().values("pk")[:1]), False))

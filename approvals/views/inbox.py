@@ -22,7 +22,7 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility
 from approvals.batches import MOST, why_alone
-from approvals.desk import ANY_PERSON, Desk, Lists
+from approvals.desk import STAND_INS, Desk, Lists, Shape, any_reader, given_of, kind_of, with_lists
 from approvals.models import ApprovalRequest, ApprovalRequestQuerySet, Reader
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -155,18 +155,18 @@ def _number(desk: Desk, tab: str, search: str, reads: bool) -> int:
 
 def _listed(reader: Reader, tab: str) -> list[ApprovalRequest]:
     """The first rows of the list, and one more where there are more."""
-    return _rows(reader.reads_everything, reader.decides, tab)(reader.pk)
+    return _rows(kind_of(reader), tab)(*given_of(reader))
 
 
 @cache
-def _rows(reads_everything: bool, decides: bool, tab: str) -> Prepared[ApprovalRequest]:
-    """For people with these rights, made once."""
+def _rows(kind: Shape, tab: str) -> Prepared[ApprovalRequest]:
+    """For the readers of a kind, made once."""
 
-    def build(person: int) -> ApprovalRequestQuerySet:
-        lists = Lists(Reader(person, reads_everything, decides))
+    def build(person: int, group: int, own: int) -> ApprovalRequestQuerySet:
+        lists = Lists(any_reader(kind, person, group, own))
         return _as_rows(lists.of(tab))[: MOST_ROWS + 1]
 
-    return Prepared(build, ANY_PERSON)
+    return Prepared(build, *STAND_INS, rewrite=with_lists)
 
 
 def _searched(desk: Desk, tab: str, search: str, reads: bool) -> list[ApprovalRequest]:
