@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import IntegerField, QuerySet, Subquery
 
 from accounts.callers import Caller
 from accounts.models import User
-from approvals.models import MOST_COUNTED, ApprovalRequest, ApprovalRequestQuerySet
+from approvals.models import (
+    MOST_COUNTED,
+    ApprovalRequest,
+    ApprovalRequestQuerySet,
+    Reader,
+    reader_of,
+)
+from audit.prepared import PreparedValues
+
+#: The lists that wait.
+WAITING: Final = ("mine", "team", "snoozed")
+#: Stand for a person, a group of theirs, and one that is their own, in what is made once for all.
+STAND_INS: Final = (-1, -2, -3)
 
 
 class _CountedTo(Subquery):
@@ -39,41 +51,63 @@ class Rest:
     last_decided_at: datetime | None
 
 
-class Desk:
-    """The lists of one person, for one page.
+class Lists:
+    """The lists of one person as queries."""
 
-    Making one of these queries takes Django longer than PostgreSQL takes to answer it, so each is made once;
-    and what is said in numbers is asked for in one statement.
-    """
+    def __init__(self, reader: Reader) -> None:
+        self._requests = ApprovalRequest.objects
+        self._reader = reader
+
+    def of(self, tab: str) -> ApprovalRequestQuerySet:
+        """The list of this name, in its order."""
+        match tab:
+            case "mine":
+                return self._requests.mine(self._reader).by_deadline()
+            case "snoozed":
+                return self._requests.snoozed(self._reader).by_deadline()
+            case "decided":
+                return self._requests.decided_for(self._reader).last_decided_first()
+        return self._requests.team(self._reader).by_deadline()
+
+    def counted(self) -> dict[str, Subquery]:
+        """How many wait in each list."""
+        return {tab: _CountedTo(self.of(tab), MOST_COUNTED + 1) for tab in WAITING}
+
+    def visible(self) -> dict[str, Subquery]:
+        """How many wait that the person may see."""
+        waiting = self._requests.visible_to(self._reader).pending()
+        return {"visible": _CountedTo(waiting, 2 * MOST_COUNTED + 1)}
+
+    def moments(self) -> dict[str, Subquery]:
+        """The first deadline, and the last decision."""
+        dated = self.of("team").filter(review_deadline__isnull=False).order_by("review_deadline")
+        return {
+            "next_deadline": Subquery(dated.values("review_deadline")[:1]),
+            "last_decided_at": Subquery(self.of("decided").values("decided_at")[:1]),
+        }
+
+
+class Desk:
+    """The lists of one person, for one page: what is said in numbers is asked for in one statement."""
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
 
     @cached_property
-    def team(self) -> ApprovalRequestQuerySet:
-        """What the person may decide."""
-        return ApprovalRequest.objects.team(self.caller.user)
+    def reader(self) -> Reader:
+        """The person as lists see them."""
+        return known_reader(self.caller)
 
     @cached_property
-    def mine(self) -> ApprovalRequestQuerySet:
-        """What the person has claimed, or is asked by name."""
-        return ApprovalRequest.objects.mine(self.caller.user)
-
-    @cached_property
-    def snoozed(self) -> ApprovalRequestQuerySet:
-        """What the person wants back later."""
-        return ApprovalRequest.objects.snoozed(self.caller.user)
-
-    @cached_property
-    def decided(self) -> ApprovalRequestQuerySet:
-        """What waits no longer, of what the person may see."""
-        return ApprovalRequest.objects.decided_for(self.caller.user)
+    def lists(self) -> Lists:
+        """As queries, for what is not asked with every page."""
+        return Lists(self.reader)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
         """How many wait in each list, `mine`, `team` and `snoozed`, as `ApprovalRequestQuerySet.number` counts."""
-        known = vars(self).get("_everything")
-        return {name: known[name] for name in self._lists} if known else self._asked(**self._lists)
+        known = vars(self).get("_everything") or self._asked("lists")
+        return {tab: known[tab] for tab in WAITING}
 
     @property
     def rest(self) -> Rest:
@@ -90,38 +124,73 @@ class Desk:
     @cached_property
     def elsewhere(self) -> int:
         """How many wait for others or were put off: an empty list is no finished queue."""
-        asked = vars(self).get("_everything") or self._asked(**self._lists, visible=self._visible)
+        asked = vars(self).get("_everything") or self._asked("elsewhere")
         return _others(asked) + int(asked["snoozed"])
 
     def next_after(self, request_id: UUID) -> UUID | None:
         """The first request but this one that the person may decide."""
-        following = self.team.by_deadline().exclude(pk=request_id)
+        following = self.lists.of("team").exclude(pk=request_id)
         return following.values_list("pk", flat=True).first()
 
     @cached_property
     def _everything(self) -> Mapping[str, Any]:
-        dated = self.team.filter(review_deadline__isnull=False).order_by("review_deadline")
-        last = self.decided.last_decided_first()
-        return self._asked(
-            **self._lists,
-            visible=self._visible,
-            next_deadline=Subquery(dated.values("review_deadline")[:1]),
-            last_decided_at=Subquery(last.values("decided_at")[:1]),
-        )
+        return self._asked("everything")
 
-    @cached_property
-    def _lists(self) -> Mapping[str, Subquery]:
-        lists = {"mine": self.mine, "team": self.team, "snoozed": self.snoozed}
-        return {name: _CountedTo(rows, MOST_COUNTED + 1) for name, rows in lists.items()}
+    def _asked(self, what: str) -> Mapping[str, Any]:
+        (row,) = _numbers(kind_of(self.reader), what)(*given_of(self.reader))
+        return row
 
-    @property
-    def _visible(self) -> Subquery:
-        waiting = ApprovalRequest.objects.visible_to(self.caller.user).pending()
-        return _CountedTo(waiting, 2 * MOST_COUNTED + 1)
 
-    def _asked(self, **what: Subquery) -> dict[str, Any]:
-        """These values, in one statement: the person's own row is what they stand beside."""
-        return dict(User.objects.filter(pk=self.caller.user.pk).values(**what).get())
+def known_reader(caller: Caller) -> Reader:
+    """The person as lists see them, with the groups that the caller counts as a member of."""
+    reader = reader_of(caller.user)
+    assert reader is not None, "who is signed in is active"
+    groups, own = sorted(caller.group_ids), sorted(caller.own_group_ids)
+    lent = any(absent is not None for _, absent in caller.memberships)
+    return replace(reader, groups=groups, own_groups=own, stands_in=lent)
+
+
+Shape = tuple[bool, bool, bool]
+
+
+def kind_of(reader: Reader) -> Shape:
+    """What the shape of a reader's statements depends on."""
+    return reader.reads_everything, reader.decides, reader.stands_in
+
+
+def given_of(reader: Reader) -> tuple[int, Sequence[int], Sequence[int]]:
+    """What their statements are given."""
+    return reader.pk, list(reader.groups or ()), list(reader.own_groups or ())
+
+
+def any_reader(kind: Shape, person: int, group: int, own: int) -> Reader:
+    """Stands for the readers of a kind in a statement that is made once for all of them."""
+    everything, decides, stands_in = kind
+    return Reader(person, everything, decides, [group], [own], stands_in)
+
+
+def with_lists(statement: str) -> str:
+    """The one group that stands for a reader's groups is a list of them."""
+    return statement.replace("IN (%s)", "= ANY(%s)")
+
+
+@cache
+def _numbers(kind: Shape, what: str) -> PreparedValues:
+    """One statement for the readers of a kind. Making it takes Django longer than PostgreSQL takes to answer it,
+    so each is made once."""
+
+    def build(person: int, group: int, own: int) -> QuerySet[Any, dict[str, Any]]:
+        lists = Lists(any_reader(kind, person, group, own))
+        asked = lists.counted()
+        if what in ("elsewhere", "everything"):
+            asked |= lists.visible()
+        if what == "everything":
+            asked |= lists.moments()
+        # The person's own row is what the values stand beside.
+        rows: QuerySet[Any, dict[str, Any]] = User.objects.filter(pk=person).values(**asked)
+        return rows
+
+    return PreparedValues(build, *STAND_INS, rewrite=with_lists)
 
 
 def _others(asked: Mapping[str, Any]) -> int:

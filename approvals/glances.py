@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts.callers import Caller
+from approvals.desk import known_reader
 from approvals.eligibility import hidden_arguments, withheld_from
 from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
@@ -41,7 +42,7 @@ def glances(requests: Collection[UUID], caller: Caller) -> dict[UUID, Glance]:
     if not requests:
         return {}
     visible = set(
-        ApprovalRequest.objects.visible_to(caller.user)
+        ApprovalRequest.objects.visible_to(known_reader(caller))
         .filter(pk__in=requests)
         .values_list("pk", flat=True)
     )

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.callers import Caller
+from approvals.desk import known_reader
 from approvals.models import ApprovalRequest
 from approvals.states import RequestState
 from approvals.vocabulary import Kind
@@ -51,7 +52,7 @@ def similar_to(request: ApprovalRequest, caller: Caller, *, newest: int) -> Simi
     if request.kind != Kind.ACTION:
         return None
     rows = (
-        ApprovalRequest.objects.visible_to(caller.user)
+        ApprovalRequest.objects.visible_to(known_reader(caller))
         .filter(agent=request.agent, tool=request.tool)
         .exclude(state=RequestState.PENDING)
         .filter(decided_at__gte=Now() - timedelta(days=DAYS))

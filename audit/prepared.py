@@ -69,8 +69,82 @@ class Prepared(Generic[Row]):
         return _Plan(self._build(*self._stand_ins), self._stand_ins, self._rewrite)
 
 
-class _Plan:
-    """The SQL, which parameter goes where, and how a row becomes an instance."""
+class PreparedValues:
+    """The same for a query of `values`: each row is a dictionary by name."""
+
+    def __init__(
+        self,
+        build: Callable[..., QuerySet[Any, dict[str, Any]]],
+        *stand_ins: Any,
+        rewrite: Callable[[str], str] = str,
+    ) -> None:
+        self._build = build
+        self._stand_ins = stand_ins
+        self._rewrite = rewrite
+
+    def __call__(self, *parameters: Any) -> list[dict[str, Any]]:
+        """All rows for these parameters."""
+        plan = self._plan
+        with connection.cursor() as cursor:
+            cursor.execute(plan.sql, plan.bound(parameters))
+            return [plan.named(row) for row in cursor.fetchall()]
+
+    @cached_property
+    def _plan(self) -> _Values:
+        return _Values(self._build(*self._stand_ins), self._stand_ins, self._rewrite)
+
+
+class _Statement:
+    """The SQL, which parameter goes where, and what becomes of the columns."""
+
+    def __init__(
+        self,
+        queryset: QuerySet[Any, Any],
+        stand_ins: Sequence[Any],
+        rewrite: Callable[[str], str],
+    ) -> None:
+        self._compiler = compiler = queryset.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        self.sql = rewrite(sql)
+        places = {_told_apart(value): place for place, value in enumerate(stand_ins)}
+        self._parameters = [(places.get(_told_apart(value)), value) for value in parameters]
+        self._columns = [column for column, _, _ in compiler.select]
+        self._converters = [
+            (place, converters, expression)
+            for place, (converters, expression) in compiler.get_converters(self._columns).items()
+        ]
+
+    def bound(self, given: Sequence[Any]) -> list[Any]:
+        """The query's parameters with the given ones in place of the stand-ins."""
+        return [value if place is None else given[place] for place, value in self._parameters]
+
+    def _converted(self, row: Sequence[Any]) -> list[Any]:
+        values = list(row)
+        for place, converters, expression in self._converters:
+            for convert in converters:
+                values[place] = convert(values[place], expression, connection)
+        return values
+
+
+class _Values(_Statement):
+    """Rows of `values`, which come in the order in which the query selects them."""
+
+    def __init__(
+        self,
+        queryset: QuerySet[Any, Any],
+        stand_ins: Sequence[Any],
+        rewrite: Callable[[str], str],
+    ) -> None:
+        super().__init__(queryset, stand_ins, rewrite)
+        self._names = list(queryset.query.selected or ())
+
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        """The row by name."""
+        return dict(zip(self._names, self._converted(row), strict=True))
+
+
+class _Plan(_Statement):
+    """How a row becomes an instance."""
 
     def __init__(
         self,
@@ -78,16 +152,8 @@ class _Plan:
         stand_ins: Sequence[Any],
         rewrite: Callable[[str], str],
     ) -> None:
-        compiler = queryset.query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        self.sql = rewrite(sql)
-        places = {_told_apart(value): place for place, value in enumerate(stand_ins)}
-        self._parameters = [(places.get(_told_apart(value)), value) for value in parameters]
-        columns = [column for column, _, _ in compiler.select]
-        self._converters = [
-            (place, converters, expression)
-            for place, (converters, expression) in compiler.get_converters(columns).items()
-        ]
+        super().__init__(queryset, stand_ins, rewrite)
+        compiler, columns = self._compiler, self._columns
         described = compiler.klass_info
         fields = described["select_fields"]
         self._model = described["model"]
@@ -97,16 +163,9 @@ class _Plan:
         self._related = get_related_populators(described, compiler.select, connection.alias)  # type: ignore[call-arg]
         self._annotations = list((compiler.annotation_col_map or {}).items())
 
-    def bound(self, given: Sequence[Any]) -> list[Any]:
-        """The query's parameters with the given ones in place of the stand-ins."""
-        return [value if place is None else given[place] for place, value in self._parameters]
-
     def made(self, row: Sequence[Any]) -> Any:
         """The instance that a row describes."""
-        values = list(row)
-        for place, converters, expression in self._converters:
-            for convert in converters:
-                values[place] = convert(values[place], expression, connection)
+        values = self._converted(row)
         instance = self._model.from_db(connection.alias, self._names, values[self._own])
         for populator in self._related:
             populator.populate(values, instance)

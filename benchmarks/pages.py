@@ -146,7 +146,7 @@ def _looks(who: str) -> Iterator[tuple[str, Look]]:
     from benchmarks.crowd import GROUPS
 
     pending = ApprovalRequest.objects.pending().filter(request_groups__group__slug=GROUPS[0])
-    requests = [str(pk) for pk in pending.by_deadline().values_list("pk", flat=True)[:50]]
+    requests = [str(pk) for pk in pending.by_deadline().values_list("pk", flat=True)[:WARM_UP]]
 
     def opens(path: str, **headers: str) -> Look:
         return lambda client, _: client.get(path, headers=headers)

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
+from accounts.doors import signed_in
 from accounts.roles import roles_of
 from accounts.vocabulary import ROLES
 from agents.switchboard import global_switch
-from approvals.models import ApprovalRequest
+from approvals.desk import Desk
 from countersign.appearance import THEMES, theme_of
 
 
@@ -66,7 +67,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "nav": SimpleLazyObject(lambda: _destinations(request)),
         "settings_url": _address("settings"),
         # Not even thought out where a page has counted them itself, or shows no rail.
-        "inbox_count": SimpleLazyObject(lambda: ApprovalRequest.objects.team(user).number()),
+        "inbox_count": SimpleLazyObject(lambda: Desk(signed_in(request)).counts["team"]),
         "role_names": SimpleLazyObject(lambda: [ROLES[name].title for name in roles_of(user)]),
         "everything_off": SimpleLazyObject(global_switch),
         "practice_model": settings.COUNTERSIGN.practice,

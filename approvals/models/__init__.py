@@ -14,7 +14,7 @@ from approvals.models.trail import (
     Viewing,
     Vote,
 )
-from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet
+from approvals.models.words import MOST_COUNTED, ApprovalRequestQuerySet, Reader, reader_of
 
 __all__ = [
     "MOST_COUNTED",
@@ -22,6 +22,7 @@ __all__ = [
     "ApprovalRequestQuerySet",
     "Comment",
     "PolicyVersion",
+    "Reader",
     "ReasonChip",
     "RequestGroup",
     "RequestRevision",
@@ -31,4 +32,5 @@ __all__ = [
     "Viewing",
     "Vote",
     "WorkingCalendar",
+    "reader_of",
 ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import IsNull
 
-from accounts.models import EffectiveMembership
+from accounts.models import EffectiveMembership, Membership, User
 from approvals.models.trail import RequestGroup, Snooze, Vote
 from approvals.states import RequestState, sources_of
 from approvals.vocabulary import INITIATOR_MAY
@@ -18,83 +21,119 @@ from audit.writes import update
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from accounts.models import User
     from approvals.models.request import ApprovalRequest  # noqa: F401 (named in quotes below)
 
 MOST_COUNTED = 1000
 #: The id of no person.
 NOBODY = 0
+Anybody: TypeAlias = "User | AnonymousUser | Reader"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A person as lists see them: their key, and the two rights that a list depends on.
+
+    `groups` are those that they count as members of, and `own_groups` those of their own, where these were read
+    before; else the database looks them up in the same statement, which it takes long to plan. `stands_in` may
+    be False where they were read and nobody is away for whom the person stands in.
+    """
+
+    pk: int
+    reads_everything: bool
+    decides: bool
+    groups: Sequence[int] | None = None
+    own_groups: Sequence[int] | None = None
+    stands_in: bool = True
+
+
+def reader_of(user: Anybody) -> Reader | None:
+    """None for nobody, and for who may not sign in any more."""
+    if isinstance(user, Reader):
+        return user
+    if isinstance(user, AnonymousUser) or not user.is_active:
+        return None
+    everything = user.has_perm("accounts.read_everything")
+    return Reader(user.pk, everything, user.has_perm("accounts.decide_requests"))
 
 
 class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
     """Words about requests; `visible_to` is the only way in for people."""
 
-    def visible_to(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def visible_to(self, user: Anybody) -> ApprovalRequestQuerySet:
         """What the person started, what is for their groups, or everything by permission."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
+        reader = reader_of(user)
+        if reader is None:
             return self.none()
-        if user.has_perm("accounts.read_everything"):
+        if reader.reads_everything:
             return self.all()
-        return self.concerning(user.pk)
+        return self.concerning(reader.pk, reader.groups)
 
-    def concerning(self, person: int) -> ApprovalRequestQuerySet:
-        """What the person started, what is for the groups they count as members of, or what they voted on."""
-        groups = EffectiveMembership.objects.filter(user=person).values("group_id")
+    def concerning(
+        self, person: int, known: Sequence[int] | None = None
+    ) -> ApprovalRequestQuerySet:
+        """What the person started, what is for the groups they count as members of, or what they voted on.
+
+        `known` are those groups, where they were read before.
+        """
+        groups = _groups_of(person, known)
         voted = Vote.objects.filter(request=OuterRef("pk"), user=person)
         return self.filter(
             Q(initiator=person)
             | Q(owner_group__in=groups)
-            | Q(_for_groups(groups))
-            | Q(Exists(voted))
+            | _for_groups(groups)
+            | (Q(Exists(voted)) if known is None else _any_of(voted))
         )
 
-    def decidable_by(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def decidable_by(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Pending requests on which this person's verdict would be taken now."""
-        if isinstance(user, AnonymousUser) or not user.is_active:
+        reader = reader_of(user)
+        if reader is None:
             return self.none()
-        allowed = Q(kind__in=INITIATOR_MAY, initiator=user)
-        if user.has_perm("accounts.decide_requests"):
-            own = user.memberships.values("group_id")
-            groups = EffectiveMembership.objects.filter(user=user).values("group_id")
-            asked = Q(_for_groups(own)) | Q(_lent_for(user.pk))
-            asked &= Q(initiator__isnull=True) | ~Q(initiator=user)
+        allowed = Q(kind__in=INITIATOR_MAY, initiator=reader.pk)
+        if reader.decides:
+            belongs = Membership.objects.filter(user=reader.pk).values("group_id")
+            own = belongs if reader.own_groups is None else reader.own_groups
+            groups = _groups_of(reader.pk, reader.groups)
+            asked = _for_groups(own)
+            if reader.stands_in:
+                asked |= Q(_lent_for(reader.pk))
+            asked &= Q(initiator__isnull=True) | ~Q(initiator=reader.pk)
             allowed |= asked & ~Q(requirements__exclude_owner=True, owner_group__in=groups)
         given = Vote.objects.filter(
-            request=OuterRef("pk"), user=user, revision=OuterRef("revision"), counts=True
+            request=OuterRef("pk"), user=reader.pk, revision=OuterRef("revision"), counts=True
         )
-        return self.pending().filter(allowed).exclude(barred_editor=user).filter(~Exists(given))
+        waiting = self.pending().filter(allowed)
+        return waiting.exclude(barred_editor=reader.pk).filter(~Exists(given))
 
     def pending(self) -> ApprovalRequestQuerySet:
         """Those that wait for a verdict."""
         return self.filter(state=RequestState.PENDING)
 
-    def mine(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def mine(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Pending ones that the person has claimed, or that are addressed to them by name, and did not snooze."""
-        if isinstance(user, AnonymousUser):
+        reader = reader_of(user)
+        if reader is None:
             return self.none()
-        return (
-            self.visible_to(user)
-            .pending()
-            .filter(
-                Q(claimed_by=user, claim_expires_at__gt=Now())
-                | Q(kind__in=INITIATOR_MAY, initiator=user)
-            )
-            .filter(~_snoozed_by(user.pk))
-        )
+        claimed = Q(claimed_by=reader.pk, claim_expires_at__gt=Now())
+        asked = Q(kind__in=INITIATOR_MAY, initiator=reader.pk)
+        waiting = self.visible_to(reader).pending()
+        return waiting.filter(claimed | asked).filter(~_snoozed_by(reader.pk))
 
-    def team(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def team(self, user: Anybody) -> ApprovalRequestQuerySet:
         """What the person may decide and did not snooze."""
-        if isinstance(user, AnonymousUser):
+        reader = reader_of(user)
+        if reader is None:
             return self.none()
-        return self.decidable_by(user).filter(~_snoozed_by(user.pk))
+        return self.decidable_by(reader).filter(~_snoozed_by(reader.pk))
 
-    def snoozed(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def snoozed(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Pending ones that the person wants back later, as long as the same is asked."""
-        if isinstance(user, AnonymousUser):
+        reader = reader_of(user)
+        if reader is None:
             return self.none()
-        return self.visible_to(user).pending().filter(_snoozed_by(user.pk))
+        return self.visible_to(reader).pending().filter(_snoozed_by(reader.pk))
 
-    def decided_for(self, user: User | AnonymousUser) -> ApprovalRequestQuerySet:
+    def decided_for(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Those no longer pending that the person may see."""
         return self.visible_to(user).exclude(state=RequestState.PENDING)
 
@@ -139,5 +178,21 @@ def _snoozed_by(person: int) -> Exists:
     return Exists(rows)
 
 
-def _for_groups(groups: models.QuerySet[Any, Any]) -> Exists:
-    return Exists(RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups))
+Groups: TypeAlias = "models.QuerySet[Any, Any] | Sequence[int]"
+
+
+def _groups_of(person: int, known: Sequence[int] | None) -> Groups:
+    if known is not None:
+        return known
+    return EffectiveMembership.objects.filter(user=person).values("group_id")
+
+
+def _for_groups(groups: Groups) -> Q:
+    rows = RequestGroup.objects.filter(request=OuterRef("pk"), group__in=groups)
+    return Q(Exists(rows)) if isinstance(groups, models.QuerySet) else _any_of(rows)
+
+
+def _any_of(rows: models.QuerySet[Any]) -> Q:
+    """That there is such a row, looked for beside each request of a list that ends early: PostgreSQL would
+    gather the rows of a million decided requests to answer for the first fifty."""
+    return Q(IsNull(Subquery(rows.order_by().values("pk")[:1]), False))

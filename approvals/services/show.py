@@ -10,9 +10,22 @@ from django.db import transaction
 from accounts.callers import Caller
 from approvals import eligibility
 from approvals.errors import RequestUnknown
-from approvals.models import ApprovalRequest, Viewing
+from approvals.models import ApprovalRequest, Viewing, reader_of
 from approvals.records import record_request
 from approvals.states import RequestState
+from audit.prepared import Prepared
+
+_JOINED = ("owner_group", "initiator", "decided_by", "claimed_by", "barred_editor")
+_any = Prepared(
+    lambda pk: ApprovalRequest.objects.filter(pk=pk).select_related(*_JOINED), UUID(int=0)
+)
+_concerning = Prepared(
+    lambda person, pk: (
+        ApprovalRequest.objects.concerning(person).filter(pk=pk).select_related(*_JOINED)
+    ),
+    -1,
+    UUID(int=0),
+)
 
 
 def found_for(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
@@ -20,10 +33,11 @@ def found_for(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
 
     Raises `RequestUnknown` when there is none that the caller may see.
     """
-    seen = ApprovalRequest.objects.visible_to(caller.user).select_related(
-        "owner_group", "initiator", "decided_by", "claimed_by", "barred_editor"
-    )
-    request = seen.filter(pk=request_id).first()
+    reader = reader_of(caller.user)
+    if reader is None:
+        raise RequestUnknown(request_id)
+    sees_all = reader.reads_everything
+    request = _any.one(request_id) if sees_all else _concerning.one(reader.pk, request_id)
     if request is None:
         raise RequestUnknown(request_id)
     return request

@@ -54,7 +54,7 @@ STATE_WORDS = {
 URGENT_SECONDS = 60 * 60
 #: How many different characters a mark names in its title.
 MOST_NAMED = 4
-#: Further away a list says the days: counting working hours of a hundred rows takes time.
+#: Further away a list says the days: counting working hours of every row takes time.
 MOST_COUNTED_IN_LISTS = timedelta(days=14)
 
 

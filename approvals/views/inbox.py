@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -21,16 +22,17 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility
 from approvals.batches import MOST, why_alone
-from approvals.desk import Desk
-from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
+from approvals.desk import STAND_INS, Desk, Lists, Shape, any_reader, given_of, kind_of, with_lists
+from approvals.models import ApprovalRequest, ApprovalRequestQuerySet, Reader
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.templatetags.interface import counted
 from approvals.views.masking import masked
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Friction, Kind
+from audit.prepared import Prepared
 
-MOST_ROWS = 100
+MOST_ROWS = 50
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
     *("kind", "state", "version", "risk", "agent", "agent_title", "tool", "title", "preview"),
@@ -119,13 +121,11 @@ def inbox_context(
 def rows_context(
     request: HttpRequest, desk: Desk, current: ApprovalRequest | None = None
 ) -> dict[str, Any]:
-    """The rows of the list that the address names, at most a hundred, and how many there are."""
+    """The rows of the list that the address names, at most fifty, and how many there are."""
     caller, tab = desk.caller, tab_of(request)
     search = str(request.GET.get("q", "")).strip()[:200]
-    rows = matching(
-        listed(desk, tab), search, reads=eligibility.reads_sensitive(caller, listed=True)
-    )
-    found = list(rows[: MOST_ROWS + 1])
+    reads = eligibility.reads_sensitive(caller, listed=True)
+    found = _searched(desk, tab, search, reads) if search else _listed(desk.reader, tab)
     found_here = found[:MOST_ROWS]
     decidable = _decidable(found_here, desk, tab)
     shown = [_row(item, caller, tab, current, decidable) for item in found_here]
@@ -134,7 +134,7 @@ def rows_context(
         "tab": tab,
         "batches": tab in ("mine", "team") and caller.holds("decide_requests"),
         "search": search,
-        "all": _number(rows, desk, tab, search) if len(found) > MOST_ROWS else 0,
+        "all": _number(desk, tab, search, reads) if len(found) > MOST_ROWS else 0,
         "elsewhere": 0 if shown else desk.elsewhere,
     }
 
@@ -142,25 +142,40 @@ def rows_context(
 def _decidable(rows: Sequence[ApprovalRequest], desk: Desk, tab: str) -> set[UUID]:
     """Those of the rows that the person may decide now: all of Team, and of Mine those that are asked for."""
     if tab == "mine" and rows:
-        asked = desk.team.filter(pk__in=[row.pk for row in rows])
+        asked = desk.lists.of("team").filter(pk__in=[row.pk for row in rows])
         return set(asked.values_list("pk", flat=True))
     return {row.pk for row in rows} if tab == "team" else set()
 
 
-def _number(rows: ApprovalRequestQuerySet, desk: Desk, tab: str, search: str) -> int:
-    return desk.counts[tab] if tab != "decided" and not search else rows.number()
+def _number(desk: Desk, tab: str, search: str, reads: bool) -> int:
+    if search:
+        return matching(desk.lists.of(tab), search, reads=reads).number()
+    return desk.counts[tab] if tab in desk.counts else desk.lists.of(tab).number()
 
 
-def listed(desk: Desk, tab: str) -> ApprovalRequestQuerySet:
-    """The requests of one list, in its order, with what a row says joined."""
-    if tab == "mine":
-        rows = desk.mine.by_deadline()
-    elif tab == "snoozed":
-        rows = desk.snoozed.by_deadline()
-    elif tab == "decided":
-        rows = desk.decided.last_decided_first()
-    else:
-        rows = desk.team.by_deadline()
+def _listed(reader: Reader, tab: str) -> list[ApprovalRequest]:
+    """The first rows of the list, and one more where there are more."""
+    return _rows(kind_of(reader), tab)(*given_of(reader))
+
+
+@cache
+def _rows(kind: Shape, tab: str) -> Prepared[ApprovalRequest]:
+    """For the readers of a kind, made once."""
+
+    def build(person: int, group: int, own: int) -> ApprovalRequestQuerySet:
+        lists = Lists(any_reader(kind, person, group, own))
+        return _as_rows(lists.of(tab))[: MOST_ROWS + 1]
+
+    return Prepared(build, *STAND_INS, rewrite=with_lists)
+
+
+def _searched(desk: Desk, tab: str, search: str, reads: bool) -> list[ApprovalRequest]:
+    rows = matching(_as_rows(desk.lists.of(tab)), search, reads=reads)
+    return list(rows[: MOST_ROWS + 1])
+
+
+def _as_rows(rows: ApprovalRequestQuerySet) -> ApprovalRequestQuerySet:
+    """With what a row says joined, and no more."""
     asked = KeyTextTransform("friction", "requirements")
     joined = rows.select_related("claimed_by", "decided_by").annotate(friction=asked)
     return joined.only(*_IN_A_ROW)

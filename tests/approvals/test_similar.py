@@ -104,6 +104,7 @@ def test_no_more_are_counted_than_are_read(
     ApprovalRequest.objects.update(initiator=reviewer)
     caller = by(reviewer)
     assert caller.holds("decide_requests")
+    assert caller.group_ids
     with django_assert_num_queries(1):
         found = similar_to(now, caller, newest=3)
     assert found is not None
