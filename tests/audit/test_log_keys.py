@@ -162,6 +162,24 @@ def test_a_key_that_cannot_be_asked_again_is_not_added(begun: Record, machine: P
     assert LogKey.objects.count() == 1
 
 
+def test_the_same_key_is_not_added_twice(begun: Record, machine: Path) -> None:
+    script = machine / "signer.py"
+    script.write_text(SIGNER)
+    with on_machine(machine, signing_command=shlex.join([sys.executable, str(script)])):
+        said("audit_keys", "rotate")
+        with pytest.raises(CommandError, match="is a key of this log already"):
+            said("audit_keys", "rotate")
+    assert LogKey.objects.count() == 2
+
+
+def test_a_key_of_the_log_before_is_not_one_that_signs(begun: Record) -> None:
+    (old,) = [row.key for row in LogKey.objects.all()]
+    said("audit_log", "succeed")
+    said("audit_keys", "rotate")
+    with pytest.raises(CommandError, match=f"No key {old.id.hex()} signs"):
+        said("audit_keys", "retire", old.id.hex())
+
+
 def test_a_manifest_is_signed_by_the_keys_of_the_log_and_a_checkpoint_is_not(begun: Record) -> None:
     keys = [row.key for row in LogKey.objects.all()]
     text = "an export\nof three events\n"

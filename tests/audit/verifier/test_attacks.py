@@ -79,6 +79,35 @@ def test_rows_in_another_order_are_named_even_with_the_key(
     assert "what lay between was taken out" in text or "the order was changed" in text
 
 
+def test_a_selection_in_another_order_is_named_even_with_the_key(
+    log: Log, tmp_path: Path, said: Any
+) -> None:
+    first, second = _two_of(log, RUN)
+    log.events[first], log.events[second] = log.events[second], log.events[first]
+    path = log.export(
+        tmp_path / "export.zip",
+        chosen=lambda index, event: index in (first, second),
+        by_place=False,
+    )
+    code, text = said(path)
+    assert (code, "the order was changed" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("event", "ends"),
+    [
+        ({"type": "request.decided", "facts": {"state": "rejected"}}, True),
+        ({"type": "request.decided", "facts": {"state": "answered"}}, True),
+        ({"type": "request.decided", "facts": {"state": "approved"}}, False),
+        ({"type": "request.decided"}, False),
+        ({"type": "request.expired"}, True),
+        ({"type": "model.called", "facts": {"state": "rejected"}}, False),
+    ],
+)
+def test_a_story_ends_where_nothing_has_to_follow(event: dict[str, Any], ends: bool) -> None:
+    assert verify.ends_story(event) is ends
+
+
 def test_an_edit_with_the_key_breaks_the_story(log: Log, tmp_path: Path, said: Any) -> None:
     log.events[3] = edited(log.events[3], facts={"step": 9})
     code, text = said(log.export(tmp_path / "export.zip"))
