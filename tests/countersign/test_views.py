@@ -4,19 +4,28 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from django.test import Client, RequestFactory
 
+from accounts.callers import Caller
 from accounts.models import User
 from countersign.views import forbidden
 
 Login = Callable[[Client, User], Client]
 
 
+def asked_by(person: User) -> HttpRequest:
+    """A request as the middleware leaves it."""
+    request = RequestFactory().get("/people/")
+    request.user = person
+    request.caller = Caller.of_session(person)  # type: ignore[attr-defined]
+    return request
+
+
 def test_a_refused_page_says_why_and_names_who_can_help(
     client: Client, outsider: User, admin: User, login: Login
 ) -> None:
-    request = RequestFactory().get("/people/")
-    request.user = outsider
+    request = asked_by(outsider)
     answer = forbidden(request, PermissionDenied("Managing people is for admins."))
     assert answer.status_code == 403
     assert "Managing people is for admins." in answer.content.decode()
@@ -26,8 +35,7 @@ def test_a_refused_page_says_why_and_names_who_can_help(
 def test_who_is_gone_is_not_named(outsider: User, second_admin: User) -> None:
     second_admin.is_active = False
     second_admin.save()
-    request = RequestFactory().get("/people/")
-    request.user = outsider
+    request = asked_by(outsider)
     assert second_admin.get_username() not in forbidden(request).content.decode()
 
 

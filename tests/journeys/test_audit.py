@@ -72,7 +72,7 @@ def export_the_month(page: Page) -> Path:
     page.get_by_text("Run, request, time").click()
     page.get_by_label("From", exact=True).fill(f"{now:%Y-%m}-01T00:00")
     page.get_by_role("button", name="Search").click()
-    page.get_by_text("Challenge, personal data").click()
+    page.get_by_text("Options of the evidence").click()
     page.get_by_label("Challenge", exact=True).fill(CHALLENGE)
     page.get_by_role("button", name="Evidence").click()
     expect(page.locator("#export")).to_contain_text("ready")
