@@ -26,7 +26,7 @@ demo-reset: $(READY)  ## Forget the demo's data
 
 test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 	@deploy/find_chromium.sh $(VENV)
-	@$(BIN)/python -m pytest -n 4 --maxschedchunk 1 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --maxschedchunk 1 $(PYTEST_ARGS)
 
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
