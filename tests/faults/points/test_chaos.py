@@ -1,4 +1,4 @@
-"""A storm over a hundred runs, where `make chaos` takes thousands: whatever dies, nothing is lost, doubled, unapproved or untold."""
+"""A storm over a hundred runs (`make chaos` takes thousands): whatever dies, nothing is lost, doubled or untold."""
 
 from __future__ import annotations
 
