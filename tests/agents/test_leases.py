@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import InterfaceError
 from django.db.models import F
 from redis import Redis
@@ -119,8 +120,8 @@ def test_a_worker_that_stood_still_past_its_lease_does_not_send(
 
 
 def _frozen(monkeypatch: pytest.MonkeyPatch, run: Run) -> object:
-    """An hour goes by in which another worker takes the run."""
-    later = leases.monotonic() + 3_600
+    """So much time goes by that another worker takes the run."""
+    later = leases.monotonic() + 2 * settings.COUNTERSIGN.lease_seconds
     monkeypatch.setattr("agents.leases.monotonic", lambda: later)
     Run.objects.filter(pk=run.pk).update(epoch=F("epoch") + 1)
     return None
