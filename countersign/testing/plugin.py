@@ -39,8 +39,8 @@ SHORT = {
     "model_backoff_seconds": 0.01,
     "model_timeout_seconds": 60.0,
     "undo_seconds": 0.0,
-    "lease_seconds": 86_400.0,
-    "lease_renewal_seconds": 43_200.0,
+    "lease_seconds": 28_800.0,
+    "lease_renewal_seconds": 14_400.0,
 }
 
 

@@ -60,8 +60,8 @@ def model(settings: Settings) -> Iterator[ModelServer]:
             "model_timeout_seconds": 60.0,
             "undo_seconds": 0.0,
             # The renewing thread does not see what the test's transaction holds back.
-            "lease_seconds": 86_400.0,
-            "lease_renewal_seconds": 43_200.0,
+            "lease_seconds": 28_800.0,
+            "lease_renewal_seconds": 14_400.0,
         }
     )
     yield server
