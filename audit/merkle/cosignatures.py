@@ -4,7 +4,6 @@ A witness signs a checkpoint together with the time at which it was the largest 
 has checked that the log only grew.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -13,57 +12,23 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.merkle.notes import (
-    PUBLIC_KEY_BYTES,
     SIGNATURE_BYTES,
+    NamedKey,
     NoteNotValid,
-    base64_bytes,
     base64_text,
-    check_name,
     read_note,
 )
 
-TYPE: Final = b"\x04"
 _TIME_BYTES: Final = 8
-_ID_BYTES: Final = 4
 _LATEST: Final = 2**63
 
 
 @dataclass(frozen=True)
-class WitnessKey:
-    """The key of a witness, and the name under which it cosigns."""
+class WitnessKey(NamedKey):
+    """The key of a witness, which cosigns."""
 
-    name: str
-    public: bytes
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if len(self.public) != PUBLIC_KEY_BYTES:
-            raise NoteNotValid("An Ed25519 public key has 32 bytes.")
-
-    @property
-    def id(self) -> bytes:
-        """The first four bytes of SHA-256(name ‖ newline ‖ 0x04 ‖ public key)."""
-        named = self.name.encode() + b"\n" + TYPE + self.public
-        return hashlib.sha256(named).digest()[:_ID_BYTES]
-
-    def __str__(self) -> str:
-        """The key as `name+hash+base64`."""
-        return f"{self.name}+{self.id.hex()}+{base64_text(TYPE + self.public)}"
-
-    @classmethod
-    def read(cls, text: str) -> "WitnessKey":
-        """Read `name+hash+base64`; raises `NoteNotValid`."""
-        parts = text.split("+", 2)
-        if len(parts) != 3:
-            raise NoteNotValid("A verifier key is written as name+hash+base64.")
-        name, digest, written = parts
-        key = base64_bytes(written)
-        if key[:1] != TYPE:
-            raise NoteNotValid("The key is not one that makes Ed25519 cosignatures (type 4).")
-        found = cls(name, key[1:])
-        if found.id.hex() != digest:
-            raise NoteNotValid("The key does not have the hash that stands in it.")
-        return found
+    TYPE = b"\x04"
+    MAKES = "Ed25519 cosignatures (type 4)"
 
 
 @dataclass(frozen=True)

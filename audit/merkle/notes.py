@@ -11,14 +11,13 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import ClassVar, Final, NamedTuple, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.merkle.hashing import HASH_BYTES
 
-ED25519: Final = b"\x01"
 PUBLIC_KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 _ID_BYTES: Final = 4
@@ -32,11 +31,14 @@ class NoteNotValid(Exception):
 
 
 @dataclass(frozen=True)
-class VerifierKey:
-    """A public key and the name under which it signs."""
+class NamedKey:
+    """An Ed25519 public key, the name under which it signs, and what kind of signature it makes."""
 
     name: str
     public: bytes
+
+    TYPE: ClassVar[bytes]
+    MAKES: ClassVar[str]
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -46,27 +48,35 @@ class VerifierKey:
     @property
     def id(self) -> bytes:
         """The first four bytes of SHA-256(name ‖ newline ‖ type ‖ public key)."""
-        named = self.name.encode() + b"\n" + ED25519 + self.public
+        named = self.name.encode() + b"\n" + self.TYPE + self.public
         return hashlib.sha256(named).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
         """The key as the specification writes it: `name+hash+base64`."""
-        return f"{self.name}+{self.id.hex()}+{base64_text(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{base64_text(self.TYPE + self.public)}"
 
     @classmethod
-    def read(cls, text: str) -> "VerifierKey":
+    def read(cls, text: str) -> Self:
         """Read `name+hash+base64`; raises `NoteNotValid`."""
         parts = text.split("+", 2)
         if len(parts) != 3:
             raise NoteNotValid("A verifier key is written as name+hash+base64.")
         name, digest, encoded = parts
         key = base64_bytes(encoded)
-        if key[:1] != ED25519:
-            raise NoteNotValid("The verifier key is not an Ed25519 key.")
+        if key[:1] != cls.TYPE:
+            raise NoteNotValid(f"The key is not one that makes {cls.MAKES}.")
         found = cls(name, key[1:])
         if found.id.hex() != digest:
-            raise NoteNotValid("The verifier key does not have the hash that stands in it.")
+            raise NoteNotValid("The key does not have the hash that stands in it.")
         return found
+
+
+@dataclass(frozen=True)
+class VerifierKey(NamedKey):
+    """A key that signs notes."""
+
+    TYPE = b"\x01"
+    MAKES = "Ed25519 signatures (type 1)"
 
     def verifies(self, signature: bytes, text: str) -> bool:
         """Whether the 64 bytes are this key's signature of the text."""

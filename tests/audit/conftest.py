@@ -1,5 +1,6 @@
 """What the tests of the log stand on."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from audit.recorder import record
 
 Record = Callable[..., Event]
 SEALING_LOGINS = ["default", "sealer"]
+PATIENCE_SECONDS = 90
 REVIEWER = Actor.person(7, "session")
 
 
@@ -128,3 +130,19 @@ def on_machine(folder: Path, **changes: Any) -> Iterator[None]:
     config = settings.COUNTERSIGN.model_copy(update=given | changes)
     with override_settings(COUNTERSIGN=config):
         yield
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> Path:
+    """Where fault points are armed."""
+    folder = tmp_path / "points"
+    folder.mkdir()
+    return folder
+
+
+def until(what: Callable[[], bool], said: str) -> None:
+    """Look until it is so; a test that waits longer than that fails with these words."""
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < ends, said
+        time.sleep(0.01)

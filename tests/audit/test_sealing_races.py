@@ -1,7 +1,6 @@
 """Writers, sealers and kills at once: every event gets its place, once."""
 
 import itertools
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from audit.fsck import Checked, check
 from audit.models import Checkpoint, Event, Leaf, Pending, TreeState
 from audit.services.seal import Sealed, seal
 from countersign.programs import PROJECT
-from tests.audit.conftest import SEALING_LOGINS, Record
+from tests.audit.conftest import PATIENCE_SECONDS, SEALING_LOGINS, Record, until
 from tests.harness.cluster import product_environment
 from tests.harness.environment import TestProcess
 from tests.harness.nursery import NURSERY, Forked
@@ -20,16 +19,7 @@ from tests.harness.nursery import NURSERY, Forked
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
 
 POINTS = ("seal.before_commit", "seal.placed", "seal.signed", "seal.kept", "seal.committed")
-PATIENCE_SECONDS = 90
 Start = Callable[..., Forked]
-
-
-@pytest.fixture
-def points(tmp_path: Path) -> Path:
-    """Where fault points are armed."""
-    folder = tmp_path / "points"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -56,13 +46,6 @@ def start(test_process: TestProcess, machine: Path, points: Path) -> Iterator[St
 
     yield begin
     NURSERY.release(folder=PROJECT, environment=environment)
-
-
-def until(what: Callable[[], bool], said: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < ends, said
-        time.sleep(0.01)
 
 
 def test_six_writers_two_sealers_and_kills_leave_no_gap_no_double_and_no_lost_event(

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from audit.models import Checkpoint, Cosignature, Leaf, LogKey, SinkCursor
 from audit.services.seal import seal
 from countersign.programs import PROJECT
-from tests.audit.conftest import SEALING_LOGINS, Record
+from tests.audit.conftest import PATIENCE_SECONDS, SEALING_LOGINS, Record, until
 from tests.audit.receivers import Got, WebReceiver, web_receiver
 from tests.audit.test_streaming import SECRET
 from tests.audit.witness import TestWitness, serving
@@ -22,7 +21,6 @@ from tests.harness.nursery import NURSERY, Forked
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
 
 POINTS = ("stream.chosen", "stream.sent", "stream.committed", "witness.cosigned")
-PATIENCE_SECONDS = 90
 Start = Callable[[], Forked]
 
 
@@ -36,14 +34,6 @@ def receiver() -> Iterator[WebReceiver]:
 def witness() -> Iterator[TestWitness]:
     with serving(TestWitness()) as made:
         yield made
-
-
-@pytest.fixture
-def points(tmp_path: Path) -> Path:
-    """Where fault points are armed."""
-    folder = tmp_path / "points"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -81,13 +71,6 @@ def start(
 
     yield begin
     NURSERY.release(folder=PROJECT, environment=environment)
-
-
-def until(what: Callable[[], bool], said: str) -> None:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while not what():
-        assert time.monotonic() < ends, said
-        time.sleep(0.01)
 
 
 def test_senders_that_are_killed_anywhere_miss_nothing_and_send_the_same_batch_again(
