@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.set-up
 PYTEST_ARGS ?=
 RUNS ?= 3000
-ROUNDS ?= 8
+ROUNDS ?= 16
 BENCH ?=
 BENCH_ARGS ?=
+
+# What was compiled is kept, whatever the machine says: each process would compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset test chaos races check bench format
@@ -31,16 +34,20 @@ test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
 
-races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=8 times as often as the suite does)
+races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=16 times as often as the suite does)
 	@COUNTERSIGN_TEST_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
 		tests/faults/test_switch_races.py tests/faults/test_told_races.py tests/faults/test_child_races.py tests/agents/test_races.py \
-		tests/approvals/test_races.py tests/approvals/test_batch_races.py tests/approvals/test_tightening.py
+		tests/approvals/test_races.py tests/approvals/test_batch_races.py \
+		tests/approvals/test_tightening.py tests/approvals/test_gate_properties.py
 
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)
 
-bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100"), or one part (BENCH=evidence, gate, sealing)
+bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100"), or one part (BENCH=evidence, gate, sealing, streaming)
 	@$(BIN)/python -m benchmarks$(if $(BENCH),.$(BENCH)) $(BENCH_ARGS)
+
+pictures: $(READY)  ## Make the pictures of the README and the documents anew, over the real product
+	@$(BIN)/python -m pytest -q tests/pictures.py
 
 format: $(READY)  ## Bring code and templates into shape
 	@$(BIN)/ruff format .

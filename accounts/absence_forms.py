@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 
@@ -23,7 +24,9 @@ class AbsenceForm(forms.Form):
     """From when until when, and who stands in. Moments are in UTC."""
 
     stand_in = forms.ModelChoiceField(
-        queryset=User.objects.none(), label="Who stands in", empty_label="Choose a person"
+        queryset=User.objects.none(),
+        label=gettext_lazy("Who stands in"),
+        empty_label=gettext_lazy("Choose a person"),
     )
     starts_at = _moment("From (UTC)", "A time that is past means: from now on.")
     ends_at = _moment("Until (UTC)", "It ends by itself then.")

@@ -10,10 +10,11 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import signins
+        from accounts import browsers, signins
         from accounts.alarms import mail_admins
         from accounts.roles import sync_roles
 
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="accounts.sync_roles")
         signins.connect()
+        browsers.connect()
         raise_alarms_with(mail_admins)

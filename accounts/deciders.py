@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from accounts.models import EffectiveMembership, Membership, ReviewGroup, User
 from accounts.vocabulary import PERMISSION_SENTENCES
 
@@ -48,6 +50,6 @@ def deciders_by_group() -> list[GroupDeciders]:
 
 def holders_by_permission() -> list[Holders]:
     return [
-        Holders(sentence, list(User.objects.holding(permission).order_by("username")))
+        Holders(gettext(sentence), list(User.objects.holding(permission).order_by("username")))
         for permission, sentence in PERMISSION_SENTENCES.items()
     ]

@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext, ngettext
+
 from audit.errors import Conflict, Forbidden, Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -14,10 +16,12 @@ class PermissionMissing(Forbidden):
 
     def __init__(self, permission: "Permission | None") -> None:
         super().__init__(
-            f"This needs the permission {permission}, which your account does not have. "
-            "Ask an admin for a role that includes it."
+            gettext(
+                "This needs the permission {permission}, which your account does not have. Ask "
+                "an admin for a role that includes it."
+            ).format(permission=permission)
             if permission
-            else "This account is not active. Ask an admin.",
+            else gettext("This account is not active. Ask an admin."),
             params={"permission": permission} if permission else {},
         )
 
@@ -27,7 +31,9 @@ class ScopeMissing(Forbidden):
 
     def __init__(self, scope: "Scope") -> None:
         super().__init__(
-            f"This token does not carry the scope {scope}. Create one that does.",
+            gettext("This token does not carry the scope {scope}. Create one that does.").format(
+                scope=scope
+            ),
             params={"scope": scope},
         )
 
@@ -36,35 +42,53 @@ class SessionRequired(Forbidden):
     code = "session_required"
 
     def __init__(self) -> None:
-        super().__init__("This can be done in the browser only, not with a token.")
+        super().__init__(gettext("This can be done in the browser only, not with a token."))
 
 
 class UnknownPerson(NotFound):
     code = "unknown_person"
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"There is nobody with the user name {username}.")
+        super().__init__(
+            gettext("There is nobody with the user name {username}.").format(username=username)
+        )
 
 
 class UnknownReviewGroup(NotFound):
     code = "unknown_review_group"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"There is no review group {slug}.", params={"group": slug})
+        super().__init__(
+            gettext("There is no review group {slug}.").format(slug=slug), params={"group": slug}
+        )
+
+
+class UnknownLanguage(Invalid):
+    code = "unknown_language"
+
+    def __init__(self, language: str) -> None:
+        super().__init__(
+            gettext("There is no such language here. Choose one of those that are offered."),
+            params={"language": language},
+        )
 
 
 class UnknownToken(NotFound):
     code = "unknown_token"
 
     def __init__(self) -> None:
-        super().__init__("There is no such token of yours.")
+        super().__init__(gettext("There is no such token of yours."))
 
 
 class UsernameTaken(Conflict):
     code = "username_taken"
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"The user name {username} is taken. Choose another one.")
+        super().__init__(
+            gettext("The user name {username} is taken. Choose another one.").format(
+                username=username
+            )
+        )
 
 
 class LastAdmin(Conflict):
@@ -72,8 +96,10 @@ class LastAdmin(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This is the last active admin. Make somebody else an admin first, "
-            "or nobody could manage people any more."
+            gettext(
+                "This is the last active admin. Make somebody else an admin first, or nobody "
+                "could manage people any more."
+            )
         )
 
 
@@ -85,6 +111,16 @@ class BadPerson(Invalid):
     def __init__(self, errors: dict[str, list[str]]) -> None:
         sentences = " ".join(text for texts in errors.values() for text in texts)
         super().__init__(sentences, params={"errors": errors})
+        self.errors = errors
+
+
+class BadKeys(Invalid):
+    """The chosen keys do not go; `errors` maps an action to a sentence."""
+
+    code = "bad_keys"
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(" ".join(errors.values()), params={"errors": errors})
         self.errors = errors
 
 
@@ -103,7 +139,7 @@ class UnknownAbsence(NotFound):
     code = "unknown_absence"
 
     def __init__(self) -> None:
-        super().__init__("There is no such time out of office, or it has ended.")
+        super().__init__(gettext("There is no such time out of office, or it has ended."))
 
 
 class BadReviewGroup(Invalid):
@@ -120,7 +156,9 @@ class UnknownRole(Invalid):
     code = "unknown_role"
 
     def __init__(self, names: list[str]) -> None:
-        super().__init__(f"Not a role: {', '.join(names)}.", params={"roles": names})
+        super().__init__(
+            gettext("Not a role: {names}.").format(names=", ".join(names)), params={"roles": names}
+        )
 
 
 class UnknownScope(Invalid):
@@ -128,7 +166,9 @@ class UnknownScope(Invalid):
 
     def __init__(self, names: list[str], known: tuple[str, ...]) -> None:
         super().__init__(
-            f"Not a scope: {', '.join(names)}. Choose from {', '.join(known)}.",
+            gettext("Not a scope: {names}. Choose from {known}.").format(
+                names=", ".join(names), known=", ".join(known)
+            ),
             params={"scopes": names},
         )
 
@@ -138,8 +178,10 @@ class ScopeBeyondAccount(Invalid):
 
     def __init__(self, names: list[str]) -> None:
         super().__init__(
-            f"The account may do nothing that needs the scope {', '.join(names)}. "
-            "A token never carries more than its account may do.",
+            gettext(
+                "The account may do nothing that needs the scope {names}. A token never carries "
+                "more than its account may do."
+            ).format(names=", ".join(names)),
             params={"scopes": names},
         )
 
@@ -160,8 +202,10 @@ class TokenRefused(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "The token is not valid. Create one on the settings page and send it as "
-            "“Authorization: Bearer …”."
+            gettext(
+                "The token is not valid. Create one on the settings page and send it as "
+                "“Authorization: Bearer …”."
+            )
         )
 
 
@@ -170,7 +214,9 @@ class CsrfFailed(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "This request did not come from one of our pages. Reload the page, or use a token."
+            gettext(
+                "This request did not come from one of our pages. Reload the page, or use a token."
+            )
         )
 
 
@@ -180,14 +226,16 @@ class WrongCode(Forbidden):
     code = "wrong_code"
 
     def __init__(self) -> None:
-        super().__init__("This code is not right, or it was used already. Wait for the next one.")
+        super().__init__(
+            gettext("This code is not right, or it was used already. Wait for the next one.")
+        )
 
 
 class WrongPasskey(Forbidden):
     code = "wrong_passkey"
 
     def __init__(self) -> None:
-        super().__init__("The passkey was not accepted. Try again, or use another way.")
+        super().__init__(gettext("The passkey was not accepted. Try again, or use another way."))
 
 
 class CodesClosed(Forbidden):
@@ -198,8 +246,13 @@ class CodesClosed(Forbidden):
     def __init__(self, seconds: float) -> None:
         minutes = max(1, math.ceil(seconds / 60))
         super().__init__(
-            f"Too many wrong codes. Codes are taken again in {minutes} "
-            f"{'minute' if minutes == 1 else 'minutes'}. A passkey works in the meantime.",
+            ngettext(
+                "Too many wrong codes. Codes are taken again in {minutes} minute. A passkey works "
+                "in the meantime.",
+                "Too many wrong codes. Codes are taken again in {minutes} minutes. A passkey works "
+                "in the meantime.",
+                minutes,
+            ).format(minutes=minutes),
             params={"retry_after_seconds": max(1, math.ceil(seconds))},
         )
 
@@ -211,8 +264,10 @@ class FactorUnreadable(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "This second factor can no longer be checked, because the server's secret key changed. "
-            "Use a passkey, or ask an admin to reset your second factor."
+            gettext(
+                "This second factor can no longer be checked, because the server's secret key "
+                "changed. Use a passkey, or ask an admin to reset your second factor."
+            )
         )
 
 
@@ -220,25 +275,27 @@ class NoSuchFactor(NotFound):
     code = "no_such_factor"
 
     def __init__(self) -> None:
-        super().__init__("You have no such second factor.")
+        super().__init__(gettext("You have no such second factor."))
 
 
 class AppThere(Conflict):
     code = "app_there"
 
     def __init__(self) -> None:
-        super().__init__("You have an authenticator app already. Remove it before adding another.")
+        super().__init__(
+            gettext("You have an authenticator app already. Remove it before adding another.")
+        )
 
 
 class NothingToRecover(Conflict):
     code = "nothing_to_recover"
 
     def __init__(self) -> None:
-        super().__init__("Recovery codes stand in for a second factor. Add one first.")
+        super().__init__(gettext("Recovery codes stand in for a second factor. Add one first."))
 
 
 class OwnFactors(Conflict):
     code = "own_factors"
 
     def __init__(self) -> None:
-        super().__init__("Your own second factor is removed in the settings, not here.")
+        super().__init__(gettext("Your own second factor is removed in the settings, not here."))

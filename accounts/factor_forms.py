@@ -9,6 +9,7 @@ from allauth.core import context
 from allauth.mfa.webauthn.internal import auth as webauthn
 from cryptography.exceptions import InvalidSignature
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.confirmations import remember
 from accounts.errors import WrongPasskey
@@ -65,7 +66,7 @@ class CodeForm(UseForm):
     """A code of the authenticator app, or a recovery code."""
 
     code = forms.CharField(
-        label="Code",
+        label=gettext_lazy("Code"),
         max_length=32,
         widget=forms.TextInput(
             attrs={
@@ -76,7 +77,9 @@ class CodeForm(UseForm):
                 "autofocus": True,
             }
         ),
-        help_text="Six digits from your authenticator app, or one of your recovery codes.",
+        help_text=gettext_lazy(
+            "Six digits from your authenticator app, or one of your recovery codes."
+        ),
     )
 
     def clean_code(self) -> str:
@@ -146,7 +149,7 @@ class AppForm(forms.Form):
     """The code that a new authenticator app shows."""
 
     code = forms.CharField(
-        label="Code that the app shows now",
+        label=gettext_lazy("Code that the app shows now"),
         max_length=32,
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
@@ -159,8 +162,8 @@ class PasskeyNameForm(forms.Form):
 
     name = forms.CharField(
         max_length=80,
-        label="Name",
-        help_text="So that you know it again: the device, or the app that keeps it.",
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("So that you know it again: the device, or the app that keeps it."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -169,7 +172,7 @@ class AddPasskeyForm(PasskeyNameForm):
     """A new passkey, as the browser made it."""
 
     signs_in = forms.BooleanField(
-        label="Sign in with it alone, without a password",
+        label=gettext_lazy("Sign in with it alone, without a password"),
         required=False,
         initial=True,
         widget=forms.CheckboxInput(attrs={"data-signs-in": ""}),
@@ -189,6 +192,9 @@ class AddPasskeyForm(PasskeyNameForm):
                 raise forms.ValidationError(WrongPasskey().detail) from error
             if self.cleaned_data.get("signs_in") and not made.is_user_verified():
                 self.add_error(
-                    None, "This device did not check that it is you, so it cannot sign in alone."
+                    None,
+                    gettext(
+                        "This device did not check that it is you, so it cannot sign in alone."
+                    ),
                 )
         return self.cleaned_data

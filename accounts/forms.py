@@ -4,31 +4,39 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.models import ReviewGroup, User
 from accounts.services.create_token import NAME_LENGTH, scopes_of
 from accounts.vocabulary import ROLES, SCOPES
+from audit.wordings import Words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-SCOPE_LABELS: Final = {
-    "read": "Read: what the account may see",
-    "run": "Run: start, cancel, pause and resume runs",
-    "decide": "Decide: approve, edit, reject",
-    "audit": "Audit: read and export the log",
-    "admin": "Admin: people, agents, policies",
-}
-LIFETIMES: Final = {
-    "30": "30 days",
-    "90": "90 days",
-    "365": "A year",
-    "endless": "Until it is revoked",
-}
+SCOPE_LABELS: Final = Words(
+    {
+        "read": "Read: what the account may see",
+        "run": "Run: start, cancel, pause and resume runs",
+        "decide": "Decide: approve, edit, reject",
+        "audit": "Audit: read and export the log",
+        "admin": "Admin: people, agents, policies",
+    }
+)
+LIFETIMES: Final = Words(
+    {
+        "30": "30 days",
+        "90": "90 days",
+        "365": "A year",
+        "endless": "Until it is revoked",
+    }
+)
 
 
 def role_choices() -> list[tuple[str, str]]:
-    return [(role.name, f"{role.title}: {role.summary}") for role in ROLES.values()]
+    return [
+        (role.name, f"{gettext(role.title)}: {gettext(role.summary)}") for role in ROLES.values()
+    ]
 
 
 def group_choices() -> list[tuple[str, str]]:
@@ -45,7 +53,7 @@ class AccessForm(forms.Form):
         choices=group_choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label="Review groups",
+        label=gettext_lazy("Review groups"),
     )
 
 
@@ -56,13 +64,17 @@ class PersonForm(AccessForm):
 
     username = forms.CharField(
         max_length=150,
-        label="User name",
-        help_text="Letters, digits and @ . + - _ only. It cannot be changed later.",
+        label=gettext_lazy("User name"),
+        help_text=gettext_lazy("Letters, digits and @ . + - _ only. It cannot be changed later."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
-    display_name = forms.CharField(max_length=120, required=False, label="Name shown to others")
+    display_name = forms.CharField(
+        max_length=120, required=False, label=gettext_lazy("Name shown to others")
+    )
     email = forms.EmailField(
-        required=False, label="E-mail", help_text="For a forgotten password and for notices."
+        required=False,
+        label=gettext_lazy("E-mail"),
+        help_text=gettext_lazy("For a forgotten password and for notices."),
     )
 
     def take(self, errors: dict[str, list[str]]) -> None:
@@ -78,11 +90,15 @@ class GroupForm(forms.Form):
     title = forms.CharField(max_length=80)
     slug = forms.SlugField(
         max_length=50,
-        label="Short name",
-        help_text="What policies call the group: lower-case letters, digits and hyphens.",
+        label=gettext_lazy("Short name"),
+        help_text=gettext_lazy(
+            "What policies call the group: lower-case letters, digits and hyphens."
+        ),
     )
     email = forms.EmailField(
-        required=False, label="E-mail", help_text="Where the group is told of new requests."
+        required=False,
+        label=gettext_lazy("E-mail"),
+        help_text=gettext_lazy("Where the group is told of new requests."),
     )
 
 
@@ -91,10 +107,12 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(
         max_length=NAME_LENGTH,
-        label="What is it for?",
+        label=gettext_lazy("What is it for?"),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    lifetime = forms.ChoiceField(choices=list(LIFETIMES.items()), label="Good for", initial="90")
+    lifetime = forms.ChoiceField(
+        choices=LIFETIMES.choices(), label=gettext_lazy("Good for"), initial="90"
+    )
     scopes = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
 
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Hint(TypedDict):
-    topic: Literal["request", "run", "switch"]
+    topic: Literal["request", "run", "switch", "presence"]
     id: str
     version: int
     kind: str

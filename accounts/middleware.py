@@ -7,17 +7,18 @@ with the rights of a session that happens to travel along.
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
 
+from accounts.both_ways import BothWays
 from accounts.callers import Caller
 from accounts.errors import TokenRefused
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -25,19 +26,7 @@ if TYPE_CHECKING:
 API: Final = "/api/"
 
 
-class CallerMiddleware:
-    sync_capable = True
-    async_capable = True
-
-    def __init__(
-        self,
-        get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]",
-    ) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
+class CallerMiddleware(BothWays):
     def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
         if self.is_async:
             return self._answer_async(request)

@@ -12,11 +12,23 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower, Now
 from uuid6 import uuid7
 
+from accounts.session_models import SignedIn
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, RoleName
 from audit.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+__all__ = [
+    "Absence",
+    "ApiToken",
+    "EffectiveMembership",
+    "FactorLock",
+    "Membership",
+    "ReviewGroup",
+    "SignedIn",
+    "User",
+]
 
 
 class UserQuerySet(models.QuerySet["User"]):
@@ -69,6 +81,15 @@ class User(AbstractUser):
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
     display_name = models.CharField("display name", max_length=120, blank=True)
+    #: A code of `settings.LANGUAGES`; empty where the browser's language is followed.
+    language = models.CharField(max_length=16, blank=True, default="")
+    #: What `accounts.keymap.KeyMap` reads.
+    keymap = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        db_default=models.Value({}, models.JSONField()),
+    )
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 

@@ -7,7 +7,7 @@ people have one e-mail address, which an admin gives.
 from allauth.account import views as allauth
 from django.urls import path, re_path
 
-from accounts.views import absences, confirming, people, second_factor, settings
+from accounts.views import absences, confirming, keys, languages, people, second_factor, settings
 
 urlpatterns = [
     path("accounts/login/", allauth.login, name="account_login"),
@@ -44,6 +44,7 @@ urlpatterns = [
     path("settings/absences/<uuid:pk>/end/", absences.absence_end, name="absence-end"),
     path("people/<int:pk>/second-factor/reset/", people.factors_reset, name="person-factors-reset"),
     path("people/groups/add/", people.group_add, name="group-add"),
+    path("language/", languages.set_language, name="language"),
     path("settings/", settings.settings, name="settings"),
     path("settings/second-factor/", second_factor.second_factor, name="second-factor"),
     path("settings/second-factor/app/", second_factor.app_add, name="second-factor-app-add"),
@@ -70,6 +71,8 @@ urlpatterns = [
     ),
     path("settings/second-factor/confirm/", confirming.confirm, name="second-factor-confirm"),
     path("settings/second-factor/password/", confirming.confirm_password, name="password-confirm"),
+    path("settings/keys/", keys.own_keys, name="own-keys"),
+    path("settings/sessions/end/", settings.sessions_end, name="sessions-end"),
     path("settings/tokens/", settings.token_create, name="token-create"),
     path("settings/tokens/<uuid:pk>/revoke/", settings.token_revoke, name="token-revoke"),
 ]

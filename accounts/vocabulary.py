@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from audit.wordings import Words
+
 Permission = Literal[
     "start_runs",
     "control_runs",
@@ -57,11 +59,13 @@ SCOPE_PERMISSIONS: Final[dict[Scope, frozenset[Permission]]] = {
 }
 
 
-FACTOR_WORDS: Final[dict[FactorMethod, str]] = {
-    "authenticator_app": "authenticator app",
-    "passkey": "passkey",
-    "recovery_code": "recovery code",
-}
+FACTOR_WORDS: Final = Words(
+    {
+        "authenticator_app": "authenticator app",
+        "passkey": "passkey",
+        "recovery_code": "recovery code",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from agents.spending import spending_of_tree
 from agents.states import ENDED, RunState, StepKind
-from agents.timeline import effects_of, mask_of
+from agents.step_context import effects_of, mask_of
 from agents.withheld import NOTHING, cleared, withheld_from
 from audit.paging import page
 
@@ -76,7 +76,7 @@ class StepList(Schema):
 
 def _visible(caller: Caller, run_id: UUID) -> Run:
     caller.require(None, scope="read")
-    rows = Run.objects.visible_to(caller.user).select_related(*NAMED)
+    rows = Run.objects.visible_for(caller).select_related(*NAMED)
     run = rows.filter(pk=run_id).first()
     if run is None:
         raise UnknownRun
@@ -126,7 +126,7 @@ def list_runs(
     """Newest first, those that the caller may see."""
     caller = signed_in(request)
     caller.require(None, scope="read")
-    rows = Run.objects.visible_to(caller.user).select_related(*NAMED)
+    rows = Run.objects.visible_for(caller).select_related(*NAMED)
     if state is not None:
         rows = rows.filter(state=state)
     if agent is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from audit.errors import Conflict, Invalid, NotFound, Unavailable, Unsigned
+from audit.wordings import Words
 
 RETRY_SECONDS = 5
 
@@ -11,28 +14,33 @@ class UnknownAgent(NotFound):
     code = "unknown_agent"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"There is no agent called {slug}.", params={"agent": slug})
+        super().__init__(
+            gettext("There is no agent called {slug}.").format(slug=slug), params={"agent": slug}
+        )
 
 
 class UnknownRun(NotFound):
     code = "unknown_run"
 
     def __init__(self) -> None:
-        super().__init__("There is no such run, or you may not see it.")
+        super().__init__(gettext("There is no such run, or you may not see it."))
 
 
 class AgentDisabled(Conflict):
     code = "agent_disabled"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"{slug} is switched off; nothing new starts.", params={"agent": slug})
+        super().__init__(
+            gettext("{slug} is switched off; nothing new starts.").format(slug=slug),
+            params={"agent": slug},
+        )
 
 
 class EverythingStopped(Conflict):
     code = "everything_stopped"
 
     def __init__(self) -> None:
-        super().__init__("Everything is switched off; nothing new starts.")
+        super().__init__(gettext("Everything is switched off; nothing new starts."))
 
 
 class CallStopped(Conflict):
@@ -42,7 +50,9 @@ class CallStopped(Conflict):
 
     def __init__(self, slug: str, tool: str) -> None:
         super().__init__(
-            f"{tool} of {slug} is switched off; nothing was sent.",
+            gettext("{tool} of {slug} is switched off; nothing was sent.").format(
+                tool=tool, slug=slug
+            ),
             params={"agent": slug, "tool": tool},
         )
 
@@ -63,7 +73,7 @@ class SwitchedOffAlready(Conflict):
 
     def __init__(self, switch: str, who: str, since: str) -> None:
         super().__init__(
-            f"{who} has set this switch already, and it is on.",
+            gettext("{who} has set this switch already, and it is on.").format(who=who),
             params={"kill_switch": switch, "who": who, "since": since},
         )
 
@@ -75,7 +85,8 @@ class SwitchLifted(Conflict):
 
     def __init__(self, who: str, at: str) -> None:
         super().__init__(
-            f"{who} has lifted this switch already.", params={"who": who, "lifted_at": at}
+            gettext("{who} has lifted this switch already.").format(who=who),
+            params={"who": who, "lifted_at": at},
         )
 
 
@@ -83,7 +94,7 @@ class UnknownSwitch(NotFound):
     code = "unknown_kill_switch"
 
     def __init__(self) -> None:
-        super().__init__("There is no such kill switch, or you may not see it.")
+        super().__init__(gettext("There is no such kill switch, or you may not see it."))
 
 
 class SwitchInvalid(Invalid):
@@ -111,7 +122,9 @@ class BudgetSpent(Conflict):
 
     def __init__(self, slug: str, span: str, sentence: str) -> None:
         super().__init__(
-            f"{sentence} No new run of it starts until the {span} ends or an admin allows more.",
+            gettext(
+                "{sentence} No new run of it starts until the {span} ends or an admin allows more."
+            ).format(sentence=sentence, span=span),
             params={"agent": slug, "span": span},
         )
 
@@ -121,7 +134,9 @@ class VersionNotActive(Conflict):
 
     def __init__(self, slug: str) -> None:
         super().__init__(
-            f"The installed version of {slug} is not activated; its owner group activates it.",
+            gettext(
+                "The installed version of {slug} is not activated; its owner group activates it."
+            ).format(slug=slug),
             params={"agent": slug},
         )
 
@@ -130,7 +145,7 @@ class UnknownMemory(NotFound):
     code = "unknown_memory"
 
     def __init__(self) -> None:
-        super().__init__("Nothing like that is written down, or you may not see it.")
+        super().__init__(gettext("Nothing like that is written down, or you may not see it."))
 
 
 class UnknownVersion(NotFound):
@@ -138,7 +153,9 @@ class UnknownVersion(NotFound):
 
     def __init__(self, slug: str, digest: str) -> None:
         super().__init__(
-            f"{slug} has no version {digest} that is installed here.",
+            gettext("{slug} has no version {digest} that is installed here.").format(
+                slug=slug, digest=digest
+            ),
             params={"agent": slug, "version": digest},
         )
 
@@ -147,7 +164,9 @@ class InvalidInput(Invalid):
     code = "invalid_input"
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"The input does not fit the agent: {message}")
+        super().__init__(
+            gettext("The input does not fit the agent: {message}").format(message=message)
+        )
 
 
 class IdempotencyKeyReused(Invalid):
@@ -155,7 +174,9 @@ class IdempotencyKeyReused(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            "This idempotency key was used before with another agent or input; take a new one."
+            gettext(
+                "This idempotency key was used before with another agent or input; take a new one."
+            )
         )
 
 
@@ -163,14 +184,16 @@ class RunEnded(Conflict):
     code = "run_ended"
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"The run has already {state}.", params={"state": state})
+        super().__init__(
+            gettext("The run has already {state}.").format(state=state), params={"state": state}
+        )
 
 
 class RunNotPaused(Conflict):
     code = "run_not_paused"
 
     def __init__(self) -> None:
-        super().__init__("The run is not paused.")
+        super().__init__(gettext("The run is not paused."))
 
 
 class RunPaused(Conflict):
@@ -178,7 +201,7 @@ class RunPaused(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The run is paused and stands still already; resume it, then take it over."
+            gettext("The run is paused and stands still already; resume it, then take it over.")
         )
 
 
@@ -186,7 +209,7 @@ class RunCancelling(Conflict):
     code = "run_cancelling"
 
     def __init__(self) -> None:
-        super().__init__("The run is being cancelled; nothing more reaches it.")
+        super().__init__(gettext("The run is being cancelled; nothing more reaches it."))
 
 
 class RunTakenOver(Conflict):
@@ -196,7 +219,9 @@ class RunTakenOver(Conflict):
 
     def __init__(self, who: str, since: str) -> None:
         super().__init__(
-            f"{who} has taken over this run already; it is theirs until it is handed back.",
+            gettext(
+                "{who} has taken over this run already; it is theirs until it is handed back."
+            ).format(who=who),
             params={"who": who, "since": since},
         )
 
@@ -206,7 +231,9 @@ class RunSwitchedOff(Conflict):
 
     def __init__(self, slug: str, then: str = "take it over") -> None:
         super().__init__(
-            f"{slug} is switched off and its runs stand still; lift the switch, then {then}.",
+            gettext(
+                "{slug} is switched off and its runs stand still; lift the switch, then {then}."
+            ).format(slug=slug, then=then),
             params={"agent": slug},
         )
 
@@ -215,7 +242,7 @@ class UnfitText(Invalid):
     code = "unfit_text"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"This cannot be said to a run: {why}")
+        super().__init__(gettext("This cannot be said to a run: {why}").format(why=why))
 
 
 class TooManyMessages(Conflict):
@@ -223,7 +250,9 @@ class TooManyMessages(Conflict):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"The run was told {most} things within a minute. Wait a little, then say it.",
+            gettext(
+                "The run was told {most} things within a minute. Wait a little, then say it."
+            ).format(most=most),
             params={"most": most},
         )
 
@@ -242,7 +271,8 @@ class EditRefused(Invalid):
     def __init__(self, errors: list[dict[str, str]]) -> None:
         lines = "; ".join(f"{line['field'] or 'arguments'}: {line['message']}" for line in errors)
         super().__init__(
-            f"The edited arguments do not fit the tool: {lines}", params={"errors": errors}
+            gettext("The edited arguments do not fit the tool: {lines}").format(lines=lines),
+            params={"errors": errors},
         )
 
 
@@ -251,28 +281,33 @@ class AnswerRefused(Invalid):
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         lines = "; ".join(f"{line['field']}: {line['message']}" for line in errors)
-        super().__init__(f"The corrected answer does not fit: {lines}", params={"errors": errors})
+        super().__init__(
+            gettext("The corrected answer does not fit: {lines}").format(lines=lines),
+            params={"errors": errors},
+        )
 
 
 class CallbackRefused(Unsigned):
     """Says the same of a provider that nobody knows and of a signature that does not fit."""
 
     def __init__(self) -> None:
-        super().__init__("The signature does not fit.")
+        super().__init__(gettext("The signature does not fit."))
 
 
 class CallbackInvalid(Invalid):
     code = "callback_invalid"
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"The callback does not fit: {message}")
+        super().__init__(gettext("The callback does not fit: {message}").format(message=message))
 
 
 class UnknownEffect(NotFound):
     code = "unknown_effect"
 
     def __init__(self) -> None:
-        super().__init__("Nothing of yours goes by that name, or more than one thing does.")
+        super().__init__(
+            gettext("Nothing of yours goes by that name, or more than one thing does.")
+        )
 
 
 class CallbackTooEarly(Unavailable):
@@ -280,7 +315,7 @@ class CallbackTooEarly(Unavailable):
 
     def __init__(self) -> None:
         super().__init__(
-            "The call itself is not settled here yet. Send this again in a moment.",
+            gettext("The call itself is not settled here yet. Send this again in a moment."),
             params={"retry_after_seconds": RETRY_SECONDS},
         )
 
@@ -290,7 +325,9 @@ class CallbackContradicts(Conflict):
 
     def __init__(self, state: str) -> None:
         super().__init__(
-            f"It is {state} here, and that is final; people were left a note.",
+            gettext("It is {state} here, and that is final; people were left a note.").format(
+                state=state
+            ),
             params={"state": state},
         )
 
@@ -299,7 +336,7 @@ class UnknownEffectOfRun(NotFound):
     code = "unknown_effect"
 
     def __init__(self) -> None:
-        super().__init__("The run has no such effect.")
+        super().__init__(gettext("The run has no such effect."))
 
 
 class NotUndoable(Conflict):
@@ -311,10 +348,12 @@ class NotUndoable(Conflict):
         super().__init__(NOT_UNDOABLE[why], params={"why": why})
 
 
-NOT_UNDOABLE = {
-    "is_undo": "An undo is not undone itself; have the action done again instead.",
-    "no_undo": "The tool that did this cannot undo it.",
-    "did_not_happen": "Only what happened can be undone.",
-    "undone": "It is undone already.",
-    "under_way": "Undoing it is under way already.",
-}
+NOT_UNDOABLE = Words(
+    {
+        "is_undo": "An undo is not undone itself; have the action done again instead.",
+        "no_undo": "The tool that did this cannot undo it.",
+        "did_not_happen": "Only what happened can be undone.",
+        "undone": "It is undone already.",
+        "under_way": "Undoing it is under way already.",
+    }
+)

@@ -5,27 +5,37 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, cast
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from agents import wording
 from agents.models import HostedAgent
-from agents.states import OPEN, RunState, SwitchScope
+from agents.run_filters import RunFilters
+from agents.states import ACTIVE, OPEN, RunState, SwitchScope
+from audit.wordings import Words
 
 LONGEST_TEXT: Final = 20_000
 LONGEST_REASON: Final = 2_000
 LONGEST_WORD: Final = 4_000
+#: What a filter may say of days: those with midnights before and after them, in any zone.
+FIRST_DAY: Final = date(1970, 1, 2)
+LAST_DAY: Final = date(9998, 12, 31)
 #: Filters that stand for several states at once.
-STATE_GROUPS: Final = {"open": ("Not ended", OPEN)}
+STATE_GROUPS: Final = {
+    "open": ("Not ended", OPEN),
+    "active": ("Under way", ACTIVE),
+}
 
 
 class StartForm(forms.Form):
     """A run to start. `key` makes a form that was sent twice start one run."""
 
-    agent = forms.ChoiceField(label="Agent")
+    agent = forms.ChoiceField(label=gettext_lazy("Agent"))
     text = forms.CharField(
-        label="Task",
+        label=gettext_lazy("Task"),
         max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
     )
@@ -37,7 +47,7 @@ class StartForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = cast("forms.ChoiceField", self.fields["agent"])
         field.choices = list(agents)
-        field.error_messages["invalid_choice"] = "This agent cannot be started now."
+        field.error_messages["invalid_choice"] = gettext("This agent cannot be started now.")
         if text_label:
             self.fields["text"].label = text_label
         self.fields["key"].initial = secrets.token_hex(12)
@@ -52,13 +62,44 @@ def state_choices() -> list[tuple[str, str]]:
 class RunFilterForm(forms.Form):
     """Which runs the list shows."""
 
-    state = forms.ChoiceField(required=False, choices=state_choices, label="State")
-    agent = forms.ChoiceField(required=False, label="Agent")
+    q = forms.CharField(required=False, max_length=200, label=gettext_lazy("Words"))
+    state = forms.ChoiceField(required=False, choices=state_choices, label=gettext_lazy("State"))
+    agent = forms.ChoiceField(required=False, label=gettext_lazy("Agent"))
+    person = forms.CharField(required=False, max_length=150, label=gettext_lazy("Started by"))
+    since = forms.DateField(
+        required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = forms.DateField(
+        required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"})
+    )
 
     def __init__(self, *args: Any, agents: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast("forms.ChoiceField", self.fields["agent"])
         field.choices = [("", "Any"), *agents]
+
+    def clean(self) -> dict[str, Any]:
+        """Days in their order, and such as a clock can name."""
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        for name, day in (("since", since), ("until", until)):
+            if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+                self.add_error(name, gettext("No run is from then."))
+        if since and until and since > until:
+            self.add_error("until", gettext("This day is before the first one."))
+        return self.cleaned_data
+
+    @property
+    def asked(self) -> RunFilters:
+        """What is asked for; only after is_valid()."""
+        given = self.cleaned_data
+        return RunFilters(
+            states=self.states,
+            agent=given["agent"],
+            person=given["person"],
+            since=given["since"],
+            until=given["until"],
+            words=given["q"],
+        )
 
     @property
     def states(self) -> frozenset[RunState] | None:
@@ -73,7 +114,7 @@ class RunFilterForm(forms.Form):
 class MemorySearchForm(forms.Form):
     """Words to look for in what an agent wrote down."""
 
-    q = forms.CharField(required=False, max_length=500, label="Words to look for")
+    q = forms.CharField(required=False, max_length=500, label=gettext_lazy("Words to look for"))
 
 
 class ReasonForm(forms.Form):
@@ -82,7 +123,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         required=False,
         max_length=LONGEST_REASON,
-        label="Reason",
+        label=gettext_lazy("Reason"),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -92,9 +133,9 @@ class MessageForm(forms.Form):
 
     text = forms.CharField(
         max_length=LONGEST_WORD,
-        label="Message",
+        label=gettext_lazy("Message"),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
-        error_messages={"required": "Say something first."},
+        error_messages={"required": gettext_lazy("Say something first.")},
     )
 
 
@@ -103,13 +144,15 @@ class GoalForm(forms.Form):
 
     text = forms.CharField(
         max_length=LONGEST_WORD,
-        label="New task",
+        label=gettext_lazy("New task"),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "true"}),
-        error_messages={"required": "Say what it is to do from now on."},
+        error_messages={"required": gettext_lazy("Say what it is to do from now on.")},
     )
     sure = forms.BooleanField(
-        label="Set aside what it has asked for",
-        error_messages={"required": "Confirm that what it has asked for is set aside."},
+        label=gettext_lazy("Set aside what it has asked for"),
+        error_messages={
+            "required": gettext_lazy("Confirm that what it has asked for is set aside.")
+        },
     )
 
 
@@ -118,10 +161,10 @@ class SwitchOffForm(ReasonForm):
 
     reason = forms.CharField(
         max_length=LONGEST_REASON,
-        label="Why?",
-        help_text="Everybody whose run stands still because of this reads it.",
+        label=gettext_lazy("Why?"),
+        help_text=gettext_lazy("Everybody whose run stands still because of this reads it."),
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why, so that others know what to wait for."},
+        error_messages={"required": gettext_lazy("Say why, so that others know what to wait for.")},
     )
 
 
@@ -146,7 +189,9 @@ def targets_of(
 
     `everything`: also all agents at once, and a tool for all of them.
     """
-    found = [Target(SwitchScope.GLOBAL, title="Everything: all agents")] if everything else []
+    found = (
+        [Target(SwitchScope.GLOBAL, title=gettext("Everything: all agents"))] if everything else []
+    )
     found += [Target(SwitchScope.AGENT, each.slug, title=each.title) for each in agents]
     for each in agents:
         for name in sorted(tools.get(each.slug, ())):
@@ -158,27 +203,29 @@ def targets_of(
     return found
 
 
-_TARGET_GROUPS: Final = {
-    SwitchScope.GLOBAL: "All at once",
-    SwitchScope.AGENT: "One agent",
-    SwitchScope.AGENT_TOOL: "One tool of one agent",
-    SwitchScope.TOOL: "One tool, whichever agent calls it",
-}
+_TARGET_GROUPS: Final = Words(
+    {
+        SwitchScope.GLOBAL: "All at once",
+        SwitchScope.AGENT: "One agent",
+        SwitchScope.AGENT_TOOL: "One tool of one agent",
+        SwitchScope.TOOL: "One tool, whichever agent calls it",
+    }
+)
 
 
 class SwitchForm(SwitchOffForm):
     """A kill switch to set: what for, why, and that one is sure."""
 
     target = forms.ChoiceField(
-        label="What is switched off?",
+        label=gettext_lazy("What is switched off?"),
         error_messages={
-            "required": "Choose what is switched off.",
-            "invalid_choice": "This is not yours to switch off, or does not exist.",
+            "required": gettext_lazy("Choose what is switched off."),
+            "invalid_choice": gettext_lazy("This is not yours to switch off, or does not exist."),
         },
     )
     sure = forms.BooleanField(
-        label="Stop it now: nothing new of it starts, asks a model or goes out",
-        error_messages={"required": "Confirm that it is to stop now."},
+        label=gettext_lazy("Stop it now: nothing new of it starts, asks a model or goes out"),
+        error_messages={"required": gettext_lazy("Confirm that it is to stop now.")},
     )
     field_order = ("target", "reason", "sure")
 
@@ -202,11 +249,11 @@ class LiftForm(forms.Form):
 
     reason = forms.CharField(
         max_length=LONGEST_REASON,
-        label="Why may it go on?",
+        label=gettext_lazy("Why may it go on?"),
         widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why it may go on."},
+        error_messages={"required": gettext_lazy("Say why it may go on.")},
     )
     sure = forms.BooleanField(
-        label="Let it go on now: what was held back is carried out",
-        error_messages={"required": "Confirm that it is to go on now."},
+        label=gettext_lazy("Let it go on now: what was held back is carried out"),
+        error_messages={"required": gettext_lazy("Confirm that it is to go on now.")},
     )

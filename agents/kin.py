@@ -156,7 +156,7 @@ def children_counts(runs: Sequence[Run]) -> dict[UUID, int]:
 
 
 def _seen(rows: Sequence[Run], caller: Caller) -> set[UUID]:
-    visible = Run.objects.visible_to(caller.user).filter(pk__in=[row.pk for row in rows])
+    visible = Run.objects.visible_for(caller).filter(pk__in=[row.pk for row in rows])
     return set(visible.values_list("pk", flat=True))
 
 

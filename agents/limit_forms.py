@@ -7,35 +7,39 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from agents import amounts
 from agents.agent_limits import LARGEST, AgentLimits, Spend
 from agents.definitions import Agent, Budget
 from agents.models.spend import MEASURES, SPANS
+from audit.wordings import Words
 
 #: How many of what is stored make one of what is written.
 SCALES: Final[Mapping[str, int]] = {"cost_micros": amounts.MICROS, "active_seconds": 60}
-UNITS: Final[Mapping[str, str]] = {
-    "active_seconds": "time at work, in minutes",
-    "cost_micros": "cost, in dollars",
-}
-SPEND_WORDS: Final[Mapping[str, str]] = {"cost_micros": "Dollars", "tokens": "Tokens"}
+UNITS: Final = Words(
+    {
+        "active_seconds": "time at work, in minutes",
+        "cost_micros": "cost, in dollars",
+    }
+)
+SPEND_WORDS: Final = Words({"cost_micros": "Dollars", "tokens": "Tokens"})
 
 
 class LimitsForm(forms.Form):
     """What is left empty is as the agent declares it, or without a limit."""
 
     extend_times = forms.IntegerField(
-        label="People may extend a run to so many times a cap",
+        label=gettext_lazy("People may extend a run to so many times a cap"),
         min_value=1,
         max_value=100,
-        help_text="1: a cap that is reached cannot be raised for a run.",
+        help_text=gettext_lazy("1: a cap that is reached cannot be raised for a run."),
     )
     over_percent = forms.IntegerField(
-        label="People may let runs go above a budget by so many percent of it",
+        label=gettext_lazy("People may let runs go above a budget by so many percent of it"),
         min_value=0,
         max_value=100,
-        help_text="All runs together. 0: nobody may.",
+        help_text=gettext_lazy("All runs together. 0: nobody may."),
     )
 
     def __init__(
@@ -51,7 +55,10 @@ class LimitsForm(forms.Form):
         for span, spend in limits.spends.items():
             for measure in MEASURES:
                 self.fields[f"{span}_{measure}"] = _amount_field(
-                    SPEND_WORDS[measure], measure, getattr(spend, measure), "Empty: no limit."
+                    SPEND_WORDS[measure],
+                    measure,
+                    getattr(spend, measure),
+                    gettext("Empty: no limit."),
                 )
 
     @property
@@ -62,7 +69,7 @@ class LimitsForm(forms.Form):
     @property
     def spend_fields(self) -> list[dict[str, Any]]:
         """The fields of what may be spent, by span."""
-        titles = {"day": "In a day", "month": "In a month"}
+        titles = {"day": gettext("In a day"), "month": gettext("In a month")}
         return [
             {"title": titles[span], "fields": [self[f"{span}_{measure}"] for measure in MEASURES]}
             for span in SPANS
@@ -96,10 +103,12 @@ def _cap_field(declared: Agent, name: str, value: int | None) -> forms.Field:
     own: int | None = getattr(declared.budget, name)
     most: int | None = getattr(declared.limits or declared.budget, name)
     words = UNITS.get(name) or amounts.name_of(name)
-    said = f"Declared: {'none' if own is None else amounts.amount_of(name, own)}."
+    said = gettext("Declared: {own}.").format(
+        own=gettext("none") if own is None else amounts.amount_of(name, own)
+    )
     if most is not None and most != own:
-        said += f" At most {amounts.amount_of(name, most)}."
-    return _amount_field(words.capitalize(), name, value, said)
+        said += " " + gettext("At most {most}.").format(most=amounts.amount_of(name, most))
+    return _amount_field(words[:1].upper() + words[1:], name, value, said)
 
 
 def _amount_field(label: str, name: str, value: int | None, said: str) -> forms.Field:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from agents import amounts
@@ -14,8 +15,9 @@ from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent, Budget
 from agents.models import HostedAgent
 from agents.models.spend import MEASURES, SPANS
+from audit.wordings import Words
 
-SPAN_WORDS: Final[Mapping[str, str]] = {"day": "Today", "month": "This month"}
+SPAN_WORDS: Final = Words({"day": "Today", "month": "This month"})
 
 
 def may_read_spent(caller: Caller) -> bool:
@@ -43,7 +45,9 @@ def spent_words(hosted: HostedAgent, now: datetime) -> list[SpentWords]:
             text = amounts.spent(measure, used)
             what = "money" if measure == "cost_micros" else "tokens"
             if limit is not None:
-                text = f"{text.removesuffix(' tokens')} of {amounts.spent(measure, limit)}"
+                text = gettext("{used} of {limit}").format(
+                    used=text.removesuffix(" tokens"), limit=amounts.spent(measure, limit)
+                )
             share = None if limit is None else used / limit if limit else 1.0
             rows.append(SpentWords(f"{SPAN_WORDS[span]}, {what}", text, share))
     return rows
@@ -56,10 +60,10 @@ def cap_facts(agent: Agent, hosted: HostedAgent) -> list[dict[str, str]]:
     return [
         {
             "label": amounts.name_of(name).capitalize(),
-            "value": "no limit"
+            "value": gettext("no limit")
             if (cap := getattr(budget, name)) is None
             else amounts.amount_of(name, cap)
-            + (", set by an admin" if name in limits.caps else ""),
+            + (gettext(", set by an admin") if name in limits.caps else ""),
         }
         for name in Budget.model_fields
     ]

@@ -7,21 +7,23 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from agents.services.set_price import MOST_MICROS
+from audit.wordings import str_later
 
 MILLION = 1_000_000
 
 
 def _amount(label: str) -> forms.DecimalField:
     return forms.DecimalField(
-        label=label,
+        label=str_later(label),
         min_value=Decimal(0),
         max_value=Decimal(MOST_MICROS // MILLION),
         max_digits=12,
         decimal_places=6,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"required": "Say what it costs; 0 where it costs nothing."},
+        error_messages={"required": gettext("Say what it costs; 0 where it costs nothing.")},
     )
 
 
@@ -30,18 +32,20 @@ class PriceForm(forms.Form):
 
     model = forms.CharField(
         max_length=200,
-        label="Model",
-        help_text="As agents name it: endpoint/model, or the model of the default endpoint.",
+        label=gettext_lazy("Model"),
+        help_text=gettext_lazy(
+            "As agents name it: endpoint/model, or the model of the default endpoint."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        error_messages={"required": "Say which model."},
+        error_messages={"required": gettext_lazy("Say which model.")},
     )
     input_price = _amount("A million tokens of input, in dollars")
     cached_price = _amount("A million tokens of input that were cached, in dollars")
     output_price = _amount("A million tokens of output, in dollars")
     holds_from = forms.DateField(
         required=False,
-        label="From the beginning of which day (UTC)",
-        help_text="From now on, when empty. What was charged before stays as it is.",
+        label=gettext_lazy("From the beginning of which day (UTC)"),
+        help_text=gettext_lazy("From now on, when empty. What was charged before stays as it is."),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
 

@@ -58,7 +58,7 @@ def in_line(runs: Sequence[Run], caller: Caller) -> dict[UUID, list[InLine]]:
     lines = lines_of([run.pk for run in runs])
     if not lines:
         return {}
-    visible = Run.objects.visible_to(caller.user).filter(pk__in={line.before for line in lines})
+    visible = Run.objects.visible_for(caller).filter(pk__in={line.before for line in lines})
     named = list(visible.select_related("agent", "agent_version").defer("input", "output"))
     withheld = withheld_from(named, caller)
     titles = {run.pk: withheld.get(run.pk, NOTHING).text(run.title) for run in named}

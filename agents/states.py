@@ -148,6 +148,8 @@ PROPOSING = frozenset({StepKind.MODEL, StepKind.STATE})
 ENDED = frozenset(state for state, following in RUN_TRANSITIONS.items() if not following)
 OPEN = frozenset(RunState) - ENDED
 CLAIMABLE = frozenset({R.QUEUED, R.READY})
+ACTIVE = frozenset({R.QUEUED, R.READY, R.RUNNING, R.SLEEPING})
+"""Under way or in line: nothing is asked of a person."""
 SETTLED = frozenset(state for state, following in STEP_TRANSITIONS.items() if not following)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils.translation import gettext, ngettext
+
 from agents import amounts, wording
 from agents.chains import MOST_REPAIRS
 from agents.journal_schemas import CONTEXT
@@ -16,12 +18,15 @@ from agents.states import SETTLED, StepKind, StepState
 from approvals.reasons import points, sentences, without_score
 from approvals.schemas import Confidence
 from approvals.score_words import PROBLEMS, ScoreLine, score_lines
+from audit.wordings import Words
 
-GATE_WORDS: Final[Mapping[str, str]] = {
-    "allow": "The gate allowed it",
-    "review": "The gate asked for a person",
-    "deny": "The gate denied it",
-}
+GATE_WORDS: Final = Words(
+    {
+        "allow": "The gate allowed it",
+        "review": "The gate asked for a person",
+        "deny": "The gate denied it",
+    }
+)
 
 
 LONGEST_REASONING: Final = 20_000
@@ -81,8 +86,14 @@ def judgement_of(
 
 
 def _score(sure: float | None, threshold_bp: int) -> str:
-    said = "no usable confidence" if sure is None else f"confidence {points(round(sure * 10_000))}"
-    return f"{said}, threshold {points(threshold_bp)}"
+    said = (
+        gettext("no usable confidence")
+        if sure is None
+        else gettext("confidence {confidence}").format(confidence=points(round(sure * 10_000)))
+    )
+    return gettext("{said}, threshold {threshold_bp}").format(
+        said=said, threshold_bp=points(threshold_bp)
+    )
 
 
 def _scores(step: Step, *, covered: bool) -> list[ScoreLine]:
@@ -143,24 +154,29 @@ def _model_note(output: Mapping[str, Any]) -> str:
     """Why another model was asked than before."""
     if not output.get("instead_of"):
         return ""
-    return (
-        f"{output['instead_of']} gave no usable call {MOST_REPAIRS + 1} times in a row, so the next model of "
-        "the chain was asked."
-    )
+    return gettext(
+        "{output} gave no usable call {most_repairs} times in a row, so the next model "
+        "of the chain was asked."
+    ).format(output=output["instead_of"], most_repairs=MOST_REPAIRS + 1)
 
 
 def _route_note(output: Mapping[str, Any]) -> str:
     """Which path the run takes, and with what."""
     if output.get("problem") == "nonsense":
-        return "It named none of the kinds, so the run goes the whole way: all tools, all models."
+        return gettext(
+            "It named none of the kinds, so the run goes the whole way: all tools, all models."
+        )
     if output.get("problem"):
-        return "It could not be asked, so the run goes the whole way: all tools, all models."
+        return gettext(
+            "It could not be asked, so the run goes the whole way: all tools, all models."
+        )
     if not output.get("path"):
         return ""
     tools = ", ".join(wording.plain(name).lower() for name in output["tools"])
-    return (
-        f"It is of the kind {wording.plain(output['path']).lower()}: {output['entry']} is asked first, with "
-        f"{f'these tools: {tools}' if tools else 'all tools'}."
+    return gettext("It is of the kind {what}: {output} is asked first, with {tools}.").format(
+        what=wording.plain(output["path"]).lower(),
+        output=output["entry"],
+        tools=f"these tools: {tools}" if tools else "all tools",
     )
 
 
@@ -172,9 +188,11 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
         case StepKind.BUDGET:
             return _budget_note(output, status)
         case StepKind.QUESTION if status == "answered":
-            return f"The answer: {wording.brief(output.get('answer'), 400)}"
+            return gettext("The answer: {output}").format(
+                output=wording.brief(output.get("answer"), 400)
+            )
         case StepKind.QUESTION if status == "no_answer":
-            return "Nobody answered in time."
+            return gettext("Nobody answered in time.")
         case StepKind.ATTENTION if output.get("refused"):
             return str(output["refused"])
         case StepKind.ATTENTION if output.get("choice"):
@@ -182,13 +200,19 @@ def _note(step: Step, output: Mapping[str, Any]) -> str:
             return f"{chosen} {output['note']}".strip() if output.get("note") else chosen
         case StepKind.ATTENTION if output.get("continue"):
             told = str(output.get("note") or "")
-            return f"A person let it go on: {told}" if told else "A person let it go on."
+            return (
+                gettext("A person let it go on: {told}").format(told=told)
+                if told
+                else gettext("A person let it go on.")
+            )
         case StepKind.TOOL if held_back := wording.held_back_words(step):
             return held_back
         case StepKind.TOOL if "in_line_since" in (step.request or {}):
             return _turn_of(step)
         case StepKind.HAND_BACK if status == "returned":
-            return f"{output.get('by') or 'A person'} handed it back: {output['message']}"
+            return gettext("{output} handed it back: {said}").format(
+                output=output.get("by") or "A person", said=output["message"]
+            )
         case StepKind.TOOL if (
             step.state == StepState.SUCCEEDED and "arguments_that_ran" not in output
         ):
@@ -202,10 +226,24 @@ def _context_note(context: Mapping[str, Any]) -> str:
     referenced, listed = len(context.get("shortened") or ()), context.get("exchanges_listed") or 0
     said = []
     if referenced:
-        said.append(f"{referenced} result{'' if referenced == 1 else 's'} as references")
+        said.append(
+            ngettext(
+                "{number} result as references", "{number} results as references", referenced
+            ).format(number=referenced)
+        )
     if listed:
-        said.append(f"{listed} earlier exchange{'' if listed == 1 else 's'} as a list")
-    return f"To make room, it was sent {' and '.join(said)}." if said else ""
+        said.append(
+            ngettext(
+                "{number} earlier exchange as a list",
+                "{number} earlier exchanges as a list",
+                listed,
+            ).format(number=listed)
+        )
+    return (
+        gettext("To make room, it was sent {said}.").format(said=gettext(" and ").join(said))
+        if said
+        else ""
+    )
 
 
 def _answer_note(step: Step, output: Mapping[str, Any]) -> str:
@@ -214,12 +252,16 @@ def _answer_note(step: Step, output: Mapping[str, Any]) -> str:
     against = [f"{claim['says']} {claim['journal']}" for claim in asked.get("claims") or ()]
     if "threshold_bp" in asked:
         sure = points(step.confidence_bp or 0)
-        against.append(f"Its confidence is {sure}; {points(asked['threshold_bp'])} is needed.")
+        against.append(
+            gettext("Its confidence is {sure}; {asked} is needed.").format(
+                sure=sure, asked=points(asked["threshold_bp"])
+            )
+        )
     by = output.get("by") or "A person"
     if output.get("accepted"):
-        against.append(f"{by} accepted the answer all the same.")
+        against.append(gettext("{by} accepted the answer all the same.").format(by=by))
     elif output.get("corrected"):
-        against.append(f"{by} corrected the answer.")
+        against.append(gettext("{by} corrected the answer.").format(by=by))
     return " ".join(against)
 
 
@@ -227,40 +269,54 @@ def sure_words(step: Step, shown: Mapping[str, Any]) -> str:
     """How sure the model was of its answer at a decision point; empty while that is secret."""
     if step.kind != StepKind.DECISION or shown["confidence"] is None:
         return ""
-    return f"Its confidence is {points(round(shown['confidence'] * 10_000))}."
+    return gettext("Its confidence is {confidence}.").format(
+        confidence=points(round(shown["confidence"] * 10_000))
+    )
 
 
 def _budget_note(output: Mapping[str, Any], status: str) -> str:
     """What became of a run that stood at a limit."""
     if status == "freed":
-        return "Limits were changed, or a new day or month began, so it looked again."
+        return gettext("Limits were changed, or a new day or month began, so it looked again.")
     if status != "extended":
         return ""
     raised = ", ".join(
-        f"{amounts.name_of(name)} by {amounts.amount_of(name, int(amount))}"
+        gettext("{name} by {amount}").format(
+            name=amounts.name_of(name), amount=amounts.amount_of(name, int(amount))
+        )
         for name, amount in output["caps"].items()
     )
-    return f"A person raised the limit: {raised}."
+    return gettext("A person raised the limit: {raised}.").format(raised=raised)
 
 
 def _score_note(output: Mapping[str, Any]) -> str:
     """What a call that gathers a score came to; what was objected stands with the call it is about."""
     if output.get("problem"):
         problem = PROBLEMS.get(str(output["problem"]), "the model could not be asked")
-        return f"No score came of it: {problem}."
+        return gettext("No score came of it: {problem}.").format(problem=problem)
     if output.get("score_bp") is not None:
         number = len(output.get("objections") or ())
-        found = f"{number} objection{'' if number == 1 else 's'}" if number else "no objections"
-        return f"Its score is {points(int(output['score_bp']))}, with {found}."
+        found = (
+            ngettext("{number} objection", "{number} objections", number).format(number=number)
+            if number
+            else gettext("no objections")
+        )
+        return gettext("Its score is {output}, with {found}.").format(
+            output=points(int(output["score_bp"])), found=found
+        )
     if "agrees" in output:
-        return "It proposes the same." if output["agrees"] else "It proposes something else."
+        return (
+            gettext("It proposes the same.")
+            if output["agrees"]
+            else gettext("It proposes something else.")
+        )
     return ""
 
 
 def _turn_of(step: Step) -> str:
     if wording.is_in_line(step) and step.state not in SETTLED:
-        return "Another call works on what this one would touch; it waits for its turn."
-    return "It waited for its turn: another call worked on what it touches."
+        return gettext("Another call works on what this one would touch; it waits for its turn.")
+    return gettext("It waited for its turn: another call worked on what it touches.")
 
 
 def feedback_of(step: Step) -> str:

@@ -22,15 +22,18 @@ from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import AgentVersion, EffectRecord, Run, Step
 from agents.proposals import said_by
 from agents.services.family import lock_with_parent
-from agents.states import EffectState, StepState
+from agents.states import ACTIVE, EffectState, StepState
 from agents.storable import storable
 from agents.tool_secrets import without_secrets
 from agents.withheld import sensitive_values
+from approvals.desk import with_lists
 from approvals.ports import HandedBy, Looked, Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
 from approvals.withholding import Withheld
+from audit.prepared import Prepared
 
 if TYPE_CHECKING:
+    from accounts.callers import Caller
     from accounts.models import User
     from approvals.models import ApprovalRequest
 
@@ -43,6 +46,28 @@ SENTENCES = {
     EffectState.FAILED: "Failed; it did not happen.",
     EffectState.IN_DOUBT: "Unknown: the answer was lost. A person looks at it.",
 }
+
+_named = Prepared(
+    lambda pk: (
+        Run.objects.filter(pk=pk).select_related("agent", "agent_version").defer("input", "output")
+    ),
+    UUID(int=0),
+)
+_handing = Prepared(
+    lambda pk: (
+        Run.objects.filter(children__pk=pk, children__delegated_by__isnull=False)
+        .select_related("agent", "agent_version")
+        .defer("input", "output")
+    ),
+    UUID(int=0),
+)
+_effects = Prepared(
+    lambda request: EffectRecord.objects.filter(approval_id__in=[request]).annotate(
+        is_undone=Exists(Step.objects.filter(undoes=OuterRef("pk"), state=StepState.SUCCEEDED))
+    ),
+    UUID(int=0),
+    rewrite=with_lists,
+)
 
 UNFIT = "It holds a NUL character, a tool's secret, or a number that is not finite or too large."
 
@@ -126,10 +151,7 @@ class HostedRuns:
 
     def operations(self, requests: Sequence[ApprovalRequest]) -> dict[UUID, Operation]:
         """Where the approved calls of these requests stand, in one query."""
-        undone = Step.objects.filter(undoes=OuterRef("pk"), state=StepState.SUCCEEDED)
-        effects = EffectRecord.objects.filter(
-            approval_id__in=[request.pk for request in requests]
-        ).annotate(is_undone=Exists(undone))
+        effects = _effects([request.pk for request in requests])
         return {
             effect.approval_id: Operation(
                 state=effect.state,
@@ -145,9 +167,14 @@ class HostedRuns:
         """By the same word as pages and API."""
         return Run.objects.visible_to(user).filter(pk=run_id).exists()
 
+    def active(self, caller: Caller, *, most: int) -> int:
+        """Those that a worker has or could take, and those that retry; not those that wait for people."""
+        rows = Run.objects.visible_for(caller).filter(state__in=ACTIVE)
+        return rows.order_by()[:most].count()
+
     def run_title(self, run_id: UUID) -> str:
         """The run's task in a line, without what is sensitive; empty when there is no such run."""
-        run = Run.objects.select_related("agent", "agent_version").filter(pk=run_id).first()
+        run = _named.one(run_id)
         if run is None:
             return ""
         # The same for everybody: it is how people speak of the run with each other.
@@ -155,8 +182,7 @@ class HostedRuns:
 
     def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
         """By the call that it was started by; what is sensitive stays out of its title."""
-        rows = Run.objects.filter(children__pk=run_id, children__delegated_by__isnull=False)
-        parent = rows.select_related("agent", "agent_version").first()
+        parent = _handing.one(run_id)
         if parent is None:
             return None
         may_open = self.may_see(user, parent.pk)

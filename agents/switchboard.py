@@ -13,6 +13,7 @@ from accounts.models import User
 from agents.kill_switches import WHOLE, KillSwitch
 from agents.models import HostedAgent, Run, Step
 from agents.states import CLAIMABLE, STOPPABLE
+from audit.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,20 @@ class HeldBack:
     calls: int = 0
 
 
+#: Asked with every page.
+_of_everything = Prepared(
+    lambda: (
+        KillSwitch.objects.active()
+        .select_related("set_by")
+        .filter(agent__isnull=True, tool=WHOLE)
+        .order_by("pk")
+    )
+)
+
+
 def global_switch() -> KillSwitch | None:
     """The switch of everything, while it is on."""
-    rows = KillSwitch.objects.active().select_related("set_by")
-    return rows.filter(agent__isnull=True, tool=WHOLE).first()
+    return _of_everything.one()
 
 
 def halts_of(runs: Sequence[Run]) -> dict[UUID, list[KillSwitch]]:

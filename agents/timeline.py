@@ -1,41 +1,27 @@
-"""Reading the timeline of a run for one reader: a page of its steps, or one step whole."""
+"""Reading the timeline of a run for one reader: windows of its steps, or one step whole."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, When
-from django.db.models.fields.json import KeyTransform
-from django.db.models.functions import JSONObject
+from django.db.models import Max
 
 from accounts.callers import Caller
-from agents import registry, wording
+from agents import windows, wording
 from agents.conversations import read_requests
 from agents.journal import ACTIONS
-from agents.journal_schemas import CONTEXT
-from agents.kin import children_of
-from agents.masking import (
-    NOT_SHOWN,
-    Mask,
-    mask_for,
-    score_hidden,
-    sensitive_by_tool,
-    withheld_values,
-)
-from agents.models import EffectRecord, Run, Step
-from agents.states import PROPOSING, SETTLED, StepKind, StepState
-from agents.timeline_rows import Row, Rows
+from agents.masking import NOT_SHOWN, Mask
+from agents.models import Run, Step
+from agents.states import SETTLED, StepKind, StepState
+from agents.step_context import Context, without_conversations
+from agents.timeline_rows import Row
 from agents.tools import Trust
-from agents.withheld import definitions_of, kin_values
-from approvals.eligibility import reads_sensitive
-from approvals.glances import glances
-from approvals.withholding import Withheld
 
-#: How many steps one page holds.
-STEPS_SHOWN: Final = 200
+#: Steps before and after one that are read with it.
+BESIDE: Final = 20
 
 
 @dataclass(frozen=True)
@@ -48,13 +34,41 @@ class Taint:
 
 
 @dataclass(frozen=True)
-class Timeline:
-    """A page of a run's steps, oldest first. `earlier`: the seq before which more of them stand."""
+class Window:
+    """A stretch of a run's steps, oldest first. Without rows it is a gap: windows `number` to `until` that are
+    not on the page. `settled`: none of its steps is under way, and it is full."""
 
-    rows: list[Row]
-    earlier: int | None
-    newest: bool
-    tainted_by: list[Taint]
+    number: int
+    until: int
+    first: int
+    last: int
+    shown: bool
+    rows: Sequence[Row] = ()
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What a page shows of a run's steps. `newest` is the seq of the last one of the run."""
+
+    windows: Sequence[Window]
+    newest: int
+    tainted_by: Sequence[Taint]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All steps that are shown, oldest first."""
+        return [row for window in self.windows for row in window.rows]
+
+    @property
+    def long(self) -> bool:
+        """Whether it has more than one window."""
+        return len(self.windows) > 1
+
+    @property
+    def size(self) -> int:
+        """How many steps a window holds."""
+        return windows.SIZE
 
     @property
     def waiting(self) -> list[Row]:
@@ -70,7 +84,8 @@ class Timeline:
 class WholeStep:
     """One step with its request and response as they were journalled.
 
-    `hides_request` and `hides_response` say why one of them is not shown.
+    `hides_request` and `hides_response` say why one of them is not shown. `before` and `after` are the seqs of
+    the steps beside it; None at the ends of the run.
     """
 
     row: Row
@@ -78,45 +93,98 @@ class WholeStep:
     response: Any
     hides_request: str
     hides_response: str
+    before: int | None
+    after: int | None
 
 
 def read_timeline(
-    run: Run, caller: Caller, *, now: datetime, before: int | None = None
+    run: Run, caller: Caller, *, now: datetime, at: int | None = None, tail: bool = False
 ) -> Timeline:
-    """The newest steps of the run, or those before a seq. Four queries, however many steps.
+    """The first and the newest windows of the run, and that with the step `at`; `tail`: the newest alone.
 
-    What was sent to the model stays in the database: it repeats the whole conversation each time.
-    `read_step` reads it for one step.
+    At most six queries, however many steps. What was sent to the model stays in the database: it repeats the
+    whole conversation each time. `read_step` reads it for one step.
     """
-    found = _without_conversations(run, before)
-    steps = found[:STEPS_SHOWN][::-1]
-    rows = _rows(run, steps, caller, now, more_after=before is not None)
+    newest = _newest(run)
+    parts = list(windows.stretches(newest, windows.numbers_shown(newest, at, tail=tail)))
+    return _timeline(run, caller, parts, newest, now)
+
+
+def read_window(run: Run, number: int, caller: Caller, *, now: datetime) -> Window | None:
+    """One window of the run, at most seven queries; None where the run is not that long."""
+    newest = _newest(run)
+    if not 1 <= number <= windows.window_of(newest):
+        return None
+    (window,) = _timeline(run, caller, [windows.stretch(number, newest)], newest, now).windows
+    return window
+
+
+def read_beginning(run: Run, most: int, caller: Caller, *, now: datetime) -> list[Row]:
+    """The first steps of the run, at most that many, on one time axis."""
+    shown = [(1, most)]
+    steps = without_conversations(run, shown)
+    context = Context.of(run, steps, shown, _newest(run), caller)
+    rows = context.rows(run, steps, now)
+    return [rows.row(step) for step in steps]
+
+
+def _timeline(
+    run: Run, caller: Caller, parts: Sequence[windows.Stretch], newest: int, now: datetime
+) -> Timeline:
+    shown = windows.blocks(parts)
+    steps = without_conversations(run, shown)
+    context = Context.of(run, steps, shown, newest, caller)
     return Timeline(
-        rows=[rows.row(step) for step in steps],
-        earlier=steps[0].seq if len(found) > STEPS_SHOWN else None,
-        newest=before is None,
+        [_window(part, run, context, now) for part in parts],
+        newest,
         tainted_by=[Taint(wording.plain(tool), _first(steps, tool)) for tool in run.tainted_by],
+    )
+
+
+def _window(part: windows.Stretch, run: Run, context: Context, now: datetime) -> Window:
+    steps = [step for step in context.steps if part.first <= step.seq <= part.last]
+    rows = context.rows(run, steps, now)
+    return Window(
+        part.number,
+        part.until,
+        part.first,
+        part.last,
+        part.shown,
+        rows=[rows.row(step) for step in steps],
+        settled=part.last % windows.SIZE == 0 and all(step.state in SETTLED for step in steps),
     )
 
 
 def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep | None:
     """One step; None when the run has no such step."""
-    # The steps around it say what has to be hidden in it.
-    steps = _without_conversations(run, seq + STEPS_SHOWN)[::-1]
+    # The steps beside it say what it is about, and how long it was at work.
+    shown = [(max(1, seq - BESIDE), seq + BESIDE)]
+    steps = without_conversations(run, shown)
     step = next((step for step in steps if step.seq == seq), None)
     if step is None:
         return None
-    mask = mask_of(run, steps, caller)
-    row = _rows(run, steps, caller, now, mask=mask).row(step)
-    step = row.step
+    context = Context.of(run, steps, shown, _newest(run), caller)
+    row = context.rows(run, steps, now).row(step)
+    place = steps.index(step)
+    return WholeStep(
+        row,
+        *_raw(run, row, context.mask),
+        before=steps[place - 1].seq if place else None,
+        after=steps[place + 1].seq if place + 1 < len(steps) else None,
+    )
+
+
+def _raw(run: Run, row: Row, mask: Mask) -> tuple[Any, Any, str, str]:
+    """Request and response of a step, and why one of them is not shown."""
+    step, seq = row.step, row.step.seq
     if step.kind == StepKind.MODEL:
         hides = mask.hides_request(seq)
         request = None if hides else _messages_first(read_requests(run, [seq])[seq])
-        return WholeStep(row, mask.withheld.content(request), row.response, hides, row.hides)
+        return mask.withheld.content(request), row.response, hides, row.hides
     if step.kind in (StepKind.SCORE, StepKind.ROUTE):
         hides = mask.hides_score(seq) if step.kind == StepKind.SCORE else ""
         sent = None if hides else mask.withheld.content(_sent(run, step))
-        return WholeStep(row, sent, row.response, hides, hides)
+        return sent, row.response, hides, hides
     asked = {
         "tool" if step.kind in ACTIONS else step.kind: step.name,
         "call_id": step.call_id,
@@ -125,12 +193,11 @@ def read_step(run: Run, seq: int, caller: Caller, *, now: datetime) -> WholeStep
         "input_digest": step.input_digest,
     }
     response = step.output if step.response is None else step.response
-    return WholeStep(
-        row,
-        request={name: value for name, value in asked.items() if value},
-        response=None if row.covered else response,
-        hides_request="",
-        hides_response=NOT_SHOWN if row.covered else "",
+    return (
+        {name: value for name, value in asked.items() if value},
+        None if row.covered else response,
+        "",
+        NOT_SHOWN if row.covered else "",
     )
 
 
@@ -150,98 +217,9 @@ def _messages_first(request: Any) -> Any:
     return {"messages": request["messages"], **request}
 
 
-def _rows(
-    run: Run,
-    steps: Sequence[Step],
-    caller: Caller,
-    now: datetime,
-    *,
-    more_after: bool = False,
-    mask: Mask | None = None,
-) -> Rows:
-    mask = mask or mask_of(run, steps, caller)
-    return Rows(
-        run,
-        steps,
-        effects={effect.step_id: effect for effect in effects_of(run)},
-        undos=frozenset(agent.undos if (agent := registry.find(run.agent.slug)) else ()),
-        asked=glances([step.approval_id for step in steps if step.approval_id], caller),
-        children=children_of(steps, caller, {run.pk: mask.withheld}),
-        mask=mask,
-        now=now,
-        more_after=more_after,
-    )
-
-
-def effects_of(run: Run) -> list[EffectRecord]:
-    """The effects of a run, each with how its undo stands: `undo`, a word of `wording.UNDOS`."""
-    undos = Step.objects.filter(undoes=OuterRef("pk"))
-    found = EffectRecord.objects.filter(run=run).annotate(
-        undo=Case(
-            When(Exists(undos.filter(state=StepState.SUCCEEDED)), then=Value("undone")),
-            When(undo_asked__isnull=False, then=Value("asked")),
-            When(Exists(undos.exclude(state__in=SETTLED)), then=Value("asked")),
-            default=Value(""),
-        )
-    )
-    return list(found)
-
-
-def mask_of(run: Run, steps: Sequence[Step], caller: Caller) -> Mask:
-    """What of these steps, in order, the caller may not see.
-
-    Two more queries where the run's agent has sensitive arguments that the caller does not read, and one
-    for a workflow.
-    """
-    later = _secret_later(run, steps)
-    if reads_sensitive(caller):
-        return mask_for(steps, secret_later=later)
-    sensitive = sensitive_by_tool(definitions_of(run, steps))
-    of_kin = kin_values(run)
-    if not sensitive:
-        return mask_for(steps, withheld=Withheld(of_kin), secret_later=later)
-    calls = _calls_of(run, sensitive)
-    values = withheld_values(calls, sensitive) | of_kin
-    return mask_for(steps, calls, sensitive, Withheld(values), secret_later=later)
-
-
-def _secret_later(run: Run, steps: Sequence[Step]) -> bool:
-    """Whether a call of a workflow after these steps has a secret score, which answers here would tell."""
-    if not any(step.kind == StepKind.DECISION for step in steps):
-        return False
-    rows = Step.objects.filter(run=run, kind=StepKind.TOOL, seq__gt=steps[-1].seq)
-    rows = rows.exclude(state__in=SETTLED).only("kind", "state", "coin")
-    return any(score_hidden(step) for step in rows)
-
-
-def _calls_of(run: Run, tools: Collection[str]) -> list[Step]:
-    """The run's model steps and states, without what they say, and its calls of these tools; in order."""
-    rows = Step.objects.filter(run=run)
-    replies = rows.filter(kind__in=PROPOSING).only("seq", "kind", "name")
-    calls = rows.filter(name__in=tools).exclude(kind__in=PROPOSING)
-    told = calls.only("seq", "kind", "name", "arguments", "judgement", "response")
-    return sorted([*replies, *told], key=lambda step: step.seq)
-
-
-def _without_conversations(run: Run, before: int | None) -> list[Step]:
-    """Newest first, one more than a page holds; of the request of a model call no more than its notes."""
-    rows = Step.objects.filter(run=run)
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    small = Case(
-        When(~Q(kind=StepKind.MODEL), then=F("request")),
-        When(
-            request__has_key=CONTEXT, then=JSONObject(**{CONTEXT: KeyTransform(CONTEXT, "request")})
-        ),
-        default=Value(None, JSONField()),
-        output_field=JSONField(),
-    )
-    found = list(
-        rows.defer("request").annotate(small_request=small).order_by("-seq")[: STEPS_SHOWN + 1]
-    )
-    for step in found:
-        step.request = vars(step).pop("small_request")
-    return found
+def _newest(run: Run) -> int:
+    """The seq of the last step; 0 where there is none."""
+    return int(Step.objects.filter(run=run).aggregate(newest=Max("seq"))["newest"] or 0)
 
 
 def _first(steps: Sequence[Step], tool: str) -> int | None:

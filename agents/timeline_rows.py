@@ -9,6 +9,8 @@ from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from agents import amounts, wording
 from agents.journal import ACTIONS, has_child
 from agents.kin import Kin
@@ -105,7 +107,7 @@ class Row:
     @property
     def result_label(self) -> str:
         """What the result is called to those who do not see where it stands."""
-        return f"Result of step {self.step.seq}"
+        return gettext("Result of step {seq}").format(seq=self.step.seq)
 
     @property
     def told_by_person(self) -> bool:
@@ -120,9 +122,10 @@ class Row:
 
 
 class Rows:
-    """Makes the rows of one run: `steps` in order, with what belongs to them.
+    """Makes the rows of one run: `steps` in order, with what belongs to them, on one time axis.
 
-    `more_after`: these are not the newest steps of the run.
+    `known` are the steps and what is known of those around them. `more_after`: these are not the newest
+    steps of the run.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class Rows:
         run: Run,
         steps: Sequence[Step],
         *,
+        known: Sequence[Step],
         effects: Mapping[UUID, EffectRecord],
         undos: frozenset[str],
         asked: Mapping[UUID, Glance],
@@ -148,10 +152,10 @@ class Rows:
             if step.kind == StepKind.IN_DOUBT and step.request
         }
         self._last_asked = max(
-            (s.seq for s in steps if s.kind in PROPOSING and s.state != StepState.FAILED),
+            (s.seq for s in known if s.kind in PROPOSING and s.state != StepState.FAILED),
             default=0,
         )
-        self._following = {one.seq: other for one, other in pairwise(steps)}
+        self._following = {one.seq: other for one, other in pairwise(known)}
         self._work = {step.seq: self._worked(step) for step in steps}
         start = steps[0].started_at if steps else now
         self._scale = Scale(
@@ -226,7 +230,11 @@ class Rows:
             return wording.step_state(step), wording.step_tone(step)
         if self._more_after or step.seq < self._last_asked:
             return "Read", "done"
-        return ("Not read", "ended") if self._run.ended else ("Not read yet", "waiting")
+        return (
+            (gettext("Not read"), "ended")
+            if self._run.ended
+            else (gettext("Not read yet"), "waiting")
+        )
 
     def _may_be_undone(self, step: Step, effect: EffectRecord | None) -> bool:
         return (

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from agents import wording
 from agents.rates import Rate
 from agents.tool_health import Health
 from approvals.vocabulary import Effect, Risk, is_consequential
+from audit.wordings import Words
 
-TYPES: Final[Mapping[str, str]] = {
-    "string": "text",
-    "integer": "whole number",
-    "number": "number",
-    "boolean": "yes or no",
-    "array": "list",
-    "object": "object",
-    "null": "nothing",
-}
+TYPES: Final = Words(
+    {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "yes or no",
+        "array": "list",
+        "object": "object",
+        "null": "nothing",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ def tool_words(
 def type_words(schema: Mapping[str, Any]) -> str:
     """The type of a JSON Schema in words."""
     if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"])
+        return gettext("one of ") + ", ".join(str(value) for value in schema["enum"])
     if "const" in schema:
-        return f"always {schema['const']}"
+        return gettext("always {schema}").format(schema=schema["const"])
     for several in ("anyOf", "oneOf"):
         if several in schema:
             kinds = [type_words(each) for each in schema[several]]
@@ -105,7 +110,7 @@ def type_words(schema: Mapping[str, Any]) -> str:
         return "object"
     kind = schema.get("type", "anything")
     if kind == "array":
-        return f"list of {type_words(schema.get('items') or {})}"
+        return gettext("list of {schema}").format(schema=type_words(schema.get("items") or {}))
     if kind == "string" and schema.get("format") in ("date", "date-time", "email", "uuid", "uri"):
         return str(schema["format"]).replace("-", " and ")
     return TYPES.get(str(kind), str(kind))
@@ -114,9 +119,9 @@ def type_words(schema: Mapping[str, Any]) -> str:
 def _notes(name: str, tool: Mapping[str, Any]) -> list[str]:
     notes = []
     if name in tool.get("identity", ()):
-        notes.append("says what is acted on")
+        notes.append(gettext("says what is acted on"))
     if name in tool.get("sensitive", ()):
-        notes.append("sensitive: shown only with the permission")
+        notes.append(gettext("sensitive: shown only with the permission"))
     if name in tool.get("cosmetic", ()):
-        notes.append("may be changed without a second person")
+        notes.append(gettext("may be changed without a second person"))
     return notes

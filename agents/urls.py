@@ -2,14 +2,27 @@
 
 from django.urls import path
 
-from agents.views import agents, controls, kill_switches, limits, memories, prices, runs, versions
+from agents.views import (
+    agents,
+    comparing,
+    controls,
+    kill_switches,
+    limits,
+    memories,
+    prices,
+    runs,
+    steps,
+    versions,
+)
 
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
     path("runs/start/", runs.run_start, name="run-start"),
+    path("runs/compare/", comparing.run_compare, name="run-compare"),
     path("runs/<uuid:pk>/", runs.run_detail, name="run-detail"),
     path("runs/<uuid:pk>/steps/", runs.run_steps, name="run-steps"),
-    path("runs/<uuid:pk>/steps/<int:seq>/", runs.run_step, name="run-step"),
+    path("runs/<uuid:pk>/windows/<int:number>/", steps.run_window, name="run-window"),
+    path("runs/<uuid:pk>/steps/<int:seq>/", steps.run_step, name="run-step"),
     path("runs/<uuid:pk>/cancel/", controls.run_cancel, name="run-cancel"),
     path("runs/<uuid:pk>/pause/", controls.run_pause, name="run-pause"),
     path("runs/<uuid:pk>/resume/", controls.run_resume, name="run-resume"),

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from agents.version_changes import PARTS
 from agents.wording import plain
 from approvals.line_diff import Line, line_by_line
@@ -49,17 +51,24 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    yield from _text("instructions", "Its instructions", old, new)
+    yield from _text("instructions", gettext("Its instructions"), old, new)
     for name in sorted((old.keys() | new.keys()) - _APART):
         yield from _value(name, PARTS.get(name, f"Its {plain(name).lower()}"), old, new)
     before, after = old.get("budget") or {}, new.get("budget") or {}
     for name in dict.fromkeys((*after, *before)):
         yield from _value(
-            name, f"Its limit of {plain(name).lower()}", before, after, under="budget."
+            name,
+            gettext("Its limit of {what}").format(what=plain(name).lower()),
+            before,
+            after,
+            under="budget.",
         )
     yield from _tools(old, new)
     yield from _flow(old.get("flow") or {}, new.get("flow") or {})
-    for name, title in (("input", "What it takes"), ("output", "What it answers with")):
+    for name, title in (
+        ("input", gettext("What it takes")),
+        ("output", gettext("What it answers with")),
+    ):
         yield from _schema(name, title, old.get(name) or {}, new.get(name) or {})
 
 
@@ -67,7 +76,7 @@ def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     before = {tool["name"]: tool for tool in old.get("tools", ())}
     after = {tool["name"]: tool for tool in new.get("tools", ())}
     for name in dict.fromkeys((*after, *before)):
-        part, title = f"tools.{name}", f"The tool {name}"
+        part, title = f"tools.{name}", gettext("The tool {name}").format(name=name)
         if name not in after:
             yield Change(part, title, "removed", before=_in_brief(before[name]))
         elif name not in before:
@@ -91,22 +100,32 @@ def _tool(
 
 
 def _in_brief(tool: Mapping[str, Any]) -> str:
-    effects = ", ".join(tool["effects"]) or "no effects"
-    arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or "no arguments"
-    return f"{tool['description']}\n{tool['risk']} risk, {effects}, {tool['effect_class']}; {arguments}"
+    effects = ", ".join(tool["effects"]) or gettext("no effects")
+    arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or gettext(
+        "no arguments"
+    )
+    return gettext("{tool}\n{tool2} risk, {effects}, {tool3}; {arguments}").format(
+        tool=tool["description"],
+        tool2=tool["risk"],
+        effects=effects,
+        tool3=tool["effect_class"],
+        arguments=arguments,
+    )
 
 
 def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Where a workflow starts, and its states one by one."""
-    yield from _value("start", "Where its workflow starts", old, new, under="flow.")
-    yield from _value("version", "The version of its workflow's code", old, new, under="flow.")
+    yield from _value("start", gettext("Where its workflow starts"), old, new, under="flow.")
+    yield from _value(
+        "version", gettext("The version of its workflow's code"), old, new, under="flow."
+    )
     before = {state["name"]: state for state in old.get("states", ())}
     after = {state["name"]: state for state in new.get("states", ())}
     for name in dict.fromkeys((*after, *before)):
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
-        part, title = f"flow.states.{name}", f"The state {name}"
+        part, title = f"flow.states.{name}", gettext("The state {name}").format(name=name)
         texts = [_state_in_brief(state) if state else "" for state in (was, now)]
         if texts[0] == texts[1]:
             yield Change(part, title, "changed", before=_written(was), after=_written(now))
@@ -119,15 +138,21 @@ def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
 def _state_in_brief(state: Mapping[str, Any]) -> str:
     """A state line by line: what it is for, where it leads, what a model answers there, and its code."""
     leads = ", ".join(state.get("to") or ())
-    ends = "may end the run" if state.get("ends") or not leads else ""
+    ends = gettext("may end the run") if state.get("ends") or not leads else ""
     said = [
         state.get("about") or "",
-        "; ".join(part for part in (f"leads to {leads}" if leads else "", ends) if part),
+        "; ".join(
+            part
+            for part in (gettext("leads to {leads}").format(leads=leads) if leads else "", ends)
+            if part
+        ),
         *(
-            f"the model answers with {name}: {_written(field)}"
+            gettext("the model answers with {name}: {field}").format(
+                name=name, field=_written(field)
+            )
             for name, field in _fields(state.get("asks") or {}).items()
         ),
-        f"code {str(state.get('source')).removeprefix('sha256:')[:12]}",
+        gettext("code {code}").format(code=str(state.get("source")).removeprefix("sha256:")[:12]),
     ]
     return "\n".join(line for line in said if line)
 
@@ -170,7 +195,7 @@ def _text(
         return
     lines = tuple(line_by_line(before.strip().splitlines(), after.strip().splitlines()))
     if not any(line.mark in "+-" for line in lines):
-        lines = (Line("…", "Only blanks, or how its lines are broken."),)
+        lines = (Line("…", gettext("Only blanks, or how its lines are broken.")),)
     yield Change(f"{under}{name}", title, _kind(before or None, after or None), lines=lines)
 
 

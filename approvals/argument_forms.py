@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from django import forms
+from django.utils.translation import gettext
 
 from approvals.characters import runs
 from audit.canonical import INTEGER_LIMIT, loads_strict
@@ -86,7 +87,8 @@ class _Schema:
 def slots_of(
     schema: Mapping[str, Any], values: Mapping[str, Any], prefix: str = ARGUMENTS
 ) -> list[Slot]:
-    """The values of an object, in the schema's order; those that it does not name come last, as JSON."""
+    """The values of an object: what the schema requires, in the order of its author, then the rest; those that it
+    does not name come last, as JSON."""
     known = _Schema(schema)
     return [replace(slot, prefix=prefix) for slot in _slots(known, schema, values, (), 0)]
 
@@ -99,7 +101,10 @@ def _slots(
     depth: int,
 ) -> Iterable[Slot]:
     properties = node.get("properties", {})
-    for name, described in properties.items():
+    # The database keeps an object's keys by length, a list as it was.
+    required = [name for name in node.get("required", ()) if name in properties]
+    for name in dict.fromkeys([*required, *properties]):
+        described = properties[name]
         inner, nullable = known.resolved(described)
         value = values.get(name, inner.get("default"))
         here = (*path, name)
@@ -291,7 +296,11 @@ def _read_number(slot: Slot, posted: str) -> int | float:
     # Python also reads nan, inf, underscores and the digits of other scripts.
     plain = posted.isascii() and "_" not in posted
     if not plain or not -_LARGEST < value < _LARGEST or (whole and abs(value) >= INTEGER_LIMIT):
-        raise ValueError(f"Write {'a whole number below 2^53' if whole else 'a number'}.")
+        raise ValueError(
+            gettext("Write {whole}.").format(
+                whole="a whole number below 2^53" if whole else "a number"
+            )
+        )
     return value
 
 
@@ -299,7 +308,9 @@ def _read_json(posted: str) -> Any:
     try:
         return loads_strict(posted)
     except Invalid as error:
-        raise ValueError(f"This is no JSON: {error.detail}") from error
+        raise ValueError(
+            gettext("This is no JSON: {detail}").format(detail=error.detail)
+        ) from error
 
 
 def _field(slot: Slot, belongs_to: str) -> forms.Field:
@@ -345,4 +356,4 @@ def _choices(slot: Slot) -> list[tuple[str, str]]:
 
 def _hidden_note(slot: Slot) -> str:
     marked = sorted({run.note for run in runs(written(slot)) if run.note})
-    return f"Contains {', '.join(marked)}." if marked else ""
+    return gettext("Contains {marked}.").format(marked=", ".join(marked)) if marked else ""

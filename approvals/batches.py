@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from approvals.vocabulary import Friction, Kind, Risk, Verdict
 from audit.canonical import sha256_hex
+from audit.wordings import Words
 
 MOST = 50
 VERDICTS = frozenset({Verdict.APPROVE, Verdict.REJECT})
 HIGHEST_RISK = Risk.MEDIUM
 
-_FRICTION = {
-    Friction.READING: "asks for reading time",
-    Friction.TYPED: "something has to be typed",
-    Friction.SECOND_FACTOR: "asks for a second factor",
-}
+_FRICTION = Words(
+    {
+        Friction.READING: "asks for reading time",
+        Friction.TYPED: "something has to be typed",
+        Friction.SECOND_FACTOR: "asks for a second factor",
+    }
+)
 
 
 def why_alone(*, kind: str, risk: str, friction: str, hidden: bool) -> str:
@@ -24,13 +29,13 @@ def why_alone(*, kind: str, risk: str, friction: str, hidden: bool) -> str:
     `hidden`: there are arguments that the person may not see.
     """
     if kind != Kind.ACTION:
-        return "not an action"
+        return gettext("not an action")
     if Risk(risk) > HIGHEST_RISK:
-        return f"{risk} risk"
+        return gettext("{risk} risk").format(risk=risk)
     if friction != Friction.NONE:
         return _FRICTION[Friction(friction)]
     if hidden:
-        return "has arguments that are not open to you"
+        return gettext("has arguments that are not open to you")
     return ""
 
 

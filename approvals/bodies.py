@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
@@ -80,7 +81,14 @@ def checked(
         if value is None:
             continue
         if not _takes(consequence, name):
-            errors.append(_error(name, f"{decision.verdict} does not take this; leave it out"))
+            errors.append(
+                _error(
+                    name,
+                    gettext("{verdict} does not take this; leave it out").format(
+                        verdict=decision.verdict
+                    ),
+                )
+            )
         elif isinstance(value, str) and name in _TEXTS and not value.strip():
             continue
         else:
@@ -90,7 +98,9 @@ def checked(
     if body == "reason" and "reason_code" in given:
         absent = False
     if absent and not (body == "answer" and _takes_null(question)):
-        errors.append(_error(str(body), f"{decision.verdict} needs it"))
+        errors.append(
+            _error(str(body), gettext("{verdict} needs it").format(verdict=decision.verdict))
+        )
     errors.extend(_sizes(given))
     if not errors:
         errors.extend(_against_question(given, question or {}))
@@ -117,13 +127,20 @@ def _sizes(given: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue
         errors.extend(_nuls(name, value))
         if size > LARGEST_VALUE:
-            errors.append(_error(name, f"at most {LARGEST_VALUE} bytes, this has {size}"))
+            errors.append(
+                _error(
+                    name,
+                    gettext("at most {largest_value} bytes, this has {size}").format(
+                        largest_value=LARGEST_VALUE, size=size
+                    ),
+                )
+            )
     return errors
 
 
 def _nuls(name: str, value: Any) -> list[dict[str, Any]]:
     """Where a text holds a NUL, which no table takes: at the argument, or at the field as a whole."""
-    said = "a text in it holds a NUL character"
+    said = gettext("a text in it holds a NUL character")
     parts = value.items() if name == "arguments" and isinstance(value, Mapping) else ()
     inside = [key for key, part in parts if holds_nul(part) and not holds_nul(key)]
     if inside:
@@ -140,7 +157,9 @@ def _against_question(
             errors.extend(_against_schema(name, given[name], question["schema"]))
     choices = _values(question.get("choices", ()))
     if choices and "choice" in given and given["choice"] not in choices:
-        errors.append(_error("choice", f"choose one of {', '.join(choices)}"))
+        errors.append(
+            _error("choice", gettext("choose one of {choices}").format(choices=", ".join(choices)))
+        )
     if "caps" in given:
         errors.extend(_caps(given["caps"], question.get("caps"), question.get("raising") or {}))
     return errors
@@ -152,7 +171,14 @@ def _against_schema(name: str, value: Any, schema: Mapping[str, Any]) -> list[di
             Draft202012Validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path]
         )
     except SchemaError as error:
-        return [_error(name, f"the question's own schema does not hold: {error.message}")]
+        return [
+            _error(
+                name,
+                gettext("the question's own schema does not hold: {message}").format(
+                    message=error.message
+                ),
+            )
+        ]
     return [
         _error(".".join([name, *(str(part) for part in problem.path)]), problem.message)
         for problem in problems[:20]
@@ -163,14 +189,21 @@ def _caps(caps: Mapping[str, int], known: Any, raising: Mapping[str, Any]) -> li
     names = set(known) if isinstance(known, Mapping | list | tuple) else None
     errors = []
     if not caps:
-        errors.append(_error("caps", "name at least one cap and by how much to raise it"))
+        errors.append(_error("caps", gettext("name at least one cap and by how much to raise it")))
     for name, value in caps.items():
         if names is not None and name not in names:
-            errors.append(_error(f"caps.{name}", f"choose from {', '.join(sorted(names))}"))
+            errors.append(
+                _error(
+                    f"caps.{name}",
+                    gettext("choose from {names}").format(names=", ".join(sorted(names))),
+                )
+            )
         elif isinstance(value, bool) or value <= 0:
-            errors.append(_error(f"caps.{name}", "a whole number above zero"))
+            errors.append(_error(f"caps.{name}", gettext("a whole number above zero")))
         elif value > (most := (raising.get(name) or {}).get("most", value)):
-            allowed = f"at most {most}, which is all that an admin allows runs of this agent"
+            allowed = gettext(
+                "at most {most}, which is all that an admin allows runs of this agent"
+            ).format(most=most)
             errors.append(_error(f"caps.{name}", allowed))
     return errors
 

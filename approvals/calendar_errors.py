@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext
+
 from audit.errors import Conflict, Invalid, NotFound
 
 
@@ -14,7 +16,10 @@ class BadCalendar(Invalid):
 
     def __init__(self, errors: Sequence[dict[str, str]]) -> None:
         text = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
-        super().__init__(f"This calendar cannot be kept. {text}.", params={"errors": list(errors)})
+        super().__init__(
+            gettext("This calendar cannot be kept. {text}.").format(text=text),
+            params={"errors": list(errors)},
+        )
 
 
 class CalendarUnknown(NotFound):
@@ -23,7 +28,10 @@ class CalendarUnknown(NotFound):
     code = "calendar_unknown"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"There is no working calendar {slug}.", params={"calendar": slug})
+        super().__init__(
+            gettext("There is no working calendar {slug}.").format(slug=slug),
+            params={"calendar": slug},
+        )
 
 
 class CalendarTaken(Conflict):
@@ -33,7 +41,9 @@ class CalendarTaken(Conflict):
 
     def __init__(self, slug: str) -> None:
         super().__init__(
-            f"There is a calendar {slug} already. Change that one, or choose another name.",
+            gettext(
+                "There is a calendar {slug} already. Change that one, or choose another name."
+            ).format(slug=slug),
             params={"calendar": slug},
         )
 
@@ -45,6 +55,8 @@ class CalendarInUse(Conflict):
 
     def __init__(self, slug: str, by: str) -> None:
         super().__init__(
-            f"{by} counts by the calendar {slug}, so it cannot be deleted. Take it out there first.",
+            gettext(
+                "{by} counts by the calendar {slug}, so it cannot be deleted. Take it out there first."
+            ).format(by=by, slug=slug),
             params={"calendar": slug},
         )

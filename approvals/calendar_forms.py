@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.calendars import WEEKDAYS, Calendar, as_written
 
@@ -17,21 +18,28 @@ LONGEST_HOLIDAYS: Final = 20_000
 class CalendarForm(forms.Form):
     """A week as text fields and holidays a line each: `document()` is what `calendars.load` takes."""
 
-    title = forms.CharField(max_length=80, label="Title")
+    title = forms.CharField(max_length=80, label=gettext_lazy("Title"))
     slug = forms.CharField(
         max_length=64,
-        label="Short name",
-        help_text="What policies call it: lower-case letters, digits and hyphens. It stays as it is.",
+        label=gettext_lazy("Short name"),
+        help_text=gettext_lazy(
+            "What policies call it: lower-case letters, digits and hyphens. It stays as it is."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
     timezone = forms.CharField(
-        max_length=64, label="Time zone", initial="UTC", help_text="Such as Europe/Berlin."
+        max_length=64,
+        label=gettext_lazy("Time zone"),
+        initial="UTC",
+        help_text=gettext_lazy("Such as Europe/Berlin."),
     )
     holidays = forms.CharField(
         required=False,
         max_length=LONGEST_HOLIDAYS,
-        label="Holidays",
-        help_text="A line each: the date, then its name, such as 2026-12-25 Christmas Day.",
+        label=gettext_lazy("Holidays"),
+        help_text=gettext_lazy(
+            "A line each: the date, then its name, such as 2026-12-25 Christmas Day."
+        ),
         widget=forms.Textarea(attrs={"rows": "6", "spellcheck": "false"}),
     )
 
@@ -76,7 +84,9 @@ class CalendarForm(forms.Form):
             found = _HOLIDAY.fullmatch(line.strip())
             if found is None:
                 raise forms.ValidationError(
-                    f"Line {number}: write a date and a name, such as 2026-12-25 Christmas Day."
+                    gettext(
+                        "Line {number}: write a date and a name, such as 2026-12-25 Christmas Day."
+                    ).format(number=number)
                 )
             holidays.append({"day": found[1], "name": found[2]})
         return holidays

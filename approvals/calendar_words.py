@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from django.utils.translation import gettext
+
 from approvals.calendars import WEEKDAYS, Calendar
 
 
@@ -18,5 +20,9 @@ def _lines(calendar: Calendar) -> Iterator[str]:
     for spans, group in groupby(by_day, key=lambda each: each[1]):
         days = [day for day, _ in group]
         if spans:
-            name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            name = (
+                days[0]
+                if len(days) == 1
+                else gettext("{days} to {days2}").format(days=days[0], days2=days[-1])
+            )
             yield f"{name} {', '.join(span.replace('-', '–') for span in spans)}"

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, field_validator
 
 from approvals.calendar_errors import BadCalendar
@@ -41,7 +42,9 @@ def _known_zone(name: str) -> str:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
-            f"there is no time zone {name}; write one such as Europe/Berlin"
+            gettext("there is no time zone {name}; write one such as Europe/Berlin").format(
+                name=name
+            )
         ) from error
     return name
 
@@ -50,11 +53,17 @@ def _minutes(text: str) -> Minutes:
     """Minutes of the day of `09:00-17:00`. The end may lie on the next day: `22:00-06:00`."""
     found = _INTERVAL.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text.strip() or 'nothing'} is no span of hours; write 09:00-17:00")
+        raise ValueError(
+            gettext("{span} is no span of hours; write 09:00-17:00").format(
+                span=text.strip() or "nothing"
+            )
+        )
     hour, minute, *rest = (int(part) for part in found.groups() if part is not None)
     start, until = hour * 60 + minute, rest[0] * 60 + rest[1]
     if start == until:
-        raise ValueError(f"{text.strip()} has no length; a whole day is 00:00-24:00")
+        raise ValueError(
+            gettext("{span} has no length; a whole day is 00:00-24:00").format(span=text.strip())
+        )
     return start, until
 
 
@@ -98,7 +107,9 @@ class Calendar(Shape):
         days = [holiday.day for holiday in holidays]
         twice = sorted({day.isoformat() for day in days if days.count(day) > 1})
         if twice:
-            raise ValueError(f"{', '.join(twice)} stands twice; name each day once")
+            raise ValueError(
+                gettext("{twice} stands twice; name each day once").format(twice=", ".join(twice))
+            )
         return tuple(sorted(holidays, key=lambda holiday: holiday.day))
 
     @cached_property
@@ -159,10 +170,12 @@ def as_stored(document: bytes) -> Calendar:
 def _problems(calendar: Calendar) -> Iterator[dict[str, str]]:
     for weekday, spans in zip(WEEKDAYS, calendar.week, strict=True):
         if any(start < until for (_, until), (start, _) in pairwise(spans)):
-            said = f"two spans that count on {weekday.capitalize()} overlap"
+            said = gettext("two spans that count on {words} overlap").format(
+                words=weekday.capitalize()
+            )
             yield {"field": f"hours.{weekday}", "message": said}
     if sum(until - start for spans in calendar.week for start, until in spans) < LEAST_MINUTES:
-        said = "a calendar needs at least one hour in its week, or nothing is ever due"
+        said = gettext("a calendar needs at least one hour in its week, or nothing is ever due")
         yield {"field": "hours", "message": said}
 
 

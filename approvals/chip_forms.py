@@ -6,30 +6,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from approvals.services.reason_chips import LONGEST_LABEL
 from approvals.vocabulary import Verdict
+from audit.wordings import Words
 
-VERDICT_WORDS: Final = {
-    Verdict.REJECT: "Reject",
-    Verdict.SEND_BACK: "Send back",
-    Verdict.EDIT: "Edit",
-    Verdict.STOP: "Stop run",
-}
+VERDICT_WORDS: Final = Words(
+    {
+        Verdict.REJECT: "Reject",
+        Verdict.SEND_BACK: "Send back",
+        Verdict.EDIT: "Edit",
+        Verdict.STOP: "Stop run",
+    }
+)
 
 
 class ChipForm(forms.Form):
     """What a reason says and which verdicts it is offered for."""
 
     label = forms.CharField(
-        label="What it says",
+        label=gettext_lazy("What it says"),
         max_length=LONGEST_LABEL,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        help_text="A few words. The agent and the reviewers read them.",
+        help_text=gettext_lazy("A few words. The agent and the reviewers read them."),
     )
     verdicts = forms.MultipleChoiceField(
-        label="Offered for",
-        choices=[(verdict.value, words) for verdict, words in VERDICT_WORDS.items()],
+        label=gettext_lazy("Offered for"),
+        choices=VERDICT_WORDS.choices(),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -51,8 +55,10 @@ class NewChipForm(ChipForm):
     field_order = ("label", "code", "verdicts")
 
     code = forms.CharField(
-        label="Code",
+        label=gettext_lazy("Code"),
         max_length=40,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
-        help_text="Stands in the log and in the API, such as wrong_amount. It never changes.",
+        help_text=gettext_lazy(
+            "Stands in the log and in the API, such as wrong_amount. It never changes."
+        ),
     )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.utils.translation import gettext, ngettext
 
 from approvals.calendars import Calendar, add_working, working_seconds_between
 from approvals.schemas import Requirements
@@ -67,9 +68,16 @@ def working_time_left(
 ) -> str:
     """In words, rounded down: `14 working hours left`, `1 working minute left`; short: `14 working h`."""
     seconds = working_seconds_between(now, deadline, calendar)
-    number, word, unit = int(seconds // HOUR), "hour", "h"
+    number = int(seconds // HOUR)
     if number == 0:
-        number, word, unit = int(seconds // 60), "minute", "min"
+        number = int(seconds // 60)
+        if short:
+            return gettext("{number} working min").format(number=number)
+        return ngettext(
+            "{number} working minute left", "{number} working minutes left", number
+        ).format(number=number)
     if short:
-        return f"{number} working {unit}"
-    return f"{number} working {word}{'' if number == 1 else 's'} left"
+        return gettext("{number} working h").format(number=number)
+    return ngettext("{number} working hour left", "{number} working hours left", number).format(
+        number=number
+    )

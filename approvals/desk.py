@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import IntegerField, QuerySet, Subquery
+from django.db.models import QuerySet, Subquery
 
 from accounts.callers import Caller
 from accounts.models import User
+from approvals import eligibility, filters, ports
+from approvals.filters import NO_FILTERS, Filters
 from approvals.models import (
     MOST_COUNTED,
     ApprovalRequest,
@@ -20,35 +22,28 @@ from approvals.models import (
     Reader,
     reader_of,
 )
-from audit.prepared import PreparedValues
+from audit.prepared import CountedTo, PreparedValues
 
 #: The lists that wait.
 WAITING: Final = ("mine", "team", "snoozed")
 #: Stand for a person, a group of theirs, and one that is their own, in what is made once for all.
 STAND_INS: Final = (-1, -2, -3)
-
-
-class _CountedTo(Subquery):
-    """How many rows a query has, up to `most`: counting on would take longer than anybody reads."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()
-    empty_result_set_value = 0
-
-    def __init__(self, rows: QuerySet[Any], most: int) -> None:
-        super().__init__(rows.order_by().values("pk")[:most])
+#: Each shape of filters is a statement of its own; more are not kept.
+MOST_PREPARED: Final = 500
 
 
 @dataclass(frozen=True)
 class Rest:
     """What is said where no request is open. `others`: how many wait for somebody else, of those the person
-    may see; `snoozed`: how many the person put off."""
+    may see; `snoozed`: how many the person put off; `active`: how many runs are under way, asked for where
+    nothing waits for the person."""
 
     waiting: int
     snoozed: int
     others: int
     next_deadline: datetime | None
     last_decided_at: datetime | None
+    active: int = 0
 
 
 class Lists:
@@ -71,12 +66,12 @@ class Lists:
 
     def counted(self) -> dict[str, Subquery]:
         """How many wait in each list."""
-        return {tab: _CountedTo(self.of(tab), MOST_COUNTED + 1) for tab in WAITING}
+        return {tab: CountedTo(self.of(tab), MOST_COUNTED + 1) for tab in WAITING}
 
     def visible(self) -> dict[str, Subquery]:
         """How many wait that the person may see."""
         waiting = self._requests.visible_to(self._reader).pending()
-        return {"visible": _CountedTo(waiting, 2 * MOST_COUNTED + 1)}
+        return {"visible": CountedTo(waiting, 2 * MOST_COUNTED + 1)}
 
     def moments(self) -> dict[str, Subquery]:
         """The first deadline, and the last decision."""
@@ -111,7 +106,7 @@ class Desk:
 
     @property
     def rest(self) -> Rest:
-        """In one statement with `counts`, where those are asked for afterwards."""
+        """In one statement with `counts`, where those are asked for afterwards; one more where nothing waits."""
         asked = self._everything
         return Rest(
             waiting=asked["team"],
@@ -119,6 +114,7 @@ class Desk:
             others=_others(asked),
             next_deadline=asked["next_deadline"],
             last_decided_at=asked["last_decided_at"],
+            active=0 if asked["team"] else _active(self.caller),
         )
 
     @cached_property
@@ -127,10 +123,37 @@ class Desk:
         asked = vars(self).get("_everything") or self._asked("elsewhere")
         return _others(asked) + int(asked["snoozed"])
 
-    def next_after(self, request_id: UUID) -> UUID | None:
-        """The first request but this one that the person may decide."""
-        following = self.lists.of("team").exclude(pk=request_id)
+    def fitting(self, tab: str, asked: Filters) -> ApprovalRequestQuerySet:
+        """What of a list fits, in its order."""
+        rows, reads = self.lists.of(tab), self._reads
+        return filters.fitting(rows, asked, person=self.reader.pk, reads=reads)
+
+    def number(self, tab: str, asked: Filters) -> int:
+        """How many of a list fit, as `ApprovalRequestQuerySet.number` counts."""
+        if not asked and tab in WAITING:
+            return self.counts[tab]
+        if asked.words:
+            return self.fitting(tab, asked).number()
+        counting = _counting(kind_of(self.reader), tab, asked.shape)
+        (row,) = counting(*given_of(self.reader), *asked.values)
+        return int(row["number"])
+
+    def names(self, tab: str) -> tuple[dict[str, str], set[str]]:
+        """The agents of a list with their titles, and its tools; of its first thousand requests."""
+        rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader))
+        agents = {row["agent"]: row["agent_title"] or row["agent"] for row in reversed(rows)}
+        return agents, {row["tool"] for row in rows if row["tool"]}
+
+    def next_after(
+        self, request_id: UUID, tab: str = "team", asked: Filters = NO_FILTERS
+    ) -> UUID | None:
+        """The first request but this one in a list that waits, of those that fit."""
+        following = self.fitting(tab, asked).exclude(pk=request_id)
         return following.values_list("pk", flat=True).first()
+
+    @property
+    def _reads(self) -> bool:
+        return eligibility.reads_sensitive(self.caller, listed=True)
 
     @cached_property
     def _everything(self) -> Mapping[str, Any]:
@@ -148,6 +171,10 @@ def known_reader(caller: Caller) -> Reader:
     groups, own = sorted(caller.group_ids), sorted(caller.own_group_ids)
     lent = any(absent is not None for _, absent in caller.memberships)
     return replace(reader, groups=groups, own_groups=own, stands_in=lent)
+
+
+def _active(caller: Caller) -> int:
+    return ports.runs().active(caller, most=MOST_COUNTED + 1)
 
 
 Shape = tuple[bool, bool, bool]
@@ -189,6 +216,33 @@ def _numbers(kind: Shape, what: str) -> PreparedValues:
         # The person's own row is what the values stand beside.
         rows: QuerySet[Any, dict[str, Any]] = User.objects.filter(pk=person).values(**asked)
         return rows
+
+    return PreparedValues(build, *STAND_INS, rewrite=with_lists)
+
+
+@lru_cache(maxsize=MOST_PREPARED)
+def _counting(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
+    """How many of a list fit."""
+
+    def build(person: int, group: int, own: int, *values: Any) -> QuerySet[Any, dict[str, Any]]:
+        rows = Lists(any_reader(kind, person, group, own)).of(tab)
+        fit = filters.fitting(rows, shape, person=person, reads=False, values=values)
+        counted: QuerySet[Any, dict[str, Any]] = User.objects.filter(pk=person).values(
+            number=CountedTo(fit, MOST_COUNTED + 1)
+        )
+        return counted
+
+    return PreparedValues(build, *STAND_INS, *filters.STAND_INS, rewrite=with_lists)
+
+
+@cache
+def _naming(kind: Shape, tab: str) -> PreparedValues:
+    """What the first requests of a list are about."""
+
+    def build(person: int, group: int, own: int) -> QuerySet[Any, dict[str, Any]]:
+        rows = Lists(any_reader(kind, person, group, own)).of(tab)
+        named: QuerySet[Any, Any] = rows.values("agent", "agent_title", "tool")
+        return named[:MOST_COUNTED]
 
     return PreparedValues(build, *STAND_INS, rewrite=with_lists)
 

@@ -9,16 +9,18 @@ from typing import Any, Final
 
 from django import forms
 from django.utils.html import format_html
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policy_words import DEFAULT_LINE
 from approvals.templatetags.interface import reveal
 from audit.canonical import INTEGER_LIMIT, loads_strict
 from audit.errors import Invalid
+from audit.wordings import str_later
 
 DECIDE_FORM: Final = "decide-form"
 LONGEST_TEXT: Final = 5_000
 LONGEST_WHY: Final = 2_000
-OWN_WORDS: Final = "Other"
+OWN_WORDS: Final = str_later("Other")
 
 
 def _text_area(name: str, rows: int = 3, css: str = "", **attributes: str) -> forms.Textarea:
@@ -59,17 +61,19 @@ class ReasonForm(VerdictForm):
     """
 
     reason_code = forms.ChoiceField(
-        label="Reason",
+        label=gettext_lazy("Reason"),
         required=False,
-        error_messages={"invalid_choice": "This reason is no longer offered. Pick another."},
+        error_messages={
+            "invalid_choice": gettext_lazy("This reason is no longer offered. Pick another.")
+        },
         widget=forms.RadioSelect(attrs={"form": DECIDE_FORM}),
     )
     reason = forms.CharField(
-        label="Reason",
+        label=gettext_lazy("Reason"),
         required=False,
         max_length=LONGEST_TEXT,
         widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
-        help_text="The agent reads it, and the audit log keeps it.",
+        help_text=gettext_lazy("The agent reads it, and the audit log keeps it."),
     )
 
     def __init__(
@@ -89,7 +93,7 @@ class ReasonForm(VerdictForm):
             picking.choices = [*chips, ("", OWN_WORDS)]
             # Words are kept when another verdict's form is opened; what is picked speaks of one verdict.
             picking.widget.attrs["data-draft"] = f"reason_code-{verdict}"
-            self.fields["reason"].label = "In your own words"
+            self.fields["reason"].label = gettext("In your own words")
         else:
             del self.fields["reason_code"]
             self.fields["reason"].required = needed
@@ -98,7 +102,7 @@ class ReasonForm(VerdictForm):
         """A reason that is asked for is there."""
         given = self.cleaned_data
         if self.needed and not self.errors and not given.get("reason_code") and not given["reason"]:
-            self.add_error("reason", "Pick a reason, or write one.")
+            self.add_error("reason", gettext("Pick a reason, or write one."))
         return given
 
     @property
@@ -113,8 +117,8 @@ class FeedbackForm(ReasonForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["reason"].label = "What should change"
-        self.fields["reason"].help_text = "The agent reads it and may propose again."
+        self.fields["reason"].label = gettext("What should change")
+        self.fields["reason"].help_text = gettext("The agent reads it and may propose again.")
 
 
 class EditReasonForm(ReasonForm):
@@ -122,7 +126,7 @@ class EditReasonForm(ReasonForm):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["reason"].label = "Why"
+        self.fields["reason"].label = gettext("Why")
         self.fields["reason"].help_text = ""
         # The arguments are what is written here; why they change takes a line.
         self.fields["reason"].widget.attrs |= {"rows": "1", "class": "one-line"}
@@ -131,7 +135,9 @@ class EditReasonForm(ReasonForm):
 class MessageForm(VerdictForm):
     """What the agent should know when it takes the run back."""
 
-    message = forms.CharField(label="Message to the agent", widget=_text_area("message"))
+    message = forms.CharField(
+        label=gettext_lazy("Message to the agent"), widget=_text_area("message")
+    )
 
 
 class JsonField(forms.CharField):
@@ -145,7 +151,9 @@ class JsonField(forms.CharField):
         try:
             return loads_strict(text)
         except Invalid as error:
-            raise forms.ValidationError(f"This is no JSON: {error.detail}") from error
+            raise forms.ValidationError(
+                gettext("This is no JSON: {detail}").format(detail=error.detail)
+            ) from error
 
 
 class NumberField(forms.CharField):
@@ -159,9 +167,11 @@ class NumberField(forms.CharField):
         try:
             number = loads_strict(text)
         except Invalid as error:
-            raise forms.ValidationError(f"Write a number. {error.detail}") from error
+            raise forms.ValidationError(
+                gettext("Write a number. {detail}").format(detail=error.detail)
+            ) from error
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise forms.ValidationError("Write a number.")
+            raise forms.ValidationError(gettext("Write a number."))
         return number
 
 
@@ -169,10 +179,10 @@ class HappenedForm(VerdictForm):
     """What the call returned, where that is known."""
 
     result = JsonField(
-        label="What it returned",
+        label=gettext_lazy("What it returned"),
         required=False,
         widget=_text_area("result", css="mono-input"),
-        help_text="As JSON, where you know it; the agent goes on with it.",
+        help_text=gettext_lazy("As JSON, where you know it; the agent goes on with it."),
     )
 
 
@@ -194,23 +204,25 @@ def _answer_field(question: Mapping[str, Any]) -> forms.Field:
     match question.get("answer_type"):
         case "yes_no":
             return forms.TypedChoiceField(
-                label="Answer",
-                choices=[("yes", "Yes"), ("no", "No")],
+                label=gettext("Answer"),
+                choices=[("yes", gettext("Yes")), ("no", gettext("No"))],
                 coerce=lambda value: value == "yes",
                 widget=forms.RadioSelect(attrs=attributes),
             )
         case "number":
             return NumberField(
-                label="Answer",
+                label=gettext("Answer"),
                 widget=forms.TextInput(attrs=attributes | {"inputmode": "decimal"}),
             )
         case "choice" if choices:
             return forms.ChoiceField(
-                label="Answer",
+                label=gettext("Answer"),
                 choices=[(choice, reveal(choice)) for choice in choices],
                 widget=forms.RadioSelect(attrs=attributes),
             )
-    return forms.CharField(label="Answer", max_length=LONGEST_TEXT, widget=_text_area("answer"))
+    return forms.CharField(
+        label=gettext("Answer"), max_length=LONGEST_TEXT, widget=_text_area("answer")
+    )
 
 
 class CapsForm(VerdictForm):
@@ -231,13 +243,17 @@ class CapsForm(VerdictForm):
         unit = str(raising.get("unit") or "")
         usual = min(int(raising.get("usual") or used or 1), most)
         return forms.DecimalField(
-            label=f"{words.capitalize()}, by how {f'many {unit}' if unit else 'much'} more",
+            label=gettext("{words}, by how {unit} more").format(
+                words=words.capitalize(), unit=f"many {unit}" if unit else "much"
+            ),
             min_value=Decimal(1) / scale if scale > 60 else 1,
             max_value=Decimal(most) / scale,
             decimal_places=6 if scale > 60 else 0,
             initial=_plainly(Decimal(usual) / scale if scale > 60 else -(-usual // scale)),
             error_messages={"max_value": _TOO_MUCH if most >= scale else _NO_MORE},
-            help_text=f"{raising.get('used') or used} used up. At most {_plainly(Decimal(most) / scale)} more.",
+            help_text=gettext("{used} used up. At most {scale} more.").format(
+                used=raising.get("used") or used, scale=_plainly(Decimal(most) / scale)
+            ),
             widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),
         )
 
@@ -267,7 +283,7 @@ class ChoiceForm(VerdictForm):
     ) -> None:
         super().__init__(data)
         self.fields["choice"] = forms.ChoiceField(
-            label="How to go on",
+            label=gettext("How to go on"),
             choices=[(str(option["value"]), _way(option)) for option in options],
             widget=forms.RadioSelect(attrs={"form": DECIDE_FORM, "data-draft": "choice"}),
         )
@@ -284,11 +300,11 @@ class NoteForm(VerdictForm):
 
 def _note_field() -> forms.CharField:
     return forms.CharField(
-        label="A note to the agent",
+        label=gettext("A note to the agent"),
         required=False,
         max_length=LONGEST_TEXT,
         widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
-        help_text="The agent reads it, and the audit log keeps it. It may stay empty.",
+        help_text=gettext("The agent reads it, and the audit log keeps it. It may stay empty."),
     )
 
 
@@ -305,7 +321,7 @@ class OutputForm(VerdictForm):
     """A corrected final answer, whole, as JSON: used where its schema is not known."""
 
     output = JsonField(
-        label="The answer as it should be",
+        label=gettext_lazy("The answer as it should be"),
         widget=_text_area("output", rows=8, css="mono-input"),
     )
 
@@ -317,24 +333,24 @@ class OutputForm(VerdictForm):
 class ThresholdForm(forms.Form):
     """One threshold and why it changes. `lines` are what it may count for, in groups, to pick from."""
 
-    line = forms.ChoiceField(label="Counts for")
+    line = forms.ChoiceField(label=gettext_lazy("Counts for"))
     value = forms.DecimalField(
-        label="Threshold",
+        label=gettext_lazy("Threshold"),
         min_value=Decimal(0),
         max_value=Decimal(1),
         max_digits=5,
         decimal_places=4,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        help_text="From 0 to 1. An action below it waits for a person.",
+        help_text=gettext_lazy("From 0 to 1. An action below it waits for a person."),
     )
     remove = forms.BooleanField(
-        label="Take this line out; the next one that fits counts then", required=False
+        label=gettext_lazy("Take this line out; the next one that fits counts then"), required=False
     )
     why = forms.CharField(
-        label="Why",
+        label=gettext_lazy("Why"),
         max_length=LONGEST_WHY,
         widget=forms.Textarea(attrs={"rows": "2"}),
-        help_text="Stands in the history and in the audit log.",
+        help_text=gettext_lazy("Stands in the history and in the audit log."),
     )
     base_version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -346,10 +362,10 @@ class ThresholdForm(forms.Form):
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}))
-        self.fields["line"] = forms.ChoiceField(label="Counts for", choices=lines)
+        self.fields["line"] = forms.ChoiceField(label=gettext("Counts for"), choices=lines)
 
     def clean(self) -> dict[str, Any]:
         """The line that counts where no other does has to be there."""
         if self.cleaned_data.get("remove") and self.cleaned_data.get("line") == DEFAULT_LINE:
-            self.add_error(None, "The threshold for everything else cannot be taken out.")
+            self.add_error(None, gettext("The threshold for everything else cannot be taken out."))
         return self.cleaned_data

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.callers import Caller
-from approvals.desk import known_reader
+from approvals.desk import (
+    STAND_INS,
+    Shape,
+    any_reader,
+    given_of,
+    kind_of,
+    known_reader,
+    with_lists,
+)
 from approvals.eligibility import hidden_arguments, withheld_from
 from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
 from approvals.states import RequestState
+from audit.prepared import Prepared, PreparedValues
 
 
 @dataclass(frozen=True)
@@ -41,17 +54,36 @@ def glances(requests: Collection[UUID], caller: Caller) -> dict[UUID, Glance]:
     """The requests with these ids, by id. Two queries, however many there are."""
     if not requests:
         return {}
-    visible = set(
-        ApprovalRequest.objects.visible_to(known_reader(caller))
-        .filter(pk__in=requests)
-        .values_list("pk", flat=True)
-    )
-    rows = (
-        ApprovalRequest.objects.filter(pk__in=requests)
+    reader, ids = known_reader(caller), list(requests)
+    visible = {row["pk"] for row in _visible(kind_of(reader))(*given_of(reader), ids)}
+    return {row.pk: _glance(row, caller, may_open=row.pk in visible) for row in _told(ids)}
+
+
+@cache
+def _visible(kind: Shape) -> PreparedValues:
+    """Those of the requests that a reader of this kind may open."""
+
+    def build(person: int, group: int, own: int, request: UUID) -> QuerySet[Any, Any]:
+        seen = ApprovalRequest.objects.visible_to(any_reader(kind, person, group, own))
+        return seen.filter(pk__in=[request]).values("pk")
+
+    return PreparedValues(build, *STAND_INS, UUID(int=0), rewrite=with_lists)
+
+
+# A request has many columns, and most of them are large.
+_told = Prepared(
+    lambda request: (
+        ApprovalRequest.objects.filter(pk__in=[request])
         .select_related("decided_by")
-        .defer("evidence", "schema", "gate_context", "rationale")
-    )
-    return {row.pk: _glance(row, caller, may_open=row.pk in visible) for row in rows}
+        .only(
+            *("kind", "state", "revision", "title", "sensitive", "withheld", "arguments"),
+            *("question", "resolution", "created_at", "decided_at", "ready_at"),
+            *("review_deadline", "decided_by__username", "decided_by__display_name"),
+        )
+    ),
+    UUID(int=0),
+    rewrite=with_lists,
+)
 
 
 def _glance(request: ApprovalRequest, caller: Caller, *, may_open: bool) -> Glance:

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 
 from accounts.hints import CHANNEL
 from approvals.mailbox import Mailbox
+from approvals.pacing import WHOLE_MS, within
 
 CONNECT_SECONDS: Final = 2.0
 #: How long a read waits; also how soon a ping's answer must be there.
@@ -79,7 +80,7 @@ class Hub:
             parsed = orjson.loads(message)
             audiences, hint = parsed["to"], parsed["hint"]
             # Only what a hint is made of goes on: never content, whoever published it.
-            plain = {
+            plain: dict[str, Any] = {
                 "topic": str(hint["topic"]),
                 "id": str(hint["id"]),
                 "version": int(hint["version"]),
@@ -89,6 +90,8 @@ class Hub:
         except (ValueError, KeyError, TypeError):
             log.warning("a hint that cannot be read was dropped")
             return
+        if spread := within(len(reached)):
+            plain["within"] = spread
         for mailbox in reached:
             mailbox.put(plain)
 
@@ -108,8 +111,9 @@ class Hub:
                     await asyncio.wait_for(pubsub.subscribe(CHANNEL), CONNECT_SECONDS)
                     await self._confirmed(pubsub)
                     if before:
+                        spread = within(len(self._joined), WHOLE_MS)
                         for mailbox in list(self._joined):
-                            mailbox.put_resync()
+                            mailbox.put_resync(spread)
                     before, backoff = True, FIRST_BACKOFF_SECONDS
                     self._subscribed.set()
                     await self._receive(pubsub)

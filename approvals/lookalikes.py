@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from approvals.characters import is_invisible
 
 #: More of them would be a list that nobody reads; the rest is counted.
@@ -54,7 +56,10 @@ def warnings_of(*values: Any) -> list[str]:
     listed = list(found)
     if len(listed) > MOST_WARNINGS:
         more = len(listed) - MOST_WARNINGS
-        return [*listed[:MOST_WARNINGS], f"{more} more addresses are not what they seem."]
+        return [
+            *listed[:MOST_WARNINGS],
+            gettext("{more} more addresses are not what they seem.").format(more=more),
+        ]
     return listed
 
 
@@ -116,22 +121,34 @@ def _warnings(host: Host) -> Iterator[str]:
     true_name = ".".join(map(_ascii, host.reads.split(".")))
     hides = any(map(is_invisible, host.written))
     if hides:
-        yield f"{name} holds characters that cannot be seen; it leads to {true_name}."
+        yield gettext(
+            "{name} holds characters that cannot be seen; it leads to {true_name}."
+        ).format(name=name, true_name=true_name)
     elif _is_folded(host) and (host.sure or host.reads.rpartition(".")[2].isascii()):
-        yield f"{name} is written with characters that count as others; it leads to {true_name}."
+        yield gettext(
+            "{name} is written with characters that count as others; it leads to {true_name}."
+        ).format(name=name, true_name=true_name)
     elif any(label.startswith(_PUNYCODE) for label in host.reads.split(".")):
-        yield f"{name} is written in punycode; {_decoded(host.reads)}."
+        yield gettext("{name} is written in punycode; {reads}.").format(
+            name=name, reads=_decoded(host.reads)
+        )
     elif not host.reads.isascii():
         scripts = _scripts(host.reads)
         mixed = len(scripts) > 1 and (host.sure or _imitates(host.reads))
         if mixed:
             yield (
-                f"{name} mixes letters of {' and '.join(scripts)}; its true name is {true_name}."
+                gettext("{name} mixes letters of {scripts}; its true name is {true_name}.").format(
+                    name=name, scripts=" and ".join(scripts), true_name=true_name
+                )
             )
         elif host.sure or _imitates(host.reads):
-            yield f"{name} has letters beyond a to z; its true name is {true_name}."
+            yield gettext("{name} has letters beyond a to z; its true name is {true_name}.").format(
+                name=name, true_name=true_name
+            )
     if "." in host.user:
-        yield f"“{host.user}@{host.written}” leads to {true_name}, not to {host.user}."
+        yield gettext("“{user}@{written}” leads to {true_name}, not to {user}.").format(
+            user=host.user, written=host.written, true_name=true_name
+        )
 
 
 def _is_folded(host: Host) -> bool:
@@ -174,5 +191,5 @@ def _decoded(reads: str) -> str:
             plain = label.removeprefix(_PUNYCODE)
             labels.append(plain.encode("ascii").decode("punycode") if plain != label else label)
         except UnicodeError:
-            return "what it stands for cannot be read"
-    return f"it reads “{'.'.join(labels)}”"
+            return gettext("what it stands for cannot be read")
+    return gettext("it reads “{labels}”").format(labels=".".join(labels))

@@ -37,10 +37,10 @@ class Mailbox:
             self._hints[("all", "")] = RESYNC
         self._filled.set()
 
-    def put_resync(self) -> None:
-        """Drop what waits: the page fetches everything anyway."""
+    def put_resync(self, within: int = 0) -> None:
+        """Drop what waits: the page fetches everything anyway, within so many milliseconds where many do."""
         self._hints.clear()
-        self._hints[("all", "")] = RESYNC
+        self._hints[("all", "")] = {**RESYNC, "within": within} if within else RESYNC
         self._filled.set()
 
     async def take(self) -> Hint:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from approvals import conditions
 from approvals.policies import Policy, PublishedPolicy, Rule, RulesByEffect, When
 from approvals.schemas import GateContext, ProposedAction, Reason
+from approvals.tightening import ToolFacts
 
 #: More kinds of action than an installation has tools; what is beyond is looked up each time.
 MOST_KINDS = 5_000
@@ -119,6 +120,11 @@ def _about(action: ProposedAction, published: PublishedPolicy) -> RulesByEffect:
     return known
 
 
+def may_speak(rule: Rule, tool: ToolFacts, policy: Policy) -> bool:
+    """Whether the rule is about calls of the tool, as far as that is known before there is one."""
+    return _in_scope(rule, tool, policy) is None and _about_action(rule.when, tool) is None
+
+
 def matched(
     action: ProposedAction, context: GateContext, published: PublishedPolicy
 ) -> Iterator[Finding | Silent]:
@@ -148,7 +154,7 @@ def _answer(rule: Rule, answers: conditions.Answers) -> tuple[bool, str]:
         return True, str(problem) or "no answer"
 
 
-def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> Miss | None:
+def _in_scope(rule: Rule, action: ProposedAction | ToolFacts, policy: Policy) -> Miss | None:
     if rule.group is not None:
         # A group's rule speaks of the group's own agents, and loosens only where it is delegated.
         if rule.group != action.owner_group:
@@ -158,7 +164,7 @@ def _in_scope(rule: Rule, action: ProposedAction, policy: Policy) -> Miss | None
     return None
 
 
-def _about_action(when: When, action: ProposedAction) -> Miss | None:
+def _about_action(when: When, action: ProposedAction | ToolFacts) -> Miss | None:
     if when.agents and action.agent not in when.agents:
         return "agents"
     if when.tools and action.tool not in when.tools:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from approvals.policies import Policy, load
 
 _ABSENT = object()
@@ -24,7 +26,11 @@ def merged(base: Policy, mine: Policy, theirs: Policy) -> tuple[Policy, list[str
         if ours == before:
             continue
         if other not in (before, ours):
-            conflicts.append(f"{_title(key)} was changed there too; this draft's own change stays.")
+            conflicts.append(
+                gettext("{key} was changed there too; this draft's own change stays.").format(
+                    key=_title(key)
+                )
+            )
         if ours is _ABSENT:
             result.pop(key, None)
         else:
@@ -79,9 +85,9 @@ def _whole(parts: Mapping[Key, Any]) -> dict[str, Any]:
 def _title(key: Key) -> str:
     match key:
         case ("rules", name):
-            return f"The rule {name}"
+            return gettext("The rule {name}").format(name=name)
         case ("thresholds", "default"):
-            return "The threshold of everything else"
+            return gettext("The threshold of everything else")
         case ("thresholds", _, *names):
-            return f"The threshold of {' × '.join(names)}"
+            return gettext("The threshold of {names}").format(names=" × ".join(names))
     return key[0].replace("_", " ").capitalize()

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -44,15 +45,17 @@ MOST_RULES = 500
 def _share(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         # pydantic turns only a ValueError into a message at the field.
-        raise ValueError("write a number between 0 and 1, such as 0.80")  # noqa: TRY004
+        raise ValueError(gettext("write a number between 0 and 1, such as 0.80"))  # noqa: TRY004
     try:
         share = Decimal(str(value).strip())
     except ArithmeticError as error:
-        raise ValueError("write a number between 0 and 1, such as 0.80") from error
+        raise ValueError(gettext("write a number between 0 and 1, such as 0.80")) from error
     if not (share.is_finite() and 0 <= share <= 1):
-        raise ValueError("a threshold lies between 0 and 1; 0.80 is four times out of five")
+        raise ValueError(
+            gettext("a threshold lies between 0 and 1; 0.80 is four times out of five")
+        )
     if share != share.quantize(Decimal("0.0001")):
-        raise ValueError("a threshold has at most four decimal places")
+        raise ValueError(gettext("a threshold has at most four decimal places"))
     return share.quantize(Decimal("0.0001"))
 
 
@@ -70,7 +73,9 @@ def _known_zone(name: str) -> str:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(
-            f"there is no time zone {name}; write one such as Europe/Berlin"
+            gettext("there is no time zone {name}; write one such as Europe/Berlin").format(
+                name=name
+            )
         ) from error
     return name
 
@@ -195,9 +200,11 @@ class Rule(Shape):
     @model_validator(mode="after")
     def _fits(self) -> Rule:
         if self.effect != "allow" and (self.threshold is not None or self.accepts_taint):
-            raise ValueError("only an allow rule has a threshold or accepts taint; take them out")
+            raise ValueError(
+                gettext("only an allow rule has a threshold or accepts taint; take them out")
+            )
         if self.effect != "review" and self.requirements is not None:
-            raise ValueError("only a review rule has requirements; take them out")
+            raise ValueError(gettext("only a review rule has requirements; take them out"))
         return self
 
 
@@ -248,11 +255,17 @@ class Policy(Shape):
     @model_validator(mode="after")
     def _whole(self) -> Policy:
         if len(self.rules) > MOST_RULES:
-            raise ValueError(f"a policy has at most {MOST_RULES} rules")
+            raise ValueError(
+                gettext("a policy has at most {most_rules} rules").format(most_rules=MOST_RULES)
+            )
         names = [rule.name for rule in self.rules]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two rules are called {', '.join(twice)}; give each its own name")
+            raise ValueError(
+                gettext("two rules are called {twice}; give each its own name").format(
+                    twice=", ".join(twice)
+                )
+            )
         return self
 
     def document(self) -> dict[str, Any]:
@@ -281,7 +294,14 @@ class Policy(Shape):
         if rule:
             named = [each for each in document["rules"] if each["name"] == rule]
             if not named:
-                raise BadPolicy([{"field": "rule", "message": f"there is no rule {rule}"}])
+                raise BadPolicy(
+                    [
+                        {
+                            "field": "rule",
+                            "message": gettext("there is no rule {rule}").format(rule=rule),
+                        }
+                    ]
+                )
             named[0]["threshold"] = str(share) if share is not None else None
             return load(document)
         table = document["thresholds"]
@@ -310,12 +330,14 @@ def _put(table: dict[str, str], key: str, value: str | None) -> None:
 
 def _checked(requirements: Requirements) -> Requirements:
     if not requirements.groups:
-        raise ValueError("name at least one group that decides, such as @owner")
+        raise ValueError(gettext("name at least one group that decides, such as @owner"))
     names = [need.group for need in requirements.groups]
     if len(set(names)) < len(names):
-        raise ValueError("a group stands twice; name it once with the number of people")
+        raise ValueError(gettext("a group stands twice; name it once with the number of people"))
     if requirements.exclude_owner and "@owner" in names:
-        raise ValueError("the owner group is both asked for and left out; nobody could decide")
+        raise ValueError(
+            gettext("the owner group is both asked for and left out; nobody could decide")
+        )
     return requirements
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from django.utils.translation import gettext
 from pydantic import BaseModel
 
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow
@@ -20,39 +21,42 @@ from approvals.policy_words import (
 )
 from approvals.schemas import GroupNeed, Requirements
 from approvals.scores import score_changes
+from audit.wordings import Words
 
-_WORDS: Mapping[str, str] = {
-    "accepts_taint": "also after reading text from outside",
-    "agents": "agents",
-    "calendar": "calendar of the hours",
-    "condition": "condition",
-    "editor_may_approve": "an editor may approve alone",
-    "effect": "what it does",
-    "effects": "effects",
-    "escalation": "groups asked next",
-    "exclude_owner": "the owner group is left out",
-    "execute_by_minutes": "minutes to use the approval",
-    "extend_limit_hours": "hours that it can be extended by",
-    "first_use": "first use",
-    "friction": "asked besides the verdict",
-    "friction_seconds": "seconds of that",
-    "groups": "who decides",
-    "on_expiry": "when nobody decides in time",
-    "outcome": "what happens",
-    "rate_above": "calls an hour above",
-    "reminder": "reminder",
-    "requirements": "requirements",
-    "reversible": "can be undone",
-    "review_hours": "hours to decide",
-    "risk_at_least": "risk at least",
-    "scope": "belongs to",
-    "tainted": "has read text from outside",
-    "threshold": "threshold",
-    "time_window": "times",
-    "title": "title",
-    "tools": "tools",
-    "undo_seconds": "seconds to take an approval back",
-}
+_WORDS: Final = Words(
+    {
+        "accepts_taint": "also after reading text from outside",
+        "agents": "agents",
+        "calendar": "calendar of the hours",
+        "condition": "condition",
+        "editor_may_approve": "an editor may approve alone",
+        "effect": "what it does",
+        "effects": "effects",
+        "escalation": "groups asked next",
+        "exclude_owner": "the owner group is left out",
+        "execute_by_minutes": "minutes to use the approval",
+        "extend_limit_hours": "hours that it can be extended by",
+        "first_use": "first use",
+        "friction": "asked besides the verdict",
+        "friction_seconds": "seconds of that",
+        "groups": "who decides",
+        "on_expiry": "when nobody decides in time",
+        "outcome": "what happens",
+        "rate_above": "calls an hour above",
+        "reminder": "reminder",
+        "requirements": "requirements",
+        "reversible": "can be undone",
+        "review_hours": "hours to decide",
+        "risk_at_least": "risk at least",
+        "scope": "belongs to",
+        "tainted": "has read text from outside",
+        "threshold": "threshold",
+        "time_window": "times",
+        "title": "title",
+        "tools": "tools",
+        "undo_seconds": "seconds to take an approval back",
+    }
+)
 
 
 def changes(before: Policy, after: Policy) -> list[str]:
@@ -72,11 +76,15 @@ def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
     for key in {**new, **old}:
         then, now = old.get(key), new.get(key)
         if then is None and now is not None:
-            yield f"{now.about}: {now.text} is new."
+            yield gettext("{about}: {text} is new.").format(about=now.about, text=now.text)
         elif now is None and then is not None:
-            yield f"{then.about}: taken out; it was {then.text}."
+            yield gettext("{about}: taken out; it was {text}.").format(
+                about=then.about, text=then.text
+            )
         elif then is not None and now is not None and then.share != now.share:
-            yield f"{now.about}: from {then.text} to {now.text}."
+            yield gettext("{about}: from {text} to {text2}.").format(
+                about=now.about, text=then.text, text2=now.text
+            )
 
 
 def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
@@ -85,11 +93,13 @@ def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
     for name in {**new, **old}:
         said = (new.get(name) or old[name]).title or name
         if name not in old:
-            yield f"New rule: {said}."
+            yield gettext("New rule: {said}.").format(said=said)
         elif name not in new:
-            yield f"Rule taken out: {said}."
+            yield gettext("Rule taken out: {said}.").format(said=said)
         elif old[name] != new[name]:
-            yield f"Rule “{said}”: {_differences(old[name], new[name])}."
+            yield gettext("Rule “{said}”: {name}.").format(
+                said=said, name=_differences(old[name], new[name])
+            )
 
 
 def _baseline_changes(before: Sequence[BaselineRow], after: Sequence[BaselineRow]) -> Iterator[str]:
@@ -99,11 +109,13 @@ def _baseline_changes(before: Sequence[BaselineRow], after: Sequence[BaselineRow
         about = key[0]
         then, now = old.get(key), new.get(key)
         if then is None and now is not None:
-            yield f"Baseline, {_small(about)}: this line is new."
+            yield gettext("Baseline, {about}: this line is new.").format(about=_small(about))
         elif now is None and then is not None:
-            yield f"Baseline, {_small(about)}: this line is taken out."
+            yield gettext("Baseline, {about}: this line is taken out.").format(about=_small(about))
         elif then is not None and now is not None and then != now:
-            yield f"Baseline, {_small(about)}: {_differences(then, now)}."
+            yield gettext("Baseline, {about}: {now}.").format(
+                about=_small(about), now=_differences(then, now)
+            )
 
 
 def _by_subject(rows: Sequence[BaselineRow]) -> dict[tuple[str, int], BaselineRow]:
@@ -122,7 +134,9 @@ def _differences(then: Rule | BaselineRow, now: Rule | BaselineRow) -> str:
     """Every field that differs with both its values: `who decides from 1 of finance to 2 of finance`."""
     old, new = dict(_fields(then)), dict(_fields(now))
     return "; ".join(
-        f"{_WORDS[name]} from {_value(old.get(name))} to {_value(new.get(name))}"
+        gettext("{name} from {name2} to {name3}").format(
+            name=_WORDS[name], name2=_value(old.get(name)), name3=_value(new.get(name))
+        )
         for name in {**old, **new}
         if old.get(name) != new.get(name)
     )
@@ -141,13 +155,15 @@ def _value(value: Any) -> str:
     """A field's value as a person reads it."""
     match value:
         case None | "" | ():
-            return "not set"
+            return gettext("not set")
         case bool():
             return "yes" if value else "no"
         case tuple():
             return listed([_value(each) for each in value], "and")
         case GroupNeed():
-            return f"{value.count} of {group_word(value.group, {})}"
+            return gettext("{count} of {group}").format(
+                count=value.count, group=group_word(value.group, {})
+            )
         case TimeWindow():
             return window_text(value)
         case StrEnum():
@@ -161,15 +177,17 @@ def _value(value: Any) -> str:
 
 def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
     values: Sequence[tuple[str, Any, Any]] = (
-        ("Hours that a sticky approval may last", before.sticky_hours, after.sticky_hours),
-        ("Seconds to take an approval back", before.undo_seconds, after.undo_seconds),
-        ("Hours to decide", before.review_hours, after.review_hours),
-        ("Calendar of these hours", _calendar(before.calendar), _calendar(after.calendar)),
-        ("Groups that may allow by rules of their own", before.delegates, after.delegates),
+        (gettext("Hours that a sticky approval may last"), before.sticky_hours, after.sticky_hours),
+        (gettext("Seconds to take an approval back"), before.undo_seconds, after.undo_seconds),
+        (gettext("Hours to decide"), before.review_hours, after.review_hours),
+        (gettext("Calendar of these hours"), _calendar(before.calendar), _calendar(after.calendar)),
+        (gettext("Groups that may allow by rules of their own"), before.delegates, after.delegates),
     )
     for label, then, now in values:
         if then != now:
-            yield f"{label}: from {_plain(then)} to {_plain(now)}."
+            yield gettext("{label}: from {then} to {now}.").format(
+                label=label, then=_plain(then), now=_plain(now)
+            )
 
 
 def _plain(value: Any) -> str:
@@ -179,4 +197,4 @@ def _plain(value: Any) -> str:
 
 
 def _calendar(slug: str) -> str:
-    return slug or "none (around the clock)"
+    return slug or gettext("none (around the clock)")

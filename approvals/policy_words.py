@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 from urllib.parse import parse_qsl, urlencode
+
+from django.utils.translation import gettext, ngettext
 
 from approvals.errors import LineUnknown
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow, When
 from approvals.schemas import Requirements
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
+from audit.wordings import Words
 
 OWNER = "@owner"
 RISKS = frozenset(risk.value for risk in Risk)
@@ -21,19 +25,23 @@ NAMED_TOGETHER = frozenset(
 DEFAULT_LINE = "default"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EVERY_DAY = len(DAYS)
-EFFECTS = {
-    Effect.MONEY: "moves money",
-    Effect.PRODUCTION: "changes production",
-    Effect.DESTRUCTIVE: "destroys data",
-    Effect.EXTERNAL_COMMUNICATION: "writes to people outside",
-    Effect.PERSONAL_DATA: "touches personal data",
-    Effect.CREDENTIALS: "touches credentials",
-}
-FRICTIONS = {
-    Friction.READING: "a minimum reading time",
-    Friction.TYPED: "typing what matters",
-    Friction.SECOND_FACTOR: "a second factor",
-}
+EFFECTS = Words(
+    {
+        Effect.MONEY: "moves money",
+        Effect.PRODUCTION: "changes production",
+        Effect.DESTRUCTIVE: "destroys data",
+        Effect.EXTERNAL_COMMUNICATION: "writes to people outside",
+        Effect.PERSONAL_DATA: "touches personal data",
+        Effect.CREDENTIALS: "touches credentials",
+    }
+)
+FRICTIONS = Words(
+    {
+        Friction.READING: "a minimum reading time",
+        Friction.TYPED: "typing what matters",
+        Friction.SECOND_FACTOR: "a second factor",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -84,16 +92,16 @@ def line_title(names: Mapping[str, str]) -> str:
     """What a line counts for, in words."""
     match names:
         case {"agent": agent, "tool": tool}:
-            return f"{tool} of {agent}"
+            return gettext("{tool} of {agent}").format(tool=tool, agent=agent)
         case {"tool": tool}:
-            return f"{tool}, whichever agent"
+            return gettext("{tool}, whichever agent").format(tool=tool)
         case {"agent": agent}:
-            return f"All tools of {agent}"
+            return gettext("All tools of {agent}").format(agent=agent)
         case {"risk": risk}:
-            return f"{risk.capitalize()} risk"
+            return gettext("{words} risk").format(words=risk.capitalize())
         case {"rule": rule}:
-            return f"What the rule {rule} allows"
-    return "Everything else"
+            return gettext("What the rule {rule} allows").format(rule=rule)
+    return gettext("Everything else")
 
 
 def share_text(share: Decimal) -> str:
@@ -144,23 +152,33 @@ def _effects(effects: Sequence[Effect]) -> str:
 
 def when_sentence(when: When) -> str:
     """What a rule is about but for its condition, which is code: `refund-desk calls issue_refund`."""
-    who = listed(when.agents) or "any agent"
-    what = f"calls {listed(when.tools)}" if when.tools else "calls any tool"
+    who = listed(when.agents) or gettext("any agent")
+    what = (
+        gettext("calls {tools}").format(tools=listed(when.tools))
+        if when.tools
+        else gettext("calls any tool")
+    )
     conditions = [
-        f"that {_effects(when.effects)}" if when.effects else "",
-        {True: "that can be undone", False: "that cannot be undone", None: ""}[when.reversible],
-        f"of {when.risk_at_least.value} risk or above" if when.risk_at_least else "",
+        gettext("that {effects}").format(effects=_effects(when.effects)) if when.effects else "",
+        {True: gettext("that can be undone"), False: gettext("that cannot be undone"), None: ""}[
+            when.reversible
+        ],
+        gettext("of {value} risk or above").format(value=when.risk_at_least.value)
+        if when.risk_at_least
+        else "",
         {
-            True: "after it read text from outside",
-            False: "without having read text from outside",
+            True: gettext("after it read text from outside"),
+            False: gettext("without having read text from outside"),
             None: "",
         }[when.tainted],
         {
-            True: "for the first time with this version",
-            False: "not for the first time",
+            True: gettext("for the first time with this version"),
+            False: gettext("not for the first time"),
             None: "",
         }[when.first_use],
-        f"more than {when.rate_above} times an hour" if when.rate_above is not None else "",
+        gettext("more than {rate_above} times an hour").format(rate_above=when.rate_above)
+        if when.rate_above is not None
+        else "",
         window_text(when.time_window) if when.time_window else "",
     ]
     return " ".join([who, what, *filter(None, conditions)])
@@ -168,21 +186,37 @@ def when_sentence(when: When) -> str:
 
 def window_text(window: TimeWindow) -> str:
     """`on Saturday between 08:00 and 12:00 (UTC)`."""
-    days = "" if len(window.days) == EVERY_DAY else f"on {listed([DAYS[d] for d in window.days])} "
-    return f"{days}between {window.start:%H:%M} and {window.until:%H:%M} ({window.timezone})"
+    days = (
+        ""
+        if len(window.days) == EVERY_DAY
+        else gettext("on {days} ").format(days=listed([DAYS[d] for d in window.days]))
+    )
+    return gettext("{days}between {start} and {until} ({timezone})").format(
+        days=days,
+        start=f"{window.start:%H:%M}",
+        until=f"{window.until:%H:%M}",
+        timezone=window.timezone,
+    )
 
 
 def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
-    parts = [f"{_number(need.count)} of {group_word(need.group, titles)}" for need in needs.groups]
+    parts = [
+        gettext("{count} of {titles}").format(
+            count=_number(need.count), titles=group_word(need.group, titles)
+        )
+        for need in needs.groups
+    ]
     time = time_to_decide(needs.review_hours, needs.calendar)
     extras = [
-        "never the owner group" if needs.exclude_owner else "",
-        f"asks for {FRICTIONS[needs.friction]}" if needs.friction in FRICTIONS else "",
-        "goes to the next group when nobody decides in time"
+        gettext("never the owner group") if needs.exclude_owner else "",
+        gettext("asks for {friction}").format(friction=FRICTIONS[needs.friction])
+        if needs.friction in FRICTIONS
+        else "",
+        gettext("goes to the next group when nobody decides in time")
         if needs.on_expiry == Expiry.ESCALATE
         else "",
-        f"within {time}" if time else "",
+        gettext("within {time}").format(time=time) if time else "",
     ]
     return ", ".join([listed(parts, "and"), *filter(None, extras)])
 
@@ -191,53 +225,64 @@ def time_to_decide(hours: float | None, calendar: str | None) -> str:
     """`24 hours of the calendar office-hours`; empty where nothing is said, None: not said."""
     if hours is None and calendar is None:
         return ""
-    plural = "" if hours == 1 else "s"
-    length = f"{hours:g} hour{plural}" if hours is not None else "the usual hours"
+    length = (
+        ngettext("{hours} hour", "{hours} hours", 1 if hours == 1 else 2).format(hours=f"{hours:g}")
+        if hours is not None
+        else gettext("the usual hours")
+    )
     if calendar is None:
         return length
-    return f"{length} of the calendar {calendar}" if calendar else f"{length} around the clock"
+    return (
+        gettext("{length} of the calendar {calendar}").format(length=length, calendar=calendar)
+        if calendar
+        else gettext("{length} around the clock").format(length=length)
+    )
 
 
 def _number(count: int) -> str:
-    words = ("no one", "one", "two", "three", "four", "five")
+    words = (gettext("no one"), "one", "two", "three", "four", "five")
     return words[count] if count < len(words) else str(count)
 
 
 def group_word(slug: str, titles: Mapping[str, str]) -> str:
     """A review group by its title, where that is given."""
-    return "the agent's owner group" if slug == OWNER else titles.get(slug, slug)
+    return gettext("the agent's owner group") if slug == OWNER else titles.get(slug, slug)
 
 
 def rule_outcome(rule: Rule, titles: Mapping[str, str]) -> str:
     """What the rule does: `runs by itself at a confidence of 0.80 or more`."""
     if rule.effect == "deny":
-        return "never runs"
+        return gettext("never runs")
     if rule.effect == "review":
         needs = rule.requirements or Requirements()
-        return f"waits for {requirements_sentence(needs, titles)}"
+        return gettext("waits for {titles}").format(titles=requirements_sentence(needs, titles))
     sure = (
-        f"at a confidence of {share_text(rule.threshold)} or more"
+        gettext("at a confidence of {threshold} or more").format(
+            threshold=share_text(rule.threshold)
+        )
         if rule.threshold is not None
-        else "at the confidence that the thresholds ask for"
+        else gettext("at the confidence that the thresholds ask for")
     )
-    taint = ", also after reading text from outside" if rule.accepts_taint else ""
-    return f"runs by itself {sure}{taint}"
+    taint = gettext(", also after reading text from outside") if rule.accepts_taint else ""
+    return gettext("runs by itself {sure}{taint}").format(sure=sure, taint=taint)
 
 
-_MISSES: Mapping[str, str] = {
-    "scope": "It belongs to another group's agents.",
-    "delegation": "Its group may not allow: the policy does not delegate to it.",
-    "agents": "It is about other agents.",
-    "tools": "It is about other tools.",
-    "effects": "It is about other effects.",
-    "reversible": "It asks whether the action can be undone, and this one differs.",
-    "risk_at_least": "The risk is lower than it asks.",
-    "tainted": "It asks whether the run has read text from outside, and this one differs.",
-    "first_use": "It asks whether this is the first use, and this one differs.",
-    "rate_above": "The tool is not called that often.",
-    "time_window": "It holds at other times.",
-    "condition": "Its condition does not hold for these arguments.",
-}
+_MISSES: Final = Words(
+    {
+        "scope": "It belongs to another group's agents.",
+        "delegation": "Its group may not allow: the policy does not delegate to it.",
+        "agents": "It is about other agents.",
+        "tools": "It is about other tools.",
+        "effects": "It is about other effects.",
+        "reversible": "It asks whether the action can be undone, and this one differs.",
+        "risk_at_least": "The risk is lower than it asks.",
+        "tainted": "It asks whether the run has read text from outside, and this one differs.",
+        "first_use": "It asks whether this is the first use, and this one differs.",
+        "rate_above": "The tool is not called that often.",
+        "time_window": "It holds at other times.",
+        "condition": "Its condition does not hold for these arguments.",
+    }
+)
 
 
 def miss_sentence(miss: str) -> str:
@@ -248,15 +293,25 @@ def miss_sentence(miss: str) -> str:
 def baseline_about(row: BaselineRow) -> str:
     """Which actions a line of the baseline is about."""
     risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]
-    about = f"{listed(risks).capitalize()} risk" if risks else "Any risk"
+    about = (
+        gettext("{words} risk").format(words=listed(risks).capitalize())
+        if risks
+        else gettext("Any risk")
+    )
     if row.effects:
-        about += f" that {_effects(row.effects)}"
-    endings = {True: " and can be undone", False: " and cannot be undone", None: ""}
+        about += gettext(" that {effects}").format(effects=_effects(row.effects))
+    endings = {
+        True: gettext(" and can be undone"),
+        False: gettext(" and cannot be undone"),
+        None: "",
+    }
     return about + endings[row.reversible]
 
 
 def baseline_outcome(row: BaselineRow, titles: Mapping[str, str]) -> str:
     """What happens to them where no rule speaks."""
     if row.outcome == "allow":
-        return "Runs by itself above the threshold"
-    return f"Waits for {requirements_sentence(row.requirements, titles)}"
+        return gettext("Runs by itself above the threshold")
+    return gettext("Waits for {titles}").format(
+        titles=requirements_sentence(row.requirements, titles)
+    )

@@ -16,6 +16,7 @@ from approvals.schemas import Preview, ProposedAction
 from approvals.tightening import ToolFacts
 
 if TYPE_CHECKING:
+    from accounts.callers import Caller
     from accounts.models import User
     from approvals.models import ApprovalRequest
 
@@ -111,6 +112,9 @@ class Runs(Protocol):
     def may_see(self, user: User, run_id: UUID) -> bool:
         """Whether the person may see the run."""
 
+    def active(self, caller: Caller, *, most: int) -> int:
+        """How many runs that the person may see are under way or in line, counted up to `most`."""
+
     def run_title(self, run_id: UUID) -> str:
         """A line by which a person knows the run; empty when there is none."""
 
@@ -165,6 +169,10 @@ class NullRuns:
     def may_see(self, user: User, run_id: UUID) -> bool:
         """There are none to see."""
         return False
+
+    def active(self, caller: Caller, *, most: int) -> int:
+        """There are none."""
+        return 0
 
     def run_title(self, run_id: UUID) -> str:
         """There are no titles."""

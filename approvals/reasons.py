@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from approvals.schemas import Reason
+from audit.wordings import Words
 
-_SOURCES = {
-    "agent_tool": "for this agent and tool",
-    "tool": "for this tool",
-    "agent": "for this agent",
-    "risk": "for this risk",
-    "default": "for all actions",
-    "rule": "of the rule",
-}
+_SOURCES = Words(
+    {
+        "agent_tool": "for this agent and tool",
+        "tool": "for this tool",
+        "agent": "for this agent",
+        "risk": "for this risk",
+        "default": "for all actions",
+        "rule": "of the rule",
+    }
+)
 
-_SCORES = {
-    "log_probability": "Confidence by log-probabilities",
-    "verifier": "The verifier's score",
-    "agreement": "Agreement",
-}
-_NO_SCORE = {
-    "log_probability": "The model server gave no log-probabilities for this call",
-    "verifier": "The verifier gave no score",
-    "agreement": "Agreement could not be measured",
-}
+_SCORES = Words(
+    {
+        "log_probability": "Confidence by log-probabilities",
+        "verifier": "The verifier's score",
+        "agreement": "Agreement",
+    }
+)
+_RISKS = Words({"low": "low", "medium": "medium", "high": "high", "critical": "critical"})
+_NO_SCORE = Words(
+    {
+        "log_probability": "The model server gave no log-probabilities for this call",
+        "verifier": "The verifier gave no score",
+        "agreement": "Agreement could not be measured",
+    }
+)
 
 
 def points(value_bp: int) -> str:
@@ -41,54 +51,68 @@ def _rule(params: Mapping[str, Any]) -> str:
 
 def _below(params: Mapping[str, Any]) -> str:
     source = _SOURCES.get(str(params.get("source")), "")
-    score = _SCORES.get(str(params.get("score")), "Confidence")
+    score = _SCORES.get(str(params.get("score"))) or gettext("Confidence")
     return (
-        f"{score} {points(params['confidence_bp'])} is below the threshold "
-        f"{points(params['threshold_bp'])} {source}".rstrip()
+        gettext("{score} {points} is below the threshold {points2} {source}")
+        .format(
+            score=score,
+            points=points(params["confidence_bp"]),
+            points2=points(params["threshold_bp"]),
+            source=source,
+        )
+        .rstrip()
         + "."
     )
 
 
 def _baseline(params: Mapping[str, Any]) -> str:
     effects = ", ".join(str(effect).replace("_", " ") for effect in params.get("effects", []))
-    what = f"{params['risk']} risk" + (f" with {effects}" if effects else "")
-    undoing = "" if params.get("reversible", True) else " that cannot be undone"
-    return f"No rule allows it, and {what}{undoing} is reviewed."
+    what = gettext("{value} risk").format(value=_RISKS.get(str(params["risk"]), params["risk"])) + (
+        gettext(" with {effects}").format(effects=effects) if effects else ""
+    )
+    undoing = "" if params.get("reversible", True) else gettext(" that cannot be undone")
+    return gettext("No rule allows it, and {what}{undoing} is reviewed.").format(
+        what=what, undoing=undoing
+    )
 
 
 def _tainted(params: Mapping[str, Any]) -> str:
     by = ", ".join(str(name).replace("_", " ") for name in params.get("by", []))
-    return "This run has read text that nobody vouches for" + (f": {by}." if by else ".")
+    return gettext("This run has read text that nobody vouches for") + (f": {by}." if by else ".")
 
 
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "below_threshold": _below,
-    "no_score": lambda p: (
-        f"{_NO_SCORE.get(str(p.get('score')), 'There is no score')}, which counts as zero."
+    "no_score": lambda p: gettext("{no_score}, which counts as zero.").format(
+        no_score=_NO_SCORE.get(str(p.get("score")), "There is no score")
     ),
     "tainted": _tainted,
     "baseline": _baseline,
-    "nothing_speaks": lambda p: "The policy does not speak of such actions, so a person looks.",
-    "reviewed_by_rule": lambda p: f"The rule \u201c{_rule(p)}\u201d asks for a review.",
-    "denied_by_rule": lambda p: f"The rule \u201c{_rule(p)}\u201d denies it.",
-    "allowed_by_rule": lambda p: (
-        f"The rule \u201c{_rule(p)}\u201d allows it: confidence {points(p['confidence_bp'])} "
-        f"meets {points(p['threshold_bp'])}."
+    "nothing_speaks": lambda p: gettext(
+        "The policy does not speak of such actions, so a person looks."
     ),
-    "allowed_by_baseline": lambda p: (
-        f"Low risk, and confidence {points(p['confidence_bp'])} meets {points(p['threshold_bp'])}."
+    "reviewed_by_rule": lambda p: gettext("The rule “{rule}” asks for a review.").format(
+        rule=_rule(p)
     ),
-    "condition_failed": lambda p: (
-        f"The condition of the rule \u201c{_rule(p)}\u201d has no answer for these arguments: "
-        f"{p.get('problem', 'unknown')}."
+    "denied_by_rule": lambda p: gettext("The rule “{rule}” denies it.").format(rule=_rule(p)),
+    "allowed_by_rule": lambda p: gettext(
+        "The rule “{rule}” allows it: confidence {points} meets {points2}."
+    ).format(rule=_rule(p), points=points(p["confidence_bp"]), points2=points(p["threshold_bp"])),
+    "allowed_by_baseline": lambda p: gettext(
+        "Low risk, and confidence {points} meets {points2}."
+    ).format(points=points(p["confidence_bp"]), points2=points(p["threshold_bp"])),
+    "condition_failed": lambda p: gettext(
+        "The condition of the rule “{rule}” has no answer for these arguments: {value}."
+    ).format(rule=_rule(p), value=p.get("problem", "unknown")),
+    "unknown_tool": lambda p: gettext("The agent has no tool {value}.").format(
+        value=p.get("tool", "")
     ),
-    "unknown_tool": lambda p: f"The agent has no tool {p.get('tool', '')}.",
     "stopped": lambda p: str(p.get("why", "A kill switch holds.")),
-    "gate_error": lambda p: "The gate could not judge this action, so a person looks.",
-    "second_look": lambda p: "Chosen for a look by a person.",
-    "policy_tighter": lambda p: (
-        f"Policy {p.get('version', '')} asks for more than was given, so it is decided again."
-    ),
+    "gate_error": lambda p: gettext("The gate could not judge this action, so a person looks."),
+    "second_look": lambda p: gettext("Chosen for a look by a person."),
+    "policy_tighter": lambda p: gettext(
+        "Policy {value} asks for more than was given, so it is decided again."
+    ).format(value=p.get("version", "")),
     "world_changed": lambda p: str(p.get("what", "What the reviewer saw has changed since.")),
 }
 

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext, ngettext
+
 from approvals.reasons import points
 from approvals.schemas import Confidence
+from audit.wordings import Words
 
-TITLES: Final[Mapping[str, str]] = {
-    "self_reported": "The agent's own word",
-    "declared": "Declared by code",
-    "log_probability": "Log-probabilities",
-    "verifier": "Verifier",
-    "agreement": "Agreement",
-}
-PROBLEMS: Final[Mapping[str, str]] = {
-    "unusable": "it gave none that can be used",
-    "no_reply": "no model proposed this call",
-    "none_returned": "the model server gave none for this call",
-    "malformed": "its answer was not a review",
-    "interrupted": "the process died during the call, again and again",
-    "too_few_samples": "there were too few replies to compare",
-}
+TITLES: Final = Words(
+    {
+        "self_reported": "The agent's own word",
+        "declared": "Declared by code",
+        "log_probability": "Log-probabilities",
+        "verifier": "Verifier",
+        "agreement": "Agreement",
+    }
+)
+PROBLEMS: Final = Words(
+    {
+        "unusable": "it gave none that can be used",
+        "no_reply": "no model proposed this call",
+        "none_returned": "the model server gave none for this call",
+        "malformed": "its answer was not a review",
+        "interrupted": "the process died during the call, again and again",
+        "too_few_samples": "there were too few replies to compare",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,17 @@ def score_lines(confidence: Confidence, *, objections: bool = True) -> list[Scor
         if score is None:
             about = PROBLEMS.get(problem, "the model could not be asked" if problem else "")
         elif note and note.samples:
-            about = f"{note.agreeing} of {note.samples} replies propose it"
+            about = gettext("{agreeing} of {samples} replies propose it").format(
+                agreeing=note.agreeing, samples=note.samples
+            )
         elif note and note.tokens:
-            about = f"over {note.tokens} token{'' if note.tokens == 1 else 's'} of the call"
+            about = ngettext(
+                "over {tokens} token of the call", "over {tokens} tokens of the call", note.tokens
+            ).format(tokens=note.tokens)
         lines.append(
             ScoreLine(
                 title=TITLES.get(source, source),
-                text="no score" if score is None else points(score),
+                text=gettext("no score") if score is None else points(score),
                 about=about,
                 decides=source == confidence.source,
                 objections=note.objections if note and objections else (),

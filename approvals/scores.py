@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
+from django.utils.translation import gettext
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from approvals.schemas import Shape
+from audit.wordings import Words
 
 Source = Literal["self_reported", "log_probability", "verifier", "agreement"]
 SOURCES: tuple[Source, ...] = get_args(Source)
@@ -19,7 +21,7 @@ FEWEST_SAMPLES, MOST_SAMPLES, USUAL_SAMPLES = 2, 9, 3
 
 def _source(value: Any) -> Any:
     if value not in SOURCES:
-        raise ValueError(f"name one of {', '.join(SOURCES)}")
+        raise ValueError(gettext("name one of {sources}").format(sources=", ".join(SOURCES)))
     return value
 
 
@@ -27,7 +29,9 @@ def _samples(value: Any) -> Any:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if value is not None and not (whole and FEWEST_SAMPLES <= value <= MOST_SAMPLES):
         raise ValueError(
-            f"agreement takes {FEWEST_SAMPLES} to {MOST_SAMPLES} samples, the first reply counted"
+            gettext(
+                "agreement takes {fewest_samples} to {most_samples} samples, the first reply counted"
+            ).format(fewest_samples=FEWEST_SAMPLES, most_samples=MOST_SAMPLES)
         )
     return value
 
@@ -49,15 +53,17 @@ class ScoreChoice(Shape):
     @classmethod
     def _once(cls, also: tuple[Source, ...]) -> tuple[Source, ...]:
         if len(set(also)) < len(also):
-            raise ValueError("a source stands twice; name it once")
+            raise ValueError(gettext("a source stands twice; name it once"))
         return also
 
     @model_validator(mode="after")
     def _fits(self) -> ScoreChoice:
         if self.source in self.also:
-            raise ValueError(f"{self.source} decides already; take it out of also")
+            raise ValueError(
+                gettext("{source} decides already; take it out of also").format(source=self.source)
+            )
         if self.samples is not None and not self.wants("agreement"):
-            raise ValueError("only agreement takes samples; take them out")
+            raise ValueError(gettext("only agreement takes samples; take them out"))
         return self
 
     def wants(self, source: Source) -> bool:
@@ -118,20 +124,22 @@ class Scores(Shape):
         """Every line with what it counts for, the most specific first."""
         for agent, tools in sorted(self.agent_tools.items()):
             for tool, choice in sorted(tools.items()):
-                yield f"{tool} of {agent}", choice
+                yield gettext("{tool} of {agent}").format(tool=tool, agent=agent), choice
         for tool, choice in sorted(self.tools.items()):
-            yield f"{tool}, whichever agent", choice
+            yield gettext("{tool}, whichever agent").format(tool=tool), choice
         for agent, choice in sorted(self.agents.items()):
-            yield f"All tools of {agent}", choice
-        yield "Everything else", self.default
+            yield gettext("All tools of {agent}").format(agent=agent), choice
+        yield gettext("Everything else"), self.default
 
 
-WORDS: dict[str, str] = {
-    "self_reported": "the model's own word",
-    "log_probability": "the log-probabilities of its tokens",
-    "verifier": "the verifier",
-    "agreement": "agreement",
-}
+WORDS: Final = Words(
+    {
+        "self_reported": "the model's own word",
+        "log_probability": "the log-probabilities of its tokens",
+        "verifier": "the verifier",
+        "agreement": "agreement",
+    }
+)
 
 
 def score_sentence(choice: ScoreChoice) -> str:
@@ -141,12 +149,18 @@ def score_sentence(choice: ScoreChoice) -> str:
         return said
     also = " and ".join(_named(source, choice) for source in choice.also)
     plural = len(choice.also) > 1 or choice.also == ("log_probability",)
-    return f"{said}; {also} {'are' if plural else 'is'} recorded too"
+    return gettext("{said}; {also} {plural} recorded too").format(
+        said=said, also=also, plural="are" if plural else "is"
+    )
 
 
 def _named(source: Source, choice: ScoreChoice) -> str:
     words = WORDS[source]
-    return f"{words} over {choice.replies} replies" if source == "agreement" else words
+    return (
+        gettext("{words} over {replies} replies").format(words=words, replies=choice.replies)
+        if source == "agreement"
+        else words
+    )
 
 
 def score_changes(before: Scores, after: Scores) -> Iterator[str]:
@@ -155,8 +169,14 @@ def score_changes(before: Scores, after: Scores) -> Iterator[str]:
     for about in {**new, **old}:
         then, now = old.get(about), new.get(about)
         if then is None and now is not None:
-            yield f"{about}: {score_sentence(now)}; this is new."
+            yield gettext("{about}: {now}; this is new.").format(
+                about=about, now=score_sentence(now)
+            )
         elif now is None and then is not None:
-            yield f"{about}: taken out; it was that {score_sentence(then)}."
+            yield gettext("{about}: taken out; it was that {then}.").format(
+                about=about, then=score_sentence(then)
+            )
         elif then is not None and now is not None and then != now:
-            yield f"{about}: {score_sentence(now)}; before, {score_sentence(then)}."
+            yield gettext("{about}: {now}; before, {then}.").format(
+                about=about, now=score_sentence(now), then=score_sentence(then)
+            )

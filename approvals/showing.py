@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts.languages import in_no_language
 from approvals.lookalikes import warnings_of
 from approvals.models import ApprovalRequest
 from approvals.reasons import sentence, without_score
@@ -15,7 +16,9 @@ VERSION = 2
 
 def show(request: ApprovalRequest) -> tuple[bytes, str]:
     """The document's bytes (RFC 8785) and their digest, for the request as it stands."""
-    data = canonical_bytes(_document(request))
+    # What was shown is kept and compared: it is the same document whoever reads it.
+    with in_no_language():
+        data = canonical_bytes(_document(request))
     return data, sha256_hex(data)
 
 

@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from approvals.desk import known_reader
+from approvals.desk import (
+    STAND_INS,
+    Shape,
+    any_reader,
+    given_of,
+    kind_of,
+    known_reader,
+    with_lists,
+)
 from approvals.models import ApprovalRequest
 from approvals.states import RequestState
 from approvals.vocabulary import Kind
+from audit.prepared import PreparedValues
+from audit.wordings import Words
 
 DAYS: Final = 90
 #: No more are counted: further back the house was another one.
 MOST: Final = 200
 #: How the run was told, and in what words people read it; what nobody decided is not counted.
-WORDS: Final[Mapping[str, str]] = {
-    "approved": "approved",
-    "edited": "edited",
-    "sent_back": "sent back",
-    "rejected": "rejected",
-    "stopped": "ended the run",
-    "expired": "not decided in time",
-}
+WORDS: Final = Words(
+    {
+        "approved": "approved",
+        "edited": "edited",
+        "sent_back": "sent back",
+        "rejected": "rejected",
+        "stopped": "ended the run",
+        "expired": "not decided in time",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -51,21 +65,9 @@ def similar_to(request: ApprovalRequest, caller: Caller, *, newest: int) -> Simi
     """Of the last 90 days and at most 200, the newest first; None for what is no call. One query."""
     if request.kind != Kind.ACTION:
         return None
-    rows = (
-        ApprovalRequest.objects.visible_to(known_reader(caller))
-        .filter(agent=request.agent, tool=request.tool)
-        .exclude(state=RequestState.PENDING)
-        .filter(decided_at__gte=Now() - timedelta(days=DAYS))
-        .exclude(pk=request.pk)
-        .last_decided_first()
-        .annotate(
-            how=F("resolution__kind"),
-            who=F("resolution__who"),
-            edited=F("resolution__data__edited"),
-        )
-    )
-    told = list(rows.values_list("pk", "how", "who", "edited")[:MOST])
-    words = [(pk, _word(how, who, edited)) for pk, how, who, edited in told]
+    reader = known_reader(caller)
+    told = _like(kind_of(reader))(*given_of(reader), request.agent, request.tool, request.pk)
+    words = [(row["pk"], _word(row["how"], row["who"], row["edited"])) for row in told]
     known = [(pk, word) for pk, word in words if word in WORDS]
     counted = Counter(word for _, word in known)
     return Similar(
@@ -73,6 +75,32 @@ def similar_to(request: ApprovalRequest, caller: Caller, *, newest: int) -> Simi
         newest=[pk for pk, _ in known[:newest]],
         cut=len(told) == MOST,
     )
+
+
+@cache
+def _like(kind: Shape) -> PreparedValues:
+    """The newest decisions on calls of a tool that a reader of this kind may see, but for one."""
+
+    def build(
+        person: int, group: int, own: int, agent: str, tool: str, but_for: UUID
+    ) -> QuerySet[Any, Any]:
+        rows = (
+            ApprovalRequest.objects.visible_to(any_reader(kind, person, group, own))
+            .filter(agent=agent, tool=tool)
+            .exclude(state=RequestState.PENDING)
+            .filter(decided_at__gte=Now() - timedelta(days=DAYS))
+            .exclude(pk=but_for)
+            .last_decided_first()
+            .annotate(
+                how=F("resolution__kind"),
+                who=F("resolution__who"),
+                edited=F("resolution__data__edited"),
+            )
+        )
+        return rows.values("pk", "how", "who", "edited")[:MOST]
+
+    given = (gettext("an agent"), "a tool", UUID(int=0))
+    return PreparedValues(build, *STAND_INS, *given, rewrite=with_lists)
 
 
 def _word(how: Any, who: Any, edited: Any) -> str:

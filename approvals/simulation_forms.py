@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policies import Policy
 from approvals.policy_words import line_key, line_title, rule_lines, threshold_lines
@@ -17,49 +18,62 @@ from audit.errors import Refusal
 class SimulationForm(forms.Form):
     """How far back, and which threshold the curve runs over."""
 
-    days = forms.IntegerField(label="Days back", min_value=1, max_value=366, initial=30)
-    line = forms.ChoiceField(label="Curve over", required=False)
+    days = forms.IntegerField(
+        label=gettext_lazy("Days back"), min_value=1, max_value=366, initial=30
+    )
+    line = forms.ChoiceField(label=gettext_lazy("Curve over"), required=False)
 
     def __init__(self, *args: Any, policy: Policy, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         lines = [*rule_lines(policy), *threshold_lines(policy.thresholds)]
-        choices = [("", "no threshold")]
+        choices = [("", gettext("no threshold"))]
         choices += [(line_key(line.names), line_title(line.names)) for line in lines]
-        self.fields["line"] = forms.ChoiceField(label="Curve over", choices=choices, required=False)
+        self.fields["line"] = forms.ChoiceField(
+            label=gettext("Curve over"), choices=choices, required=False
+        )
 
 
 class TryForm(forms.Form):
     """One action to put before a policy."""
 
-    call = forms.ChoiceField(label="Tool")
+    call = forms.ChoiceField(label=gettext_lazy("Tool"))
     arguments = forms.CharField(
-        label="Arguments",
+        label=gettext_lazy("Arguments"),
         max_length=60_000,
         widget=forms.Textarea(attrs={"rows": "6", "class": "code", "spellcheck": "false"}),
-        help_text="A JSON object, as the agent would give it.",
+        help_text=gettext_lazy("A JSON object, as the agent would give it."),
     )
     confidence = forms.DecimalField(
-        label="Confidence",
+        label=gettext_lazy("Confidence"),
         min_value=0,
         max_value=1,
         max_digits=5,
         decimal_places=4,
         required=False,
-        help_text="From 0 to 1. Empty: none was given, which counts as 0.",
+        help_text=gettext_lazy("From 0 to 1. Empty: none was given, which counts as 0."),
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     calls_last_hour = forms.IntegerField(
-        label="Calls of this tool in the last hour", min_value=0, initial=0
+        label=gettext_lazy("Calls of this tool in the last hour"), min_value=0, initial=0
     )
-    tainted = forms.BooleanField(label="The run has read text from outside", required=False)
-    first_use = forms.BooleanField(label="It is this version's first use", required=False)
+    tainted = forms.BooleanField(
+        label=gettext_lazy("The run has read text from outside"), required=False
+    )
+    first_use = forms.BooleanField(
+        label=gettext_lazy("It is this version's first use"), required=False
+    )
 
     def __init__(self, *args: Any, catalogue: Sequence[ToolFacts], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["call"] = forms.ChoiceField(
-            label="Tool",
+            label=gettext("Tool"),
             choices=[
-                (f"{facts.agent}/{facts.tool}", f"{facts.tool} of {facts.title or facts.agent}")
+                (
+                    f"{facts.agent}/{facts.tool}",
+                    gettext("{tool} of {agent}").format(
+                        tool=facts.tool, agent=facts.title or facts.agent
+                    ),
+                )
                 for facts in catalogue
             ],
         )
@@ -71,5 +85,5 @@ class TryForm(forms.Form):
         except Refusal as refusal:
             raise forms.ValidationError(refusal.detail) from refusal
         if not isinstance(arguments, dict):
-            raise forms.ValidationError("Arguments are a JSON object, in braces.")
+            raise forms.ValidationError(gettext("Arguments are a JSON object, in braces."))
         return arguments

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from django.utils.translation import gettext
+
 from accounts.models import Membership, ReviewGroup, User
 from approvals import quorum
 from approvals.addressing import OWNER
@@ -57,14 +59,20 @@ def _absent(policy: Policy) -> Iterator[dict[str, str]]:
         named = {need.group for need in needs.groups} | set(needs.escalation)
         absent = sorted(named - existing - {OWNER})
         if absent:
-            message = (
-                f"there is no review group {', '.join(absent)}; create it first, or name another"
-            )
+            message = gettext(
+                "there is no review group {absent}; create it first, or name another"
+            ).format(absent=", ".join(absent))
             yield {"field": field, "message": message}
     for slug in sorted({_group(rule) for rule in policy.rules} - existing - {""}):
-        yield {"field": "rules", "message": f"there is no review group {slug} to own a rule"}
+        yield {
+            "field": "rules",
+            "message": gettext("there is no review group {slug} to own a rule").format(slug=slug),
+        }
     for slug in sorted(set(policy.delegates) - existing):
-        yield {"field": "delegates", "message": f"there is no review group {slug}"}
+        yield {
+            "field": "delegates",
+            "message": gettext("there is no review group {slug}").format(slug=slug),
+        }
 
 
 def _group(rule: Rule) -> str:
@@ -118,6 +126,15 @@ def missing(needs: Requirements, owner: str | None, people: Deciders) -> dict[st
 
 
 def _sentence(lacking: Mapping[str, int], needs: Requirements, owner: str | None) -> str:
-    people = " and ".join(f"{count} more of {group}" for group, count in sorted(lacking.items()))
-    why = f" (people of {owner} are left out)" if needs.exclude_owner and owner else ""
-    return f"nobody could meet this: it lacks {people} who may decide{why}"
+    people = " and ".join(
+        gettext("{count} more of {group}").format(count=count, group=group)
+        for group, count in sorted(lacking.items())
+    )
+    why = (
+        gettext(" (people of {owner} are left out)").format(owner=owner)
+        if needs.exclude_owner and owner
+        else ""
+    )
+    return gettext("nobody could meet this: it lacks {people} who may decide{why}").format(
+        people=people, why=why
+    )

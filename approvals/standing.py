@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from approvals.errors import AlreadyDecided
 from approvals.models import ApprovalRequest
 from approvals.states import RequestState
+from audit.wordings import Words
 
-_WORDS = {
-    "sent_back": "sent back",
-    "did_not": "answered: it did not happen",
-    "happened": "answered: it happened",
-    "compensate": "answered: compensate",
-    "changed": "answered with a change",
-}
+_WORDS = Words(
+    {
+        "sent_back": "sent back",
+        "did_not": "answered: it did not happen",
+        "happened": "answered: it happened",
+        "compensate": "answered: compensate",
+        "changed": "answered with a change",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,14 @@ class Standing:
     @property
     def sentence(self) -> str:
         """For a person."""
-        return f"{self.what} by {self.who}"
+        return gettext("{what} by {who}").format(what=self.what, who=self.who)
 
 
 def standing_of(request: ApprovalRequest) -> Standing:
     """How the request was closed; for a pending one, that it waits."""
     state = RequestState(request.state)
     if state == RequestState.PENDING:
-        return Standing("waiting", "nobody yet", None, state)
+        return Standing("waiting", gettext("nobody yet"), None, state)
     resolution = request.resolution or {}
     kind = str(resolution.get("kind", state.value))
     closed_by_person = state not in (
@@ -48,7 +53,7 @@ def standing_of(request: ApprovalRequest) -> Standing:
     if closed_by_person and not resolution.get("who") and request.decided_by is not None:
         who = request.decided_by.get_full_name()
     else:
-        who = str(resolution.get("who") or "the system")
+        who = str(resolution.get("who") or gettext("the system"))
     return Standing(_WORDS.get(kind, kind.replace("_", " ")), who, request.decided_at, state)
 
 

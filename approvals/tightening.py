@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, product
 
+from django.utils.translation import gettext
+
 from approvals.baseline import Baseline, baseline_of
 from approvals.policies import Policy, Rule, Thresholds, When, basis_points
 from approvals.schemas import Requirements
@@ -71,7 +73,7 @@ def _thresholds(before: Thresholds, after: Thresholds) -> Iterator[str]:
         then = before.resolve(agent=agent, tool=tool, risk=risk)
         now = after.resolve(agent=agent, tool=tool, risk=risk)
         if now.value_bp < then.value_bp:
-            yield "A threshold is lower."
+            yield gettext("A threshold is lower.")
             return
 
 
@@ -93,10 +95,10 @@ def _baseline(before: Policy, after: Policy) -> Iterator[str]:
     for nature in EVERY_NATURE:
         then, now = _at(before, nature), _at(after, nature)
         if then.reviews and not now.reviews:
-            yield "Where no rule speaks, something runs by itself that was reviewed."
+            yield gettext("Where no rule speaks, something runs by itself that was reviewed.")
             return
         if not asks_for_as_much(now.requirements, then.requirements, before):
-            yield "Where no rule speaks, a review asks for less."
+            yield gettext("Where no rule speaks, a review asks for less.")
             return
 
 
@@ -104,9 +106,11 @@ def _removed(
     rule: Rule, before: Policy, after: Policy, catalogue: Sequence[ToolFacts]
 ) -> Iterator[str]:
     if rule.effect != "allow":
-        yield f"The rule {_called(rule)} is gone."
+        yield gettext("The rule {rule} is gone.").format(rule=_called(rule))
     elif _is_active(rule, before) and not _may_go(rule, after, catalogue):
-        yield f"Without the rule {_called(rule)}, what it kept back may run by the baseline."
+        yield gettext("Without the rule {rule}, what it kept back may run by the baseline.").format(
+            rule=_called(rule)
+        )
 
 
 def _may_go(rule: Rule, after: Policy, catalogue: Sequence[ToolFacts]) -> bool:
@@ -127,7 +131,7 @@ def _may_go(rule: Rule, after: Policy, catalogue: Sequence[ToolFacts]) -> bool:
 
 def _added(rule: Rule, after: Policy, catalogue: Sequence[ToolFacts]) -> Iterator[str]:
     if rule.effect == "allow" and _is_active(rule, after):
-        yield f"The rule {_called(rule)} allows something."
+        yield gettext("The rule {rule} allows something.").format(rule=_called(rule))
     if rule.effect == "review" and rule.group is None:
         yield from _instead_of_baseline(rule, after, catalogue)
 
@@ -139,7 +143,9 @@ def _instead_of_baseline(
     asked = rule.requirements or Requirements()
     for nature in _natures(rule.when, catalogue):
         if not asks_for_as_much(asked, _at(after, nature).requirements, after):
-            yield f"The rule {_called(rule)} asks for less than the baseline, in whose place it stands."
+            yield gettext(
+                "The rule {rule} asks for less than the baseline, in whose place it stands."
+            ).format(rule=_called(rule))
             return
 
 
@@ -161,11 +167,11 @@ def _changed(
         yield from _allows_more(then, now, before, after, catalogue)
     else:
         if not covers(now.when, then.when):
-            yield f"The rule {_called(now)} speaks of less than it did."
+            yield gettext("The rule {now} speaks of less than it did.").format(now=_called(now))
         if now.effect == "review":
             asked = now.requirements or Requirements()
             if not asks_for_as_much(asked, then.requirements or Requirements(), before):
-                yield f"The rule {_called(now)} asks for less than it did."
+                yield gettext("The rule {now} asks for less than it did.").format(now=_called(now))
             if now.group is None and now.when != then.when:
                 yield from _instead_of_baseline(now, after, catalogue)
 
@@ -176,16 +182,20 @@ def _allows_more(
     if not _is_active(now, after):
         return
     if not covers(then.when, now.when):
-        yield f"The rule {_called(now)} allows more than it did."
+        yield gettext("The rule {now} allows more than it did.").format(now=_called(now))
     elif then.when != now.when and not _may_go(then, after, catalogue):
-        yield f"What the rule {_called(now)} does not speak of any more may run by the baseline."
+        yield gettext(
+            "What the rule {now} does not speak of any more may run by the baseline."
+        ).format(now=_called(now))
     if now.accepts_taint and not then.accepts_taint:
-        yield f"The rule {_called(now)} also allows after reading text from outside."
+        yield gettext("The rule {now} also allows after reading text from outside.").format(
+            now=_called(now)
+        )
     highest, lowest = _highest(before.thresholds), _lowest(after.thresholds)
     was = basis_points(then.threshold) if then.threshold is not None else highest
     is_now = basis_points(now.threshold) if now.threshold is not None else lowest
     if then.threshold != now.threshold and is_now < was:
-        yield f"The threshold of the rule {_called(now)} is lower."
+        yield gettext("The threshold of the rule {now} is lower.").format(now=_called(now))
 
 
 def _delegates(before: Policy, after: Policy, catalogue: Sequence[ToolFacts]) -> Iterator[str]:
@@ -193,28 +203,34 @@ def _delegates(before: Policy, after: Policy, catalogue: Sequence[ToolFacts]) ->
     for rule in after.rules:
         gained = rule.group in after.delegates and rule.group not in before.delegates
         if gained and rule.effect == "allow" and kept.get(rule.name) == rule:
-            yield f"The rule {_called(rule)} counts now, and allows something."
+            yield gettext("The rule {rule} counts now, and allows something.").format(
+                rule=_called(rule)
+            )
     lost = set(before.delegates) - set(after.delegates)
     for rule in after.rules:
         inert = rule.effect == "allow" and rule.group in lost and kept.get(rule.name) == rule
         if inert and not _may_go(rule, after, catalogue):
-            yield f"Without the rule {_called(rule)}, what it kept back may run by the baseline."
+            yield gettext(
+                "Without the rule {rule}, what it kept back may run by the baseline."
+            ).format(rule=_called(rule))
 
 
 def _rest(before: Policy, after: Policy) -> Iterator[str]:
     if after.undo_seconds < before.undo_seconds:
-        yield "There is less time to take an approval back."
+        yield gettext("There is less time to take an approval back.")
     if after.review_hours > before.review_hours:
-        yield "There is more time to decide before silence counts as a no."
+        yield gettext("There is more time to decide before silence counts as a no.")
     if after.calendar not in ("", before.calendar):
-        yield "The hours to decide are counted by another calendar, which may leave more time."
+        yield gettext(
+            "The hours to decide are counted by another calendar, which may leave more time."
+        )
     if after.sticky_hours > before.sticky_hours:
-        yield "Sticky approvals may last longer."
+        yield gettext("Sticky approvals may last longer.")
     compared = {"sticky_hours", "thresholds", "baseline", "rules", "delegates", "undo_seconds"}
     compared |= {"review_hours", "calendar"}
     for name, title in _fields(before).items():
         if name not in compared and getattr(before, name) != getattr(after, name):
-            yield f"{title} changed."
+            yield gettext("{title} changed.").format(title=title)
 
 
 def _fields(policy: Policy) -> Mapping[str, str]:

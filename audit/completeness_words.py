@@ -3,30 +3,37 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 
 def in_words(completeness: Mapping[str, Any], *, size: int | None) -> str:
     """The manifest's claim as a sentence; empty before there is one."""
     match completeness:
         case {"kind": "range", "missing": missing} if missing:
-            return (
-                f"Not whole: events are missing at {missing} places, and their leaves are there. "
+            return gettext(
+                "Not whole: events are missing at {missing} places, and their leaves are there. "
                 "They were deleted. Check the log with audit_fsck."
-            )
+            ).format(missing=missing)
         case {"kind": "range", "dropped": dropped} if dropped:
-            return f"Whole but for {dropped} events that were dropped after their time; their leaf hashes are there."
+            return gettext(
+                "Whole but for {dropped} events that were dropped after their time; their leaf "
+                "hashes are there."
+            ).format(dropped=dropped)
         case {"kind": "range", "first": 0, "end": end} if end == size:
-            return "The whole log up to its checkpoint. That none is left out is proved."
+            return gettext("The whole log up to its checkpoint. That none is left out is proved.")
         case {"kind": "range", "first": first, "end": end} if first < end:
-            return (
-                f"Every event from place {first} to place {end - 1} of the log. That none between them is left "
-                "out is proved."
-            )
+            return gettext(
+                "Every event from place {first} to place {end} of the log. That none between "
+                "them is left out is proved."
+            ).format(first=first, end=end - 1)
         case {"kind": "range"}:
-            return "No event of the log lies in this time."
+            return gettext("No event of the log lies in this time.")
         case {"kind": "story", "ended": True}:
-            return "One whole story. That nothing before its end is left out is proved."
+            return gettext("One whole story. That nothing before its end is left out is proved.")
         case {"kind": "story"}:
-            return "One story that has not ended. Its newest events could be missing."
+            return gettext("One story that has not ended. Its newest events could be missing.")
         case {"kind": "selection"}:
-            return "A selection. That each event is in the log is proved; that none is left out is not."
+            return gettext(
+                "A selection. That each event is in the log is proved; that none is left out is not."
+            )
     return ""

@@ -12,7 +12,7 @@ _ROWS_AT_A_TIME: Final = 1_000
 
 def check_cosignatures() -> Iterator[str]:
     """Sentences about cosignatures that do not fit."""
-    rows = Cosignature.objects.select_related("checkpoint").order_by("checkpoint", "id")
+    rows = Cosignature.objects.select_related("checkpoint").order_by("checkpoint__size", "id")
     for row in rows.iterator(_ROWS_AT_A_TIME):
         note = with_cosignatures(row.checkpoint.note, [row.line])
         try:
@@ -21,6 +21,6 @@ def check_cosignatures() -> Iterator[str]:
             fits = False
         if not fits:
             yield (
-                f"A witness cosigned a checkpoint of {row.checkpoint_id} events, and not the one that the log "
+                f"A witness cosigned a checkpoint of {row.checkpoint.size} events, and not the one that the log "
                 "has now: the checkpoint or the cosignature was changed."
             )

@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.people import names_of
+from audit.wordings import Words
 
-_LABELS: Final = {
-    "type": "What happened",
-    "person": "Person",
-    "agent": "Agent",
-    "tool": "Tool",
-    "run": "Run",
-    "request": "Request",
-    "stream": "Story",
-    "sample": "Sample",
-    "since": "From",
-    "until": "Before",
-}
+_LABELS: Final = Words(
+    {
+        "type": "What happened",
+        "person": "Person",
+        "agent": "Agent",
+        "tool": "Tool",
+        "run": "Run",
+        "request": "Request",
+        "stream": "Story",
+        "sample": "Sample",
+        "since": "From",
+        "until": "Before",
+    }
+)
 _MOMENTS: Final = frozenset({"since", "until"})
 _IDS: Final = frozenset({"run", "request", "sample"})
 

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from audit.facts import FACTS
 from audit.filters import EventFilter
@@ -21,7 +22,9 @@ def type_choices() -> list[tuple[str, Any]]:
     choices: list[tuple[str, Any]] = [("", "Any")]
     for group, names in groups.items():
         everything = (
-            [(f"{group}.*", f"{group}: any")] if len(names) > 1 and "-" not in group else []
+            [(f"{group}.*", gettext("{group}: any").format(group=group))]
+            if len(names) > 1 and "-" not in group
+            else []
         )
         choices.append((group.capitalize(), everything + names))
     return choices
@@ -30,24 +33,30 @@ def type_choices() -> list[tuple[str, Any]]:
 class FilterForm(forms.Form):
     """Conditions on events; moments are UTC."""
 
-    person = forms.CharField(required=False, max_length=150, label="Person")
-    agent = forms.CharField(required=False, max_length=200, label="Agent")
-    tool = forms.CharField(required=False, max_length=200, label="Tool")
-    type = forms.ChoiceField(required=False, choices=type_choices, label="What happened")
+    person = forms.CharField(required=False, max_length=150, label=gettext_lazy("Person"))
+    agent = forms.CharField(required=False, max_length=200, label=gettext_lazy("Agent"))
+    tool = forms.CharField(required=False, max_length=200, label=gettext_lazy("Tool"))
+    type = forms.ChoiceField(
+        required=False, choices=type_choices, label=gettext_lazy("What happened")
+    )
     run = forms.UUIDField(
-        required=False, label="Run", error_messages={"invalid": "Enter a run's id."}
+        required=False,
+        label=gettext_lazy("Run"),
+        error_messages={"invalid": gettext_lazy("Enter a run's id.")},
     )
     request = forms.UUIDField(
-        required=False, label="Request", error_messages={"invalid": "Enter a request's id."}
+        required=False,
+        label=gettext_lazy("Request"),
+        error_messages={"invalid": gettext_lazy("Enter a request's id.")},
     )
     since = forms.DateTimeField(
         required=False,
-        label="From",
+        label=gettext_lazy("From"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     until = forms.DateTimeField(
         required=False,
-        label="To",
+        label=gettext_lazy("To"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     stream = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)
@@ -74,7 +83,7 @@ class FilterForm(forms.Form):
         cleaned = super().clean() or {}
         since, until = cleaned.get("since"), cleaned.get("until")
         if isinstance(since, dt.datetime) and isinstance(until, dt.datetime) and since >= until:
-            self.add_error("until", "This is not later than the other moment.")
+            self.add_error("until", gettext("This is not later than the other moment."))
         return cleaned
 
     def chosen(self) -> EventFilter:
@@ -86,24 +95,33 @@ class ExportForm(FilterForm):
     """The same conditions, what to write, and what an evidence export is asked for with."""
 
     format = forms.ChoiceField(
-        choices=[("bundle", "Evidence"), ("jsonl", "JSON Lines"), ("csv", "CSV")]
+        choices=[
+            ("bundle", gettext_lazy("Evidence")),
+            ("jsonl", gettext_lazy("JSON Lines")),
+            ("csv", gettext_lazy("CSV")),
+        ]
     )
     challenge = forms.CharField(
         required=False,
         max_length=LONGEST_CHALLENGE,
-        label="Challenge",
-        help_text="A few words of yours. They show that the export was made after you gave them.",
+        label=gettext_lazy("Challenge"),
+        help_text=gettext_lazy(
+            "A few words of yours. They show that the export was made after you gave them."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     since_size = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=2**53 - 1,
-        label="Events at your last check",
-        help_text="For a proof that nothing before was changed. Your own earlier exports are proved without it.",
+        label=gettext_lazy("Events at your last check"),
+        help_text=gettext_lazy(
+            "For a proof that nothing before was changed. Your own earlier exports are "
+            "proved without it."
+        ),
     )
     without_disclosures = forms.BooleanField(
-        required=False, label="Leave out personal data, free text and documents"
+        required=False, label=gettext_lazy("Leave out personal data, free text and documents")
     )
 
     def chosen(self) -> EventFilter:
@@ -123,4 +141,4 @@ class ExportForm(FilterForm):
         for name in ("challenge", "since_size"):
             for error in self.errors.get(name, ()):
                 return f"{self.fields[name].label}: {error}"
-        return "These filters do not fit. Choose them again."
+        return gettext("These filters do not fit. Choose them again.")

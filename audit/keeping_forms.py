@@ -4,18 +4,20 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from audit.exceptions import KINDS
 from audit.forms import FilterForm
 from audit.people import subject_of
 from audit.record_keeping import LARGEST_SAMPLE, ErasureReason, HoldScope
+from audit.wordings import str_later
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 def _day(label: str) -> forms.DateField:
     return forms.DateField(
-        required=False, label=label, widget=forms.DateInput(attrs={"type": "date"})
+        required=False, label=str_later(label), widget=forms.DateInput(attrs={"type": "date"})
     )
 
 
@@ -33,7 +35,7 @@ class _Period(forms.Form):
         cleaned = super().clean() or {}
         since, until = cleaned.get("since"), cleaned.get("until")
         if since and until and since > until:
-            self.add_error("until", "This is before the other day.")
+            self.add_error("until", gettext("This is before the other day."))
         return cleaned
 
     def period(self) -> tuple[dt.datetime | None, dt.datetime | None]:
@@ -44,7 +46,11 @@ class _Period(forms.Form):
 class ExceptionsForm(_Period):
     """Which exceptions to look at."""
 
-    kind = forms.ChoiceField(required=False, label="Kind", choices=[("", "Any"), *KINDS.items()])
+    kind = forms.ChoiceField(
+        required=False,
+        label=gettext_lazy("Kind"),
+        choices=[("", gettext_lazy("Any")), *KINDS.choices()],
+    )
     since = _day("From")
     until = _day("To")
 
@@ -59,12 +65,12 @@ class SampleForm(FilterForm):
     seed = forms.CharField(
         required=False,
         max_length=64,
-        label="Seed",
-        help_text="Empty for a random one. Letters, digits and _ . : / @ + -",
+        label=gettext_lazy("Seed"),
+        help_text=gettext_lazy("Empty for a random one. Letters, digits and _ . : / @ + -"),
         widget=forms.TextInput(attrs=_PLAIN),
     )
     size = forms.IntegerField(
-        min_value=1, max_value=LARGEST_SAMPLE, label="How many events", initial=25
+        min_value=1, max_value=LARGEST_SAMPLE, label=gettext_lazy("How many events"), initial=25
     )
 
     def population_fields(self) -> list[forms.BoundField]:
@@ -84,16 +90,22 @@ class HoldForm(_Period):
     """A legal hold to set."""
 
     matter = forms.CharField(
-        max_length=100, label="Matter", help_text="What the hold is for, such as a case number."
+        max_length=100,
+        label=gettext_lazy("Matter"),
+        help_text=gettext_lazy("What the hold is for, such as a case number."),
     )
-    why = forms.CharField(max_length=1_000, label="Why", widget=forms.Textarea(attrs={"rows": 2}))
-    scope = forms.ChoiceField(label="What it covers", choices=HoldScope.choices)
+    why = forms.CharField(
+        max_length=1_000, label=gettext_lazy("Why"), widget=forms.Textarea(attrs={"rows": 2})
+    )
+    scope = forms.ChoiceField(label=gettext_lazy("What it covers"), choices=HoldScope.choices)
     target = forms.CharField(
         required=False,
         max_length=150,
-        label="Which",
-        help_text="A user name, an agent's name, or the whole id of a run or a request. "
-        "Empty for everything.",
+        label=gettext_lazy("Which"),
+        help_text=gettext_lazy(
+            "A user name, an agent's name, or the whole id of a run or a request. Empty for "
+            "everything."
+        ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
     since = _day("Events from")
@@ -105,11 +117,13 @@ class ErasureForm(forms.Form):
 
     subject = forms.CharField(
         max_length=200,
-        label="About whom or what",
-        help_text="A user name; or as events name it where something is kept apart: run:…, request:…",
+        label=gettext_lazy("About whom or what"),
+        help_text=gettext_lazy(
+            "A user name; or as events name it where something is kept apart: run:…, request:…"
+        ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
-    reason = forms.ChoiceField(label="Why", choices=ErasureReason.choices)
+    reason = forms.ChoiceField(label=gettext_lazy("Why"), choices=ErasureReason.choices)
 
     def clean_subject(self) -> str:
         return subject_of(self.cleaned_data["subject"].strip())
@@ -119,16 +133,22 @@ class ConfirmErasureForm(forms.Form):
     """The last step before something is gone for good."""
 
     typed = forms.CharField(
-        max_length=200, label="Type what is to be erased", widget=forms.TextInput(attrs=_PLAIN)
+        max_length=200,
+        label=gettext_lazy("Type what is to be erased"),
+        widget=forms.TextInput(attrs=_PLAIN),
     )
 
     def __init__(self, *args: Any, subject: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.subject = subject
-        self.fields["typed"].help_text = f"To confirm, type {subject}"
+        self.fields["typed"].help_text = gettext("To confirm, type {subject}").format(
+            subject=subject
+        )
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"].strip()
         if typed != self.subject:
-            raise forms.ValidationError(f"Type exactly: {self.subject}")
+            raise forms.ValidationError(
+                gettext("Type exactly: {subject}").format(subject=self.subject)
+            )
         return typed

@@ -10,11 +10,20 @@ from django.db import models
 from audit import record_keeping, verification  # noqa: F401 - their tables are this app's too
 from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
-from audit.sealed_models import Checkpoint, Leaf, Log, LogKey, Tile, TreeState
+from audit.sealed_models import (
+    STANDING_CHECKPOINTS,
+    Checkpoint,
+    Leaf,
+    Log,
+    LogKey,
+    Tile,
+    TreeState,
+)
 from audit.stream_models import SinkCursor
 from audit.witness_models import Cosignature, WitnessState
 
 __all__ = [
+    "STANDING_CHECKPOINTS",
     "AppendOnly",
     "Checkpoint",
     "Cosignature",

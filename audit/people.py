@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from django.contrib.auth import get_user_model
+from django.utils.translation import gettext
 
 
 def names_of(ids: Iterable[str]) -> dict[str, str]:
@@ -18,7 +19,11 @@ def names_of(ids: Iterable[str]) -> dict[str, str]:
 
 def called(actor: str, names: Mapping[str, str]) -> str:
     """What whoever has this id is called; who asked by a command is called by where that was."""
-    return names.get(actor) or (f"person {actor}" if actor.isdigit() else f"the {actor}")
+    return names.get(actor) or (
+        gettext("person {actor}").format(actor=actor)
+        if actor.isdigit()
+        else gettext("the {actor}").format(actor=actor)
+    )
 
 
 def subject_of(text: str) -> str:

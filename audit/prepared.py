@@ -11,13 +11,24 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
-from django.db.models import DateTimeField, Func, Model, QuerySet
+from django.db.models import DateTimeField, Func, IntegerField, Model, QuerySet, Subquery
 from django.db.models.query import get_related_populators
 
 Row = TypeVar("Row", bound=Model)
 
 CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 """Annotated as `read_at`, it says when a row was read; see `clock.moment_of`."""
+
+
+class CountedTo(Subquery):
+    """How many rows a query has, up to `most`: counting on would take longer than anybody reads."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+    empty_result_set_value = 0
+
+    def __init__(self, rows: QuerySet[Any], most: int) -> None:
+        super().__init__(rows.order_by().values("pk")[:most])
 
 
 def locking_first(model: type[Model]) -> Callable[[str], str]:
@@ -177,4 +188,5 @@ class _Plan(_Statement):
 def _told_apart(value: Any) -> tuple[type, Any]:
     """By type too: True and 1 are equal. Whole numbers come back as a type of the driver, by their column."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return (int if whole else type(value)), value
+    # The path into a JSON value is a list, which no dictionary takes as a key.
+    return (int if whole else type(value)), tuple(value) if isinstance(value, list) else value

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+from django.utils.translation import gettext
 
 from audit.models import Event
 from audit.people import names_of
 from audit.sentences import actor_name, people_in, sentence
+from audit.wordings import Words
 
 _PERSON: Final = "person:"
-_STORIES: Final = {
-    "request": "the story of this request",
-    "run": "the story of this run",
-    "policy": "what is told of policies",
-    "log": "what is told of the installation",
-}
+_STORIES: Final = Words(
+    {
+        "request": "the story of this request",
+        "run": "the story of this run",
+        "policy": "what is told of policies",
+        "log": "what is told of the installation",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,18 @@ class Row:
     def told_of(self) -> str:
         """The story that it stands in, in words."""
         kind = self.event.stream.partition(":")[0]
-        return _STORIES.get(kind) or f"what is told of {self.about}"
+        return _STORIES.get(kind) or gettext("what is told of {about}").format(about=self.about)
 
     @property
     def known_by(self) -> str:
         """How a person was known when they acted; empty where nobody signed in."""
         way = self.body["actor"]["auth"]
         return (
-            "in the browser" if way == "session" else "with an API token" if way != "none" else ""
+            gettext("in the browser")
+            if way == "session"
+            else gettext("with an API token")
+            if way != "none"
+            else ""
         )
 
 
@@ -68,7 +76,11 @@ def _about(stream: str, names: Mapping[str, str]) -> str:
     """What a stream is called: a person by their name."""
     person = stream.removeprefix(_PERSON)
     if stream == "log":
-        return "the log"
+        return gettext("the log")
     if stream.startswith("agent:"):
         return stream.removeprefix("agent:")
-    return names.get(person) or f"person {person}" if stream.startswith(_PERSON) else stream
+    return (
+        names.get(person) or gettext("person {person}").format(person=person)
+        if stream.startswith(_PERSON)
+        else stream
+    )

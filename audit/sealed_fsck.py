@@ -5,12 +5,13 @@ Goes through the leaves once, in their order, at a flat memory; the tree is buil
 
 import datetime as dt
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final, Self
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, Max
 
 from audit import outside
 from audit.fact_schemas import moment_text
@@ -40,7 +41,7 @@ class CheckedLog:
 
     leaves: int = 0
     checkpoints: int = 0
-    note: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,18 @@ def check_sealed(checked: CheckedLog, kept_outside: Kept) -> Iterator[str]:
             f"The log's state says {state.size} leaves and {checked.leaves} are there: "
             f"{'leaves were deleted' if state.size > checked.leaves else 'the state was set back'}."
         )
+    checked.notes.extend(_outlived())
     yield from check_waiting()
+
+
+def _outlived() -> Iterator[str]:
+    """What former logs had signed and their successors do not have: known since the successor was begun."""
+    lost = Checkpoint.objects.outlived().values("log__origin")
+    for each in lost.annotate(last=Max("size"), number=Count("id")).order_by("log__origin"):
+        yield (
+            f"The log {each['log__origin']} had signed {each['last']} events and its successor began with fewer: "
+            f"{each['number']} of its checkpoints speak of events that were lost before."
+        )
 
 
 class _Checkpoints:
@@ -94,7 +106,7 @@ class _Checkpoints:
         self._keys = keys
         self._checked = checked
         self._kept = kept
-        rows = Checkpoint.objects.select_related("log").order_by("size")
+        rows = Checkpoint.objects.standing().select_related("log").order_by("size")
         self._rows = rows.iterator(ROWS_AT_A_TIME)
         self._next = next(self._rows, None)
         self.last: Checkpoint | None = None
@@ -272,11 +284,15 @@ def _kept_outside(checked: CheckedLog, kept: Kept) -> Generator[str, None, Said 
     try:
         if kept.note is None:
             if newest is not None:
-                checked.note = f"No checkpoint is kept in {outside.path()}: whether the tail was cut cannot be told."
+                checked.notes.append(
+                    f"No checkpoint is kept in {outside.path()}: whether the tail was cut cannot be told."
+                )
             return None
         said = read_checkpoint(read_note(kept.note).text)
         if newest is not None and said.origin != newest.log.origin:
-            checked.note = f"The checkpoint in {outside.path()} is of another log, {said.origin}."
+            checked.notes.append(
+                f"The checkpoint in {outside.path()} is of another log, {said.origin}."
+            )
             return None
         return opened(kept.note, [row.key for row in LogKey.objects.all()])
     except NoteNotValid as wrong:

@@ -1,6 +1,6 @@
 """The sealed log's tables. The sealer writes them, through its own login; everybody else reads."""
 
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 from uuid import UUID
 
 from django.db import models
@@ -99,21 +99,48 @@ class TreeState(models.Model):
         return f"{self.size} leaves"
 
 
+#: The same as `CheckpointQuerySet.standing`, for statements that are written out.
+STANDING_CHECKPOINTS: Final = """(
+    SELECT * FROM audit_checkpoint AS signed WHERE NOT EXISTS (
+        SELECT FROM audit_log AS later
+        WHERE later.id > signed.log_id AND later.first_size < signed.size))"""
+
+
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     """The words in which checkpoints are asked for."""
 
-    def newest(self) -> "Checkpoint | None":
-        return self.order_by("-size").first()
+    def standing(self) -> Self:
+        """Those of the log as it is, one of a size.
 
-    def covering(self, index: int) -> Self:
-        """Those under which the leaf stands, the oldest first."""
-        return self.filter(size__gt=index).order_by("size")
+        Where a log lost events and was followed by a successor with fewer, what the lost ones were signed under is
+        still there, and says nothing of the successor.
+        """
+        return self.filter(~_outlived())
+
+    def outlived(self) -> Self:
+        """The others: signed over events that the successor of their log does not have."""
+        return self.filter(_outlived())
+
+    def marked(self) -> Self:
+        """All of them; `is_outlived` tells the ones from the others."""
+        return self.annotate(is_outlived=_outlived())
+
+    def newest(self) -> "Checkpoint | None":
+        return self.standing().order_by("-size").first()
+
+
+def _outlived() -> models.Exists:
+    later = Log.objects.filter(
+        pk__gt=models.OuterRef("log_id"), first_size__lt=models.OuterRef("size")
+    )
+    return models.Exists(later)
 
 
 class Checkpoint(models.Model):
-    """A signed size and root of the log, as it was published."""
+    """A signed size and root of a log, as it was published."""
 
-    size = models.BigIntegerField(primary_key=True)
+    id = models.BigIntegerField(primary_key=True)
+    size = models.BigIntegerField()
     root = models.BinaryField()
     log = models.ForeignKey(Log, on_delete=models.PROTECT, db_index=False)
     note = models.TextField()
@@ -123,6 +150,9 @@ class Checkpoint(models.Model):
 
     class Meta:
         app_label = "audit"
+        constraints = [
+            models.UniqueConstraint(fields=["size", "log"], name="audit_checkpoint_once_a_size")
+        ]
 
     def __str__(self) -> str:
         return f"checkpoint at {self.size}"

@@ -12,20 +12,21 @@ from audit.merkle.notes import VerifierKey, checkpoint_text, signed
 from audit.merkle.proofs import root
 from audit.merkle.stored import tiles
 from audit.merkle.tiles import TileHashes, edge_of, extended, hashes_of
-from audit.models import LogKey
+from audit.models import STANDING_CHECKPOINTS, LogKey
 from audit.signing import signers_for, signing_keys
 from audit.vouching import Unvouched, check_outside
 
 SEALER: Final = "sealer"
 
-_LOOK = """
+_LOOK = f"""
 SELECT state.size, state.root, state.halted_at IS NOT NULL, state.trouble,
-    EXISTS (SELECT FROM audit_pending), coalesce((SELECT max(size) FROM audit_checkpoint), 0),
+    EXISTS (SELECT FROM audit_pending),
+    coalesce((SELECT size FROM {STANDING_CHECKPOINTS} AS standing ORDER BY size DESC LIMIT 1), 0),
     newest.id, coalesce(newest.origin, '')
 FROM audit_treestate AS state
 LEFT JOIN LATERAL (SELECT id, origin FROM audit_log ORDER BY id DESC LIMIT 1) AS newest ON true
 WHERE state.id = 1
-"""
+"""  # noqa: S608 - nothing of anybody's is in it
 # A statement of its own: what is read after it is read as it is once the lock is held.
 _LOCK = "SELECT FROM audit_treestate WHERE id = 1 FOR UPDATE"
 _TAKE = """

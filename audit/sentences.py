@@ -3,173 +3,187 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from audit.subject_words import person_of, subject_in_words
+from django.utils.translation import gettext
 
-SENTENCES: Final[dict[str, str]] = {
-    "run.started": "{actor} started a run of {agent}",
-    "run.parked": "The run of {agent} was parked to wait for {parked_for}",
-    "run.woken": "The run of {agent} was woken",
-    "run.delegated": "The run of {agent} handed work to {delegate}",
-    "run.ended": "The run of {agent} ended{state}",
-    "run.cancelled": "{actor} cancelled the run of {agent}",
-    "run.paused": "{actor} paused the run of {agent}",
-    "run.resumed": "{actor} let the run of {agent} go on",
-    "run.version_changed": "The run of {agent} went on with another version of its agent",
-    "run.sensitive_read": "{actor} read sensitive arguments in the run of {agent}",
-    "run.messaged": "{actor} sent a message to the run of {agent}",
-    "run.goal_changed": "{actor} changed the task of the run of {agent}",
-    "run.taken_over": "{actor} took over the run of {agent}",
-    "model.called": "{agent} asked its model",
-    "action.proposed": "{agent} proposed {tool}",
-    "action.allowed": "The gate allowed {tool}{policy}",
-    "action.denied": "The gate denied {tool}{policy}",
-    "action.queued": "{Tool} waits for something that another call works on",
-    "action.admitted": "{Tool} got its turn",
-    "request.opened": "{Tool} was put before people{policy}",
-    "request.sensitive_read": "{actor} read sensitive arguments of {tool}",
-    "request.shown": "{actor} looked at the request for {tool}",
-    "request.claimed": "{actor} is looking at the request for {tool}",
-    "request.released": "{actor} let go of the request for {tool}",
-    "request.voted": "{actor} {decided} {tool}{on_behalf}; more are needed",
-    "request.edited": "{actor} changed the arguments of {tool}{on_behalf}{reason}",
-    "request.decided": "{actor} {decided} {tool}{on_behalf}{reason}",
-    "request.tightened": "A newer policy asks for more on {tool}",
-    "request.undone": "{actor} took back the decision on {tool}",
-    "request.expired": "Nobody decided on {tool} in time",
-    "request.superseded": "The request for {tool} was superseded",
-    "request.cancelled": "{actor} cancelled the request for {tool}",
-    "request.extended": "{actor} extended the deadline for {tool}",
-    "request.escalated": "{Tool} went to {group}, since nobody decided in time",
-    "request.passed_over": "{group} was passed over for {tool}: nobody there could decide",
-    "request.reminded": "Those who may decide on {tool} were reminded",
-    "request.commented": "{actor} commented on {tool}",
-    "request.snoozed": "{actor} put off looking at the request for {tool}",
-    "request.woken": "{actor} took the request for {tool} up again",
-    "decision.refused": "A decision of {actor} on {tool} was refused{reason}",
-    "effect.dispatched": "{Tool} was sent to be executed",
-    "effect.succeeded": "{Tool} was executed",
-    "effect.accepted": "{Tool} was accepted by the other side",
-    "effect.confirmed": "The other side confirmed {tool}",
-    "effect.bounced": "{Tool} bounced",
-    "effect.contradicted": "The other side contradicted what stands of {tool}{state}",
-    "effect.undo_asked": "{actor} asked to undo {tool}",
-    "effect.compensated": "{Tool} was undone",
-    "effect.failed": "{Tool} failed",
-    "effect.in_doubt": "Whether {tool} happened is not known",
-    "effect.resolved": "{actor} settled whether {tool} happened{decision}",
-    "approval.lapsed": "The approval of {tool} lapsed unused{reason}",
-    "sticky.granted": "{actor} let calls of {tool} like an approved one run by themselves",
-    "sticky.revoked": "{actor} ended a sticky approval of {tool}",
-    "policy.drafted": "{actor} drafted a policy",
-    "policy.submitted": "{actor} submitted a policy to be published",
-    "policy.withdrawn": "{actor} gave up a draft of a policy",
-    "policy.published": "{actor} published policy {policy_version}",
-    "policy.rolled_back": "{actor} brought back policy {restored} as policy {policy_version}",
-    "calendar.created": "{actor} set up the working calendar {calendar}",
-    "calendar.changed": "{actor} changed the working calendar {calendar}",
-    "calendar.deleted": "{actor} deleted the working calendar {calendar}",
-    "reason_chip.added": "{actor} added the reason {chip}",
-    "reason_chip.changed": "{actor} changed the reason {chip}",
-    "reason_chip.moved": "{actor} moved the reason {chip} to place {place}",
-    "reason_chip.retired": "{actor} retired the reason {chip}",
-    "reason_chip.restored": "{actor} brought back the reason {chip}",
-    "agent.first_seen": "A new version of {agent} was seen",
-    "memory.deleted": "{actor} deleted something that {agent} had written down",
-    "agent.activated": "{actor} activated a version of {agent}",
-    "agent.limits_set": "{actor} set the limits of {agent}",
-    "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",
-    "agent.model_changed": "Another model answers {agent} than before, under the same name",
-    "agent.disabled": "{actor} disabled {agent}",
-    "agent.enabled": "{actor} enabled {agent}",
-    "switch.set": "{actor} switched off {switched}",
-    "switch.lifted": "{actor} lifted the switch that held {switched}",
-    "price.set": "{actor} set what {model} costs",
-    "breaker.opened": "{Tool} failed again and again and is left alone for a while",
-    "breaker.closed": "{Tool} answers again",
-    "signin.succeeded": "{actor} signed in",
-    "signin.failed": "A sign-in failed",
-    "signout": "{actor} signed out",
-    "signin.confirmed": "{actor} confirmed with the password",
-    "factor.added": "{actor} added a second factor{method}",
-    "factor.removed": "{actor} removed a second factor{method}",
-    "factor.renamed": "{actor} renamed a passkey",
-    "factor.used": "{actor} confirmed with a second factor{method}",
-    "factor.failed": "A second factor of {person} was not accepted",
-    "factor.reset": "{actor} removed all second factors of {person}",
-    "recovery_codes.made": "{actor} made new recovery codes",
-    "person.created": "{actor} created the account of {person}",
-    "role.changed": "{actor} changed the roles of {person}{changes}",
-    "group.created": "{actor} set up the review group {group}",
-    "group.joined": "{actor} added {person} to {group}",
-    "group.left": "{actor} removed {person} from {group}",
-    "stand_in.named": "{actor} named {stand_in} as the stand-in of {person}",
-    "absence.ended": "{actor} ended the time in which {stand_in} stands in for {person}",
-    "token.created": "{actor} created an API token",
-    "token.used_first": "{actor} used an API token for the first time",
-    "token.revoked": "{actor} revoked an API token",
-    "export.asked": "{actor} asked for an export of the log",
-    "export.downloaded": "{actor} downloaded an export of the log",
-    "verification.asked": "{actor} asked for a check of the whole log",
-    "verification.ended": "A check of the whole log ended{decision}",
-    "access.refused": "{actor} was refused access{reason}",
-    "log.began": "The sealed log {log} began",
-    "log.succeeded": "{actor} began the sealed log {log} in the place of {former}",
-    "log.key_added": "A key that signs for the log was added",
-    "log.key_retired": "A key that signed for the log was retired",
-    "log.halted": "Sealing of the log halted{why}",
-    "log.resumed": "{actor} let the log be sealed again",
-    "log.adopted": "{actor} let a machine take up the log",
-    "sink.declared": "Events are sent to {sink} from now on",
-    "sink.failing": "Events no longer reach {sink}{reason_why}",
-    "sink.recovered": "Events reach {sink} again",
-    "sink.moved": "{actor} had {sink} go on at another place of the log",
-    "witness.failing": "The witness {witness} no longer cosigns the log{reason_why}",
-    "witness.recovered": "The witness {witness} cosigns the log again",
-    "disclosure.read": "{actor} read what an event keeps apart",
-    "redaction.proposed": "{actor} proposed to erase what the log keeps apart about {subject}{reason}",
-    "redaction.declined": "{actor} declined to erase what the log keeps apart about {subject}",
-    "redaction.refused": "An erasure about {subject} was refused{reason}",
-    "disclosure.redacted": "{actor} erased what the log kept apart about {subject}{reason}",
-    "hold.set": "{actor} set a legal hold on {held}",
-    "hold.lifted": "{actor} lifted a legal hold on {held}",
-    "retention.dropped": "The bodies of {partition} were dropped; their leaf hashes stay",
-    "sample.drawn": "{actor} drew a random sample of the log by the seed {seed}",
-}
+from audit.subject_words import person_of, subject_in_words
+from audit.wordings import Words
+
+SENTENCES: Final = Words(
+    {
+        "run.started": "{actor} started a run of {agent}",
+        "run.parked": "The run of {agent} was parked to wait for {parked_for}",
+        "run.woken": "The run of {agent} was woken",
+        "run.delegated": "The run of {agent} handed work to {delegate}",
+        "run.ended": "The run of {agent} ended{state}",
+        "run.cancelled": "{actor} cancelled the run of {agent}",
+        "run.paused": "{actor} paused the run of {agent}",
+        "run.resumed": "{actor} let the run of {agent} go on",
+        "run.version_changed": "The run of {agent} went on with another version of its agent",
+        "run.sensitive_read": "{actor} read sensitive arguments in the run of {agent}",
+        "run.messaged": "{actor} sent a message to the run of {agent}",
+        "run.goal_changed": "{actor} changed the task of the run of {agent}",
+        "run.taken_over": "{actor} took over the run of {agent}",
+        "model.called": "{agent} asked its model",
+        "action.proposed": "{agent} proposed {tool}",
+        "action.allowed": "The gate allowed {tool}{policy}",
+        "action.denied": "The gate denied {tool}{policy}",
+        "action.queued": "{Tool} waits for something that another call works on",
+        "action.admitted": "{Tool} got its turn",
+        "request.opened": "{Tool} was put before people{policy}",
+        "request.sensitive_read": "{actor} read sensitive arguments of {tool}",
+        "request.shown": "{actor} looked at the request for {tool}",
+        "request.claimed": "{actor} is looking at the request for {tool}",
+        "request.released": "{actor} let go of the request for {tool}",
+        "request.voted": "{actor} {decided} {tool}{on_behalf}; more are needed",
+        "request.edited": "{actor} changed the arguments of {tool}{on_behalf}{reason}",
+        "request.decided": "{actor} {decided} {tool}{on_behalf}{reason}",
+        "request.tightened": "A newer policy asks for more on {tool}",
+        "request.undone": "{actor} took back the decision on {tool}",
+        "request.expired": "Nobody decided on {tool} in time",
+        "request.superseded": "The request for {tool} was superseded",
+        "request.cancelled": "{actor} cancelled the request for {tool}",
+        "request.extended": "{actor} extended the deadline for {tool}",
+        "request.escalated": "{Tool} went to {group}, since nobody decided in time",
+        "request.passed_over": "{group} was passed over for {tool}: nobody there could decide",
+        "request.reminded": "Those who may decide on {tool} were reminded",
+        "request.commented": "{actor} commented on {tool}",
+        "request.snoozed": "{actor} put off looking at the request for {tool}",
+        "request.woken": "{actor} took the request for {tool} up again",
+        "decision.refused": "A decision of {actor} on {tool} was refused{reason}",
+        "effect.dispatched": "{Tool} was sent to be executed",
+        "effect.succeeded": "{Tool} was executed",
+        "effect.accepted": "{Tool} was accepted by the other side",
+        "effect.confirmed": "The other side confirmed {tool}",
+        "effect.bounced": "{Tool} bounced",
+        "effect.contradicted": "The other side contradicted what stands of {tool}{state}",
+        "effect.undo_asked": "{actor} asked to undo {tool}",
+        "effect.compensated": "{Tool} was undone",
+        "effect.failed": "{Tool} failed",
+        "effect.in_doubt": "Whether {tool} happened is not known",
+        "effect.resolved": "{actor} settled whether {tool} happened{decision}",
+        "approval.lapsed": "The approval of {tool} lapsed unused{reason}",
+        "sticky.granted": "{actor} let calls of {tool} like an approved one run by themselves",
+        "sticky.revoked": "{actor} ended a sticky approval of {tool}",
+        "policy.drafted": "{actor} drafted a policy",
+        "policy.submitted": "{actor} submitted a policy to be published",
+        "policy.withdrawn": "{actor} gave up a draft of a policy",
+        "policy.published": "{actor} published policy {policy_version}",
+        "policy.rolled_back": "{actor} brought back policy {restored} as policy {policy_version}",
+        "calendar.created": "{actor} set up the working calendar {calendar}",
+        "calendar.changed": "{actor} changed the working calendar {calendar}",
+        "calendar.deleted": "{actor} deleted the working calendar {calendar}",
+        "reason_chip.added": "{actor} added the reason {chip}",
+        "reason_chip.changed": "{actor} changed the reason {chip}",
+        "reason_chip.moved": "{actor} moved the reason {chip} to place {place}",
+        "reason_chip.retired": "{actor} retired the reason {chip}",
+        "reason_chip.restored": "{actor} brought back the reason {chip}",
+        "agent.first_seen": "A new version of {agent} was seen",
+        "memory.deleted": "{actor} deleted something that {agent} had written down",
+        "agent.activated": "{actor} activated a version of {agent}",
+        "agent.limits_set": "{actor} set the limits of {agent}",
+        "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",
+        "agent.model_changed": "Another model answers {agent} than before, under the same name",
+        "agent.disabled": "{actor} disabled {agent}",
+        "agent.enabled": "{actor} enabled {agent}",
+        "switch.set": "{actor} switched off {switched}",
+        "switch.lifted": "{actor} lifted the switch that held {switched}",
+        "price.set": "{actor} set what {model} costs",
+        "breaker.opened": "{Tool} failed again and again and is left alone for a while",
+        "breaker.closed": "{Tool} answers again",
+        "signin.succeeded": "{actor} signed in",
+        "signin.failed": "A sign-in failed",
+        "signout": "{actor} signed out",
+        "signin.confirmed": "{actor} confirmed with the password",
+        "factor.added": "{actor} added a second factor{method}",
+        "factor.removed": "{actor} removed a second factor{method}",
+        "factor.renamed": "{actor} renamed a passkey",
+        "factor.used": "{actor} confirmed with a second factor{method}",
+        "factor.failed": "A second factor of {person} was not accepted",
+        "factor.reset": "{actor} removed all second factors of {person}",
+        "recovery_codes.made": "{actor} made new recovery codes",
+        "person.created": "{actor} created the account of {person}",
+        "role.changed": "{actor} changed the roles of {person}{changes}",
+        "language.chosen": "{actor} chose another language to read in",
+        "group.created": "{actor} set up the review group {group}",
+        "group.joined": "{actor} added {person} to {group}",
+        "group.left": "{actor} removed {person} from {group}",
+        "stand_in.named": "{actor} named {stand_in} as the stand-in of {person}",
+        "absence.ended": "{actor} ended the time in which {stand_in} stands in for {person}",
+        "token.created": "{actor} created an API token",
+        "token.used_first": "{actor} used an API token for the first time",
+        "token.revoked": "{actor} revoked an API token",
+        "keys.set": "{actor} changed the keys of their pages",
+        "sessions.ended": "{actor} signed out in every other browser",
+        "export.asked": "{actor} asked for an export of the log",
+        "export.downloaded": "{actor} downloaded an export of the log",
+        "verification.asked": "{actor} asked for a check of the whole log",
+        "verification.ended": "A check of the whole log ended{decision}",
+        "access.refused": "{actor} was refused access{reason}",
+        "log.began": "The sealed log {log} began",
+        "log.succeeded": "{actor} began the sealed log {log} in the place of {former}",
+        "log.key_added": "A key that signs for the log was added",
+        "log.key_retired": "A key that signed for the log was retired",
+        "log.halted": "Sealing of the log halted{why}",
+        "log.resumed": "{actor} let the log be sealed again",
+        "log.adopted": "{actor} let a machine take up the log",
+        "sink.declared": "Events are sent to {sink} from now on",
+        "sink.failing": "Events no longer reach {sink}{reason_why}",
+        "sink.recovered": "Events reach {sink} again",
+        "sink.moved": "{actor} had {sink} go on at another place of the log",
+        "witness.failing": "The witness {witness} no longer cosigns the log{reason_why}",
+        "witness.recovered": "The witness {witness} cosigns the log again",
+        "disclosure.read": "{actor} read what an event keeps apart",
+        "redaction.proposed": "{actor} proposed to erase what the log keeps apart about {subject}{reason}",
+        "redaction.declined": "{actor} declined to erase what the log keeps apart about {subject}",
+        "redaction.refused": "An erasure about {subject} was refused{reason}",
+        "disclosure.redacted": "{actor} erased what the log kept apart about {subject}{reason}",
+        "hold.set": "{actor} set a legal hold on {held}",
+        "hold.lifted": "{actor} lifted a legal hold on {held}",
+        "retention.dropped": "The bodies of {partition} were dropped; their leaf hashes stay",
+        "sample.drawn": "{actor} drew a random sample of the log by the seed {seed}",
+    }
+)
 
 _OUR_WORDS: Final = ("the ", "person ", "somebody", "an agent", "a request", "an action")
-_DECIDED: Final = {
-    "approve": "approved",
-    "approved": "approved",
-    "reject": "rejected",
-    "rejected": "rejected",
-    "edit": "changed",
-    "send_back": "sent back",
-    "superseded": "sent back",
-    "stop": "rejected, and stopped the run, over",
-    "answer": "answered",
-    "answered": "answered",
-    "extend": "extended the budget over",
-    "happened": "said that it happened:",
-    "did_not": "said that it did not happen:",
-    "compensate": "asked to make up for",
-    "accept": "accepted",
-    "correct": "corrected",
-    "continue": "let go on:",
-    "change": "changed",
-    "return": "handed back",
-}
+_DECIDED: Final = Words(
+    {
+        "approve": "approved",
+        "approved": "approved",
+        "reject": "rejected",
+        "rejected": "rejected",
+        "edit": "changed",
+        "send_back": "sent back",
+        "superseded": "sent back",
+        "stop": "rejected, and stopped the run, over",
+        "answer": "answered",
+        "answered": "answered",
+        "extend": "extended the budget over",
+        "happened": "said that it happened:",
+        "did_not": "said that it did not happen:",
+        "compensate": "asked to make up for",
+        "accept": "accepted",
+        "correct": "corrected",
+        "continue": "let go on:",
+        "change": "changed",
+        "return": "handed back",
+    }
+)
 
 
-_PARKED_FOR: Final = {
-    "resource": "its turn",
-    "switch": "a kill switch to be lifted",
-    "child": "what it handed to another agent",
-}
-_HALTED: Final = {
-    "behind": ": the database was set back",
-    "rewritten": ": the database does not hold what was sealed",
-    "tiles": ": the tree is damaged",
-}
+_PARKED_FOR: Final = Words(
+    {
+        "resource": "its turn",
+        "switch": "a kill switch to be lifted",
+        "child": "what it handed to another agent",
+    }
+)
+_HALTED: Final = Words(
+    {
+        "behind": ": the database was set back",
+        "rewritten": ": the database does not hold what was sealed",
+        "tiles": ": the tree is damaged",
+    }
+)
 
 
 def people_in(body: Mapping[str, Any]) -> set[str]:
@@ -186,7 +200,7 @@ def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
     words = _words(body, names)
     text = SENTENCES.get(body["type"], "{actor}: {type}").format_map(words)
     # A name stands as its owner writes it, at the beginning of a sentence too.
-    if text.startswith(_OUR_WORDS):
+    if text.startswith(tuple(gettext(words) for words in _OUR_WORDS)):
         text = text[0].upper() + text[1:]
     return text + "."
 
@@ -202,14 +216,16 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     return {
         "type": body["type"],
         "actor": actor_name(body["actor"], names),
-        "agent": body.get("agent", {}).get("slug") or "an agent",
+        "agent": body.get("agent", {}).get("slug") or gettext("an agent"),
         "tool": tool,
         "Tool": tool[:1].upper() + tool[1:] if " " in tool else tool,
         "decided": _DECIDED.get(decision, "decided on"),
         "decision": f": {_plain(decision)}" if decision else "",
         "state": f": {_plain(state)}" if state else "",
         "reason": f": {_plain(reason)}" if reason else "",
-        "policy": f" under policy {policy['version']}" if "version" in policy else "",
+        "policy": gettext(" under policy {policy}").format(policy=policy["version"])
+        if "version" in policy
+        else "",
         "parked_for": _PARKED_FOR.get(facts.get("why", ""), "a person"),
         "delegate": str(facts.get("to", "another agent")),
         "restored": str(facts.get("restores", "")),
@@ -232,7 +248,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "former": str(facts.get("former", "one that could not be read")),
         "why": _HALTED.get(facts.get("why", ""), ""),
         "witness": str(facts.get("witness", "")),
-        "sink": f"the sink {facts.get('sink', '')}",
+        "sink": gettext("the sink {sink}").format(sink=facts.get("sink", "")),
         "reason_why": f": {_plain(facts['why'])}" if facts.get("why") else "",
         "held": subject_in_words(_held_by(facts), names),
         "partition": str(facts.get("partition", "a month")),
@@ -244,28 +260,38 @@ def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
     """Who acted, as a page calls them."""
     if actor["kind"] == "person":
         return _person(actor["id"], names)
-    return actor["id"] if actor["kind"] == "agent" else f"the {_plain(actor['id'])}"
+    return (
+        actor["id"]
+        if actor["kind"] == "agent"
+        else gettext("the {actor}").format(actor=_plain(actor["id"]))
+    )
 
 
 def _person(person: str, names: Mapping[str, str]) -> str:
-    return names.get(person) or (f"person {person}" if person else "somebody")
+    return names.get(person) or (
+        gettext("person {person}").format(person=person) if person else "somebody"
+    )
 
 
 def _on_behalf(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
     people = [_person(person, names) for person in facts.get("on_behalf_of", ())]
-    return f" on behalf of {' and '.join(people)}" if people else ""
+    return gettext(" on behalf of {people}").format(people=" and ".join(people)) if people else ""
 
 
 def _kind(facts: Mapping[str, Any]) -> str:
     kind = facts.get("kind")
-    return f"a request ({_plain(kind)})" if kind else "an action"
+    return f"a request ({_plain(kind)})" if kind else gettext("an action")
 
 
 def _switched(body: Mapping[str, Any]) -> str:
     tool, agent = body.get("facts", {}).get("tool"), body.get("agent", {}).get("slug")
     if tool is None:
         return agent or "everything"
-    return f"{tool} of {agent}" if agent else f"{tool} of every agent"
+    return (
+        gettext("{tool} of {agent}").format(tool=tool, agent=agent)
+        if agent
+        else gettext("{tool} of every agent").format(tool=tool)
+    )
 
 
 def _held_by(facts: Mapping[str, Any]) -> str:

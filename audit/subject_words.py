@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 from typing import Final
 
-_KINDS: Final = {
-    "run": "the run",
-    "request": "the request",
-    "agent": "the agent",
-    "export": "an export",
-    "sample": "a sample",
-    "hold": "a legal hold",
-    "switch": "a kill switch",
-    "visitor": "visitors without an account",
-}
+from django.utils.translation import gettext
+
+from audit.wordings import Words
+
+_KINDS: Final = Words(
+    {
+        "run": "the run",
+        "request": "the request",
+        "agent": "the agent",
+        "export": "an export",
+        "sample": "a sample",
+        "hold": "a legal hold",
+        "switch": "a kill switch",
+        "visitor": "visitors without an account",
+    }
+)
 
 
 def person_of(subject: str) -> str | None:
@@ -25,7 +31,7 @@ def subject_in_words(subject: str, names: Mapping[str, str]) -> str:
     """The subject as a page calls it, with people as in `names` (id → name). The end of an id tells it from others."""
     person = person_of(subject)
     if person is not None:
-        return names.get(person) or f"person {person}"
+        return names.get(person) or gettext("person {person}").format(person=person)
     kind, _, which = subject.partition(":")
     words = _KINDS.get(kind, kind)
     if not which:

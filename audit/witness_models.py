@@ -46,7 +46,7 @@ class Cosignature(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.witness} on {self.checkpoint_id}"
+        return f"{self.witness} on checkpoint {self.checkpoint_id}"
 
     @property
     def witness(self) -> str:

@@ -52,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
     add("--cycles", type=int, default=200, help="cycles one after the other")
-    add("--sockets", type=int, default=50, help="browsers that wait for a hint; 0: none")
+    add("--sockets", type=int, default=500, help="browsers that wait for a hint; 0: none")
     add("--burst", type=int, default=1000, help="cycles at once; 0: leave it out")
     add("--parked", type=int, default=10_000, help="runs to park; 0: leave it out")
     add("--parked-seconds", type=int, default=240, help="no more are parked after that long")

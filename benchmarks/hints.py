@@ -1,82 +1,311 @@
-"""Request committed → hint received by a connected browser, over the real web process."""
+"""Five hundred browsers on one web process: when they hear of a new request, and when its row is on their screens.
 
+`python -m benchmarks.hints` starts PostgreSQL, Redis and one web process, signs in as many reviewers, and measures
+
+- commit of a request → hint at every socket; in the same run the stock Channels layer (`group_send` over the pub/sub
+  layer of channels_redis) and a bare fan-out of one Redis subscription, each in a web process of its own, with the
+  same clients;
+- commit → the row, fetched with authorisation by each page in its turn (`benchmarks.screens`);
+- a decision over the API by itself, with every page open, and while requests keep coming in;
+- sockets that never read: the memory of the web process, and the hints of the others meanwhile.
+
+JSON goes to `benchmarks/results/`.
+"""
+
+import argparse
 import asyncio
 import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import django
+import orjson
+import psutil
 from asgiref.sync import sync_to_async
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from django.db import transaction
-from websockets.asyncio.client import ClientConnection, connect
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from redis import Redis
 
-from accounts.models import User
-from approvals.schemas import Opening, Preview
-from approvals.services.open_request import open_request
-from approvals.vocabulary import Kind
-from audit.actors import Actor
+from benchmarks import product
+from benchmarks.figures import summary
+from benchmarks.listening import Crowd, Listener
+from benchmarks.processes import usage
+from benchmarks.screens import Screens
+from benchmarks.waiting import until
+from countersign.programs import PROJECT
 
-PATIENCE_SECONDS = 30
+if TYPE_CHECKING:
+    from benchmarks.house import House
 
+RESULTS = PROJECT / "benchmarks" / "results"
+PAUSE_SECONDS = 0.2
+SETTLE_SECONDS = 2.0
+EVERY_SECONDS = 1.0
+STOP_SECONDS = 30
+FLOODED_AT_ONCE = 500
 
-def session_cookie(user: User) -> str:
-    """A signed-in session of the user, as a cookie header."""
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.save()
-    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-
-
-def measure(url: str, reviewer: User, *, sockets: int, requests: int) -> list[float]:
-    """Milliseconds from each commit until each of the sockets has its hint."""
-    return asyncio.run(_measure(url, session_cookie(reviewer), sockets, requests))
+Tell = Callable[[], Awaitable[int]]
 
 
-async def _measure(url: str, cookie: str, sockets: int, requests: int) -> list[float]:
-    address = url.replace("http", "ws") + "/ws/inbox/"
-    origin: Any = url
-    clients = [
-        await connect(address, additional_headers={"Cookie": cookie}, origin=origin)
-        for _ in range(sockets)
-    ]
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: sockets, a few of them, requests for each figure, decisions, silent sockets, and the
+    hints that are meant for those."""
+
+    sockets: int = 500
+    few: int = 50
+    requests: int = 20
+    decisions: int = 40
+    silent: int = 20
+    flood: int = 50_000
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hints", description=__doc__)
+    for name, number in vars(Size()).items():
+        parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument("--into", type=Path, help="where the JSON goes")
+    options = vars(parser.parse_args())
+    into = options.pop("into")
+    size = Size(**options)
+    busy = psutil.cpu_percent(interval=2) / 100
+    with (
+        tempfile.TemporaryDirectory(prefix="countersign-hints-") as folder,
+        product.services(Path(folder)) as config,
+    ):
+        django.setup()
+        from benchmarks.house import House
+
+        house = House.of(size.sockets)
+        with product.running(config, only="web") as pids:
+            figures = asyncio.run(measure(config.address, pids["web"], house, size))
+        figures |= asyncio.run(peers(config.redis_url, size))
+    figures = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "size": options,
+        "cores": os.cpu_count(),
+        "busy_before": busy,
+        "load_after": os.getloadavg(),
+        **figures,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = into or RESULTS / f"hints-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(figures, indent=2) + "\n")
+    print("\n".join(lines(figures)))
+    return 0
+
+
+def lines(figures: dict[str, Any]) -> Iterator[str]:
+    """The figures as a table; hints with their ratio to the bare fan-out."""
+    yield f"{'':46}{'p50':>9}{'p95':>9}{'p99':>9}"
+    floor = figures.get("hint, bare fan-out", {}).get("p99_ms")
+    for name, one in figures.items():
+        if not isinstance(one, dict) or "p99_ms" not in one:
+            continue
+        ratio = f"   {one['p99_ms'] / floor:.1f} ×" if floor and name.startswith("hint, ") else ""
+        numbers = "".join(f"{one[part]:>9.1f}" for part in ("p50_ms", "p95_ms", "p99_ms"))
+        yield f"{name:46}{numbers}{ratio}"
+    if "silent" in figures:
+        silent = figures["silent"]
+        yield f"memory of the web process, MB: {silent['before_mb']} before, {silent['after_mb']} after"
+
+
+async def measure(url: str, web: int, house: "House", size: Size) -> dict[str, Any]:
+    """The product's figures, by name."""
+    figures: dict[str, Any] = {}
+    told = opening(house)
+    figures["hint, ours"] = await heard(f"{url}/ws/inbox/", house.cookies, size.requests, told)
+    figures["silent"] = await _silent(url, web, house, size)
+    figures["hint, beside silent sockets"] = figures["silent"].pop("others")
+    decisions = Decisions(url, house)
+    figures["decision, nobody looks"] = summary(await decisions.take(size.decisions))
+    for number in sorted({size.few, size.sockets}):
+        screens = Screens()
+        await screens.open(url, house.cookies[:number])
+        await asyncio.sleep(SETTLE_SECONDS)
+        figures[f"row on {number} screens"] = await _rows(screens, house, size.requests)
+        figures[f"decision, {number} pages open"] = summary(await decisions.take(size.decisions))
+        stream = asyncio.create_task(_stream(house))
+        busy = await decisions.take(size.decisions)
+        stream.cancel()
+        figures[f"decision, {number} pages and new requests"] = summary(busy)
+        await screens.close()
+    return figures
+
+
+def opening(house: "House") -> Tell:
+    """Opens a request for them all; the moment of its commit."""
+
+    async def told() -> int:
+        return (await sync_to_async(house.open)())[1]
+
+    return told
+
+
+async def heard(address: str, cookies: list[str], requests: int, tell: Tell) -> dict[str, Any]:
+    """Milliseconds from what `tell` returns until each of the sockets has its hint."""
+    crowd = Crowd()
+    await crowd.join(address, cookies)
     taken: list[float] = []
-    # The first request only makes sure that every socket is subscribed.
+    # The first only makes sure that every socket is subscribed.
     for number in range(requests + 1):
-        waits = [asyncio.create_task(_hint(client)) for client in clients]
-        await asyncio.sleep(0.2)
-        committed = await sync_to_async(_open)(number)
-        received = await asyncio.wait_for(asyncio.gather(*waits), PATIENCE_SECONDS)
-        if number:
-            taken.extend((moment - committed) / 1e6 for moment in received)
-    for client in clients:
-        await client.close()
-    return taken
+        await asyncio.sleep(PAUSE_SECONDS)
+        found = await crowd.reached(tell)
+        taken += found if number else []
+    crowd.leave()
+    return {"sockets": len(cookies), **summary(taken)}
 
 
-async def _hint(client: ClientConnection) -> int:
-    async for message in client:
-        if json.loads(message).get("topic") == "request":
-            return monotonic_ns()
-    raise ConnectionError("the socket was closed")
+async def _rows(screens: Screens, house: "House", requests: int) -> dict[str, Any]:
+    taken: list[float] = []
+    spread = len(screens.all) * 3 * 3 / 1e3
+    for _ in range(requests):
+        # One new request in a quiet house: the pages have rested from the one before.
+        await asyncio.sleep(spread + EVERY_SECONDS)
+        name, committed = await sync_to_async(house.open)()
+        taken += await screens.show(name, committed)
+    return {"looks": screens.looks, **summary(taken)}
 
 
-def _open(number: int) -> int:
-    stamps: list[int] = []
-    opening = Opening(
-        kind=Kind.QUESTION,
-        run_id=uuid4(),
-        agent="marker",
-        agent_version="sha256:" + "0" * 64,
-        owner_group="benchmark",
-        preview=Preview(title=f"Question {number}"),
-        question={"question": "Well?", "schema": {"type": "string"}},
-    )
-    with transaction.atomic():
-        transaction.on_commit(lambda: stamps.append(monotonic_ns()))
-        open_request(opening=opening, actor=Actor.agent("marker"))
-    return stamps[0]
+async def _stream(house: "House") -> None:
+    while True:
+        await sync_to_async(house.open)()
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+class Decisions:
+    """One reviewer who decides over the API, one request after the other."""
+
+    def __init__(self, url: str, house: "House") -> None:
+        self.url = url
+        self.house = house
+
+    async def take(self, number: int) -> list[float]:
+        """Milliseconds that each of so many decisions took."""
+        taken = []
+        for _ in range(number):
+            name, _ = await sync_to_async(self.house.open)()
+            body = await sync_to_async(self.house.verdict)(name)
+            taken.append(await asyncio.to_thread(self._post, name, body))
+            await asyncio.sleep(PAUSE_SECONDS)
+        return taken
+
+    def _post(self, name: str, body: dict[str, Any]) -> float:
+        asked = urllib.request.Request(
+            f"{self.url}/api/v1/approvals/{name}/decisions",
+            data=orjson.dumps(body),
+            headers={
+                "Authorization": f"Bearer {self.house.bearer}",
+                "Content-Type": "application/json",
+            },
+        )
+        began = monotonic_ns()
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            answer.read()
+        return (monotonic_ns() - began) / 1e6
+
+
+async def _silent(url: str, web: int, house: "House", size: Size) -> dict[str, Any]:
+    """Sockets whose browsers read nothing, and more hints for them than any buffer takes."""
+    address = f"{url}/ws/inbox/"
+    silent = [
+        await Listener.connect(address, house.cookies[0], lambda *_: None)
+        for _ in range(size.silent)
+    ]
+    for each in silent:
+        each.transport.pause_reading()
+    before = usage({"web": web})["web"].own_bytes
+    await asyncio.to_thread(_flood, house.audience, size.flood)
+    others = await heard(address, house.cookies[1:], size.requests, opening(house))
+    after = usage({"web": web})["web"].own_bytes
+    for each in silent:
+        each.transport.abort()
+    return {
+        "sockets": size.silent,
+        "hints": size.flood,
+        "before_mb": round(before / 1e6, 1),
+        "after_mb": round(after / 1e6, 1),
+        "others": others,
+    }
+
+
+def _flood(audience: str, number: int) -> None:
+    """Each about a request of its own, so that none takes the place of another."""
+    from accounts.hints import CHANNEL
+
+    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+        for first in range(0, number, FLOODED_AT_ONCE):
+            with client.pipeline(transaction=False) as pipeline:
+                for _ in range(first, min(first + FLOODED_AT_ONCE, number)):
+                    hint = {"topic": "request", "id": str(uuid4()), "version": 1, "kind": "x"}
+                    pipeline.publish(CHANNEL, orjson.dumps({"to": [audience], "hint": hint}))
+                pipeline.execute()
+
+
+async def peers(redis_url: str, size: Size) -> dict[str, Any]:
+    """The same hint through the stock layer, and through one bare subscription."""
+    from benchmarks.fanouts import CHANNEL, GROUP
+
+    hint = {"topic": "request", "id": str(uuid4()), "version": 1, "kind": "opened"}
+    text = orjson.dumps(hint).decode()
+    layer = RedisPubSubChannelLayer(hosts=[redis_url])
+    client = Redis.from_url(redis_url)
+
+    async def by_layer() -> int:
+        moment = monotonic_ns()
+        await layer.group_send(GROUP, {"type": "hint", "text": text})
+        return moment
+
+    async def bare() -> int:
+        moment = monotonic_ns()
+        client.publish(CHANNEL, text)
+        return moment
+
+    figures = {}
+    nobody = [""] * size.sockets
+    for name, application, tell in (
+        ("hint, stock Channels layer", "stock", by_layer),
+        ("hint, bare fan-out", "bare", bare),
+    ):
+        with _served(application) as url:
+            figures[name] = await heard(url, nobody, size.requests, tell)
+    client.close()
+    await layer.flush()
+    return figures
+
+
+@contextmanager
+def _served(application: str) -> Iterator[str]:
+    """One web process with an application of `benchmarks.fanouts`; its address."""
+    port = product.free_port()
+    command = [sys.executable, "-m", "uvicorn", f"benchmarks.fanouts:{application}"]
+    quiet = ("--lifespan", "off", "--log-level", "warning", "--port", str(port))
+    process = subprocess.Popen([*command, *quiet], cwd=PROJECT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until(lambda: _listens(port), every_seconds=0.1, patience_seconds=STOP_SECONDS)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ from psycopg import sql
 from accounts.models import User
 from benchmarks.burst import start, wait_for_state
 from benchmarks.figures import summary
-from benchmarks.hints import session_cookie
+from benchmarks.house import session_cookie
 from benchmarks.processes import Usage, usage
 
 LOOKS = 30

@@ -48,7 +48,7 @@ def model() -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def services(folder: Path) -> Iterator[Config]:
     """PostgreSQL and Redis in `folder`, with the product's tables; addresses in the environment."""
-    port = _free_port()
+    port = free_port()
     os.environ.update(
         DJANGO_SETTINGS_MODULE="countersign.settings",
         COUNTERSIGN_DATA_DIR=str(folder / "data"),
@@ -71,17 +71,20 @@ def services(folder: Path) -> Iterator[Config]:
 
 
 @contextmanager
-def running(config: Config) -> Iterator[dict[str, int]]:
-    """Every process of the product; their ids by name, with those of PostgreSQL and Redis."""
+def running(config: Config, only: str = "") -> Iterator[dict[str, int]]:
+    """Every process of the product, or `only` the one of that name; their ids by name, with those of PostgreSQL
+    and Redis."""
     logs = config.data_dir / "log"
     started: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for program in programs(config):
+            if only and program.name != only:
+                continue
             with (logs / f"{program.name}.log").open("ab") as log:
                 started[program.name] = subprocess.Popen(
                     program.arguments, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
-        _wait_until_ready(f"{config.address}/health/ready")
+        _wait_until_ready(f"{config.address}/health/{'live' if only else 'ready'}")
         yield {name: process.pid for name, process in started.items()} | _servers(config)
     finally:
         _end(started)
@@ -131,7 +134,8 @@ def _wait_until_ready(url: str) -> None:
     raise TimeoutError(f"{url} did not turn green in {READY_SECONDS} s")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -7,9 +7,11 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from audit.wordings import Words
+
 COOKIE: Final = "theme"
 YEAR_SECONDS: Final = 365 * 24 * 60 * 60
-THEMES: Final = {"auto": "System", "light": "Light", "dark": "Dark"}
+THEMES: Final = Words({"auto": "System", "light": "Light", "dark": "Dark"})
 
 
 def theme_of(request: HttpRequest) -> str:

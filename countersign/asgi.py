@@ -18,19 +18,22 @@ from countersign.config import load
 prepare(load())
 pages = get_asgi_application()
 
-# These read models, which exist only once Django is set up.
+# These read models or addresses, which exist only once Django is set up.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
 from agents.registry import require_sound  # noqa: E402
 from approvals.routing import websocket_urlpatterns  # noqa: E402
 from countersign.body_limit import BodyLimit  # noqa: E402
+from countersign.in_turn import InTurn  # noqa: E402
 from countersign.static import Application, StaticFiles  # noqa: E402
 
 require_sound()
 limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.max_body_bytes)
+looks = {reverse("inbox-rows"), reverse("inbox-counts")}
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(limited),
+        "http": StaticFiles(InTurn(limited, paths=looks)),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

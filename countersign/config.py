@@ -106,6 +106,7 @@ class Config(BaseSettings):
     sweep_seconds: Seconds = 1
     other_release_seconds: Seconds = 60
     claim_seconds: Seconds = 90
+    presence_seconds: Seconds = 30
     sealing_seconds: Seconds = 0.5
     sealing_batch: Annotated[int, Field(ge=1, le=100_000)] = 5000
     sealing_alarm_seconds: Seconds = 30

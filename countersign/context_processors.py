@@ -7,12 +7,15 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language, gettext
 
 from accounts.doors import signed_in
+from accounts.keymap import KeyMap
 from accounts.roles import roles_of
 from accounts.vocabulary import ROLES
 from agents.switchboard import global_switch
 from approvals.desk import Desk
+from audit.spellings import ENGLISH, language
 from countersign.appearance import THEMES, theme_of
 
 
@@ -59,6 +62,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "theme": theme_of(request),
         "theme_choices": list(THEMES.items()),
+        "languages": settings.LANGUAGES,
+        "language": get_language(),
+        "words_js": _words_js(),
     }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -66,12 +72,21 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return context | {
         "nav": SimpleLazyObject(lambda: _destinations(request)),
         "settings_url": _address("settings"),
+        "keymap": KeyMap.read(user.keymap),
         # Not even thought out where a page has counted them itself, or shows no rail.
         "inbox_count": SimpleLazyObject(lambda: Desk(signed_in(request)).counts["team"]),
-        "role_names": SimpleLazyObject(lambda: [ROLES[name].title for name in roles_of(user)]),
+        "role_names": SimpleLazyObject(
+            lambda: [gettext(ROLES[name].title) for name in roles_of(user)]
+        ),
         "everything_off": SimpleLazyObject(global_switch),
         "practice_model": settings.COUNTERSIGN.practice,
     }
+
+
+def _words_js() -> str:
+    """The script with the words of scripts; none for the language that they are written in."""
+    here = language()
+    return "" if here == ENGLISH else f"js/words/{here}.js"
 
 
 def _destinations(request: HttpRequest) -> list[dict[str, str]]:
@@ -86,7 +101,7 @@ def _destinations(request: HttpRequest) -> list[dict[str, str]]:
         shown.append(
             {
                 "key": destination.key,
-                "label": destination.label,
+                "label": gettext(destination.label),
                 "icon": destination.icon,
                 "url": url,
                 "current": current,

@@ -16,6 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext
 from redis.exceptions import RedisError
 
 from audit.protection import missing_protection
@@ -113,7 +114,7 @@ def _checked(name: str, check: Callable[[], str], expected: type[Exception]) -> 
     try:
         complaint = check()
     except expected as error:
-        complaint = f"It does not answer ({type(error).__name__})."
+        complaint = gettext("It does not answer ({name}).").format(name=type(error).__name__)
     return Finding(name, not complaint, complaint or "Well.")
 
 
@@ -134,7 +135,7 @@ def _migrations() -> str:
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if not waiting:
         return ""
-    return f"{len(waiting)} not applied: run manage.py migrate."
+    return gettext("{waiting} not applied: run manage.py migrate.").format(waiting=len(waiting))
 
 
 def _workers() -> str:
@@ -142,14 +143,16 @@ def _workers() -> str:
         idle = queues_without_worker(client)
     if not idle:
         return ""
-    return f"No worker seen lately for: {', '.join(idle)}. Run manage.py rqworker-pool QUEUE."
+    return gettext("No worker seen lately for: {idle}. Run manage.py rqworker-pool QUEUE.").format(
+        idle=", ".join(idle)
+    )
 
 
 def _scheduler() -> str:
     with connect(settings.COUNTERSIGN.redis_url) as client:
         if scheduler_is_alive(client):
             return ""
-    return "None seen lately. Run manage.py scheduler."
+    return gettext("None seen lately. Run manage.py scheduler.")
 
 
 def _sealing() -> list[str]:
@@ -172,7 +175,11 @@ def fault_points() -> list[str]:
     folder = settings.COUNTERSIGN.fault_points
     if folder is None:
         return []
-    return [f"Fault points are on: whoever writes to {folder} kills processes. This is for tests."]
+    return [
+        gettext(
+            "Fault points are on: whoever writes to {folder} kills processes. This is for tests."
+        ).format(folder=folder)
+    ]
 
 
 def say_fault_points() -> None:

@@ -1,12 +1,13 @@
 """A few counts in the text format that Prometheus reads."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.apps import apps
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 
+from audit.services.cosigned import witnesses_state
 from audit.services.sealing_state import sealing_state
 from audit.services.streaming_state import streaming_state
 
@@ -24,6 +25,7 @@ def metrics(_request: HttpRequest) -> HttpResponse:
         ),
         *_sealing(),
         *_streaming(),
+        *_witnesses(),
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type=CONTENT_TYPE)
 
@@ -47,23 +49,42 @@ def _sealing() -> Iterable[str]:
 
 def _streaming() -> Iterable[str]:
     sinks = [sink for sink in streaming_state() if sink.sink is not None]
-    for name, meaning, values in (
-        (
-            "behind_events",
-            "Sealed events that wait for a sink.",
-            {sink.name: sink.behind for sink in sinks},
-        ),
-        (
-            "failing_seconds",
-            "For how long a sink has not taken them.",
-            {sink.name: sink.failing_seconds for sink in sinks},
-        ),
-    ):
-        if values:
-            yield f"# HELP countersign_audit_sink_{name} {meaning}"
-            yield f"# TYPE countersign_audit_sink_{name} gauge"
-        for sink, value in values.items():
-            yield f'countersign_audit_sink_{name}{{sink="{sink}"}} {value}'
+    yield from _of_each(
+        "sink",
+        "behind_events",
+        "Sealed events that wait for a sink.",
+        {sink.name: sink.behind for sink in sinks},
+    )
+    yield from _of_each(
+        "sink",
+        "failing_seconds",
+        "For how long a sink has not taken them.",
+        {sink.name: sink.failing_seconds for sink in sinks},
+    )
+
+
+def _witnesses() -> Iterable[str]:
+    asked = [each for each in witnesses_state() if each.witness is not None]
+    yield from _of_each(
+        "witness",
+        "behind_events",
+        "Signed events that a witness has not cosigned.",
+        {each.name: each.behind for each in asked},
+    )
+    yield from _of_each(
+        "witness",
+        "failing",
+        "1 while a witness does not cosign.",
+        {each.name: int(bool(each.problem)) for each in asked},
+    )
+
+
+def _of_each(kind: str, name: str, meaning: str, values: Mapping[str, float]) -> Iterable[str]:
+    if values:
+        yield f"# HELP countersign_audit_{kind}_{name} {meaning}"
+        yield f"# TYPE countersign_audit_{kind}_{name} gauge"
+    for each, value in values.items():
+        yield f'countersign_audit_{kind}_{name}{{{kind}="{each}"}} {value}'
 
 
 def _by_state(app: str, model: str) -> Counter[str]:

@@ -9,10 +9,11 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import sync_to_async
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 
+from accounts.both_ways import BothWays
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.middleware import API
 from accounts.problems import CONTENT_TYPE, problem
@@ -20,7 +21,7 @@ from audit.errors import Forbidden, Refusal
 from audit.services.refusals import record_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -39,19 +40,7 @@ DETAILS: Final[dict[HTTPStatus, str]] = {
 KEPT_HEADERS: Final = ("Allow", "Retry-After")
 
 
-class ProblemMiddleware:
-    sync_capable = True
-    async_capable = True
-
-    def __init__(
-        self,
-        get_response: "Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]",
-    ) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
+class ProblemMiddleware(BothWays):
     def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
         if self.is_async:
             return self._answer_async(request)

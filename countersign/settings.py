@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "countersign.plain_lines.plain_lines",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.CallerMiddleware",
+    "accounts.languages.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -76,7 +77,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["approvals.templatetags.interface"],
+            "builtins": ["django.templatetags.i18n", "approvals.templatetags.interface"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -114,7 +115,11 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 
 # -- language and time ----------------------------------------------------------------------------
 
+# Each language in its own words. Adding one: docs/languages.md.
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -16,7 +16,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from countersign.specimens import SPECIMENS, State
+from countersign.part_specimens import PARTS, Part
+from countersign.specimens import SPECIMENS, Specimen, State
 
 THEMES: Final = {"light": "Light", "dark": "Dark"}
 TOKENS: Final = Path("static/css/tokens.css")
@@ -76,6 +77,7 @@ class Shown:
 @require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
     """The page. It shows nothing but what it is made of, so every signed-in person may read it."""
+    shown: tuple[Specimen | Part, ...] = (*SPECIMENS, *PARTS)
     context = {
         "themes": THEMES,
         "colours": list(colours().values()),
@@ -84,7 +86,7 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "icons": icons(),
         "specimens": [
             {"item": each, "states": [_shown(each.template, state) for state in each.states]}
-            for each in SPECIMENS
+            for each in shown
         ],
     }
     return render(request, "styleguide.html", context)

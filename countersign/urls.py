@@ -7,11 +7,13 @@ from django.urls import include, path
 from countersign import metrics
 from countersign.api import api
 from countersign.appearance import set_theme
+from countersign.finding import find
 from countersign.styleguide import styleguide
 
 urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("theme", set_theme, name="theme"),
+    path("find/", find, name="find"),
     path("styleguide/", styleguide, name="styleguide"),
     path("api/v1/", api.urls),
     path("django-admin/", admin.site.urls),

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from accounts.models import User
 
@@ -23,4 +24,4 @@ def _who_can_help() -> str:
     names = [person.get_username() for person in people]
     if not names:
         return ""
-    return f"These people can give you the right: {', '.join(names)}."
+    return gettext("These people can give you the right: {names}.").format(names=", ".join(names))

@@ -42,6 +42,7 @@ run migrations "$bin/python" -W ignore::RuntimeWarning manage.py makemigrations 
 run deployment deployed
 run vendored "$bin/python" deploy/check_vendored.py
 run lock "$bin/python" deploy/check_lock.py
+run languages "$bin/python" deploy/catalogues.py --check
 
 if [ -n "$failed" ]; then
     printf 'Not well:%s\n' "$failed"

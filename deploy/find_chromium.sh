@@ -1,12 +1,13 @@
 #!/bin/sh
 # Have a Chromium for the browser tests: on the PATH, else the distribution's package when root,
-# else Playwright's own. Tests are never left out because there is none.
+# else Playwright's own. Tests are never left out because there is none. Where root can have the one
+# that draws for no screen, it is taken: the same engine does half the work in it.
 set -eu
 venv=$1
 
 works() { command -v "$1" >/dev/null 2>&1 && "$1" --version >/dev/null 2>&1; }
 found() {
-    for name in chromium chromium-browser google-chrome; do
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
         works "$name" && return 0
     done
     "$venv/bin/python" - <<'PYTHON' 2>/dev/null
@@ -17,15 +18,23 @@ with sync_playwright() as playwright:
 PYTHON
 }
 
+works chromium-headless-shell && exit 0
+if [ "$(id -u)" = 0 ] && apt-cache show chromium-headless-shell 2>/dev/null | grep -q '^Depends:'; then
+    printf 'Installing chromium-headless-shell with apt-get.\n' >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Acquire::Retries=0 -o Acquire::http::Timeout=20 chromium-headless-shell >&2 || true
+fi
 found && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt-get update -qq >&2
     # Ubuntu's package is a pointer to a snap, which is no use here: only a real one is installed.
-    if apt-cache show chromium 2>/dev/null | grep -q '^Depends:'; then
-        printf 'Installing chromium with apt-get.\n' >&2
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2 || true
-        found && exit 0
-    fi
+    for package in chromium-headless-shell chromium; do
+        if apt-cache show "$package" 2>/dev/null | grep -q '^Depends:'; then
+            printf 'Installing %s with apt-get.\n' "$package" >&2
+            DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2 || true
+            found && exit 0
+        fi
+    done
     "$venv/bin/python" -m playwright install-deps chromium >&2 || true
 fi
 "$venv/bin/python" -m playwright install chromium >&2 || true

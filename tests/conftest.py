@@ -1,5 +1,6 @@
 """The fixtures of every test. Servers start, and Django is set up, while this file is imported."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from redis import Redis  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from demo.seed import seed  # noqa: E402
-from tests.harness.browser import browser, context_for, troubles  # noqa: E402, F401
+from tests.harness.browser import browser, chromium, context_for, troubles  # noqa: E402, F401
 from tests.harness.people import (  # noqa: E402, F401
     admin,
     auditor,
@@ -44,6 +45,13 @@ def pytest_configure(config: pytest.Config) -> None:
         # The workers to come set Django up themselves; with this they would do it too early, and
         # with the settings of this process.
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def pytest_unconfigure() -> None:

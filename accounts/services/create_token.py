@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.errors import (
@@ -62,11 +63,15 @@ def create_token(
     actor = _authorised(caller, person)
     label = name.strip()
     if not label or len(label) > NAME_LENGTH:
-        raise BadToken(f"Give the token a name of 1 to {NAME_LENGTH} characters.")
+        raise BadToken(
+            gettext("Give the token a name of 1 to {name_length} characters.").format(
+                name_length=NAME_LENGTH
+            )
+        )
     if not label.isprintable():
-        raise BadToken("The token's name holds a character that cannot be seen.")
+        raise BadToken(gettext("The token's name holds a character that cannot be seen."))
     if not person.is_active:
-        raise BadToken("The account is closed; it can have no token.")
+        raise BadToken(gettext("The account is closed; it can have no token."))
     granted = _granted(person, scopes)
     bearer = Bearer.generate()
     with transaction.atomic():
@@ -107,7 +112,7 @@ def _granted(person: User, scopes: "Iterable[str] | None") -> list[str]:
     if unknown := sorted(wanted - set(SCOPES)):
         raise UnknownScope(unknown, SCOPES)
     if not wanted:
-        raise BadToken("Choose at least one scope.")
+        raise BadToken(gettext("Choose at least one scope."))
     if beyond := sorted(wanted - possible):
         raise ScopeBeyondAccount(beyond)
     return [scope for scope in SCOPES if scope in wanted]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller, authorised
 from accounts.errors import BadAbsence
@@ -74,17 +75,25 @@ def _check(
         .values_list("pk", flat=True)
     )
     if person.pk == stand_in.pk:
-        errors["stand_in"] = ["Nobody stands in for themselves. Choose somebody else."]
+        errors["stand_in"] = [gettext("Nobody stands in for themselves. Choose somebody else.")]
     elif stand_in.pk not in deciders:
-        errors["stand_in"] = [f"{stand_in} may not decide requests. Choose somebody who may."]
+        errors["stand_in"] = [
+            gettext("{stand_in} may not decide requests. Choose somebody who may.").format(
+                stand_in=stand_in
+            )
+        ]
     if person.pk not in deciders:
-        errors["person"] = [f"{person} may not decide requests, so nobody can do it for them."]
+        errors["person"] = [
+            gettext("{person} may not decide requests, so nobody can do it for them.").format(
+                person=person
+            )
+        ]
     if ends_at <= now:
-        errors["ends_at"] = ["This is over already. Choose a time to come."]
+        errors["ends_at"] = [gettext("This is over already. Choose a time to come.")]
     elif ends_at <= starts_at:
-        errors["ends_at"] = ["The end must come after the beginning."]
+        errors["ends_at"] = [gettext("The end must come after the beginning.")]
     elif ends_at - starts_at > LONGEST:
-        errors["ends_at"] = [f"At most {LONGEST.days} days at a time."]
+        errors["ends_at"] = [gettext("At most {days} days at a time.").format(days=LONGEST.days)]
     else:
         within = Absence.objects.to_come_or_holding().filter(
             starts_at__lt=ends_at, ends_at__gt=starts_at
@@ -92,9 +101,15 @@ def _check(
         same = within.filter(person=person).select_related("stand_in").first()
         if same is not None:
             errors["starts_at"] = [
-                f"{same.stand_in} stands in then already. End that first, or choose another time."
+                gettext(
+                    "{stand_in} stands in then already. End that first, or choose another time."
+                ).format(stand_in=same.stand_in)
             ]
         if within.filter(person=stand_in).exists():
-            errors["stand_in"] = [f"{stand_in} is out of office then too. Choose somebody else."]
+            errors["stand_in"] = [
+                gettext("{stand_in} is out of office then too. Choose somebody else.").format(
+                    stand_in=stand_in
+                )
+            ]
     if errors:
         raise BadAbsence(errors)

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.absence_forms import AbsenceForm
@@ -44,7 +45,12 @@ def absence_end(request: HttpRequest, pk: UUID) -> HttpResponse:
         ended = end_absence(absence_id=pk, caller=caller)
     except UnknownAbsence as refusal:
         raise Http404(refusal.detail) from refusal
-    messages.success(request, f"{ended.stand_in} does not stand in for {ended.person} any more.")
+    messages.success(
+        request,
+        gettext("{stand_in} does not stand in for {person} any more.").format(
+            stand_in=ended.stand_in, person=ended.person
+        ),
+    )
     own = caller.user.pk in (ended.person_id, ended.stand_in_id)
     return redirect("settings") if own else redirect("person-detail", pk=ended.person_id)
 
@@ -57,7 +63,12 @@ def _named(request: HttpRequest, person: User, *, back: str) -> HttpResponse:
         except BadAbsence as refusal:
             form.take(refusal.errors)
         else:
-            messages.success(request, f"{named.stand_in} stands in for {named.person}.")
+            messages.success(
+                request,
+                gettext("{stand_in} stands in for {person}.").format(
+                    stand_in=named.stand_in, person=named.person
+                ),
+            )
             return redirect(back)
     own = person.pk == signed_in(request).user.pk
     context = {"form": form, "person": person, "own": own, "back": back}

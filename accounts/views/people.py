@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -101,7 +102,10 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
         except LastAdmin as refusal:
             form.add_error("roles", refusal.detail)
         else:
-            messages.success(request, f"Roles and review groups of {person} are saved.")
+            messages.success(
+                request,
+                gettext("Roles and review groups of {person} are saved.").format(person=person),
+            )
             still_manages = User.objects.holding("manage_people").filter(
                 pk=signed_in(request).user.pk
             )
@@ -137,7 +141,10 @@ def person_invite(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(User, pk=pk)
     if person.has_usable_password():
         messages.error(
-            request, f"{person} has a password already and can ask for a new one when signing in."
+            request,
+            gettext(
+                "{person} has a password already and can ask for a new one when signing in."
+            ).format(person=person),
         )
         return redirect("person-detail", pk=person.pk)
     return _invitation(request, person)
@@ -159,9 +166,11 @@ def factors_reset(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             messages.success(
                 request,
-                f"{person} has no second factor now and signs in with the password alone."
+                gettext(
+                    "{person} has no second factor now and signs in with the password alone."
+                ).format(person=person)
                 if removed
-                else f"{person} had no second factor.",
+                else gettext("{person} had no second factor.").format(person=person),
             )
         return redirect("person-detail", pk=person.pk)
     return render(request, "accounts/factors_reset.html", {"person": person})
@@ -178,7 +187,12 @@ def group_add(request: HttpRequest) -> HttpResponse:
         except BadReviewGroup as refusal:
             form.add_error(None, refusal.detail)
         else:
-            messages.success(request, f"Review group {group} is set up. Now add people to it.")
+            messages.success(
+                request,
+                gettext("Review group {group} is set up. Now add people to it.").format(
+                    group=group
+                ),
+            )
             return redirect("people")
     return render(request, "accounts/group_add.html", {"form": form}, status=_status(form))
 
@@ -204,7 +218,7 @@ def _list_url(query: str, cursor: str | None) -> str:
 
 
 def _role_titles(person: User) -> list[str]:
-    return [ROLES[name].title for name in roles_of(person)]
+    return [gettext(ROLES[name].title) for name in roles_of(person)]
 
 
 def _status(form: object) -> int:

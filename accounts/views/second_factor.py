@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.shortcuts import redirect, render
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -73,7 +74,7 @@ def app_add(request: HttpRequest) -> HttpResponse:
             form.add_error("code", refusal.detail)
         else:
             del request.session[PENDING_APP]
-            return _added(request, codes, "The authenticator app is added.")
+            return _added(request, codes, gettext("The authenticator app is added."))
     context = {"form": form, "secret": _in_fours(secret), "picture": _picture(person, secret)}
     return render(request, "mfa/app_add.html", context, status=422 if form.errors else 200)
 
@@ -94,7 +95,7 @@ def passkey_add(request: HttpRequest) -> HttpResponse:
             credential=form.cleaned_data["credential"],
             request=request,
         )
-        return _added(request, codes, "The passkey is added.")
+        return _added(request, codes, gettext("The passkey is added."))
     context = {
         "form": form,
         "options": json.dumps(begin_registration(person, passwordless=False)),
@@ -133,7 +134,7 @@ def factor_remove(request: HttpRequest, pk: int) -> HttpResponse:
             remove_factor(person=person, factor_id=pk, request=request)
         except NoSuchFactor as refusal:
             raise Http404(refusal.detail) from refusal
-        messages.success(request, "It is removed, and confirms nothing any more.")
+        messages.success(request, gettext("It is removed, and confirms nothing any more."))
         return redirect("second-factor")
     passkey = next((each for each in factors.passkeys if each.pk == pk), None)
     if passkey is None and (factors.app is None or factors.app.pk != pk):
@@ -166,8 +167,10 @@ def recovery_codes_download(request: HttpRequest) -> HttpResponse:
     """The codes that were just shown, as a file, once."""
     kept = request.session.pop(DOWNLOAD, None)
     if kept is None:
-        raise Http404("The codes were shown once.")
-    text = "\n".join(["Recovery codes for Countersign. Each is good once.", "", decrypt(kept), ""])
+        raise Http404(gettext("The codes were shown once."))
+    text = "\n".join(
+        [gettext("Recovery codes for Countersign. Each is good once."), "", decrypt(kept), ""]
+    )
     return HttpResponse(
         text,
         content_type="text/plain; charset=utf-8",

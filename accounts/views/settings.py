@@ -6,10 +6,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.absences import absences_of
+from accounts.browsers import browsers_of
 from accounts.doors import signed_in
 from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
 from accounts.factors import has_factor
@@ -17,6 +19,7 @@ from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.roles import roles_of
 from accounts.services.create_token import NewToken, create_token
+from accounts.services.end_sessions import end_other_sessions
 from accounts.services.revoke_token import revoke_token
 from accounts.vocabulary import ROLES
 
@@ -58,7 +61,20 @@ def token_revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
         revoke_token(token_id=pk, caller=signed_in(request))
     except UnknownToken as refusal:
         raise Http404(refusal.detail) from refusal
-    messages.success(request, "The token is revoked. Nothing can use it any more.")
+    messages.success(request, gettext("The token is revoked. Nothing can use it any more."))
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+def sessions_end(request: HttpRequest) -> HttpResponse:
+    """Sign out every browser but this one."""
+    key = str(request.session.session_key)
+    ended = end_other_sessions(keep=key, caller=signed_in(request))
+    if ended:
+        messages.success(request, gettext("Every other browser is signed out."))
+    else:
+        messages.info(request, gettext("You were signed in nowhere else."))
     return redirect("settings")
 
 
@@ -78,6 +94,7 @@ def _page(
             "may_decide": user.has_perm("accounts.decide_requests"),
             **absences_of(user),
             "has_factor": has_factor(user),
+            "browsers": browsers_of(user, request),
         },
         status=status,
     )

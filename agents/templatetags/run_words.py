@@ -9,9 +9,11 @@ from typing import Any, Final
 from django import template
 from django.utils.html import escape
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from approvals.layouts import Layout, lay_out
 from approvals.templatetags.interface import dollars, duration, reveal
+from audit import spellings
 
 register = template.Library()
 
@@ -23,13 +25,15 @@ _PLAIN: Final = re.compile(r"[\n\t\x20-\x7e]*")
 @register.filter
 def thousands(value: int) -> str:
     """A count with a comma at each thousand: `12,345`."""
-    return f"{value:,}"
+    return spellings.number(value)
 
 
 @register.filter
 def times(count: int) -> str:
     """How often: `once`, `twice`, `5 times`."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+    if count in {1, 2}:
+        return gettext("once") if count == 1 else gettext("twice")
+    return gettext("{count} times").format(count=count)
 
 
 @register.filter
@@ -44,8 +48,9 @@ def span(value: float | None) -> str:
 def cost(micros: int | None, unpriced: int = 0) -> str:
     """A cost in millionths: `$0.0123`; what nobody said a price of is named and not taken for nothing."""
     if micros is None or (unpriced and not micros):
-        return "no price"
-    return f"{dollars(micros)}{' and more' if unpriced else ''}"
+        return gettext("no price")
+    amount = dollars(micros)
+    return gettext("{amount} and more").format(amount=amount) if unpriced else amount
 
 
 @register.filter

@@ -9,15 +9,17 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count
+from django.db.models import Count, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from agents import registry, wording
 from agents.bound import bind
+from agents.decision_rates import decision_rates
 from agents.definitions import Agent
 from agents.forms import SwitchOffForm
 from agents.limit_words import cap_facts, may_read_spent, spent_words
@@ -25,7 +27,7 @@ from agents.models import HostedAgent, ReportedModel, Run
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
 from agents.stages import stages_of
-from agents.states import ENDED, RunState
+from agents.states import ENDED, OPEN, RunState
 from agents.switchboard import Switchboard, agents_to_switch
 from agents.tool_health import health_of
 from agents.tool_words import ToolWords, tool_words
@@ -35,16 +37,25 @@ from agents.views.prices import may_read as may_read_prices
 from agents.views.refusals import say
 from agents.views.runs import rows_of
 from agents.views.starting import offers, startable
+from approvals.agent_policy import policy_of_agent
+from approvals.tightening import ToolFacts
+from approvals.vocabulary import Effect, Risk
 from audit.clock import database_now
 from audit.errors import Refusal
+from audit.prepared import CountedTo
 
 RECENT_RUNS: Final = 8
+#: Stands among the counts by state for all states in which runs have ended.
+ALL_ENDED: Final = "ended"
+#: As lists are counted: people need no more.
+MOST_COUNTED: Final = 1000
 RECENT_NAMES: Final = 12
 
 
 @dataclass(frozen=True)
 class AgentRow:
-    """One agent in the list; the counts are of runs that the reader may see."""
+    """One agent in the list; the counts are of runs that the reader may see. `ended` is counted up to a
+    thousand and one, and None where the reader does not see all of the agent's runs."""
 
     agent: HostedAgent
     category: str
@@ -52,7 +63,7 @@ class AgentRow:
     tone: str
     at_work: int
     waiting: int
-    ended: int
+    ended: int | None
 
 
 @require_GET
@@ -92,7 +103,7 @@ def agent_disable(request: HttpRequest, slug: str) -> HttpResponse:
 
     def disable(caller: Caller) -> str:
         disable_agent(slug=slug, reason=form.cleaned_data["reason"], caller=caller)
-        return "The agent is switched off. Nothing new starts, and nothing is dispatched."
+        return gettext("The agent is switched off. Nothing new starts, and nothing is dispatched.")
 
     return _do(request, slug, disable)
 
@@ -104,7 +115,7 @@ def agent_enable(request: HttpRequest, slug: str) -> HttpResponse:
 
     def enable(caller: Caller) -> str:
         enable_agent(slug=slug, caller=caller)
-        return "The agent is switched on. Runs that were held up go on in a moment."
+        return gettext("The agent is switched on. Runs that were held up go on in a moment.")
 
     return _do(request, slug, enable)
 
@@ -116,7 +127,7 @@ def agent_activate(request: HttpRequest, slug: str) -> HttpResponse:
 
     def activate(caller: Caller) -> str:
         activate_version(slug=slug, digest=request.POST.get("digest", ""), caller=caller)
-        return "The installed version is active. New runs use it."
+        return gettext("The installed version is active. New runs use it.")
 
     return _do(request, slug, activate)
 
@@ -138,7 +149,7 @@ def _detail_page(
     hosted = _find(caller, slug)
     declared = registry.find(slug)
     definition = _definition(hosted, declared)
-    runs = Run.objects.visible_to(caller.user).filter(agent=hosted)
+    runs = Run.objects.visible_for(caller).filter(agent=hosted)
     recent = runs.select_related("agent", "agent_version", "initiator", "taken_over_by").defer(
         "input", "output"
     )
@@ -146,6 +157,10 @@ def _detail_page(
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
     active = hosted.active_version
     bound = bind(declared, active) if declared and active else declared
+    # Of a million runs that takes no longer than of a thousand, whoever asks.
+    newest = Run.objects.filter(agent=hosted).newest_first().values("pk")[:MOST_COUNTED]
+    looked_at = runs.filter(pk__in=newest)
+    outcomes = _outcomes(looked_at)
     context: dict[str, Any] = {
         "agent": hosted,
         "row": _row(hosted, Counter(), board),
@@ -162,8 +177,12 @@ def _detail_page(
         "budget": cap_facts(bound, hosted) if bound else [],
         "spent": spent_words(hosted, database_now()) if may_read_spent(caller) else [],
         "may_limit": declared is not None and caller.holds("manage_agents"),
+        "most_counted": MOST_COUNTED,
+        "counted_newest": sum(each["number"] for each in outcomes) == MOST_COUNTED,
         "recent": rows_of(list(recent.newest_first()[:RECENT_RUNS]), caller),
-        "outcomes": _outcomes(runs),
+        "outcomes": outcomes,
+        "rates": decision_rates(looked_at, database_now()),
+        "policy": policy_of_agent(slug, _facts(hosted, definition), caller),
         "offers": offers([hosted]) if caller.holds("start_runs") and startable([hosted]) else [],
         "may_operate": may_operate,
         "reported": list(
@@ -188,7 +207,7 @@ def _visible(caller: Caller) -> Any:
 def _find(caller: Caller, slug: str) -> HostedAgent:
     hosted: HostedAgent | None = _visible(caller).filter(slug=slug).first()
     if hosted is None:
-        raise Http404("There is no such agent, or you may not see it.")
+        raise Http404(gettext("There is no such agent, or you may not see it."))
     return hosted
 
 
@@ -196,37 +215,50 @@ def _row(hosted: HostedAgent, counts: Counter[str], board: Switchboard) -> Agent
     declared = registry.find(hosted.slug)
     active = hosted.active_version.digest if hosted.active_version else None
     if board.over_agent(hosted.pk) is not None:
-        state, tone = "Switched off", "disabled"
+        state, tone = gettext("Switched off"), "disabled"
     elif declared is None:
-        state, tone = "Not installed", "failed"
+        state, tone = gettext("Not installed"), "failed"
     elif active != declared.version:
-        state, tone = "To be activated", "waiting"
+        state, tone = gettext("To be activated"), "waiting"
     else:
         state, tone = "On", "published"
-    ended = sum(number for name, number in counts.items() if name in ENDED)
     waiting = counts[RunState.WAITING]
     return AgentRow(
         hosted,
         wording.CATEGORIES.get(hosted.category, hosted.category).partition(":")[0],
         state,
         tone,
-        at_work=sum(counts.values()) - ended - waiting,
+        at_work=sum(number for name, number in counts.items() if name in OPEN) - waiting,
         waiting=waiting,
-        ended=ended,
+        ended=counts.get(ALL_ENDED),
     )
 
 
 def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]]:
-    """How many runs of each agent stand in each state, in one query."""
+    """How many runs of each agent stand in each state, in two queries: of those that ended no more than people
+    read, and only where the reader sees all of the agent's, since nobody looks through a million runs for the
+    few that one may see."""
     counted: dict[int, Counter[str]] = {}
-    found = Run.objects.visible_to(caller.user).filter(agent__in=agents)
+    found = Run.objects.visible_for(caller).filter(agent__in=agents, state__in=OPEN)
     for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
         counted.setdefault(agent, Counter())[state] += number
+    ended = Run.objects.filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
+    asked = HostedAgent.objects.filter(
+        pk__in=[each.pk for each in agents if _sees_all(each, caller)]
+    )
+    for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1)):
+        counted.setdefault(agent, Counter())[ALL_ENDED] = number
     return counted
 
 
+def _sees_all(hosted: HostedAgent, caller: Caller) -> bool:
+    """Whether the reader sees every run of the agent."""
+    everything = caller.holds("read_everything") or caller.holds("start_runs")
+    return everything or hosted.owner_group_id in caller.group_ids
+
+
 def _outcomes(runs: Any) -> list[dict[str, Any]]:
-    """How the agent's runs ended, and how many have not, most frequent first."""
+    """How these runs ended, and how many have not, most frequent first."""
     counted = Counter[str]()
     for state, outcome, number in runs.values_list("state", "outcome").annotate(n=Count("pk")):
         counted[wording.OUTCOMES.get(outcome, wording.RUN_STATES[RunState(state)])] += number
@@ -250,6 +282,22 @@ def _tools(definition: dict[str, Any], declared: Agent | None) -> list[ToolWords
     ]
 
 
+def _facts(hosted: HostedAgent, definition: dict[str, Any]) -> list[ToolFacts]:
+    """What the gate knows of each tool before it is called."""
+    return [
+        ToolFacts(
+            agent=hosted.slug,
+            tool=tool["name"],
+            risk=Risk(tool["risk"]),
+            effects=frozenset(Effect(effect) for effect in tool["effects"]),
+            reversible=bool(tool["reversible"]),
+            owner_group=hosted.owner_group.slug,
+            title=wording.plain(tool["name"]),
+        )
+        for tool in definition.get("tools", ())
+    ]
+
+
 def _definition(hosted: HostedAgent, declared: Agent | None) -> dict[str, Any]:
     """What new runs would use; where nothing is active, what is installed."""
     if hosted.active_version is not None:
@@ -263,7 +311,7 @@ def _changes(hosted: HostedAgent, declared: Agent | None) -> list[str] | None:
     if declared is None:
         return None
     if hosted.active_version is None:
-        return ["It has never been active."]
+        return [gettext("It has never been active.")]
     if hosted.active_version.digest == declared.version:
         return None
     return changes_between(hosted.active_version.definition, declared.definition)

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.callers import Caller
@@ -39,8 +40,8 @@ def run_cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
     def cancel(caller: Caller, given: dict[str, Any]) -> str:
         run = cancel_run(run_id=pk, reason=given["reason"], caller=caller)
         if run.state in ENDED:
-            return "The run is cancelled. What it had done stays done."
-        return "The run is cancelled at the next safe point."
+            return gettext("The run is cancelled. What it had done stays done.")
+        return gettext("The run is cancelled at the next safe point.")
 
     return _do(request, pk, cancel, ReasonForm(request.POST))
 
@@ -52,7 +53,7 @@ def run_pause(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def pause(caller: Caller, given: dict[str, Any]) -> str:
         pause_run(run_id=pk, reason=given["reason"], caller=caller)
-        return (
+        return gettext(
             "The run is paused. Decisions still land; nothing is carried out until it is resumed."
         )
 
@@ -66,7 +67,7 @@ def run_resume(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def resume(caller: Caller, _given: dict[str, Any]) -> str:
         resume_run(run_id=pk, caller=caller)
-        return "The run goes on."
+        return gettext("The run goes on.")
 
     return _do(request, pk, resume, ReasonForm(request.POST))
 
@@ -79,8 +80,8 @@ def effect_undo(request: HttpRequest, pk: UUID, effect: UUID) -> HttpResponse:
     def undo(caller: Caller, given: dict[str, Any]) -> str:
         run = ask_undo(run_id=pk, effect_id=effect, reason=given["reason"], caller=caller)
         if run.pk == pk:
-            return "It is proposed to be undone at the run's next safe point."
-        return "The run has ended, so a run of its own was started to undo it."
+            return gettext("It is proposed to be undone at the run's next safe point.")
+        return gettext("The run has ended, so a run of its own was started to undo it.")
 
     return _do(request, pk, undo, ReasonForm(request.POST))
 
@@ -92,7 +93,7 @@ def run_take_over(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def take(caller: Caller, given: dict[str, Any]) -> str:
         take_over(run_id=pk, reason=given["reason"], caller=caller)
-        return "The run is yours. Nothing of it goes out until you hand it back."
+        return gettext("The run is yours. Nothing of it goes out until you hand it back.")
 
     return _do(request, pk, take, ReasonForm(request.POST))
 
@@ -104,7 +105,7 @@ def run_message(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def message(caller: Caller, given: dict[str, Any]) -> str:
         message_run(run_id=pk, text=given["text"], caller=caller)
-        return "The message is sent. The agent reads it before it goes on."
+        return gettext("The message is sent. The agent reads it before it goes on.")
 
     return _say(request, pk, message, MessageForm, "message")
 
@@ -116,7 +117,7 @@ def run_goal(request: HttpRequest, pk: UUID) -> HttpResponse:
 
     def change(caller: Caller, given: dict[str, Any]) -> str:
         change_goal(run_id=pk, text=given["text"], caller=caller)
-        return "The task is changed. What the run had asked for is set aside."
+        return gettext("The task is changed. What the run had asked for is set aside.")
 
     return _say(request, pk, change, GoalForm, "goal")
 
@@ -138,7 +139,7 @@ def _say(
             form.add_error("text", refusal.detail)
         if not form.errors:
             return redirect("run-detail", pk=pk)
-    context = run_context(request, pk, **{f"{prefix}_form": form})
+    context = run_context(request, pk, refused={f"{prefix}_form": form})
     return render(request, "agents/run_detail.html", context, status=422)
 
 

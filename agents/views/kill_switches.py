@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -64,7 +65,7 @@ def switch_set(request: HttpRequest) -> HttpResponse:
     targets = _targets(caller, agents_to_switch(caller.user))
     if not targets:
         raise PermissionDenied(
-            "Those who manage agents set kill switches, or an agent's owner group."
+            gettext("Those who manage agents set kill switches, or an agent's owner group.")
         )
     given = {"target": request.GET.get("target", "")}
     form = SwitchForm(
@@ -91,7 +92,10 @@ def switch_set(request: HttpRequest) -> HttpResponse:
             return redirect("kill-switches")
         else:
             messages.success(
-                request, f"The switch is set: {switch.target}. Nothing it holds goes out."
+                request,
+                gettext("The switch is set: {target}. Nothing it holds goes out.").format(
+                    target=switch.target
+                ),
             )
             return redirect("kill-switches")
     return render(request, "agents/kill_switch_set.html", {"form": form}, status=_status(form))
@@ -105,9 +109,11 @@ def switch_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
     rows = KillSwitch.objects.visible_to(caller.user).select_related("agent", "set_by", "lifted_by")
     switch = rows.filter(pk=pk).first()
     if switch is None:
-        raise Http404("There is no such kill switch, or you may not see it.")
+        raise Http404(gettext("There is no such kill switch, or you may not see it."))
     if not _may_lift(switch, caller):
-        raise PermissionDenied("Those who manage agents lift it, or the agent's owner group.")
+        raise PermissionDenied(
+            gettext("Those who manage agents lift it, or the agent's owner group.")
+        )
     form = LiftForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -119,12 +125,15 @@ def switch_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
             return redirect("kill-switches")
         else:
             messages.success(
-                request, f"The switch is lifted: {switch.target}. What it held goes on."
+                request,
+                gettext("The switch is lifted: {target}. What it held goes on.").format(
+                    target=switch.target
+                ),
             )
             return redirect("kill-switches")
     if not switch.is_on and request.method == "GET":
-        assert switch.lifted_at is not None, "it is not on"
-        who = str(switch.lifted_by) if switch.lifted_by else "The system"
+        assert switch.lifted_at is not None, gettext("it is not on")
+        who = str(switch.lifted_by) if switch.lifted_by else gettext("The system")
         say(request, SwitchLifted(who, switch.lifted_at.isoformat()))
         return redirect("kill-switches")
     held = held_back([switch], caller.user).get(switch.pk)
@@ -144,7 +153,9 @@ def _reader(request: HttpRequest) -> Caller:
     caller = signed_in(request)
     reads = caller.holds("manage_agents") or caller.holds("read_everything")
     if not reads and not agents_to_switch(caller.user):
-        raise PermissionDenied("Admins see kill switches, and the owner groups of agents theirs.")
+        raise PermissionDenied(
+            gettext("Admins see kill switches, and the owner groups of agents theirs.")
+        )
     return caller
 
 

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.doors import signed_in
@@ -30,9 +31,9 @@ def agent_limits(request: HttpRequest, slug: str) -> HttpResponse:
     hosted = HostedAgent.objects.visible_to(caller.user).filter(slug=slug).first()
     declared = registry.find(slug)
     if hosted is None or declared is None:
-        raise Http404("There is no such agent, or you may not see it.")
+        raise Http404(gettext("There is no such agent, or you may not see it."))
     if not caller.holds("manage_agents"):
-        raise PermissionDenied("Those who manage agents set what they may use.")
+        raise PermissionDenied(gettext("Those who manage agents set what they may use."))
     given = request.POST if request.method == "POST" else None
     form = LimitsForm(declared, AgentLimits.load(hosted.limits), given)
     if request.method == "POST" and form.is_valid():
@@ -44,7 +45,9 @@ def agent_limits(request: HttpRequest, slug: str) -> HttpResponse:
             say(request, refusal)
             return redirect("agent-detail", slug=slug)
         else:
-            messages.success(request, "The limits are set. They hold at once, for open runs too.")
+            messages.success(
+                request, gettext("The limits are set. They hold at once, for open runs too.")
+            )
             return redirect("agent-detail", slug=slug)
     context = {"agent": hosted, "form": form, "spent": spent_words(hosted, database_now())}
     status = 422 if form.errors else 200

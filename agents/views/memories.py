@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import Caller
@@ -40,9 +41,11 @@ def memory_list(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         shown = page(rows.select_related("step", "run"), cursor=cursor, limit=PER_PAGE)
     except BadCursor:
-        messages.warning(request, "That page is not there any more. This is the first one.")
+        messages.warning(
+            request, gettext("That page is not there any more. This is the first one.")
+        )
         return redirect(address)
-    runs = Run.objects.visible_to(caller.user).filter(pk__in=[row.run_id for row in shown.items])
+    runs = Run.objects.visible_for(caller).filter(pk__in=[row.run_id for row in shown.items])
     query = {"q": asked} if asked else {}
     context = {
         "agent": agent,
@@ -68,7 +71,7 @@ def memory_delete(request: HttpRequest, slug: str, pk: UUID) -> HttpResponse:
     except Refusal as refusal:
         say(request, refusal)
     else:
-        messages.success(request, "Deleted for good.")
+        messages.success(request, gettext("Deleted for good."))
     return redirect("memory-list", slug=slug)
 
 
@@ -91,5 +94,5 @@ def _agent(caller: Caller, slug: str) -> HostedAgent:
     rows = HostedAgent.objects.visible_to(caller.user).select_related("owner_group")
     agent = rows.filter(slug=slug).first()
     if agent is None or not may_read(agent, caller):
-        raise Http404("There is no such agent, or you may not see what it keeps.")
+        raise Http404(gettext("There is no such agent, or you may not see what it keeps."))
     return agent

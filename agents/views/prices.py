@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller
@@ -36,11 +37,13 @@ def price_list(request: HttpRequest) -> HttpResponse:
     """All prices, those that hold now first for each model; admins set one below."""
     caller = signed_in(request)
     if not may_read(caller):
-        raise PermissionDenied("Those who manage agents see what models cost, and auditors.")
+        raise PermissionDenied(
+            gettext("Those who manage agents see what models cost, and auditors.")
+        )
     may_set = caller.holds("manage_agents")
     posted = request.POST if request.method == "POST" else None
     if posted is not None and not may_set:
-        raise PermissionDenied("Those who manage agents set prices.")
+        raise PermissionDenied(gettext("Those who manage agents set prices."))
     form = PriceForm(posted, initial={"model": request.GET.get("model", "")})
     if posted is not None and form.is_valid():
         try:
@@ -48,7 +51,9 @@ def price_list(request: HttpRequest) -> HttpResponse:
         except PriceInvalid as refusal:
             form.add_error(FIELDS[refusal.params["field"]], refusal.detail)
         else:
-            messages.success(request, f"The price of {price.model} is set.")
+            messages.success(
+                request, gettext("The price of {model} is set.").format(model=price.model)
+            )
             return redirect("price-list")
     now = database_now()
     context = {

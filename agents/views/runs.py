@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -24,6 +26,7 @@ from agents.done import done_by
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.kin import below, parent_of
 from agents.models import HostedAgent, Run, RunMessage
+from agents.run_filters import found_among
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
 from agents.stages import stages_of_run
@@ -99,7 +102,7 @@ def run_start(request: HttpRequest) -> HttpResponse:
         return _list_page(request, form)
     run, new = started
     if not new:
-        messages.info(request, "This run was started before: the form was sent twice.")
+        messages.info(request, gettext("This run was started before: the form was sent twice."))
     return redirect("run-detail", pk=run.pk)
 
 
@@ -107,33 +110,35 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
     caller = signed_in(request)
     agents = _agents(caller)
     known = [(hosted.slug, hosted.title) for hosted in agents]
-    filters = RunFilterForm(request.GET if form is None else {}, agents=known)
+    filters = RunFilterForm(request.GET if form is None else {}, agents=known, auto_id="filter-%s")
     given: dict[str, str] = {}
     runs: list[Run] = []
     next_cursor = None
+    looked_through_since = None
     if filters.is_valid():
-        given = {name: value for name, value in filters.cleaned_data.items() if value}
-        found = Run.objects.visible_to(caller.user)
-        if filters.states is not None:
-            found = found.filter(state__in=filters.states)
-        if given.get("agent"):
-            found = found.filter(agent__slug=given["agent"])
+        given = {name: str(value) for name, value in filters.cleaned_data.items() if value}
+        found = found_among(Run.objects.visible_for(caller), filters.asked, caller)
+        looked_through_since = found.looked_through_since
         try:
             shown = page(
-                found.select_related("agent", "agent_version", "initiator", "taken_over_by").defer(
-                    "input", "output"
-                ),
+                # Of each version the definition is large, and many runs are of the same.
+                found.runs.select_related("agent", "initiator", "taken_over_by")
+                .prefetch_related("agent_version")
+                .defer("input", "output"),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
             )
         except BadCursor:
-            messages.warning(request, "That page is not there any more. This is the first one.")
+            messages.warning(
+                request, gettext("That page is not there any more. This is the first one.")
+            )
             return redirect(_list_url(given))
         runs, next_cursor = shown.items, shown.next_cursor
     context: dict[str, Any] = {
         "rows": rows_of(runs, caller),
         "filters": filters,
         "given": given,
+        "looked_through_since": looked_through_since,
         "list_url": _list_url({**given, "cursor": request.GET.get("cursor", "")}),
         "next_url": _list_url({**given, "cursor": next_cursor}) if next_cursor else "",
         "first_url": _list_url(given) if request.GET.get("cursor") else "",
@@ -163,36 +168,20 @@ def run_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_GET
 @login_required
 def run_steps(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What of the run's page changes while it goes on."""
-    return render(request, "agents/_run.html", run_context(request, pk))
-
-
-@require_GET
-@login_required
-@vary_on_headers("HX-Request")
-def run_step(request: HttpRequest, pk: UUID, seq: int) -> HttpResponse:
-    """One step with its raw request and response; these alone for a page that opens them in place."""
-    caller = signed_in(request)
-    run = visible_run(caller, pk)
-    cleared(run, look_at(run, caller))
-    whole = read_step(run, seq, caller, now=database_now())
-    if whole is None:
-        raise Http404("The run has no such step.")
-    context = {"run": run, "whole": whole, "row": whole.row}
-    fragment = request.headers.get("HX-Request") == "true"
-    return render(request, "agents/_raw.html" if fragment else "agents/run_step.html", context)
+    """What of the run's page changes while it goes on: of its steps, the newest."""
+    return render(request, "agents/_run.html", run_context(request, pk, tail=True))
 
 
 def visible_run(caller: Caller, pk: UUID) -> Run:
     """The run with what its pages name; Http404 when the caller may not see it."""
     run = (
-        Run.objects.visible_to(caller.user)
+        Run.objects.visible_for(caller)
         .select_related("agent__owner_group", "agent_version", "initiator", "taken_over_by")
         .filter(pk=pk)
         .first()
     )
     if run is None:
-        raise Http404("There is no such run, or you may not see it.")
+        raise Http404(gettext("There is no such run, or you may not see it."))
     return run
 
 
@@ -202,21 +191,29 @@ def may_control(run: Run, caller: Caller) -> bool:
     return caller.holds("control_runs") or (owns and caller.holds("decide_requests"))
 
 
-def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]:
-    """What the run's page shows; `forms` are those that were sent and not taken, by name."""
+def run_context(
+    request: HttpRequest,
+    pk: UUID,
+    *,
+    tail: bool = False,
+    refused: Mapping[str, Form] | None = None,
+) -> dict[str, Any]:
+    """What the run's page shows, of its steps the first and the newest and that of `?step=`, which is opened
+    beside them; `tail`: the newest alone. `refused` are forms that were sent and not taken, by name."""
     caller = signed_in(request)
     run = visible_run(caller, pk)
     withheld = look_at(run, caller)
     cleared(run, withheld)
     now = database_now()
-    before = request.GET.get("before", "")
-    timeline = read_timeline(run, caller, now=now, before=int(before) if _is_seq(before) else None)
+    at, opened = _seq(request.GET.get("at", "")), _seq(request.GET.get("step", ""))
+    timeline = read_timeline(run, caller, now=now, at=at or opened, tail=tail)
     last = timeline.last
     waits = waits_of([run], caller).get(run.pk, [])
     halt = next(iter(halts_of([run]).get(run.pk, [])), None)
     return {
         "run": run,
         "timeline": timeline,
+        "whole": read_step(run, opened, caller, now=now) if opened else None,
         "tree": spending_of_tree(run),
         "stages": stages_of_run(run),
         "state": _state(run, waits),
@@ -228,8 +225,8 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "waits": waits,
         "parent": parent_of(run, caller, withheld),
         "below": below(run),
-        "active_seconds": _active_seconds(run, now),
-        "waited_seconds": _waited_seconds(run, now),
+        "active_seconds": active_seconds(run, now),
+        "waited_seconds": waited_seconds(run, now),
         "task": _task(run),
         "done": done_by([run], caller, {run.pk: withheld}).get(run.pk, []),
         "answer": _facts(run.output),
@@ -244,8 +241,8 @@ def run_context(request: HttpRequest, pk: UUID, **forms: Form) -> dict[str, Any]
         "take_over_form": ReasonForm(auto_id="take-over-%s"),
         "message_form": MessageForm(auto_id="message-%s"),
         "goal_form": GoalForm(auto_id="goal-%s"),
-        "steps_url": reverse("run-steps", args=[run.pk]) + (f"?before={before}" if before else ""),
-        **forms,
+        "steps_url": reverse("run-steps", args=[run.pk]) + (f"?step={opened}" if opened else ""),
+        **(refused or {}),
     }
 
 
@@ -267,26 +264,29 @@ def _unread(run: Run, withheld: Withheld) -> list[RunMessage]:
     return list(found)
 
 
-def _is_seq(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+def _seq(text: str) -> int | None:
+    """The number of a step as an address gives it; None for anything else."""
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _waited_seconds(run: Run, now: Any) -> float:
+def waited_seconds(run: Run, now: Any) -> float:
+    """How long it waited for people until now."""
     parked = (now - run.parked_at).total_seconds() if run.parked_at and not run.ended else 0.0
     return float(run.waited_seconds + parked)
 
 
-def _active_seconds(run: Run, now: Any) -> float | None:
+def active_seconds(run: Run, now: Any) -> float | None:
+    """How long it was under way without its waits; None before it began."""
     if run.started_at is None:
         return None
     whole = ((run.finished_at or now) - run.started_at).total_seconds()
-    return max(0.0, float(whole - _waited_seconds(run, now)))
+    return max(0.0, float(whole - waited_seconds(run, now)))
 
 
 def _task(run: Run) -> list[dict[str, Any]]:
     """The input, and the task of now; nothing where the page's title says all of it."""
     if run.goal:
-        first = {"label": "At first", "value": task_text(run.input)}
+        first = {"label": gettext("At first"), "value": task_text(run.input)}
         return [first] if run.goal == run.title else [{"label": "Now", "value": run.goal}, first]
     return [] if list(run.input.values()) == [run.title] else _facts(run.input)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from accounts.doors import signed_in
@@ -23,11 +24,11 @@ def agent_version(request: HttpRequest, slug: str, digest: str) -> HttpResponse:
     )
     hosted = rows.filter(slug=slug).first()
     if hosted is None:
-        raise Http404("There is no such agent, or you may not see it.")
+        raise Http404(gettext("There is no such agent, or you may not see it."))
     try:
         compared = compare(hosted, digest, request.GET.get("against", ""))
     except UnknownVersion as refusal:
-        raise Http404("This agent has no such version.") from refusal
+        raise Http404(gettext("This agent has no such version.")) from refusal
     may_operate = caller.holds("manage_agents") or hosted.owner_group_id in caller.own_group_ids
     context = {
         "agent": hosted,

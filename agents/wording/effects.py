@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
+
+from django.utils.translation import gettext
 
 from agents.models import EffectRecord, Step
 from agents.states import EffectState
+from audit.wordings import Words
 
-EFFECT_STATES: Final[Mapping[str, str]] = {
-    EffectState.READY: "not sent yet",
-    EffectState.DISPATCHED: "sent; the answer is not there yet",
-    EffectState.SUCCEEDED: "happened",
-    EffectState.ACCEPTED: "accepted by the other side, not confirmed yet",
-    EffectState.CONFIRMED: "happened, confirmed by the other side",
-    EffectState.BOUNCED: "bounced",
-    EffectState.FAILED: "did not happen",
-    EffectState.IN_DOUBT: "unknown; a person looks",
-}
+EFFECT_STATES: Final = Words(
+    {
+        EffectState.READY: "not sent yet",
+        EffectState.DISPATCHED: "sent; the answer is not there yet",
+        EffectState.SUCCEEDED: "happened",
+        EffectState.ACCEPTED: "accepted by the other side, not confirmed yet",
+        EffectState.CONFIRMED: "happened, confirmed by the other side",
+        EffectState.BOUNCED: "bounced",
+        EffectState.FAILED: "did not happen",
+        EffectState.IN_DOUBT: "unknown; a person looks",
+    }
+)
 
-UNDOS: Final[Mapping[str, str]] = {
-    "undone": "It was undone since.",
-    "asked": "A person asked to undo it.",
-}
+UNDOS: Final = Words(
+    {
+        "undone": "It was undone since.",
+        "asked": "A person asked to undo it.",
+    }
+)
 
 READ_BACK: Final = "happened; read back and found"
 
@@ -46,4 +52,6 @@ def bounced_words(effect: EffectRecord | None) -> str:
     if effect is None or effect.state != EffectState.BOUNCED:
         return ""
     detail = str(effect.callbacks[-1].get("detail") or "") if effect.callbacks else ""
-    return f"It bounced: {detail}" if detail else "It bounced."
+    return (
+        gettext("It bounced: {detail}").format(detail=detail) if detail else gettext("It bounced.")
+    )

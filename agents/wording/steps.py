@@ -2,63 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
+
+from django.utils.translation import gettext
 
 from agents.journal import has_child
 from agents.models import Step
 from agents.states import StepKind, StepState
 from agents.wording.texts import plain
+from audit.wordings import Words
 
-REFUSED: Final[Mapping[str, str]] = {
-    "denied": "Denied by the policy",
-    "rejected": "Rejected",
-    "sent_back": "Sent back",
-    "expired": "Not decided in time",
-    "lapsed": "Approval lapsed",
-    "cancelled": "Withdrawn",
-    "run_ended": "Not done: the run ended",
-    "not_approved": "Not done: it was not approved",
-    "tool_gone": "Not done: the tool is gone",
-    "tool_changed": "Not done: the tool changed",
-    "secret_missing": "Not done: a secret of the tool is not set",
-    "locks_unknown": "Not done: what it would touch is not known",
-    "ended_too_early": "Not taken",
-    "told_meanwhile": "Not taken",
-    "turned_down": "Not taken",
-    "goal_changed": "Set aside",
-    "loop": "Not done: it went round in circles",
-    "nobody_could_decide": "Not done: too few people could approve it",
-    "did_not_happen": "Not done: there is nothing to undo",
-    "agent_unknown": "Not done: there is no such agent",
-    "agent_disabled": "Not done: that agent is switched off",
-    "agent_not_active": "Not done: that agent is not activated",
-    "input_invalid": "Not done: the task does not fit",
-    "memory_full": "Not done: too much is written down",
-    "memory_sensitive": "Not done: it holds something sensitive",
-}
+REFUSED: Final = Words(
+    {
+        "denied": "Denied by the policy",
+        "rejected": "Rejected",
+        "sent_back": "Sent back",
+        "expired": "Not decided in time",
+        "lapsed": "Approval lapsed",
+        "cancelled": "Withdrawn",
+        "run_ended": "Not done: the run ended",
+        "not_approved": "Not done: it was not approved",
+        "tool_gone": "Not done: the tool is gone",
+        "tool_changed": "Not done: the tool changed",
+        "secret_missing": "Not done: a secret of the tool is not set",
+        "locks_unknown": "Not done: what it would touch is not known",
+        "ended_too_early": "Not taken",
+        "told_meanwhile": "Not taken",
+        "turned_down": "Not taken",
+        "goal_changed": "Set aside",
+        "loop": "Not done: it went round in circles",
+        "nobody_could_decide": "Not done: too few people could approve it",
+        "did_not_happen": "Not done: there is nothing to undo",
+        "agent_unknown": "Not done: there is no such agent",
+        "agent_disabled": "Not done: that agent is switched off",
+        "agent_not_active": "Not done: that agent is not activated",
+        "input_invalid": "Not done: the task does not fit",
+        "memory_full": "Not done: too much is written down",
+        "memory_sensitive": "Not done: it holds something sensitive",
+    }
+)
 
-STEP_STATES: Final[Mapping[str, str]] = {
-    StepState.STARTED: "At work",
-    StepState.UNJUDGED: "Being scored",
-    StepState.PROPOSED: "Proposed",
-    StepState.WAITING: "Waiting",
-    StepState.DISPATCHED: "Executing",
-    StepState.SUCCEEDED: "Done",
-    StepState.FAILED: "Failed",
-    StepState.REFUSED: "Not done",
-}
+STEP_STATES: Final = Words(
+    {
+        StepState.STARTED: "At work",
+        StepState.UNJUDGED: "Being scored",
+        StepState.PROPOSED: "Proposed",
+        StepState.WAITING: "Waiting",
+        StepState.DISPATCHED: "Executing",
+        StepState.SUCCEEDED: "Done",
+        StepState.FAILED: "Failed",
+        StepState.REFUSED: "Not done",
+    }
+)
 
-CHILDREN: Final[Mapping[str, str]] = {
-    "child_abstained": "It abstained",
-    "child_stopped": "It was stopped",
-    "child_failed": "It failed",
-}
+CHILDREN: Final = Words(
+    {
+        "child_abstained": "It abstained",
+        "child_stopped": "It was stopped",
+        "child_failed": "It failed",
+    }
+)
 
-HELD_BACK: Final[Mapping[str, str]] = {
-    "rate": "{tool} may be called only so often; this call waits until it may.",
-    "failures": "{tool} failed again and again, so it is left alone for a while; this call waits.",
-}
+HELD_BACK: Final = Words(
+    {
+        "rate": "{tool} may be called only so often; this call waits until it may.",
+        "failures": "{tool} failed again and again, so it is left alone for a while; this call waits.",
+    }
+)
 
 
 def step_state(step: Step) -> str:
@@ -66,21 +76,21 @@ def step_state(step: Step) -> str:
     kind = str((step.resolution or {}).get("kind") or "")
     if step.state == StepState.REFUSED:
         if step.problem == "run_ended" and kind == "stopped":
-            return "Rejected; the run was stopped"
+            return gettext("Rejected; the run was stopped")
         return REFUSED.get(step.problem, REFUSED["lapsed"] if kind == "approved" else "Not done")
     if step.kind == StepKind.HAND_BACK and step.state in (StepState.WAITING, StepState.SUCCEEDED):
         handed_back = kind or step.state == StepState.SUCCEEDED
-        return "Handed back" if handed_back else "Taken over"
+        return gettext("Handed back") if handed_back else gettext("Taken over")
     if step.kind == StepKind.DELEGATE and step.problem in CHILDREN:
         return CHILDREN[step.problem]
     if has_child(step) and step.state == StepState.WAITING:
-        return "It has ended" if kind else "At work"
+        return gettext("It has ended") if kind else gettext("At work")
     if step.state == StepState.WAITING and kind:
         return REFUSED.get(kind, plain(kind))
     if step.state == StepState.WAITING:
-        return "Waiting for a person"
+        return gettext("Waiting for a person")
     if step.state == StepState.PROPOSED and is_in_line(step):
-        return "Waiting for its turn"
+        return gettext("Waiting for its turn")
     return STEP_STATES[StepState(step.state)]
 
 
@@ -118,7 +128,7 @@ def said_to_agent(step: Step) -> str:
     if step.state in (StepState.FAILED, StepState.REFUSED) and output.get("message"):
         return str(output["message"])
     if step.state == StepState.REFUSED and step.problem == "run_ended":
-        return "The run ended before this was done."
+        return gettext("The run ended before this was done.")
     return ""
 
 
@@ -127,10 +137,13 @@ def model_trouble(step: Step) -> str:
     if step.kind != StepKind.MODEL:
         return ""
     if step.problem == "no_tool_call":
-        return "It answered in words and called no tool. It is told so and asked again."
+        return gettext("It answered in words and called no tool. It is told so and asked again.")
     if step.state != StepState.FAILED:
         return ""
     if step.problem == "run_ended":
-        return "The run ended during this call."
+        return gettext("The run ended during this call.")
     last = (step.attempts or [{}])[-1]
-    return str(last.get("message") or f"It failed: {plain(step.problem).lower()}.")
+    return str(
+        last.get("message")
+        or gettext("It failed: {what}.").format(what=plain(step.problem).lower())
+    )

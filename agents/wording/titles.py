@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from agents import amounts
 from agents.journal import has_child
 from agents.models import Step
 from agents.states import StepKind, StepState
 from agents.wording.texts import plain
+from audit.wordings import Words
 
 STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MODEL: "model",
@@ -30,25 +33,31 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.HAND_BACK: "person",
 }
 
-FOUND: Final[Mapping[str, str]] = {
-    "happened": "A person found that it happened.",
-    "did_not": "A person found that it did not happen.",
-    "compensate": "A person found that it happened, and makes up for it.",
-}
+FOUND: Final = Words(
+    {
+        "happened": "A person found that it happened.",
+        "did_not": "A person found that it did not happen.",
+        "compensate": "A person found that it happened, and makes up for it.",
+    }
+)
 
-CHOSEN: Final[Mapping[str, str]] = {
-    "finish_old": "A person let it finish on its old definition.",
-    "use_new": "A person let it go on with the new version of its agent.",
-    "other_way": "A person told it to find another way.",
-    "allow": "A person let it repeat this.",
-}
+CHOSEN: Final = Words(
+    {
+        "finish_old": "A person let it finish on its old definition.",
+        "use_new": "A person let it go on with the new version of its agent.",
+        "other_way": "A person told it to find another way.",
+        "allow": "A person let it repeat this.",
+    }
+)
 
-TITLES: Final[Mapping[StepKind, str]] = {
-    StepKind.DECISION: "The model answered",
-    StepKind.QUESTION: "Asked a person",
-    StepKind.ABSTAIN: "Said that it cannot know or do this",
-    StepKind.FINAL: "Gave its final answer",
-}
+TITLES: Final = Words(
+    {
+        StepKind.DECISION: "The model answered",
+        StepKind.QUESTION: "Asked a person",
+        StepKind.ABSTAIN: "Said that it cannot know or do this",
+        StepKind.FINAL: "Gave its final answer",
+    }
+)
 """Of steps whose title is always the same."""
 
 
@@ -59,14 +68,16 @@ def step_title(step: Step) -> str:
         case StepKind.SCORE:
             return _score_title(step, asked)
         case StepKind.DELEGATE:
-            to = plain(str((step.arguments or {}).get("agent") or "another agent"))
-            return f"{'Handed' if has_child(step) else 'Hands'} work to {to}"
+            to = plain(str((step.arguments or {}).get("agent") or gettext("another agent")))
+            return gettext("{step} work to {to}").format(
+                step="Handed" if has_child(step) else "Hands", to=to
+            )
         case StepKind.ROUTE:
-            return "Had a model sort the task"
+            return gettext("Had a model sort the task")
         case StepKind.STATE:
-            return f"State: {plain(step.name).lower()}"
+            return gettext("State: {what}").format(what=plain(step.name).lower())
         case StepKind.DECISION if step.state == StepState.FAILED:
-            return "The model's answer could not be used"
+            return gettext("The model's answer could not be used")
         case _:
             return TITLES.get(StepKind(step.kind)) or _title(step, asked)
 
@@ -74,42 +85,60 @@ def step_title(step: Step) -> str:
 def _title(step: Step, asked: Mapping[str, Any]) -> str:
     match step.kind:
         case StepKind.MODEL:
-            return "Asks the model" if step.state == StepState.STARTED else "Asked the model"
+            return (
+                gettext("Asks the model")
+                if step.state == StepState.STARTED
+                else gettext("Asked the model")
+            )
         case StepKind.BUDGET:
-            return f"Reached its limit of {amounts.name_of(step.name)}"
+            return gettext("Reached its limit of {name}").format(name=amounts.name_of(step.name))
         case StepKind.ATTENTION:
-            return f"Needs a look: {asked.get('title') or plain(step.name).lower()}"
+            return gettext("Needs a look: {what}").format(
+                what=asked.get("title") or plain(step.name).lower()
+            )
         case StepKind.IN_DOUBT:
-            return f"Nobody knows whether it happened: {plain(step.name).lower()}"
+            return gettext("Nobody knows whether it happened: {what}").format(
+                what=plain(step.name).lower()
+            )
         case StepKind.TOOL if asked.get("undo"):
-            return f"Undo: {plain(asked['undo']['tool']).lower()}"
+            return gettext("Undo: {what}").format(what=plain(asked["undo"]["tool"]).lower())
         case StepKind.MESSAGE:
-            bounced = f"Was told that it bounced: {plain(step.name).lower()}"
-            return bounced if asked.get("bounced") else f"{_who(step)} says"
+            bounced = gettext("Was told that it bounced: {what}").format(
+                what=plain(step.name).lower()
+            )
+            return (
+                bounced if asked.get("bounced") else gettext("{step} says").format(step=_who(step))
+            )
         case StepKind.GOAL:
-            return f"{_who(step)} changed the task"
+            return gettext("{step} changed the task").format(step=_who(step))
         case StepKind.HAND_BACK:
-            return f"{_who(step)} took over"
+            return gettext("{step} took over").format(step=_who(step))
         case _:
             undone = (asked.get("undo") or {}).get("tool")
-            return f"Undo: {plain(undone).lower()}" if undone else plain(step.name)
+            return (
+                gettext("Undo: {what}").format(what=plain(undone).lower())
+                if undone
+                else plain(step.name)
+            )
 
 
-MOVES: Final[Mapping[str, str]] = {
-    "call": "Code decided: call {tool}.",
-    "ask_model": "Code decided: ask the model.",
-    "ask_person": "Code decided: ask a person.",
-    "go": "Code decided: go on to {then}.",
-    "done": "Code decided: it is done.",
-    "abstain": "Code decided: it cannot know or do this.",
-}
+MOVES: Final = Words(
+    {
+        "call": "Code decided: call {tool}.",
+        "ask_model": "Code decided: ask the model.",
+        "ask_person": "Code decided: ask a person.",
+        "go": "Code decided: go on to {then}.",
+        "done": "Code decided: it is done.",
+        "abstain": "Code decided: it cannot know or do this.",
+    }
+)
 
 
 def move_words(step: Step) -> str:
     """What the code of a state decided, in a sentence."""
     move = step.request or {}
     if move.get("by_default"):
-        return "Its workflow has no state for a refusal, so it ends here."
+        return gettext("Its workflow has no state for a refusal, so it ends here.")
     words = MOVES[str(move["move"])].format(
         tool=plain(str(move.get("tool", ""))).lower(), then=plain(str(move.get("then", ""))).lower()
     )
@@ -118,8 +147,10 @@ def move_words(step: Step) -> str:
 
 def _score_title(step: Step, asked: Mapping[str, Any]) -> str:
     if step.name == "verifier":
-        return "Had a model look for objections"
-    return f"Asked the model again, to compare: reply {asked.get('sample')}"
+        return gettext("Had a model look for objections")
+    return gettext("Asked the model again, to compare: reply {asked}").format(
+        asked=asked.get("sample")
+    )
 
 
 def _who(step: Step) -> str:

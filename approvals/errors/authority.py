@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext
+
 from audit.errors import Forbidden
 
 
@@ -14,7 +16,9 @@ class OwnRequest(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "You started this run, so somebody else must decide. No role or token changes that."
+            gettext(
+                "You started this run, so somebody else must decide. No role or token changes that."
+            )
         )
 
 
@@ -25,7 +29,7 @@ class OwnEdit(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "You changed these arguments, so somebody else must approve what they are now."
+            gettext("You changed these arguments, so somebody else must approve what they are now.")
         )
 
 
@@ -36,7 +40,9 @@ class NotInGroups(Forbidden):
 
     def __init__(self, groups: Sequence[str]) -> None:
         super().__init__(
-            f"This is for {' or '.join(groups) or 'nobody here'} to decide.",
+            gettext("This is for {groups} to decide.").format(
+                groups=" or ".join(groups) or "nobody here"
+            ),
             params={"groups": list(groups)},
         )
 
@@ -48,8 +54,10 @@ class StandsInForInitiator(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "You stand in for the person who started this run, and they may not decide it either. "
-            "Somebody of the group itself must."
+            gettext(
+                "You stand in for the person who started this run, and they may not decide it "
+                "either. Somebody of the group itself must."
+            )
         )
 
 
@@ -60,8 +68,10 @@ class StandsInForEditor(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "You stand in for the person who changed these arguments, so somebody else must approve "
-            "what they are now."
+            gettext(
+                "You stand in for the person who changed these arguments, so somebody else must "
+                "approve what they are now."
+            )
         )
 
 
@@ -72,8 +82,10 @@ class SensitiveHidden(Forbidden):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(
-            "You may not see all arguments of this action, so you may not approve it. "
-            "Somebody with the permission to read sensitive arguments must.",
+            gettext(
+                "You may not see all arguments of this action, so you may not approve it. "
+                "Somebody with the permission to read sensitive arguments must."
+            ),
             params={"arguments": list(names)},
         )
 
@@ -88,7 +100,9 @@ class SecondFactorRequired(Forbidden):
 
     def __init__(self, confirm_url: str = "") -> None:
         super().__init__(
-            "This request asks for a second factor. Decide it in the browser, "
-            "after confirming with your authenticator or passkey.",
+            gettext(
+                "This request asks for a second factor. Decide it in the browser, after "
+                "confirming with your authenticator or passkey."
+            ),
             params={"confirm_url": confirm_url} if confirm_url else {},
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from audit.errors import Invalid
 
 
@@ -12,7 +14,9 @@ class BadBatch(Invalid):
 
     def __init__(self, number: int, most: int) -> None:
         super().__init__(
-            f"Decide 1 to {most} different requests together; these are {number}.",
+            gettext("Decide 1 to {most} different requests together; these are {number}.").format(
+                most=most, number=number
+            ),
             params={"number": number, "most": most},
         )
 
@@ -23,4 +27,6 @@ class DecidedAlone(Invalid):
     code = "not_in_batch"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"Decide this one on its own: {why}.", params={"why": why})
+        super().__init__(
+            gettext("Decide this one on its own: {why}.").format(why=why), params={"why": why}
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext
+
 from audit.errors import Invalid
 
 
@@ -14,7 +16,9 @@ class EditDenied(Invalid):
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(
-            f"The policy denies the action as edited: {' '.join(reasons)}",
+            gettext("The policy denies the action as edited: {reasons}").format(
+                reasons=" ".join(reasons)
+            ),
             params={"reasons": list(reasons)},
         )
 
@@ -26,6 +30,8 @@ class EditingUnavailable(Invalid):
 
     def __init__(self, tool: str) -> None:
         super().__init__(
-            f"The arguments of {tool} cannot be edited here. Send the action back instead.",
+            gettext(
+                "The arguments of {tool} cannot be edited here. Send the action back instead."
+            ).format(tool=tool),
             params={"tool": tool},
         )

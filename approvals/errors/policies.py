@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from audit.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
@@ -18,7 +20,8 @@ class BadPolicy(Invalid):
             f"{e['field']}: {e['message']}" if e["field"] else e["message"] for e in errors
         )
         super().__init__(
-            f"This policy cannot be published. {text}.", params={"errors": list(errors)}
+            gettext("This policy cannot be published. {text}.").format(text=text),
+            params={"errors": list(errors)},
         )
 
 
@@ -29,8 +32,10 @@ class LineUnknown(Invalid):
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"There is no threshold {key!r}. Name a risk, an agent, a tool, both of them, or a rule, such "
-            "as tool=issue_refund; or say default.",
+            gettext(
+                "There is no threshold {key}. Name a risk, an agent, a tool, both of them, or a "
+                "rule, such as tool=issue_refund; or say default."
+            ).format(key=repr(key)),
             params={"line": key},
         )
 
@@ -42,8 +47,10 @@ class PublishedMeanwhile(Conflict):
 
     def __init__(self, *, base: int, current: int, who: str, why: str) -> None:
         super().__init__(
-            f"{who} published version {current} after you began from version {base}. "
-            "Look at it and make your change again.",
+            gettext(
+                "{who} published version {current} after you began from version {base}. Look at "
+                "it and make your change again."
+            ).format(who=who, current=current, base=base),
             params={"base": base, "current": current, "who": who, "why": why},
         )
 
@@ -55,8 +62,9 @@ class OutsideScope(Forbidden):
 
     def __init__(self, groups: Sequence[str]) -> None:
         super().__init__(
-            f"You may change the own rules of {' and '.join(groups)} only; "
-            "an admin changes the rest.",
+            gettext(
+                "You may change the own rules of {groups} only; an admin changes the rest."
+            ).format(groups=" and ".join(groups)),
             params={"groups": list(groups)},
         )
 
@@ -68,8 +76,10 @@ class SecondPersonNeeded(Forbidden):
 
     def __init__(self, loosenings: Sequence[str]) -> None:
         super().__init__(
-            "You wrote this, and it does not only tighten, so somebody else must publish it: "
-            f"{' '.join(loosenings)}",
+            gettext(
+                "You wrote this, and it does not only tighten, so somebody else must publish it: "
+                "{loosenings}"
+            ).format(loosenings=" ".join(loosenings)),
             params={"loosenings": list(loosenings)},
         )
 
@@ -80,7 +90,9 @@ class NotSubmitted(Conflict):
     code = "not_submitted"
 
     def __init__(self, who: str) -> None:
-        super().__init__(f"{who} has not submitted this draft yet.", params={"who": who})
+        super().__init__(
+            gettext("{who} has not submitted this draft yet.").format(who=who), params={"who": who}
+        )
 
 
 class DraftChanged(Conflict):
@@ -90,7 +102,7 @@ class DraftChanged(Conflict):
 
     def __init__(self, edition: int) -> None:
         super().__init__(
-            "This draft was changed since you opened it. Look at it again.",
+            gettext("This draft was changed since you opened it. Look at it again."),
             params={"edition": edition},
         )
 
@@ -101,7 +113,9 @@ class SimulationUnknown(NotFound):
     code = "simulation_unknown"
 
     def __init__(self, simulation_id: UUID) -> None:
-        super().__init__("There is no such simulation.", params={"simulation": str(simulation_id)})
+        super().__init__(
+            gettext("There is no such simulation."), params={"simulation": str(simulation_id)}
+        )
 
 
 class BadRange(Invalid):
@@ -111,7 +125,10 @@ class BadRange(Invalid):
 
     def __init__(self, days: int) -> None:
         super().__init__(
-            f"Choose a beginning before the end, and at most {days} days.", params={"days": days}
+            gettext("Choose a beginning before the end, and at most {days} days.").format(
+                days=days
+            ),
+            params={"days": days},
         )
 
 
@@ -122,7 +139,8 @@ class NothingChanged(Invalid):
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"This is what version {version} says already.", params={"version": version}
+            gettext("This is what version {version} says already.").format(version=version),
+            params={"version": version},
         )
 
 
@@ -132,7 +150,9 @@ class WhyMissing(Invalid):
     code = "why_missing"
 
     def __init__(self) -> None:
-        super().__init__("Say why you change the policy; it stands in the history and the log.")
+        super().__init__(
+            gettext("Say why you change the policy; it stands in the history and the log.")
+        )
 
 
 class PolicyUnknown(NotFound):
@@ -141,7 +161,10 @@ class PolicyUnknown(NotFound):
     code = "policy_unknown"
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"There is no policy version {version}.", params={"version": version})
+        super().__init__(
+            gettext("There is no policy version {version}.").format(version=version),
+            params={"version": version},
+        )
 
 
 class DraftUnknown(NotFound):
@@ -151,7 +174,7 @@ class DraftUnknown(NotFound):
 
     def __init__(self, draft: int) -> None:
         super().__init__(
-            "There is no such draft, or it is no draft any more.", params={"draft": draft}
+            gettext("There is no such draft, or it is no draft any more."), params={"draft": draft}
         )
 
 
@@ -162,6 +185,8 @@ class PolicyUnreadable(Unavailable):
 
     def __init__(self, version: int) -> None:
         super().__init__(
-            f"Policy version {version} cannot be read as it was published. Publish a sound version.",
+            gettext(
+                "Policy version {version} cannot be read as it was published. Publish a sound version."
+            ).format(version=version),
             params={"version": version},
         )

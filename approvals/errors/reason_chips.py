@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext
+
 from audit.errors import Invalid, NotFound
 
 
@@ -13,7 +15,7 @@ class ChipUnknown(NotFound):
     code = "reason_chip_unknown"
 
     def __init__(self, chip: str) -> None:
-        super().__init__("There is no such reason.", params={"reason_chip": chip})
+        super().__init__(gettext("There is no such reason."), params={"reason_chip": chip})
 
 
 class BadChip(Invalid):
@@ -23,4 +25,7 @@ class BadChip(Invalid):
 
     def __init__(self, errors: Sequence[dict[str, str]]) -> None:
         text = " ".join(error["message"] for error in errors)
-        super().__init__(f"This reason cannot be kept. {text}", params={"errors": list(errors)})
+        super().__init__(
+            gettext("This reason cannot be kept. {text}").format(text=text),
+            params={"errors": list(errors)},
+        )

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from audit.errors import Conflict, Invalid, NotFound
 
 
@@ -16,7 +18,7 @@ class RequestUnknown(NotFound):
     code = "request_unknown"
 
     def __init__(self, request_id: UUID | str) -> None:
-        super().__init__("There is no such request.", params={"request": str(request_id)})
+        super().__init__(gettext("There is no such request."), params={"request": str(request_id)})
 
 
 class AlreadyDecided(Conflict):
@@ -26,7 +28,7 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, *, who: str, what: str, when: str, state: str) -> None:
         super().__init__(
-            f"This request was already closed: {what} by {who}.",
+            gettext("This request was already closed: {what} by {who}.").format(what=what, who=who),
             params={"who": who, "what": what, "when": when, "state": state},
         )
 
@@ -38,7 +40,9 @@ class DeadlinePassed(Conflict):
 
     def __init__(self, deadline: datetime) -> None:
         super().__init__(
-            "The time to decide this was over before your verdict came. Nothing was carried out.",
+            gettext(
+                "The time to decide this was over before your verdict came. Nothing was carried out."
+            ),
             params={"review_deadline": deadline.isoformat()},
         )
 
@@ -49,7 +53,7 @@ class AlreadyVoted(Conflict):
     code = "already_voted"
 
     def __init__(self) -> None:
-        super().__init__("You have approved this already; it needs somebody else now.")
+        super().__init__(gettext("You have approved this already; it needs somebody else now."))
 
 
 class ContentChanged(Conflict):
@@ -59,7 +63,7 @@ class ContentChanged(Conflict):
 
     def __init__(self, *, revision: int, digest: str, shown_sha256: str, what: str) -> None:
         super().__init__(
-            "This request changed since you opened it. Read it again, then decide.",
+            gettext("This request changed since you opened it. Read it again, then decide."),
             params={
                 "revision": revision,
                 "digest": digest,
@@ -76,7 +80,9 @@ class ReadFirst(Conflict):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(
-            f"This request asks for at least {seconds} seconds of reading before it is approved.",
+            gettext(
+                "This request asks for at least {seconds} seconds of reading before it is approved."
+            ).format(seconds=seconds),
             params={"seconds": seconds},
         )
 
@@ -88,7 +94,9 @@ class VerdictNotOffered(Invalid):
 
     def __init__(self, *, kind: str, verdict: str, offered: Sequence[str]) -> None:
         super().__init__(
-            f"A request of the kind {kind} takes {', '.join(offered)}; not {verdict}.",
+            gettext("A request of the kind {kind} takes {offered}; not {verdict}.").format(
+                kind=kind, offered=", ".join(offered), verdict=verdict
+            ),
             params={"kind": kind, "verdict": verdict, "offered": list(offered)},
         )
 
@@ -100,7 +108,10 @@ class BadBody(Invalid):
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
         text = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
-        super().__init__(f"The decision cannot be taken: {text}.", params={"errors": list(errors)})
+        super().__init__(
+            gettext("The decision cannot be taken: {text}.").format(text=text),
+            params={"errors": list(errors)},
+        )
 
 
 class NonceReused(Invalid):
@@ -109,7 +120,7 @@ class NonceReused(Invalid):
     code = "nonce_reused"
 
     def __init__(self) -> None:
-        super().__init__("This nonce was used for another decision. Send a fresh one.")
+        super().__init__(gettext("This nonce was used for another decision. Send a fresh one."))
 
 
 class NothingToUndo(Conflict):
@@ -119,7 +130,7 @@ class NothingToUndo(Conflict):
 
     def __init__(self, *, state: str, standing: str) -> None:
         super().__init__(
-            f"There is nothing to take back: {standing}",
+            gettext("There is nothing to take back: {standing}").format(standing=standing),
             params={"state": state, "standing": standing},
         )
 
@@ -140,7 +151,7 @@ class ClaimHeld(Conflict):
 
     def __init__(self, *, who: str, until: str) -> None:
         super().__init__(
-            f"{who} is looking at this. Take it over if you need to.",
+            gettext("{who} is looking at this. Take it over if you need to.").format(who=who),
             params={"who": who, "until": until},
         )
 
@@ -151,7 +162,10 @@ class NotOpen(Conflict):
     code = "not_open"
 
     def __init__(self, state: str) -> None:
-        super().__init__(f"This request no longer waits: it is {state}.", params={"state": state})
+        super().__init__(
+            gettext("This request no longer waits: it is {state}.").format(state=state),
+            params={"state": state},
+        )
 
 
 class DeadlineTooNear(Conflict):
@@ -161,7 +175,9 @@ class DeadlineTooNear(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "Its deadline is too near to put it off. Decide it now, or extend the deadline."
+            gettext(
+                "Its deadline is too near to put it off. Decide it now, or extend the deadline."
+            )
         )
 
 
@@ -172,7 +188,9 @@ class ExtensionLimit(Conflict):
 
     def __init__(self, *, limit_hours: int, left_hours: int) -> None:
         super().__init__(
-            f"This deadline can be moved by {limit_hours} hours in all; {left_hours} are left.",
+            gettext(
+                "This deadline can be moved by {limit_hours} hours in all; {left_hours} are left."
+            ).format(limit_hours=limit_hours, left_hours=left_hours),
             params={"limit_hours": limit_hours, "left_hours": left_hours},
         )
 
@@ -183,7 +201,7 @@ class NoDeadline(Conflict):
     code = "no_deadline"
 
     def __init__(self) -> None:
-        super().__init__("This request has no deadline, so there is nothing to extend.")
+        super().__init__(gettext("This request has no deadline, so there is nothing to extend."))
 
 
 class EmptyComment(Invalid):
@@ -192,7 +210,7 @@ class EmptyComment(Invalid):
     code = "empty_comment"
 
     def __init__(self) -> None:
-        super().__init__("Write something before you send it.")
+        super().__init__(gettext("Write something before you send it."))
 
 
 class Unsatisfiable(Conflict):
@@ -202,8 +220,10 @@ class Unsatisfiable(Conflict):
 
     def __init__(self, groups: Sequence[str]) -> None:
         super().__init__(
-            f"Nobody could decide this: there is no review group {', '.join(groups)}. "
-            "Create it, or change the policy.",
+            gettext(
+                "Nobody could decide this: there is no review group {groups}. Create it, or "
+                "change the policy."
+            ).format(groups=", ".join(groups)),
             params={"groups": list(groups)},
         )
 
@@ -214,10 +234,14 @@ class NobodyCouldDecide(Conflict):
     code = "nobody_could_decide"
 
     def __init__(self, lacking: Mapping[str, int]) -> None:
-        people = " and ".join(f"{number} more of {title}" for title, number in lacking.items())
+        people = " and ".join(
+            gettext("{number} more of {title}").format(number=number, title=title)
+            for title, number in lacking.items()
+        )
         super().__init__(
-            f"Nobody could approve this: it lacks {people} who may decide, did not start the run and did not "
-            "change the arguments. "
-            "Add people, or change the policy.",
+            gettext(
+                "Nobody could approve this: it lacks {people} who may decide, did not start the "
+                "run and did not change the arguments. Add people, or change the policy."
+            ).format(people=people),
             params={"lacking": dict(lacking)},
         )

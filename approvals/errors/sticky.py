@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from audit.errors import Conflict, NotFound
 
 
@@ -20,5 +22,5 @@ class StickyUnknown(NotFound):
 
     def __init__(self, sticky_id: UUID) -> None:
         super().__init__(
-            "There is no such sticky approval in force.", params={"sticky": str(sticky_id)}
+            gettext("There is no such sticky approval in force."), params={"sticky": str(sticky_id)}
         )

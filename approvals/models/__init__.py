@@ -4,6 +4,7 @@ from approvals.models.calendar import WorkingCalendar
 from approvals.models.policy import PolicyVersion
 from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
+from approvals.models.saved_view import SavedView
 from approvals.models.simulation import Simulation
 from approvals.models.sticky import StickyApproval
 from approvals.models.trail import (
@@ -26,6 +27,7 @@ __all__ = [
     "ReasonChip",
     "RequestGroup",
     "RequestRevision",
+    "SavedView",
     "Simulation",
     "Snooze",
     "StickyApproval",

@@ -178,7 +178,11 @@ class ApprovalRequest(models.Model):
         indexes = [
             models.Index(
                 # As lists of what waits are ordered: `ApprovalRequestQuerySet.by_deadline`.
-                fields=["review_deadline", "-risk_rank", "id"],
+                # The columns after the key are what lists are filtered by: they are told by the index alone.
+                fields=[
+                    *("review_deadline", "-risk_rank", "id"),
+                    *("agent", "tool", "kind", "created_at"),
+                ],
                 condition=Q(state="pending"),
                 name="approvals_req_pending",
             ),
@@ -189,8 +193,10 @@ class ApprovalRequest(models.Model):
             ),
             models.Index(
                 # As lists of what was decided are ordered: `ApprovalRequestQuerySet.last_decided_first`.
+                # With what they are filtered by.
                 F("decided_at").desc(nulls_last=True),
                 F("id").desc(),
+                *("risk_rank", "agent", "tool", "kind"),
                 condition=~Q(state="pending"),
                 name="approvals_req_decided",
             ),

@@ -20,8 +20,12 @@ class RequestGroup(models.Model):
     A stand-in was added by escalation: its members may take the place of anybody needed.
     """
 
+    #: Found by the index of the constraint, which tells the group without the row.
     request = models.ForeignKey(
-        "ApprovalRequest", on_delete=models.CASCADE, related_name="request_groups"
+        "ApprovalRequest",
+        on_delete=models.CASCADE,
+        related_name="request_groups",
+        db_index=False,
     )
     group = models.ForeignKey("accounts.ReviewGroup", on_delete=models.PROTECT, related_name="+")
     needed = models.PositiveSmallIntegerField(default=1)

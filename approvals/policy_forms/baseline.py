@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from approvals.policies import BaselineRow
 from approvals.policy_forms.fields import (
@@ -22,21 +23,24 @@ class BaselineForm(RequirementsForm):
     fits = {"requirements": "group_0", "requirements.groups": "group_0"}
 
     risks = forms.MultipleChoiceField(
-        label="Risk",
+        label=gettext_lazy("Risk"),
         choices=[(risk.value, risk.value) for risk in Risk],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     effects = forms.MultipleChoiceField(
-        label="That",
-        choices=[(effect.value, words) for effect, words in EFFECTS.items()],
+        label=gettext_lazy("That"),
+        choices=EFFECTS.choices(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     reversible = either_or("Can it be undone?", "whether or not", "it can be", "it cannot be")
     outcome = forms.ChoiceField(
-        label="What happens",
-        choices=[("review", "People decide"), ("allow", "It runs by itself above the threshold")],
+        label=gettext_lazy("What happens"),
+        choices=[
+            ("review", gettext_lazy("People decide")),
+            ("allow", gettext_lazy("It runs by itself above the threshold")),
+        ],
         widget=forms.RadioSelect,
     )
 

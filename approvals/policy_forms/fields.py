@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from django import forms
+from django.utils.translation import gettext
 
 from audit.errors import Refusal
+from audit.wordings import str_later
 
 Choices = Sequence[tuple[str, str]]
 
@@ -17,15 +19,17 @@ TEXT: Final = {"autocomplete": "off", "spellcheck": "false"}
 
 
 def either_or(label: str, either: str, yes: str, no: str) -> forms.ChoiceField:
-    choices = [("", either), ("yes", yes), ("no", no)]
-    return forms.ChoiceField(label=label, choices=choices, required=False)
+    choices = [
+        (value, str_later(words)) for value, words in (("", either), ("yes", yes), ("no", no))
+    ]
+    return forms.ChoiceField(label=str_later(label), choices=choices, required=False)
 
 
 def number_field(label: str, help_text: str = "", **bounds: float) -> forms.FloatField:
     return forms.FloatField(
-        label=label,
+        label=str_later(label),
         required=False,
-        help_text=help_text,
+        help_text=str_later(help_text) if help_text else "",
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         min_value=bounds.get("low", 0),
         max_value=bounds.get("high"),
@@ -56,7 +60,7 @@ class PartForm(forms.Form):
 
 def counted_in(calendars: Choices) -> list[tuple[str, str]]:
     """The ways to count hours, to pick from."""
-    return [("", "hours around the clock"), *calendars]
+    return [("", gettext("hours around the clock")), *calendars]
 
 
 def names_in(text: str) -> list[str]:

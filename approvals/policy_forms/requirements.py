@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.addressing import OWNER
 from approvals.policy_forms.fields import (
@@ -25,40 +26,44 @@ class RequirementsForm(PartForm):
     """Who decides, how, and in what time."""
 
     exclude_owner = forms.BooleanField(
-        label="Nobody of the agent's own group counts", required=False
+        label=gettext_lazy("Nobody of the agent's own group counts"), required=False
     )
     editor_may_approve = forms.BooleanField(
-        label="Who changes the arguments may approve them alone", required=False
+        label=gettext_lazy("Who changes the arguments may approve them alone"), required=False
     )
     friction = forms.ChoiceField(
-        label="Besides the verdict, ask for",
+        label=gettext_lazy("Besides the verdict, ask for"),
         choices=[
-            (Friction.NONE.value, "nothing more"),
-            (Friction.READING.value, "a minimum reading time"),
-            (Friction.TYPED.value, "typing the subject"),
-            (Friction.SECOND_FACTOR.value, "a second factor"),
+            (Friction.NONE.value, gettext_lazy("nothing more")),
+            (Friction.READING.value, gettext_lazy("a minimum reading time")),
+            (Friction.TYPED.value, gettext_lazy("typing the subject")),
+            (Friction.SECOND_FACTOR.value, gettext_lazy("a second factor")),
         ],
     )
     friction_seconds = forms.IntegerField(
-        label="Seconds",
+        label=gettext_lazy("Seconds"),
         required=False,
         min_value=0,
         max_value=86_400,
-        help_text="Of reading; or for how long a second factor stays good (900 where nothing is said).",
+        help_text=gettext_lazy(
+            "Of reading; or for how long a second factor stays good (900 where nothing is said)."
+        ),
     )
     review_hours = number_field("Hours to decide", "Empty: as the policy says.", high=2_160)
-    calendar = forms.ChoiceField(label="Counted in", required=False)
+    calendar = forms.ChoiceField(label=gettext_lazy("Counted in"), required=False)
     extend_limit_hours = forms.IntegerField(
-        label="Hours that it can be extended by", min_value=0, max_value=2_160
+        label=gettext_lazy("Hours that it can be extended by"), min_value=0, max_value=2_160
     )
     on_expiry = forms.ChoiceField(
-        label="When nobody decides in time",
+        label=gettext_lazy("When nobody decides in time"),
         choices=[
-            (Expiry.REJECT.value, "it counts as a no"),
-            (Expiry.ESCALATE.value, "the next group is asked too"),
+            (Expiry.REJECT.value, gettext_lazy("it counts as a no")),
+            (Expiry.ESCALATE.value, gettext_lazy("the next group is asked too")),
         ],
     )
-    reminder = forms.BooleanField(label="Remind by e-mail at half of the time", required=False)
+    reminder = forms.BooleanField(
+        label=gettext_lazy("Remind by e-mail at half of the time"), required=False
+    )
     execute_by_minutes = number_field(
         "Minutes in which an approval is used", "Empty: it stays good.", high=129_600
     )
@@ -69,20 +74,25 @@ class RequirementsForm(PartForm):
     def __init__(self, *args: Any, groups: Choices, calendars: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["calendar"] = forms.ChoiceField(
-            label="Counted in",
-            choices=[(AS_POLICY, "hours as the policy counts them"), *counted_in(calendars)],
+            label=gettext("Counted in"),
+            choices=[
+                (AS_POLICY, gettext("hours as the policy counts them")),
+                *counted_in(calendars),
+            ],
             required=False,
         )
-        offered = [(OWNER, "The agent's owner group"), *groups]
+        offered = [(OWNER, gettext("The agent's owner group")), *groups]
         for place in range(MOST_GROUPS):
             self.fields[f"group_{place}"] = forms.ChoiceField(
-                label="Group", choices=[("", "–"), *offered], required=False
+                label=gettext("Group"), choices=[("", "–"), *offered], required=False
             )
             self.fields[f"count_{place}"] = forms.IntegerField(
-                label="People", required=False, min_value=1, max_value=20
+                label=gettext("People"), required=False, min_value=1, max_value=20
             )
             self.fields[f"escalation_{place}"] = forms.ChoiceField(
-                label=f"Then ask ({place + 1})", choices=[("", "–"), *groups], required=False
+                label=gettext("Then ask ({place})").format(place=place + 1),
+                choices=[("", "–"), *groups],
+                required=False,
             )
 
     def group_rows(self) -> list[tuple[Any, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policies import Rule
 from approvals.policy_forms.fields import (
@@ -39,36 +40,48 @@ class RuleForm(RequirementsForm):
     }
 
     title = forms.CharField(
-        label="Title", max_length=200, help_text="People read it as the reason."
+        label=gettext_lazy("Title"),
+        max_length=200,
+        help_text=gettext_lazy("People read it as the reason."),
     )
     name = forms.SlugField(
-        label="Name",
+        label=gettext_lazy("Name"),
         max_length=64,
-        help_text="Small letters, digits and dashes. It stands in the log and stays.",
+        help_text=gettext_lazy("Small letters, digits and dashes. It stands in the log and stays."),
         widget=forms.TextInput(attrs=TEXT),
     )
-    scope = forms.ChoiceField(label="Belongs to")
+    scope = forms.ChoiceField(label=gettext_lazy("Belongs to"))
     effect = forms.ChoiceField(
-        label="What it does",
+        label=gettext_lazy("What it does"),
         choices=[
-            ("review", "Review: people decide"),
-            ("allow", "Allow: it runs by itself when the agent is sure enough"),
-            ("deny", "Deny: it never runs"),
+            ("review", gettext_lazy("Review: people decide")),
+            ("allow", gettext_lazy("Allow: it runs by itself when the agent is sure enough")),
+            ("deny", gettext_lazy("Deny: it never runs")),
         ],
         widget=forms.RadioSelect,
     )
-    agents = forms.CharField(label="Agents", required=False, help_text="Empty: any agent.")
-    tools = forms.CharField(label="Tools", required=False, help_text="Empty: any tool.")
+    agents = forms.CharField(
+        label=gettext_lazy("Agents"), required=False, help_text=gettext_lazy("Empty: any agent.")
+    )
+    tools = forms.CharField(
+        label=gettext_lazy("Tools"), required=False, help_text=gettext_lazy("Empty: any tool.")
+    )
     effects = forms.MultipleChoiceField(
-        label="That",
-        choices=[(effect.value, words) for effect, words in EFFECTS.items()],
+        label=gettext_lazy("That"),
+        choices=EFFECTS.choices(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     reversible = either_or("Can it be undone?", "whether or not", "it can be", "it cannot be")
     risk_at_least = forms.ChoiceField(
-        label="Risk",
-        choices=[("", "any"), *((risk.value, f"{risk.value} or above") for risk in Risk)],
+        label=gettext_lazy("Risk"),
+        choices=[
+            ("", "any"),
+            *(
+                (risk.value, gettext_lazy("{value} or above").format(value=risk.value))
+                for risk in Risk
+            ),
+        ],
         required=False,
     )
     tainted = either_or(
@@ -78,42 +91,44 @@ class RuleForm(RequirementsForm):
         "Is it the first use by this version?", "whether or not", "it is", "it is not"
     )
     rate_above = forms.IntegerField(
-        label="More than so many times an hour", required=False, min_value=0
+        label=gettext_lazy("More than so many times an hour"), required=False, min_value=0
     )
     days = forms.MultipleChoiceField(
-        label="On",
+        label=gettext_lazy("On"),
         choices=[(str(index), day) for index, day in enumerate(DAYS)],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     start = forms.TimeField(
-        label="From", required=False, widget=forms.TimeInput(attrs={"type": "time"})
+        label=gettext_lazy("From"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
     )
     until = forms.TimeField(
-        label="Until", required=False, widget=forms.TimeInput(attrs={"type": "time"})
+        label=gettext_lazy("Until"), required=False, widget=forms.TimeInput(attrs={"type": "time"})
     )
     timezone = forms.CharField(
-        label="Time zone", required=False, help_text="Such as Europe/Berlin. Empty: UTC."
+        label=gettext_lazy("Time zone"),
+        required=False,
+        help_text=gettext_lazy("Such as Europe/Berlin. Empty: UTC."),
     )
     condition = forms.CharField(
-        label="Condition",
+        label=gettext_lazy("Condition"),
         required=False,
         widget=forms.Textarea(attrs={"rows": "2", "class": "code", **TEXT}),
-        help_text="CEL over the arguments, such as args.amount <= 50.",
+        help_text=gettext_lazy("CEL over the arguments, such as args.amount <= 50."),
     )
     threshold = forms.CharField(
-        label="Its own threshold",
+        label=gettext_lazy("Its own threshold"),
         required=False,
-        help_text="From 0 to 1; counts instead of the table's. Empty: the table's.",
+        help_text=gettext_lazy("From 0 to 1; counts instead of the table's. Empty: the table's."),
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     accepts_taint = forms.BooleanField(
-        label="Also when the run has read text from outside", required=False
+        label=gettext_lazy("Also when the run has read text from outside"), required=False
     )
 
     def __init__(self, *args: Any, scopes: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["scope"] = forms.ChoiceField(label="Belongs to", choices=scopes)
+        self.fields["scope"] = forms.ChoiceField(label=gettext("Belongs to"), choices=scopes)
 
     @staticmethod
     def initial_of(rule: Rule) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policies import Policy
 from approvals.policy_forms.fields import (
@@ -25,21 +26,21 @@ class DurationsForm(PartForm):
     """What holds wherever requirements do not say otherwise, and who may loosen by own rules."""
 
     undo_seconds = forms.FloatField(
-        label="Seconds to take an approval back",
+        label=gettext_lazy("Seconds to take an approval back"),
         min_value=0,
         max_value=60,
-        help_text="For actions with consequences. 0: an approval counts at once.",
+        help_text=gettext_lazy("For actions with consequences. 0: an approval counts at once."),
     )
-    review_hours = forms.FloatField(label="Hours to decide", max_value=2_160)
-    calendar = forms.ChoiceField(label="Counted in", required=False)
+    review_hours = forms.FloatField(label=gettext_lazy("Hours to decide"), max_value=2_160)
+    calendar = forms.ChoiceField(label=gettext_lazy("Counted in"), required=False)
     sticky_hours = forms.FloatField(
-        label="Hours that a sticky approval may last",
+        label=gettext_lazy("Hours that a sticky approval may last"),
         min_value=0,
         max_value=2_160,
-        help_text="0: nobody may grant any.",
+        help_text=gettext_lazy("0: nobody may grant any."),
     )
     delegates = forms.MultipleChoiceField(
-        label="Groups whose own rules may also allow",
+        label=gettext_lazy("Groups whose own rules may also allow"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -47,10 +48,10 @@ class DurationsForm(PartForm):
     def __init__(self, *args: Any, groups: Choices, calendars: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["calendar"] = forms.ChoiceField(
-            label="Counted in", choices=counted_in(calendars), required=False
+            label=gettext("Counted in"), choices=counted_in(calendars), required=False
         )
         self.fields["delegates"] = forms.MultipleChoiceField(
-            label="Groups whose own rules may also allow",
+            label=gettext("Groups whose own rules may also allow"),
             choices=groups,
             required=False,
             widget=forms.CheckboxSelectMultiple,
@@ -73,19 +74,21 @@ class ScoreForm(PartForm):
 
     fits = {"samples": "samples", "also": "also", "source": "source"}
 
-    line = forms.ChoiceField(label="Counts for")
+    line = forms.ChoiceField(label=gettext_lazy("Counts for"))
     source = forms.ChoiceField(
-        label="What decides", choices=[(name, SCORE_WORDS[name]) for name in SOURCES]
+        label=gettext_lazy("What decides"), choices=[(name, SCORE_WORDS[name]) for name in SOURCES]
     )
     samples = forms.IntegerField(
-        label="Replies that are compared",
+        label=gettext_lazy("Replies that are compared"),
         required=False,
         min_value=FEWEST_SAMPLES,
         max_value=MOST_SAMPLES,
-        help_text=f"For agreement; {USUAL_SAMPLES} where nothing is said, the first reply counted.",
+        help_text=gettext_lazy(
+            "For agreement; {usual_samples} where nothing is said, the first reply counted."
+        ).format(usual_samples=USUAL_SAMPLES),
     )
     also = forms.MultipleChoiceField(
-        label="Recorded beside it",
+        label=gettext_lazy("Recorded beside it"),
         choices=[(name, SCORE_WORDS[name]) for name in SOURCES],
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -93,7 +96,7 @@ class ScoreForm(PartForm):
 
     def __init__(self, *args: Any, lines: Choices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["line"] = forms.ChoiceField(label="Counts for", choices=lines)
+        self.fields["line"] = forms.ChoiceField(label=gettext("Counts for"), choices=lines)
 
     def choice(self) -> dict[str, Any]:
         """The line as the document keeps it."""
@@ -105,11 +108,11 @@ class ImportForm(PartForm):
     """A whole policy as JSON, as it was exported."""
 
     document = forms.CharField(
-        label="The policy as JSON",
+        label=gettext_lazy("The policy as JSON"),
         max_length=LONGEST_DOCUMENT,
         widget=forms.Textarea(attrs={"rows": "12", "class": "code", **TEXT}),
     )
-    why = forms.CharField(label="Why", max_length=2_000)
+    why = forms.CharField(label=gettext_lazy("Why"), max_length=2_000)
 
     def clean_document(self) -> dict[str, Any]:
         """The document, or what is no JSON about it."""
@@ -118,7 +121,7 @@ class ImportForm(PartForm):
         except Refusal as refusal:
             raise forms.ValidationError(refusal.detail) from refusal
         if not isinstance(document, dict):
-            raise forms.ValidationError("A policy is a JSON object, in braces.")
+            raise forms.ValidationError(gettext("A policy is a JSON object, in braces."))
         return document
 
 
@@ -126,9 +129,9 @@ class WhyForm(forms.Form):
     """Why, and which edition of the draft was looked at."""
 
     why = forms.CharField(
-        label="Why",
+        label=gettext_lazy("Why"),
         max_length=2_000,
         widget=forms.Textarea(attrs={"rows": "2"}),
-        help_text="Stands in the history and in the audit log.",
+        help_text=gettext_lazy("Stands in the history and in the audit log."),
     )
     edition = forms.IntegerField(widget=forms.HiddenInput, required=False)

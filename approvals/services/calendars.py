@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from approvals.calendar_errors import CalendarUnknown
 from approvals.calendars import Calendar
 from approvals.errors import BadPolicy
@@ -53,7 +55,9 @@ def require_calendars(policy: Policy) -> None:
     errors = [
         {
             "field": field,
-            "message": f"there is no working calendar {slug}; create it first, or name another",
+            "message": gettext(
+                "there is no working calendar {slug}; create it first, or name another"
+            ).format(slug=slug),
         }
         for field, slug in named
         if slug not in known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import events
@@ -25,7 +26,9 @@ class CommentTooLong(TooLarge):
 
     def __init__(self, length: int) -> None:
         super().__init__(
-            f"A comment has at most {LONGEST} characters; this one has {length}.",
+            gettext("A comment has at most {longest} characters; this one has {length}.").format(
+                longest=LONGEST, length=length
+            ),
             params={"length": length, "longest": LONGEST},
         )
 
@@ -36,7 +39,7 @@ class UnfitComment(Invalid):
     code = "unfit_comment"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"A comment holds {what}.")
+        super().__init__(gettext("A comment holds {what}.").format(what=what))
 
 
 def comment(*, request_id: UUID, body: str, caller: Caller) -> Comment:
@@ -50,9 +53,11 @@ def comment(*, request_id: UUID, body: str, caller: Caller) -> Comment:
     if len(text) > LONGEST:
         raise CommentTooLong(len(text))
     if "\0" in text:
-        raise UnfitComment("no NUL character")
+        raise UnfitComment(gettext("no NUL character"))
     if holds_one(text):
-        raise UnfitComment("no secret of a tool; take it out, since comments are kept and shown")
+        raise UnfitComment(
+            gettext("no secret of a tool; take it out, since comments are kept and shown")
+        )
     with transaction.atomic():
         request = locked_for(request_id, caller)
         if request.initiator_id == caller.user.pk:

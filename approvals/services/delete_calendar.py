@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller, authorised
 from approvals.calendar_errors import CalendarInUse, CalendarUnknown
@@ -31,9 +32,11 @@ def delete_calendar(*, slug: str, caller: Caller | Actor) -> None:
             raise CalendarUnknown(slug)
         published = policies.current()
         if slug in {name for _, name in calendars_named(published.policy)}:
-            raise CalendarInUse(slug, f"Policy version {published.version}")
+            raise CalendarInUse(
+                slug, gettext("Policy version {version}").format(version=published.version)
+            )
         if slug == settings.COUNTERSIGN.calendar:
-            raise CalendarInUse(slug, "This installation (COUNTERSIGN_CALENDAR)")
+            raise CalendarInUse(slug, gettext("This installation (COUNTERSIGN_CALENDAR)"))
         sha256 = document_digest(row.document)
         row.delete()
         record(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from approvals import gate, ports
 from approvals.addressing import groups_by_slug, named
 from approvals.deciders import require_deciders
@@ -40,9 +42,11 @@ def edit(
         request.agent, request.agent_version, request.tool, given["arguments"]
     )
     if validated.action.tool != request.tool:
-        raise BadBody([{"field": "arguments", "message": "the tool cannot be changed"}])
+        raise BadBody([{"field": "arguments", "message": gettext("the tool cannot be changed")}])
     if validated.digest == request.digest:
-        raise BadBody([{"field": "arguments", "message": "nothing changed; approve instead"}])
+        raise BadBody(
+            [{"field": "arguments", "message": gettext("nothing changed; approve instead")}]
+        )
     verdict = _judged(request, validated)
     looked = ports.runs().look_at_edit(request, validated.arguments)
 
@@ -117,7 +121,7 @@ def _judged(request: ApprovalRequest, validated: Validated) -> GateVerdict:
     """What the policy of now says about the edited call, in the stored context."""
     context = request.context
     if context is None:
-        raise BadBody([{"field": "arguments", "message": "this request cannot be edited"}])
+        raise BadBody([{"field": "arguments", "message": gettext("this request cannot be edited")}])
     verdict = gate.judge(validated.action, request.confidence, context, policies.current())
     if verdict.denied:
         raise EditDenied(sentences(verdict.reasons))

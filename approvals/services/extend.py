@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility, events
@@ -34,7 +35,7 @@ def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
         if request.review_deadline is None:
             raise NoDeadline
         if hours < 1:
-            raise BadBody([{"field": "hours", "message": "a whole number above zero"}])
+            raise BadBody([{"field": "hours", "message": gettext("a whole number above zero")}])
         limit = request.needs.extend_limit_hours
         left = max(0, limit - request.extended_hours)
         if hours > left:

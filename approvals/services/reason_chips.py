@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals.errors import BadChip, ChipUnknown
@@ -33,10 +34,10 @@ def add_chip(*, code: str, label: str, verdicts: Collection[str], caller: Caller
         _lock()
         places = dict(ReasonChip.objects.values_list("code", "position"))
         if not CODE.fullmatch(code):
-            said = "Up to 40 small letters, digits and underscores; a letter first."
+            said = gettext("Up to 40 small letters, digits and underscores; a letter first.")
             errors.append(_error("code", said))
         elif code in places:
-            said = "There is a reason with this code. A retired one can be brought back."
+            said = gettext("There is a reason with this code. A retired one can be brought back.")
             errors.append(_error("code", said))
         errors.extend(_too_many())
         if errors:
@@ -132,18 +133,34 @@ def _checked(
     errors = []
     words = without(" ".join(label.split()))
     if not words or len(words) > LONGEST_LABEL or not words.isprintable():
-        errors.append(_error("label", f"A few words, at most {LONGEST_LABEL} characters."))
+        errors.append(
+            _error(
+                "label",
+                gettext("A few words, at most {longest_label} characters.").format(
+                    longest_label=LONGEST_LABEL
+                ),
+            )
+        )
     kept = [verdict for verdict in GIVES_REASON if verdict in verdicts]
     if not kept or len(kept) != len(set(verdicts)):
         names = ", ".join(GIVES_REASON)
-        errors.append(_error("verdicts", f"Pick at least one of {names}."))
+        errors.append(
+            _error("verdicts", gettext("Pick at least one of {names}.").format(names=names))
+        )
     return errors, words, kept
 
 
 def _too_many() -> list[dict[str, str]]:
     if ReasonChip.objects.offered().count() < MOST_OFFERED:
         return []
-    return [_error("code", f"There are {MOST_OFFERED} reasons already. Retire one first.")]
+    return [
+        _error(
+            "code",
+            gettext("There are {most_offered} reasons already. Retire one first.").format(
+                most_offered=MOST_OFFERED
+            ),
+        )
+    ]
 
 
 def _error(field: str, message: str) -> dict[str, str]:

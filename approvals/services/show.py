@@ -55,9 +55,9 @@ def show_to(*, request_id: UUID, caller: Caller) -> ApprovalRequest:
             record_request(request, "request.sensitive_read", caller.actor)
     if request.state != RequestState.PENDING:
         return request
-    look: dict[str, Any] = {"request": request, "revision": request.revision, "user": caller.user}
-    if Viewing.objects.filter(**look).exists():
+    if eligibility.opened_at(request, caller) is not None:
         return request
+    look: dict[str, Any] = {"request": request, "revision": request.revision, "user": caller.user}
     with transaction.atomic():
         # Two tabs may open it at once: the constraint lets one of them in.
         _, first = Viewing.objects.get_or_create(**look)

@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility, events
@@ -36,7 +37,16 @@ def snooze(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
         if request.state != RequestState.PENDING:
             raise NotOpen(request.state)
         if not 1 <= hours <= MOST_HOURS:
-            raise BadBody([{"field": "hours", "message": f"a whole number from 1 to {MOST_HOURS}"}])
+            raise BadBody(
+                [
+                    {
+                        "field": "hours",
+                        "message": gettext("a whole number from 1 to {most_hours}").format(
+                            most_hours=MOST_HOURS
+                        ),
+                    }
+                ]
+            )
         now = moment_of(request)
         until = now + timedelta(hours=hours)
         if request.review_deadline is not None:

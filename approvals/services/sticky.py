@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility, events
@@ -51,13 +52,20 @@ def grant_sticky(
         most = policies.current().policy.sticky_hours
         _require_plain(request, most)
         if not 0 < hours <= most:
-            raise BadBody([{"field": "hours", "message": f"more than 0, at most {most:g}"}])
+            raise BadBody(
+                [
+                    {
+                        "field": "hours",
+                        "message": gettext("more than 0, at most {most}").format(most=f"{most:g}"),
+                    }
+                ]
+            )
         try:
             kept = constraints_from(request.arguments, constraints)
         except ValueError as error:
             raise BadBody([{"field": "constraints", "message": str(error)}]) from error
         if kept and all(constraint.how == "any" for constraint in kept.values()):
-            message = "keep at least one argument the same, or limited"
+            message = gettext("keep at least one argument the same, or limited")
             raise BadBody([{"field": "constraints", "message": message}])
         now = database_now()
         granted = StickyApproval.objects.create(
@@ -125,18 +133,18 @@ def why_not_sticky(request: ApprovalRequest, most_hours: float) -> str:
     """Why calls like this one are decided one by one; empty where they need not be."""
     needs = request.needs
     if most_hours <= 0:
-        return "The policy lets nobody grant sticky approvals."
+        return gettext("The policy lets nobody grant sticky approvals.")
     if request.kind != Kind.ACTION or request.state not in (
         RequestState.APPROVED,
         RequestState.CONSUMED,
     ):
-        return "Only an action that was approved can be made sticky."
+        return gettext("Only an action that was approved can be made sticky.")
     if needs.people > 1:
-        return "It takes more than one person; a rule of the policy can allow it."
+        return gettext("It takes more than one person; a rule of the policy can allow it.")
     if needs.friction != Friction.NONE:
-        return "Each such call asks for a confirmation of its own."
+        return gettext("Each such call asks for a confirmation of its own.")
     if request.risk == Risk.CRITICAL:
-        return "Critical calls are decided one by one."
+        return gettext("Critical calls are decided one by one.")
     return ""
 
 

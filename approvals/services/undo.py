@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility, events, ports
@@ -89,11 +90,11 @@ def _require(request: ApprovalRequest, caller: Caller) -> None:
 def _nothing(request: ApprovalRequest) -> NothingToUndo:
     operation = ports.runs().operations([request]).get(request.pk)
     if request.state == RequestState.CONSUMED:
-        standing = operation.sentence if operation else "The action has been started."
+        standing = operation.sentence if operation else gettext("The action has been started.")
     elif request.state == RequestState.PENDING:
-        standing = "The request waits for a verdict already."
+        standing = gettext("The request waits for a verdict already.")
     else:
-        standing = (
-            f"The request was {standing_of(request).sentence}; only approvals are taken back."
+        standing = gettext("The request was {sentence}; only approvals are taken back.").format(
+            sentence=standing_of(request).sentence
         )
     return NothingToUndo(state=request.state, standing=standing)

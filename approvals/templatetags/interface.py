@@ -1,24 +1,35 @@
 """Words and shapes that the templates share: icons, glyphs, times, and text made safe to decide on."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
+from typing import Any
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
+from accounts.keymap import KeyMap
 from approvals import characters
 from approvals.deadlines import working_time_left
 from approvals.models import MOST_COUNTED, ApprovalRequest
+from audit import spellings
 
 register = template.Library()
 
 RISK_GLYPHS = {"low": "○", "medium": "◐", "high": "●", "critical": "▲"}
+
+RISK_WORDS = {
+    "low": "Low",
+    "medium": "Medium",
+    "high": "High",
+    "critical": "Critical",
+}
 
 STATE_TONES = {
     "open": (
@@ -43,6 +54,33 @@ STATE_TONES = {
     "bad": ("rejected", "failed", "bounced", "deny", "denied"),
 }
 STATE_WORDS = {
+    "pending": "Pending",
+    "running": "Running",
+    "queued": "Queued",
+    "accepted": "Accepted",
+    "draft": "Draft",
+    "paused": "Paused",
+    "disabled": "Disabled",
+    "approved": "Approved",
+    "answered": "Answered",
+    "succeeded": "Succeeded",
+    "confirmed": "Confirmed",
+    "published": "Published",
+    "allow": "Allow",
+    "review": "Review",
+    "rejected": "Rejected",
+    "failed": "Failed",
+    "bounced": "Bounced",
+    "deny": "Deny",
+    "denied": "Denied",
+    "abstained": "Abstained",
+    "cancelled": "Cancelled",
+    "expired": "Expired",
+    "lapsed": "Lapsed",
+    "superseded": "Superseded",
+    "returned": "Returned",
+    "compensated": "Compensated",
+    "contradicted": "Contradicted",
     "in_doubt": "In doubt",
     "consumed": "Approved",
     "ready": "Ready to go on",
@@ -59,22 +97,44 @@ MOST_COUNTED_IN_LISTS = timedelta(days=14)
 
 
 @register.simple_tag
+def page_language() -> str:
+    """The language of the page, as its element `html` names it: `en`."""
+    return spellings.language()
+
+
+@register.simple_tag
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
 
 
 @register.simple_tag
-@lru_cache(maxsize=8)
 def risk_mark(risk: str) -> SafeString:
     """The glyph of a risk in its colour, with the word for screen readers; a tag, since lists are full of it."""
+    return _risk_mark(risk, spellings.language())
+
+
+@lru_cache(maxsize=64)
+def _risk_mark(risk: str, _language: str) -> SafeString:
     return format_html(
         '<span class="glyph risk-{0}" aria-hidden="true">{1}</span>'
-        '<span class="visually-hidden">{2} risk</span>',
+        '<span class="visually-hidden">{2}</span>',
         risk,
         risk_glyph(risk),
-        risk.capitalize(),
+        gettext("{risk} risk").format(risk=risk_word(risk)),
     )
+
+
+@register.filter
+def risk_word(risk: str) -> str:
+    """A risk as a reader says it: `Low`."""
+    return gettext(RISK_WORDS.get(str(risk), str(risk).capitalize()))
+
+
+@register.filter
+def translated(words: object) -> str:
+    """A word of ours that comes out of a table or a model, in the reader's language."""
+    return gettext(str(words)) if words else ""
 
 
 @register.filter
@@ -92,7 +152,20 @@ def state_tone(state: str) -> str:
 @register.filter
 def state_word(state: str) -> str:
     """A state as a reader says it: `in_doubt` becomes `In doubt`."""
-    return STATE_WORDS.get(str(state), str(state).replace("_", " ").capitalize())
+    return gettext(STATE_WORDS.get(str(state), str(state).replace("_", " ").capitalize()))
+
+
+@register.filter
+def key_of(keymap: KeyMap | str, action: str) -> str:
+    """The key of an action as it stands beside its words; empty where it has none, or none works."""
+    return keymap.hints.get(action, "") if isinstance(keymap, KeyMap) else ""
+
+
+@register.simple_tag(takes_context=True)
+def key_hint(context: Mapping[str, Any], action: str) -> SafeString:
+    """The key of an action, to stand after its words."""
+    key = key_of(context.get("keymap", ""), action)
+    return format_html(' <kbd aria-hidden="true">{}</kbd>', key) if key else SafeString()
 
 
 @register.filter
@@ -131,7 +204,8 @@ def spelled(value: object) -> str:
 
 def _mark(beside: Sequence[characters.Run]) -> SafeString:
     names = list(dict.fromkeys(run.note for run in beside))
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    unnamed = len(names) - MOST_NAMED
+    more = " " + gettext("and {number} more").format(number=unnamed) if unnamed > 0 else ""
     shown = " ".join(run.code_point if run.invisible else run.text for run in beside)
     return format_html(
         '<span class="revealed" title="{}{}">{}</span>', ", ".join(names[:MOST_NAMED]), more, shown
@@ -146,7 +220,7 @@ def as_text(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, int | float | Decimal):
         return str(value)
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -161,7 +235,7 @@ def counted(number: int) -> str:
 @register.filter
 def grouped(number: int) -> str:
     """A large number with its thousands apart: 1,200,000."""
-    return f"{number:,}"
+    return spellings.number(number)
 
 
 @register.filter
@@ -173,21 +247,18 @@ def percent(share: float | Decimal | None) -> str:
 @register.filter
 def basis_points(value: int | None) -> str:
     """Basis points as a share with two digits: 6100 becomes `0.61`."""
-    return "–" if value is None else f"{value / 10_000:.2f}"
+    return "–" if value is None else spellings.decimals(value / 10_000, 2)
 
 
 @register.filter
 def dollars(micros: int | None) -> str:
     """Millionths of a dollar as dollars; small sums keep enough digits to be told from nothing."""
     if not micros:
-        return "$0"
+        return spellings.dollars(Decimal(0), 0, 0)
     amount = Decimal(micros) / 1_000_000
     if amount < Decimal("0.0001"):
-        return "under $0.0001"
-    if amount >= 1:
-        return f"${amount:,.2f}"
-    whole, _, cents = f"{amount:.4f}".partition(".")
-    return f"${whole}.{cents[:2]}{cents[2:].rstrip('0')}"
+        return gettext("under {amount}").format(amount=spellings.dollars(Decimal("0.0001"), 4, 4))
+    return spellings.dollars(amount, 2, 2 if amount >= 1 else 4)
 
 
 @register.filter
@@ -197,12 +268,12 @@ def duration(value: timedelta | float | None) -> str:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
     if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{spellings.decimals(max(seconds, 0), 1)} s"
     whole = round(seconds)
     for size, unit, lower_size, lower_unit in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "min"),
-        (60, "min", 1, "s"),
+        (86_400, gettext("d"), 3_600, gettext("h")),
+        (3_600, gettext("h"), 60, gettext("min")),
+        (60, gettext("min"), 1, "s"),
     ):
         if whole >= size:
             rest = whole % size // lower_size
@@ -217,10 +288,10 @@ def clock(at: datetime) -> str:
     """A moment as `14:03` today, `19 Nov 14:03` this year, `19 Nov 2025` before."""
     local, today = timezone.localtime(at), timezone.localtime()
     if local.date() == today.date():
-        return f"{local:%H:%M}"
+        return spellings.time_of_day(local)
     if local.year == today.year:
-        return f"{local.day} {local:%b %H:%M}"
-    return f"{local.day} {local:%b %Y}"
+        return spellings.day_and_time(local)
+    return spellings.day(local)
 
 
 @register.simple_tag
@@ -237,7 +308,7 @@ def moment(at: datetime | None, mode: str = "clock") -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         whole.isoformat(),
-        f"{whole.day} {whole:%b %Y, %H:%M:%S %Z}",
+        spellings.whole_moment(whole),
         attributes,
         text,
     )
@@ -257,7 +328,7 @@ def due(request: ApprovalRequest, *, short: bool = False) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" data-countdown data-working data-urgency="calm">{}</time>',
         whole.isoformat(),
-        f"{whole.day} {whole:%b %Y, %H:%M:%S %Z}",
+        spellings.whole_moment(whole),
         working_time_left(now, at, calendar, short=short),
     )
 
@@ -267,11 +338,11 @@ def ago(at: datetime) -> str:
     """How long since: `just now`, `4 min ago`, `3 h ago`, else the moment itself."""
     seconds = (timezone.now() - at).total_seconds()
     if seconds < 60:
-        return "just now"
+        return gettext("just now")
     if seconds < 3_600:
-        return f"{int(seconds // 60)} min ago"
+        return gettext("{number} min ago").format(number=int(seconds // 60))
     if seconds < 86_400:
-        return f"{int(seconds // 3_600)} h ago"
+        return gettext("{number} h ago").format(number=int(seconds // 3_600))
     return clock(at)
 
 
@@ -280,12 +351,12 @@ def left(at: datetime) -> str:
     """How long until: `3:12` in the last hour, `5 h`, `2 d`; `overdue` after it."""
     seconds = int((at - timezone.now()).total_seconds())
     if seconds < 0:
-        return "overdue"
+        return gettext("overdue")
     if seconds < 3_600:
         return f"{seconds // 60}:{seconds % 60:02d}"
     if seconds < 2 * 86_400:
-        return f"{seconds // 3_600} h"
-    return f"{seconds // 86_400} d"
+        return f"{seconds // 3_600} {gettext('h')}"
+    return f"{seconds // 86_400} {gettext('d')}"
 
 
 @register.filter

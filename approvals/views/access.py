@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from approvals.access import AccessAt, access_at
@@ -25,15 +26,18 @@ class AccessForm(forms.Form):
 
     day = forms.DateField(
         required=False,
-        label="At the end of the day (UTC)",
+        label=gettext_lazy("At the end of the day (UTC)"),
         widget=forms.DateInput(attrs={"type": "date"}),
     )
     effect = forms.ChoiceField(
         required=False,
-        label="Calls",
+        label=gettext_lazy("Calls"),
         choices=[
-            ("", "Any"),
-            *((each.value, f"one that {word}") for each, word in EFFECTS.items()),
+            ("", gettext_lazy("Any")),
+            *(
+                (each.value, gettext_lazy("one that {word}").format(word=word))
+                for each, word in EFFECTS.items()
+            ),
         ],
     )
 

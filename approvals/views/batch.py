@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 from pydantic import ValidationError
 
@@ -30,13 +31,14 @@ from approvals.services.show import show_to
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.dock import chips_for
-from approvals.views.inbox import tab_of
+from approvals.views.listed import Listed, listed_of
 from approvals.views.masking import masked
 from approvals.views.request_view import RequestView
 from approvals.vocabulary import Verdict
+from audit.wordings import Words
 
-TITLES = {Verdict.APPROVE: "Approve together", Verdict.REJECT: "Reject together"}
-BUTTONS = {Verdict.APPROVE: "Approve", Verdict.REJECT: "Reject"}
+TITLES = Words({Verdict.APPROVE: "Approve together", Verdict.REJECT: "Reject together"})
+BUTTONS = Words({Verdict.APPROVE: "Approve", Verdict.REJECT: "Reject"})
 #: The form as a whole; each field names its request.
 FORM_FIELDS = ("revision", "digest", "shown_sha256")
 
@@ -71,7 +73,7 @@ def inbox_batch(request: HttpRequest) -> HttpResponse:
     given = request.POST if post else request.GET
     verdict = str(given.get("verdict", ""))
     if verdict not in VERDICTS:
-        raise Http404("Approve and reject are given to several requests together.")
+        raise Http404(gettext("Approve and reject are given to several requests together."))
     ids = _ids(given.getlist("id"))
     caller = signed_in(request)
     if not post:
@@ -109,20 +111,20 @@ def _confirm(
     form: ReasonForm | None,
     status: int = 200,
 ) -> HttpResponse:
-    caller, tab = signed_in(request), tab_of(request)
+    caller, listed = signed_in(request), listed_of(request)
     rows = ApprovalRequest.objects.visible_to(caller.user).in_bulk(ids)
     shown: list[RequestView] = []
     left_out: list[LeftOut] = []
     for pk in ids:
         if pk not in rows:
             continue
-        view = RequestView(rows[pk], caller, tab)
+        view = RequestView(rows[pk], caller, listed)
         why = _why_not(view, verdict, shown)
         if why:
             left_out.append(_left_out(view, why))
         else:
             # What stands on this page was shown to whoever decides by it.
-            shown.append(RequestView(show_to(request_id=pk, caller=caller), caller, tab))
+            shown.append(RequestView(show_to(request_id=pk, caller=caller), caller, listed))
     context = {
         "title": TITLES[verdict],
         "button": BUTTONS[verdict],
@@ -131,8 +133,8 @@ def _confirm(
         "left_out": left_out,
         "form": form,
         "nonce": str(request.POST.get("nonce") or uuid4().hex),
-        "tab": tab,
-        "back": _back(tab),
+        "listed": listed,
+        "back": _back(listed),
     }
     return render(request, "approvals/batch.html", context, status=status)
 
@@ -155,8 +157,12 @@ def _why_not(view: RequestView, verdict: Verdict, shown: list[RequestView]) -> s
         return refusal
     first = shown[0].item if shown else item
     if (item.agent, item.tool) != (first.agent, first.tool):
-        return "another agent or tool than the first"
-    return "" if len(shown) < MOST else f"at most {MOST} are decided together"
+        return gettext("another agent or tool than the first")
+    return (
+        ""
+        if len(shown) < MOST
+        else gettext("at most {most} are decided together").format(most=MOST)
+    )
 
 
 def _left_out(view: RequestView, why: str) -> LeftOut:
@@ -190,21 +196,21 @@ def _decide(
 def _results(
     request: HttpRequest, verdict: Verdict, results: list[ItemResult | UUID]
 ) -> HttpResponse:
-    caller, tab = signed_in(request), tab_of(request)
+    caller, listed = signed_in(request), listed_of(request)
     ids = [each if isinstance(each, UUID) else each.request_id for each in results]
     rows = ApprovalRequest.objects.visible_to(caller.user).in_bulk(ids)
     groups = dict(ReviewGroup.objects.values_list("slug", "title"))
     said = []
     for pk, each in zip(ids, results, strict=True):
         if pk in rows:
-            said.append(_said(RequestView(rows[pk], caller, tab), each, groups))
+            said.append(_said(RequestView(rows[pk], caller, listed), each, groups))
     context = {
         "title": TITLES[verdict],
         "said": said,
         "well": sum(each.well for each in said),
         "gone": len(ids) - len(said),
-        "tab": tab,
-        "back": _back(tab),
+        "listed": listed,
+        "back": _back(listed),
     }
     return render(request, "approvals/batch_result.html", context)
 
@@ -212,7 +218,7 @@ def _results(
 def _said(view: RequestView, result: ItemResult | UUID, groups: Mapping[str, str]) -> Said:
     title, url = masked(view.item, view.caller).title, view.url
     if isinstance(result, UUID):
-        return Said(title, url, "The form was not whole. Open it and decide again.", False)
+        return Said(title, url, gettext("The form was not whole. Open it and decide again."), False)
     if result.decided is not None:
         waits = result.decided.ready_at is not None and result.decided.ready_at > timezone.now()
         undo = reverse("request-undo", kwargs={"pk": result.request_id}) if waits else ""
@@ -221,7 +227,9 @@ def _said(view: RequestView, result: ItemResult | UUID, groups: Mapping[str, str
     assert refusal is not None
     if isinstance(refusal, AlreadyDecided):
         when = refusal.params["when"]
-        words = f"{refusal.params['what']} by {refusal.params['who']}"
+        words = gettext("{what} by {who}").format(
+            what=refusal.params["what"], who=refusal.params["who"]
+        )
         at = datetime.fromisoformat(when) if when else None
         return Said(title, url, words[:1].upper() + words[1:], False, at)
     return Said(title, url, refusal.detail, False)
@@ -230,11 +238,14 @@ def _said(view: RequestView, result: ItemResult | UUID, groups: Mapping[str, str
 def _outcome(decided: Decided, groups: Mapping[str, str]) -> str:
     if decided.state == RequestState.PENDING:
         lacks = [
-            f"{number} of {groups.get(slug, slug)}" for slug, number in decided.remaining.items()
+            gettext("{number} of {slug}").format(number=number, slug=groups.get(slug, slug))
+            for slug, number in decided.remaining.items()
         ]
-        return f"Your approval counts; it still needs {' and '.join(lacks)}."
+        return gettext("Your approval counts; it still needs {lacks}.").format(
+            lacks=" and ".join(lacks)
+        )
     return "Rejected." if decided.verdict == Verdict.REJECT else "Approved."
 
 
-def _back(tab: str) -> str:
-    return f"{reverse('inbox')}?tab={tab}"
+def _back(listed: Listed) -> str:
+    return f"{reverse('inbox')}?{listed.query}"

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.doors import signed_in
@@ -46,7 +47,7 @@ def calendar_add(request: HttpRequest) -> HttpResponse:
     """A new calendar."""
     caller = signed_in(request)
     if not caller.holds("publish_policies"):
-        raise PermissionDenied("Working calendars are kept by those who publish policies.")
+        raise PermissionDenied(gettext("Working calendars are kept by those who publish policies."))
     week = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), "09:00-17:00")
     form = CalendarForm(request.POST or None, new=True, initial=week)
     if request.method == "POST" and form.is_valid():
@@ -57,7 +58,9 @@ def calendar_add(request: HttpRequest) -> HttpResponse:
         except CalendarTaken as refusal:
             form.add_error("slug", refusal.detail)
         else:
-            messages.success(request, f"The calendar {calendar.title} is set up.")
+            messages.success(
+                request, gettext("The calendar {title} is set up.").format(title=calendar.title)
+            )
             return redirect("calendar-list")
     return render(
         request, "approvals/calendar.html", {"form": form}, status=422 if form.errors else 200
@@ -74,7 +77,7 @@ def calendar_detail(request: HttpRequest, slug: str) -> HttpResponse:
     if row is None:
         raise Http404(CalendarUnknown(slug).detail)
     if request.method == "POST" and not caller.holds("publish_policies"):
-        raise PermissionDenied("Working calendars are kept by those who publish policies.")
+        raise PermissionDenied(gettext("Working calendars are kept by those who publish policies."))
     form = None
     if caller.holds("publish_policies"):
         given = request.POST if request.method == "POST" else None
@@ -87,7 +90,9 @@ def calendar_detail(request: HttpRequest, slug: str) -> HttpResponse:
             else:
                 messages.success(
                     request,
-                    f"{changed.title} is saved. What is open already keeps its deadline.",
+                    gettext("{title} is saved. What is open already keeps its deadline.").format(
+                        title=changed.title
+                    ),
                 )
                 return redirect("calendar-list")
     return _page(request, row, form, status=422 if form is not None and form.errors else 200)
@@ -100,7 +105,7 @@ def calendar_delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Delete one that nothing counts by."""
     caller = signed_in(request)
     if not caller.holds("publish_policies"):
-        raise PermissionDenied("Working calendars are kept by those who publish policies.")
+        raise PermissionDenied(gettext("Working calendars are kept by those who publish policies."))
     try:
         delete_calendar(slug=slug, caller=caller)
     except CalendarUnknown as refusal:
@@ -109,7 +114,7 @@ def calendar_delete(request: HttpRequest, slug: str) -> HttpResponse:
         row = WorkingCalendar.objects.get(slug=slug)
         form = CalendarForm(None, new=False, initial=CalendarForm.initial_of(row.calendar))
         return _page(request, row, form, status=409, problem=refusal.detail)
-    messages.success(request, f"The calendar {slug} is deleted.")
+    messages.success(request, gettext("The calendar {slug} is deleted.").format(slug=slug))
     return redirect("calendar-list")
 
 

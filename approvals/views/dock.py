@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
 from django import forms
 
@@ -28,6 +27,7 @@ from approvals.forms import (
 from approvals.models import ApprovalRequest, ReasonChip
 from approvals.views.second_factor import Asked
 from approvals.vocabulary import Friction, Kind, Verdict
+from audit.wordings import str_later
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,17 @@ class Choice:
 
     verdict: str
     label: str
-    key: str = ""
     opens: bool = False
     primary: bool = False
     quiet: bool = False
     confirm: str = ""
     explains: str = ""
     url: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("label", "confirm", "explains"):
+            words = getattr(self, name)
+            object.__setattr__(self, name, str_later(words) if words else "")
 
     @property
     def kind(self) -> str:
@@ -53,17 +57,16 @@ class Choice:
 V = Verdict
 OFFERS: Mapping[Kind, tuple[Choice, ...]] = {
     Kind.ACTION: (
-        Choice(V.APPROVE, "Approve", "a", primary=True),
+        Choice(V.APPROVE, "Approve", primary=True),
         Choice(
             V.EDIT,
             "Edit",
-            "e",
             opens=True,
             confirm="Save the change",
             explains="Change the arguments above, then save. What you save is judged again.",
         ),
-        Choice(V.SEND_BACK, "Send back", "/", opens=True, confirm="Send back"),
-        Choice(V.REJECT, "Reject", "r", opens=True, confirm="Reject"),
+        Choice(V.SEND_BACK, "Send back", opens=True, confirm="Send back"),
+        Choice(V.REJECT, "Reject", opens=True, confirm="Reject"),
         Choice(
             V.STOP,
             "Stop run",
@@ -147,7 +150,7 @@ class Forms:
 def dock_of(
     request: ApprovalRequest,
     url: str,
-    tab: str,
+    query: str,
     mode: str,
     typed_error: str,
     *,
@@ -156,10 +159,11 @@ def dock_of(
 ) -> Dock:
     """The dock in a mode: empty, or the verdict whose form is open.
 
-    `taken` says of a verdict whether it would be taken from this person; others are not offered.
+    `query` names the list that it was opened from. `taken` says of a verdict whether it would be taken
+    from this person; others are not offered.
     """
     offered = [choice for choice in _offered(request) if taken(Verdict(choice.verdict))]
-    offers = tuple(_linked(choice, url, tab) for choice in offered)
+    offers = tuple(_linked(choice, url, query) for choice in offered)
     picked = next((choice for choice in offers if choice.opens and choice.verdict == mode), None)
     if picked is None and len(offers) == 1 and offers[0].opens:
         picked = offers[0]
@@ -168,10 +172,7 @@ def dock_of(
     approves = picked is None or picked.verdict == Verdict.EDIT
     typed = _typed(request, typed_error) if approves else None
     return Dock(
-        # What has to be typed first is not approved by a key.
-        choices=tuple(replace(c, key=c.key if c.opens else "") for c in offers)
-        if typed
-        else offers,
+        choices=offers,
         open=picked,
         others=tuple(c for c in offers if c is not picked and c.opens and not mode),
         typed=typed,
@@ -187,9 +188,9 @@ def _offered(request: ApprovalRequest) -> tuple[Choice, ...]:
     return tuple(choice for choice in offers if choice.verdict in fit)
 
 
-def _linked(choice: Choice, url: str, tab: str) -> Choice:
-    query = urlencode({"tab": tab, "mode": choice.verdict})
-    return Choice(**{**vars(choice), "verdict": str(choice.verdict), "url": f"{url}?{query}"})
+def _linked(choice: Choice, url: str, query: str) -> Choice:
+    opened = f"{url}?{query}&mode={choice.verdict}"
+    return Choice(**{**vars(choice), "verdict": str(choice.verdict), "url": opened})
 
 
 def _typed(request: ApprovalRequest, error: str) -> Typed | None:

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.callers import Caller
@@ -48,7 +49,7 @@ def found(pk: int, caller: Caller) -> PolicyVersion:
     rows = readable_drafts(caller).select_related("author", "submitted_by", "published_by")
     row = rows.filter(pk=pk).first()
     if row is None:
-        raise Http404("There is no such draft.")
+        raise Http404(gettext("There is no such draft."))
     return row
 
 
@@ -163,7 +164,7 @@ def _behind(
     row = PolicyVersion.objects.select_related("published_by").get(number=version)
     return {
         "number": version,
-        "who": row.published_by.get_full_name() if row.published_by else "The system",
+        "who": row.published_by.get_full_name() if row.published_by else gettext("The system"),
         "why": row.why,
         "changes": changes(base, current),
     }
@@ -216,16 +217,18 @@ def policy_draft_act(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     try:
         if act == "submit":
             drafts.submit_draft(**given, why=why)
-            messages.success(request, "Submitted. Somebody else can publish it now.")
+            messages.success(request, gettext("Submitted. Somebody else can publish it now."))
         elif act == "publish":
             published = publish_draft(**given, why=why)
-            messages.success(request, f"Version {published.version} is in force.")
+            messages.success(
+                request, gettext("Version {version} is in force.").format(version=published.version)
+            )
             return redirect("policy-thresholds")
         elif act == "rebase":
             _tell_conflicts(request, drafts.rebase_draft(**given).conflicts)
         else:
             drafts.withdraw_draft(**given)
-            messages.success(request, "The draft was given up.")
+            messages.success(request, gettext("The draft was given up."))
             return redirect("policy-thresholds")
     except (Conflict, Invalid) as refusal:
         draft.refresh_from_db()
@@ -234,7 +237,7 @@ def policy_draft_act(request: HttpRequest, pk: int, act: str) -> HttpResponse:
 
 
 def _tell_conflicts(request: HttpRequest, conflicts: list[str]) -> None:
-    messages.success(request, "The draft's changes stand on top of what is in force now.")
+    messages.success(request, gettext("The draft's changes stand on top of what is in force now."))
     for conflict in conflicts:
         messages.warning(request, conflict)
 

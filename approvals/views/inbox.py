@@ -2,54 +2,71 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.core.exceptions import BadRequest
 from django.db.models.fields.json import KeyTextTransform
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
-from approvals import eligibility
+from approvals import eligibility, filters
 from approvals.batches import MOST, why_alone
-from approvals.desk import STAND_INS, Desk, Lists, Shape, any_reader, given_of, kind_of, with_lists
-from approvals.models import ApprovalRequest, ApprovalRequestQuerySet, Reader
+from approvals.desk import (
+    MOST_PREPARED,
+    STAND_INS,
+    Desk,
+    Lists,
+    Shape,
+    any_reader,
+    given_of,
+    kind_of,
+    with_lists,
+)
+from approvals.filters import NO_FILTERS, Filters, fitting
+from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.templatetags.interface import counted
+from approvals.views.list_form import ListFilterForm
+from approvals.views.listed import TABS, Listed, chips_of, listed_of
 from approvals.views.masking import masked
 from approvals.views.request_words import KIND_WORDS
+from approvals.views.saved_views import lines_of
 from approvals.vocabulary import Friction, Kind
 from audit.prepared import Prepared
 
 MOST_ROWS = 50
+MOST_NAMED = 20
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
     *("kind", "state", "version", "risk", "agent", "agent_title", "tool", "title", "preview"),
     *("sensitive", "withheld", "arguments", "question", "rationale", "initiator", "resolution"),
-    *("review_deadline", "calendar", "decided_at", "claim_expires_at"),
+    *("review_deadline", "risk_rank", "calendar", "decided_at", "claim_expires_at"),
     *("claimed_by__username", "claimed_by__display_name"),
     *("decided_by__username", "decided_by__display_name"),
 )
-TABS = {"mine": "Mine", "team": "Team", "snoozed": "Snoozed", "decided": "Decided"}
 
 
 @dataclass(frozen=True)
 class Row:
     """One request in a list, as templates/approvals/_row.html takes it.
 
-    `batch` is the same for requests that may be decided together, and empty for one that is decided
-    alone; `alone` then says why.
+    `order` is greater for what comes later in a list that waits. `batch` is the same for requests that
+    may be decided together, and empty for one that is decided alone; `alone` then says why.
     """
 
     item: ApprovalRequest
@@ -58,59 +75,69 @@ class Row:
     closed: str
     claimed_by: str
     current: bool
+    order: str
     alone: str = ""
     batch: str = ""
-
-
-def tab_of(request: HttpRequest) -> str:
-    """The list that the address names; Team for anything else."""
-    tab = str(request.POST.get("tab") or request.GET.get("tab") or "")
-    return tab if tab in TABS else "team"
 
 
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
     """The lists, with nothing open beside them."""
-    context = inbox_context(request, Desk(signed_in(request)))
-    return render(request, "approvals/inbox.html", context)
+    listed = listed_of(request)
+    context = inbox_context(request, Desk(signed_in(request)), listed)
+    return render(request, "approvals/inbox.html", context, status=422 if listed.wrong else 200)
 
 
 @login_required
 @require_safe
 def inbox_rows(request: HttpRequest) -> HttpResponse:
-    """The rows of one list, for a page that heard a hint."""
-    context = rows_context(request, Desk(signed_in(request)))
-    return render(request, "approvals/_rows.html", context)
+    """The rows of one list for a page that heard hints: all, or those that are named as they are now."""
+    desk, listed = Desk(signed_in(request)), listed_of(request)
+    # Without what a whole page's templates are given: a fragment has no rail.
+    if names := request.GET.getlist("id"):
+        context = named_context(desk, listed, names)
+        return HttpResponse(render_to_string("approvals/_named_rows.html", context))
+    return HttpResponse(render_to_string("approvals/_rows.html", rows_context(desk, listed)))
 
 
 @login_required
 @require_safe
 def inbox_counts(request: HttpRequest) -> JsonResponse:
     """How many there are in the lists that wait."""
-    numbers = Desk(signed_in(request)).counts
-    return JsonResponse({"counts": {tab: counted(number) for tab, number in numbers.items()}})
+    return JsonResponse({"counts": _counts(Desk(signed_in(request)))})
+
+
+def _counts(desk: Desk) -> dict[str, str]:
+    return {tab: counted(number) for tab, number in desk.counts.items()}
 
 
 def inbox_context(
-    request: HttpRequest, desk: Desk, current: ApprovalRequest | None = None
+    request: HttpRequest, desk: Desk, listed: Listed, current: ApprovalRequest | None = None
 ) -> dict[str, Any]:
     """What templates/approvals/inbox.html takes, but for the open request."""
-    tab = tab_of(request)
     # First, since the numbers of the lists come with it.
     rest = desk.rest if current is None else None
+    shown = rows_context(desk, listed, current)
+    views = lines_of(desk.caller, listed.query)
     return {
-        **rows_context(request, desk, current),
+        **shown,
         "tabs": [
             {
                 "key": key,
                 "label": label,
                 "count": desk.counts.get(key),
                 "url": f"{reverse('inbox')}?{urlencode({'tab': key})}",
-                "current": key == tab,
+                "current": key == listed.tab,
             }
             for key, label in TABS.items()
         ],
+        "chips": chips_of(listed, {row.item.agent: row.item.agent_title for row in shown["rows"]}),
+        "panel": _panel(desk, listed) if listed.wrong or "filters" in request.GET else None,
+        "panel_url": f"{reverse('inbox')}?{listed.query}&filters=open",
+        "views": views,
+        "may_save": bool(listed.filters) and not any(view.current for view in views),
+        "decided_query": listed.in_tab("decided"),
         "inbox_count": desk.counts["team"],
         "most_together": MOST,
         "shown": None,
@@ -119,24 +146,70 @@ def inbox_context(
 
 
 def rows_context(
-    request: HttpRequest, desk: Desk, current: ApprovalRequest | None = None
+    desk: Desk, listed: Listed, current: ApprovalRequest | None = None
 ) -> dict[str, Any]:
     """The rows of the list that the address names, at most fifty, and how many there are."""
-    caller, tab = desk.caller, tab_of(request)
-    search = str(request.GET.get("q", "")).strip()[:200]
-    reads = eligibility.reads_sensitive(caller, listed=True)
-    found = _searched(desk, tab, search, reads) if search else _listed(desk.reader, tab)
+    caller, tab = desk.caller, listed.tab
+    found = [] if listed.wrong else _found(desk, listed)
     found_here = found[:MOST_ROWS]
     decidable = _decidable(found_here, desk, tab)
-    shown = [_row(item, caller, tab, current, decidable) for item in found_here]
+    shown = [_row(item, caller, listed, current, decidable) for item in found_here]
     return {
         "rows": shown,
+        "listed": listed,
         "tab": tab,
         "batches": tab in ("mine", "team") and caller.holds("decide_requests"),
-        "search": search,
-        "all": _number(desk, tab, search, reads) if len(found) > MOST_ROWS else 0,
-        "elsewhere": 0 if shown else desk.elsewhere,
+        "whole_url": f"{reverse('inbox')}?{urlencode({'tab': tab})}",
+        "all": desk.number(tab, listed.filters) if len(found) > MOST_ROWS else 0,
+        "elsewhere": 0 if shown or listed.said else desk.elsewhere,
     }
+
+
+def named_context(desk: Desk, listed: Listed, names: Sequence[str]) -> dict[str, Any]:
+    """What templates/approvals/_named_rows.html takes: those of the named requests that stand in the list, those
+    that do not wait any more, and the numbers of the lists.
+
+    Raises BadRequest for a name that is none, and for more than a page asks for.
+    """
+    caller, ids = desk.caller, _ids(names)
+    here = [] if listed.wrong else _named(desk, listed.tab, listed.filters, ids)
+    gone = sorted(set(ids) - {item.pk for item in here})
+    closed = _named(desk, "decided", NO_FILTERS, gone) if gone and listed.tab != "decided" else []
+    decidable = _decidable(here, desk, listed.tab)
+    return {
+        "rows": [_row(item, caller, listed, None, decidable) for item in here],
+        "closed": [_row(item, caller, listed, None, ()) for item in closed],
+        "batches": listed.tab in ("mine", "team") and caller.holds("decide_requests"),
+        "counts": json.dumps(_counts(desk)),
+    }
+
+
+def _ids(names: Sequence[str]) -> list[UUID]:
+    if len(names) > MOST_NAMED:
+        raise BadRequest(f"At most {MOST_NAMED} rows are asked for by name.")
+    try:
+        return [UUID(name) for name in names]
+    except ValueError as error:
+        raise BadRequest("An id is a UUID.") from error
+
+
+def _named(desk: Desk, tab: str, asked: Filters, ids: Sequence[UUID]) -> list[ApprovalRequest]:
+    """Those of the requests that stand in the list and fit."""
+    if asked.words:
+        return list(_as_rows(desk.fitting(tab, asked)).filter(pk__in=ids))
+    rows = _rows_named(kind_of(desk.reader), tab, asked.shape)
+    return rows(*given_of(desk.reader), *asked.values, list(ids))
+
+
+@lru_cache(maxsize=MOST_PREPARED)
+def _rows_named(kind: Shape, tab: str, shape: Filters) -> Prepared[ApprovalRequest]:
+    def build(person: int, group: int, own: int, *values: Any) -> ApprovalRequestQuerySet:
+        lists, (*asked, named) = Lists(any_reader(kind, person, group, own)), values
+        found = fitting(lists.of(tab), shape, person=person, reads=False, values=tuple(asked))
+        return _as_rows(found).filter(pk__in=[named])
+
+    ids = UUID(int=0)
+    return Prepared(build, *STAND_INS, *filters.STAND_INS, ids, rewrite=with_lists)
 
 
 def _decidable(rows: Sequence[ApprovalRequest], desk: Desk, tab: str) -> set[UUID]:
@@ -147,31 +220,36 @@ def _decidable(rows: Sequence[ApprovalRequest], desk: Desk, tab: str) -> set[UUI
     return {row.pk for row in rows} if tab == "team" else set()
 
 
-def _number(desk: Desk, tab: str, search: str, reads: bool) -> int:
-    if search:
-        return matching(desk.lists.of(tab), search, reads=reads).number()
-    return desk.counts[tab] if tab in desk.counts else desk.lists.of(tab).number()
+def _found(desk: Desk, listed: Listed) -> list[ApprovalRequest]:
+    """The first rows of the list that fit, and one more where there are more."""
+    reader, asked = desk.reader, listed.filters
+    if asked.words:
+        return list(_as_rows(desk.fitting(listed.tab, asked))[: MOST_ROWS + 1])
+    rows = _rows(kind_of(reader), listed.tab, asked.shape)
+    return rows(*given_of(reader), *asked.values)
 
 
-def _listed(reader: Reader, tab: str) -> list[ApprovalRequest]:
-    """The first rows of the list, and one more where there are more."""
-    return _rows(kind_of(reader), tab)(*given_of(reader))
+def _panel(desk: Desk, listed: Listed) -> ListFilterForm:
+    """The filters as a form, with the agents and tools of the list to pick from."""
+    agents, tools = desk.names(listed.tab)
+    return ListFilterForm(
+        listed.said,
+        tab=listed.tab,
+        agents=sorted(agents.items(), key=lambda each: each[1].casefold()),
+        tools=[(tool, tool) for tool in sorted(tools)],
+    )
 
 
-@cache
-def _rows(kind: Shape, tab: str) -> Prepared[ApprovalRequest]:
+@lru_cache(maxsize=MOST_PREPARED)
+def _rows(kind: Shape, tab: str, shape: Filters) -> Prepared[ApprovalRequest]:
     """For the readers of a kind, made once."""
 
-    def build(person: int, group: int, own: int) -> ApprovalRequestQuerySet:
+    def build(person: int, group: int, own: int, *values: Any) -> ApprovalRequestQuerySet:
         lists = Lists(any_reader(kind, person, group, own))
-        return _as_rows(lists.of(tab))[: MOST_ROWS + 1]
+        found = fitting(lists.of(tab), shape, person=person, reads=False, values=values)
+        return _as_rows(found)[: MOST_ROWS + 1]
 
-    return Prepared(build, *STAND_INS, rewrite=with_lists)
-
-
-def _searched(desk: Desk, tab: str, search: str, reads: bool) -> list[ApprovalRequest]:
-    rows = matching(_as_rows(desk.lists.of(tab)), search, reads=reads)
-    return list(rows[: MOST_ROWS + 1])
+    return Prepared(build, *STAND_INS, *filters.STAND_INS, rewrite=with_lists)
 
 
 def _as_rows(rows: ApprovalRequestQuerySet) -> ApprovalRequestQuerySet:
@@ -181,27 +259,10 @@ def _as_rows(rows: ApprovalRequestQuerySet) -> ApprovalRequestQuerySet:
     return joined.only(*_IN_A_ROW)
 
 
-def matching(rows: ApprovalRequestQuerySet, search: str, *, reads: bool) -> ApprovalRequestQuerySet:
-    """Those whose title, agent or tool holds every word.
-
-    Unless the reader `reads` sensitive arguments, a title that may tell one is not searched: whether
-    something is found would tell it too.
-    """
-    open_title = Q() if reads else Q(sensitive=[], withheld=[])
-    for word in search.split()[:8]:
-        rows = rows.filter(
-            (open_title & Q(title__icontains=word))
-            | Q(agent_title__icontains=word)
-            | Q(agent__icontains=word)
-            | Q(tool__icontains=word)
-        )
-    return rows
-
-
 def _row(
     item: ApprovalRequest,
     caller: Caller,
-    tab: str,
+    listed: Listed,
     current: ApprovalRequest | None,
     decidable: Collection[UUID],
 ) -> Row:
@@ -217,15 +278,26 @@ def _row(
     closed = "" if pending else _closed(item)
     return Row(
         item=item,
-        url=f"{reverse('request-detail', kwargs={'pk': item.pk})}?{urlencode({'tab': tab})}",
+        url=f"{reverse('request-detail', kwargs={'pk': item.pk})}?{listed.query}",
         sub=f"{kind}{item.agent_title}",
         closed=closed[:1].upper() + closed[1:],
-        claimed_by="you are on it"
+        claimed_by=gettext("you are on it")
         if mine
         else (holder.get_full_name() if claimed and holder else ""),
         current=current is not None and current.pk == item.pk,
+        order=_order(item),
         alone=alone,
         batch="" if alone else f"{item.agent} {item.tool}",
+    )
+
+
+def _order(item: ApprovalRequest) -> str:
+    """As `by_deadline` orders, in a text, so that a page can put a row where the list has it."""
+    ends = item.review_deadline
+    return (
+        f"{ends:%Y%m%d%H%M%S%f} {9 - item.risk_rank} {item.pk}"
+        if ends
+        else f"~ {9 - item.risk_rank} {item.pk}"
     )
 
 
@@ -234,7 +306,7 @@ def _why_alone(item: ApprovalRequest, hidden: bool, decidable: bool) -> str:
     # Annotated by `listed`: of all that is required, a row needs no more.
     friction = str(getattr(item, "friction", None) or Friction.NONE)
     why = why_alone(kind=item.kind, risk=item.risk, friction=friction, hidden=hidden)
-    return why or ("" if decidable else "not yours to decide now")
+    return why or ("" if decidable else gettext("not yours to decide now"))
 
 
 def _closed(item: ApprovalRequest) -> str:

@@ -8,12 +8,14 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from accounts.doors import signed_in
 from approvals import eligibility
 from approvals.services.show import found_for, show_to
+from approvals.views.listed import Listed
 from approvals.views.masking import masked
 from approvals.views.request_view import RequestView
 from approvals.views.requests import found_or_404
@@ -43,8 +45,8 @@ def request_message(request: HttpRequest, pk: UUID) -> HttpResponse:
     if eligibility.looks_on_record(item, caller):
         item = show_to(request_id=pk, caller=caller)
     masked(item, caller)
-    if not RequestView(item, caller, "").frame_url:
-        raise Http404("This request shows no message.")
+    if not RequestView(item, caller, Listed()).frame_url:
+        raise Http404(gettext("This request shows no message."))
     response = HttpResponse(item.preview["message"]["html"])
     response["Referrer-Policy"] = "no-referrer"
     return response

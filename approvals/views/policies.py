@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.callers import Caller
@@ -71,7 +72,9 @@ def _change_threshold(request: HttpRequest) -> HttpResponse:
     try:
         after = with_line(policy, cleaned["line"], value)
         if after == published.policy:
-            form.add_error("value", f"This is what version {base} says already.")
+            form.add_error(
+                "value", gettext("This is what version {base} says already.").format(base=base)
+            )
             return _render(request, form, status=422)
         draft = _kept(draft, after, base, caller, cleaned["why"])
     except Refusal as refusal:
@@ -79,7 +82,7 @@ def _change_threshold(request: HttpRequest) -> HttpResponse:
             form.add_error("value", str(error["message"]))
         return _render(request, form, status=422)
     messages.success(
-        request, "Kept as a draft. Nothing is in force yet: look at it, then submit it."
+        request, gettext("Kept as a draft. Nothing is in force yet: look at it, then submit it.")
     )
     return redirect("policy-draft", pk=draft.pk)
 
@@ -113,7 +116,7 @@ def _meanwhile(request: HttpRequest, base: int) -> HttpResponse:
         return _render(request, form, status=422)
     row = PolicyVersion.objects.select_related("published_by").get(number=published.version)
     meanwhile = {
-        "who": row.published_by.get_full_name() if row.published_by else "The system",
+        "who": row.published_by.get_full_name() if row.published_by else gettext("The system"),
         "why": row.why,
         "number": published.version,
         "changes": changes(before, published.policy),
@@ -171,7 +174,9 @@ def policy_version(request: HttpRequest, number: int) -> HttpResponse:
         "sha256": published.sha256,
         "in_force": policies.current().version == number,
         "may_publish": authority_of(signed_in(request)).whole,
-        "form": WhyForm(initial={"why": f"Back to version {number}: "}),
+        "form": WhyForm(
+            initial={"why": gettext("Back to version {number}: ").format(number=number)}
+        ),
     }
     return render(request, "approvals/policy_version.html", context)
 
@@ -190,10 +195,13 @@ def policy_roll_back(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404(refusal.detail) from refusal
     if draft.number:
         messages.success(
-            request, f"Version {draft.number} is in force; it says what {number} said."
+            request,
+            gettext("Version {number} is in force; it says what {number2} said.").format(
+                number=draft.number, number2=number
+            ),
         )
         return redirect("policy-thresholds")
-    messages.success(request, "Submitted. Somebody else has to publish it.")
+    messages.success(request, gettext("Submitted. Somebody else has to publish it."))
     return redirect("policy-draft", pk=draft.pk)
 
 

@@ -15,6 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from accounts.doors import signed_in
 from accounts.models import ReviewGroup
@@ -50,7 +51,7 @@ def for_readers(view: View) -> View:
     def guarded(request: HttpRequest, **names: Any) -> HttpResponse:
         caller = signed_in(request)
         if not any(caller.holds(permission) for permission in POLICY_READERS):
-            raise PermissionDenied("Policies are open to reviewers, admins and auditors.")
+            raise PermissionDenied(gettext("Policies are open to reviewers, admins and auditors."))
         return view(request, **names)
 
     return guarded
@@ -91,7 +92,7 @@ def described(policy: Policy) -> dict[str, Any]:
                 "effect": rule.effect,
                 "group": rule.group or "",
                 "scope": titles.get(rule.group or "", rule.group),
-                "when": f"When {when_sentence(rule.when)}",
+                "when": gettext("When {when}").format(when=when_sentence(rule.when)),
                 "condition": rule.when.condition or "",
                 "outcome": rule_outcome(rule, titles),
                 "line": line_key({"rule": rule.name}) if rule.threshold is not None else "",
@@ -125,7 +126,7 @@ class Entry:
 def entry(row: PolicyVersion, before: Policy | None) -> Entry:
     """One version for people; `before` is the policy that it took the place of."""
     number = row.number or 0
-    who = row.published_by.get_full_name() if row.published_by else "The system"
+    who = row.published_by.get_full_name() if row.published_by else gettext("The system")
     author = row.author.get_full_name() if row.author else ""
     return Entry(
         number=number,
@@ -162,12 +163,12 @@ def threshold_form(policy: Policy, **given: Any) -> ThresholdForm:
     pairs = {(agent, tool) for agent, names in installed.items() for tool in names}
     pairs |= {(line.agent, line.tool) for line in lines if line.level == "agent_tool"}
     groups: list[tuple[str, list[dict[str, str]]]] = [
-        ("One tool of one agent", [{"agent": a, "tool": t} for a, t in sorted(pairs)]),
-        ("A tool, whichever agent", [{"tool": tool} for tool in tools]),
-        ("All tools of an agent", [{"agent": agent} for agent in agents]),
+        (gettext("One tool of one agent"), [{"agent": a, "tool": t} for a, t in sorted(pairs)]),
+        (gettext("A tool, whichever agent"), [{"tool": tool} for tool in tools]),
+        (gettext("All tools of an agent"), [{"agent": agent} for agent in agents]),
         ("A risk", [{"risk": risk.value} for risk in reversed(Risk)]),
-        ("A rule that allows", [line.names for line in rule_lines(policy)]),
-        ("Anything else", [{}]),
+        (gettext("A rule that allows"), [line.names for line in rule_lines(policy)]),
+        (gettext("Anything else"), [{}]),
     ]
     offered = [
         (title, [(line_key(names), line_title(names)) for names in each])

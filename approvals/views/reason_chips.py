@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.doors import signed_in
@@ -49,7 +50,7 @@ def _add(request: HttpRequest) -> HttpResponse:
     except BadChip as refusal:
         form.add_refusals(refusal.params["errors"])
         return _list(request, form, status=422)
-    messages.success(request, f"“{chip.label}” is offered from now on.")
+    messages.success(request, gettext("“{label}” is offered from now on.").format(label=chip.label))
     return redirect("reason-chips")
 
 
@@ -76,7 +77,7 @@ def reason_chip(request: HttpRequest, code: str) -> HttpResponse:
     """One reason: what it says and what it is offered for."""
     chip = ReasonChip.objects.filter(code=code).first()
     if chip is None:
-        raise Http404("There is no such reason.")
+        raise Http404(gettext("There is no such reason."))
     if request.method != "POST":
         form = ChipForm(initial={"label": chip.label, "verdicts": chip.verdicts})
         return _one(request, chip, form)
@@ -88,7 +89,12 @@ def reason_chip(request: HttpRequest, code: str) -> HttpResponse:
     except BadChip as refusal:
         form.add_refusals(refusal.params["errors"])
         return _one(request, chip, form, status=422)
-    messages.success(request, f"“{changed.label}” is changed. What was decided keeps its words.")
+    messages.success(
+        request,
+        gettext("“{label}” is changed. What was decided keeps its words.").format(
+            label=changed.label
+        ),
+    )
     return redirect("reason-chips")
 
 

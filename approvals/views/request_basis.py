@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import User
@@ -17,10 +19,12 @@ from approvals.desk import Desk
 from approvals.errors import AlreadyVoted
 from approvals.models import ApprovalRequest, RequestGroup, Vote
 from approvals.states import RequestState
+from approvals.views.listed import Listed
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Kind, Verdict
 from approvals.voting import groups_of
 from audit.errors import Refusal
+from audit.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,17 @@ class RequestBasis:
 
     item: ApprovalRequest
     caller: Caller
-    tab: str
+    listed: Listed
     desk: Desk | None = None
 
     @cached_property
     def url(self) -> str:
         return reverse("request-detail", kwargs={"pk": self.item.pk})
+
+    @property
+    def here(self) -> str:
+        """Its address beside the list that it was opened from."""
+        return f"{self.url}?{self.listed.query}"
 
     @cached_property
     def hidden(self) -> list[str]:
@@ -66,8 +75,7 @@ class RequestBasis:
     @cached_property
     def _given(self) -> list[Vote]:
         """The approvals of what stands there now, the oldest first."""
-        given = self.item.votes.select_related("user")
-        return list(given.filter(revision=self.item.revision, counts=True).order_by("created_at"))
+        return _approvals(self.item.pk, self.item.revision)
 
     @property
     def _has_approved(self) -> bool:
@@ -89,10 +97,25 @@ class RequestBasis:
         return self.is_pending and not self.refusal_of(Verdict.REJECT)
 
 
+_approvals = Prepared(
+    lambda request, revision: (
+        Vote.objects.filter(request=request, revision=revision, counts=True)
+        .select_related("user")
+        .order_by("created_at")
+    ),
+    UUID(int=0),
+    1,
+)
+
+
 def named(person: User, absent: Sequence[str]) -> str:
     """A person, and for whom they stand in."""
     name = person.get_full_name()
-    return f"{name} (for {' and '.join(absent)})" if absent else name
+    return (
+        gettext("{name} (for {absent})").format(name=name, absent=" and ".join(absent))
+        if absent
+        else name
+    )
 
 
 def capitalised(text: str) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
 from approvals.chips import in_words
 from approvals.line_diff import line_by_line
+from approvals.models import Comment
 from approvals.reasons import points, sentence
 from approvals.representations import visible_evidence
 from approvals.score_words import ScoreLine, score_lines
@@ -19,6 +22,14 @@ from approvals.views.answer_view import AnswerView, answer_of
 from approvals.views.request_basis import RequestBasis, address
 from approvals.views.request_words import ASKS, EFFECT_WORDS, evidence_of
 from approvals.vocabulary import Kind, Verdict
+from audit.prepared import Prepared
+
+_comments = Prepared(
+    lambda request: (
+        Comment.objects.filter(request=request).select_related("author").order_by("created_at")
+    ),
+    UUID(int=0),
+)
 
 
 class RequestContent(RequestBasis):
@@ -96,12 +107,14 @@ class RequestContent(RequestBasis):
         if item.kind != Kind.ACTION or not item.is_score_revealed or item.threshold_bp is None:
             return None
         value = item.calibrated_bp if item.calibrated_bp is not None else item.confidence_bp or 0
-        text = f"{points(value)} of {points(item.threshold_bp)} needed"
+        text = gettext("{value} of {threshold_bp} needed").format(
+            value=points(value), threshold_bp=points(item.threshold_bp)
+        )
         return {
             "value": value / 10_000,
             "threshold": item.threshold_bp / 10_000,
-            "label": f"Confidence {text}",
-            "text": f"Confidence {text}",
+            "label": gettext("Confidence {text}").format(text=text),
+            "text": gettext("Confidence {text}").format(text=text),
         }
 
     @cached_property
@@ -180,7 +193,7 @@ class RequestContent(RequestBasis):
 
     @cached_property
     def comments(self) -> list[Any]:
-        found = list(self.item.comments.select_related("author").order_by("created_at"))
+        found = _comments(self.item.pk)
         withheld = eligibility.withheld_from(self.item, self.caller)
         for comment in found:
             comment.body = withheld.text(comment.body)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from django.utils.translation import gettext
+
 from approvals import ports
 from approvals.ports import Operation
 from approvals.standing import standing_of
@@ -19,18 +21,22 @@ class RequestOutcome(RequestBasis):
     def state_word(self) -> str | None:
         resolution = self.item.resolution or {}
         if resolution.get("kind") == "sent_back":
-            return "Sent back"
-        return "Waiting" if self.is_pending else None
+            return gettext("Sent back")
+        return gettext("Waiting") if self.is_pending else None
 
     @property
     def on_expiry(self) -> str:
         if self.item.kind == Kind.QUESTION:
-            return "it counts as not answered"
+            return gettext("it counts as not answered")
         if self.item.needs.on_expiry == Expiry.ESCALATE:
-            return "it goes to the next group"
+            return gettext("it goes to the next group")
         if self.item.kind in NEVER_EXPIRE:
-            return "it goes on waiting"
-        return "the run is stopped" if self.item.kind == Kind.BUDGET else "it is rejected"
+            return gettext("it goes on waiting")
+        return (
+            gettext("the run is stopped")
+            if self.item.kind == Kind.BUDGET
+            else gettext("it is rejected")
+        )
 
     @cached_property
     def decision(self) -> Line | None:
@@ -54,9 +60,11 @@ class RequestOutcome(RequestBasis):
         if done is not None:
             return Line(done.sentence, done.at, done.state)
         if self.item.state == RequestState.APPROVED:
-            held = "Held back by a kill switch: it has not been sent."
+            held = gettext("Held back by a kill switch: it has not been sent.")
             return Line(
-                held if self.stopped else "Queued: it has not been sent yet.", None, "queued"
+                held if self.stopped else gettext("Queued: it has not been sent yet."),
+                None,
+                "queued",
             )
         return None
 

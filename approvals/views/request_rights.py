@@ -6,23 +6,38 @@ import math
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from django.conf import settings
+from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import User
 from approvals import eligibility
 from approvals.asked import deciders
-from approvals.models import RequestGroup
+from approvals.models import RequestGroup, Snooze
 from approvals.states import RequestState
 from approvals.views.request_basis import RequestBasis, named
 from approvals.vocabulary import INITIATOR_MAY, Kind, Verdict
 from approvals.voting import tally
+from audit.prepared import Prepared
+from audit.wordings import Words
 
 MOST_NAMES = 6
 EXTEND_HOURS = (1, 4, 24)
 #: For how long a request can be put off, in hours, and in words.
-SNOOZES = ((1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"))
+SNOOZES = Words({1: "1 hour", 4: "4 hours", 24: "1 day", 72: "3 days"})
+
+
+_snoozed = Prepared(
+    lambda request, revision, person: Snooze.objects.filter(
+        request=request, revision=revision, user=person, until__gt=Now()
+    ),
+    UUID(int=0),
+    1,
+    -2,
+)
 
 
 class RequestRights(RequestBasis):
@@ -69,7 +84,7 @@ class RequestRights(RequestBasis):
         may = self.item.kind in INITIATOR_MAY
         people = deciders(self.item, [row.group_id], initiator_too=may)
         names = [named(found.user, found.lent_by) for found in people[: MOST_NAMES + 1]]
-        return [*names[:MOST_NAMES], "and more"] if len(names) > MOST_NAMES else names
+        return [*names[:MOST_NAMES], gettext("and more")] if len(names) > MOST_NAMES else names
 
     @cached_property
     def votes(self) -> list[str]:
@@ -80,7 +95,9 @@ class RequestRights(RequestBasis):
             else {}
         )
         return [
-            f"{named(vote.user, [names[pk] for pk in vote.on_behalf_of])} approved"
+            gettext("{person} approved").format(
+                person=named(vote.user, [names[pk] for pk in vote.on_behalf_of])
+            )
             for vote in self._given
         ]
 
@@ -104,15 +121,20 @@ class RequestRights(RequestBasis):
 
     @property
     def snooze_choices(self) -> tuple[tuple[int, str], ...]:
-        return SNOOZES
+        return tuple(SNOOZES.items())
 
     @cached_property
     def snoozed_until(self) -> datetime | None:
         """Until when this person's lists leave it out."""
         if not self.is_pending:
             return None
-        rows = self.item.snoozes.filter(user=self.caller.user, revision=self.item.revision)
-        return rows.filter(until__gt=timezone.now()).values_list("until", flat=True).first()
+        found = _snoozed.one(self.item.pk, self.item.revision, self.caller.user.pk)
+        return found.until if found else None
+
+    @property
+    def presence_seconds(self) -> float:
+        """For how long it is said that the page is open."""
+        return settings.COUNTERSIGN.presence_seconds
 
     @property
     def claimed_by_me(self) -> bool:
@@ -128,8 +150,10 @@ class RequestRights(RequestBasis):
         if not self._claim_holds or self.item.claimed_by is None:
             return ""
         if self.claimed_by_me:
-            return "You are on it"
-        return f"{self.item.claimed_by.get_full_name()} is looking at it"
+            return gettext("You are on it")
+        return gettext("{person} is looking at it").format(
+            person=self.item.claimed_by.get_full_name()
+        )
 
     @cached_property
     def nonce(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from approvals.desk import WAITING
+from approvals.views.listed import Listed
 from approvals.views.request_basis import address
 from approvals.views.request_content import RequestContent
 from approvals.views.request_outcome import RequestOutcome
@@ -15,8 +17,10 @@ class RequestView(RequestContent, RequestRights, RequestOutcome):
 
     @cached_property
     def next_url(self) -> str:
-        """The next request that this person may decide, so that the queue can be walked; once this one is closed."""
-        if self.is_pending or self.desk is None:
+        """The next request of the list that this one was opened from, so that the list can be walked; once this
+        one is closed."""
+        if self.is_pending or self.desk is None or self.listed.wrong:
             return ""
-        following = self.desk.next_after(self.item.pk)
-        return f"{address('request-detail', pk=following)}?tab=team" if following else ""
+        listed = self.listed if self.listed.tab in WAITING else Listed()
+        following = self.desk.next_after(self.item.pk, listed.tab, listed.filters)
+        return f"{address('request-detail', pk=following)}?{listed.query}" if following else ""

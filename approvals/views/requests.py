@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from pydantic import ValidationError
@@ -39,7 +40,8 @@ from approvals.services.undo import undo
 from approvals.states import VERDICTS
 from approvals.views import second_factor
 from approvals.views.dock import Forms, content_form, dock_of, verdict_form
-from approvals.views.inbox import inbox_context, tab_of
+from approvals.views.inbox import inbox_context
+from approvals.views.listed import listed_of
 from approvals.views.masking import masked
 from approvals.views.request_view import RequestView
 from approvals.views.similar import similar_view
@@ -108,7 +110,7 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
     except SecondFactorRequired as refusal:
         if not has_factor(caller.user):
             return _refused(request, pk, verdict, forms, refusal)
-        return second_factor.to_confirm(request, item, Verdict(verdict), tab_of(request))
+        return second_factor.to_confirm(request, item, Verdict(verdict), listed_of(request))
     except Refusal as refusal:
         return _refused(request, pk, verdict, forms, refusal)
     second_factor.forget(request)
@@ -124,7 +126,7 @@ def _forms(item: ApprovalRequest, verdict: str, post: Any) -> Forms:
 def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
     """What was posted, as the one shape that decides. Raises Invalid for a form that was tampered with."""
     if any("\0" in str(value) for value in post.values()):
-        raise Invalid("The form holds a NUL character.", code="form_not_whole")
+        raise Invalid(gettext("The form holds a NUL character."), code="form_not_whole")
     body: dict[str, Any] = dict(forms.verdict.body()) if forms.verdict is not None else {}
     if isinstance(forms.arguments, SchemaForm):
         body[forms.arguments.prefix_name] = forms.arguments.edited()
@@ -143,7 +145,7 @@ def _decision(post: Any, verdict: str, forms: Forms) -> DecisionIn:
             }
         )
     except ValidationError as error:
-        detail = "The form was not whole. Reload the request and decide again."
+        detail = gettext("The form was not whole. Reload the request and decide again.")
         raise Invalid(detail, code="form_not_whole") from error
 
 
@@ -221,7 +223,9 @@ def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
     ]
     decided = isinstance(refusal, AlreadyDecided)
     return {
-        "title": "Somebody was faster" if decided else "It changed since you opened it",
+        "title": gettext("Somebody was faster")
+        if decided
+        else gettext("It changed since you opened it"),
         "sentence": refusal.detail,
         "at": None,
         "draft": draft,
@@ -298,7 +302,7 @@ def _done(request: HttpRequest, pk: UUID) -> HttpResponse:
     if _wants_fragment(request):
         return _render(request, show_to(request_id=pk, caller=signed_in(request)))
     url = reverse("request-detail", kwargs={"pk": pk})
-    return redirect(f"{url}?tab={tab_of(request)}")
+    return redirect(f"{url}?{listed_of(request).query}")
 
 
 def _wants_fragment(request: HttpRequest) -> bool:
@@ -317,16 +321,16 @@ def _render(
     status: int = 200,
 ) -> HttpResponse:
     caller = signed_in(request)
-    tab = tab_of(request)
+    listed = listed_of(request)
     desk = Desk(caller)
-    shown = RequestView(item, caller, tab, desk)
+    shown = RequestView(item, caller, listed, desk)
     # Before it is masked: what is hidden in it says what this person may not do.
     taken = {verdict for verdict in VERDICTS[Kind(item.kind)] if shown.takes(verdict)}
     masked(item, caller)
     dock = dock_of(
         item,
         shown.url,
-        tab,
+        listed.query,
         mode,
         typed_error,
         taken=taken.__contains__,
@@ -347,9 +351,10 @@ def _render(
         "conflict": conflict,
         "problem": problem,
         "similar": similar_view(item, caller),
-        "tab": tab,
+        "listed": listed,
+        "tab": listed.tab,
     }
     if _wants_fragment(request):
         return render(request, "approvals/_request.html", context, status=status)
-    whole = {**inbox_context(request, desk, item), **context}
+    whole = {**inbox_context(request, desk, listed, item), **context}
     return render(request, "approvals/inbox.html", whole, status=status)

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller
@@ -29,7 +30,7 @@ def _writable(request: HttpRequest, pk: int) -> tuple[PolicyVersion, Policy, Cal
     caller = signed_in(request)
     draft = found(pk, caller)
     if not may_write(draft, authority_of(caller)):
-        raise Http404("This draft cannot be changed any more.")
+        raise Http404(gettext("This draft cannot be changed any more."))
     return draft, load(draft.document), caller
 
 
@@ -41,7 +42,7 @@ def policy_rule(request: HttpRequest, pk: int, name: str = NEW) -> HttpResponse:
     draft, policy, caller = _writable(request, pk)
     rule = next((each for each in policy.rules if each.name == name), None)
     if rule is None and name != NEW:
-        raise Http404("There is no such rule in this draft.")
+        raise Http404(gettext("There is no such rule in this draft."))
     if request.method == "POST" and "remove" in request.POST:
         kept = [each for each in policy.document()["rules"] if each["name"] != name]
         return _kept(request, draft, caller, {"rules": kept})
@@ -68,9 +69,9 @@ def policy_rule(request: HttpRequest, pk: int, name: str = NEW) -> HttpResponse:
 
 def _rule_form(request: HttpRequest, policy: Policy, rule: Rule | None, caller: Caller) -> RuleForm:
     authority = authority_of(caller)
-    scopes = [("global", "The whole policy")] if authority.whole else []
+    scopes = [("global", gettext("The whole policy"))] if authority.whole else []
     scopes += [
-        (f"group:{slug}", f"{title}'s own rules")
+        (f"group:{slug}", gettext("{title}'s own rules").format(title=title))
         for slug, title in group_choices()
         if authority.whole or slug in authority.groups
     ]
@@ -85,7 +86,7 @@ def policy_baseline(request: HttpRequest, pk: int, place: int | None = None) -> 
     """One line of what happens where no rule speaks; lines are counted from 1."""
     draft, policy, caller = _writable(request, pk)
     if place is not None and not 1 <= place <= len(policy.baseline):
-        raise Http404("There is no such line in this draft.")
+        raise Http404(gettext("There is no such line in this draft."))
     row = policy.baseline[place - 1] if place is not None else None
     index = place - 1 if place is not None else len(policy.baseline)
     rows = policy.document()["baseline"]

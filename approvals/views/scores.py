@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.doors import signed_in
@@ -32,7 +33,9 @@ def policy_scores(request: HttpRequest, pk: int) -> HttpResponse:
     draft = found(pk, caller)
     authority = authority_of(caller)
     if not (authority.whole and may_write(draft, authority)):
-        raise PermissionDenied("Which score decides is for an admin to say, in an open draft.")
+        raise PermissionDenied(
+            gettext("Which score decides is for an admin to say, in an open draft.")
+        )
     policy = load(draft.document)
     form = _form(request, policy)
     if request.method == "POST" and form.is_valid():

@@ -21,6 +21,7 @@ from accounts.factors import has_factor
 from accounts.vocabulary import FACTOR_WORDS
 from approvals import eligibility
 from approvals.models import ApprovalRequest
+from approvals.views.listed import Listed
 from approvals.vocabulary import Friction, Verdict
 from audit.clock import database_now
 
@@ -71,7 +72,7 @@ def confirm_url(item_url: str) -> str:
 
 
 def to_confirm(
-    request: HttpRequest, item: ApprovalRequest, verdict: Verdict, tab: str
+    request: HttpRequest, item: ApprovalRequest, verdict: Verdict, listed: Listed
 ) -> HttpResponse:
     """Keep what was posted, and lead to the confirmation."""
     post = request.POST.copy()
@@ -82,8 +83,8 @@ def to_confirm(
         "verdict": verdict.value,
         "post": post.urlencode(),
     }
-    mode = {"mode": verdict.value} if verdict == Verdict.EDIT else {}
-    back = f"{reverse('request-detail', kwargs={'pk': item.pk})}?{urlencode({'tab': tab, **mode})}"
+    mode = f"&mode={verdict.value}" if verdict == Verdict.EDIT else ""
+    back = f"{reverse('request-detail', kwargs={'pk': item.pk})}?{listed.query}{mode}"
     target = confirm_url(back)
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Redirect": target})

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
+from approvals.desk import with_lists
 from approvals.models import ApprovalRequest
 from approvals.similar import DAYS, similar_to
 from approvals.standing import standing_of
 from approvals.views.masking import masked
+from audit.prepared import Prepared
 
 SHOWN: Final = 3
 _TOLD: Final = (
@@ -48,12 +52,25 @@ def similar_view(item: ApprovalRequest, caller: Caller) -> SimilarView | None:
     if found is None or not found.number:
         return None
     counted = ", ".join(f"{number} {word}" for word, number in found.counts)
-    number = f"The last {found.number}" if found.cut else f"{found.number}"
-    rows = ApprovalRequest.objects.select_related("decided_by").only(*_TOLD).in_bulk(found.newest)
+    number = (
+        gettext("The last {number}").format(number=found.number) if found.cut else f"{found.number}"
+    )
+    rows = {row.pk: row for row in _rows(list(found.newest))}
     return SimilarView(
-        line=f"{number} in {DAYS} days: {counted}",
+        line=gettext("{number} in {days} days: {counted}").format(
+            number=number, days=DAYS, counted=counted
+        ),
         newest=[_told(rows[pk], caller) for pk in found.newest],
     )
+
+
+_rows = Prepared(
+    lambda request: (
+        ApprovalRequest.objects.filter(pk__in=[request]).select_related("decided_by").only(*_TOLD)
+    ),
+    UUID(int=0),
+    rewrite=with_lists,
+)
 
 
 def _told(row: ApprovalRequest, caller: Caller) -> Told:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.doors import signed_in
@@ -58,7 +59,7 @@ def policy_simulation(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far it is, or what came of it."""
     simulation = Simulation.objects.select_related("draft", "asked_by").filter(pk=pk).first()
     if simulation is None:
-        raise Http404("There is no such simulation.")
+        raise Http404(gettext("There is no such simulation."))
     draft = found(simulation.draft_id, signed_in(request))
     context = {**shown(simulation), "draft": draft}
     template = (

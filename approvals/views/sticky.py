@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.callers import Caller
@@ -31,21 +32,25 @@ class StickyForm(forms.Form):
     """What stays of each argument, for how long, and why."""
 
     hours = forms.FloatField(
-        label="Hours",
+        label=gettext_lazy("Hours"),
         min_value=0,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
-    why = forms.CharField(label="Why", max_length=2_000, widget=forms.Textarea(attrs={"rows": "2"}))
+    why = forms.CharField(
+        label=gettext_lazy("Why"), max_length=2_000, widget=forms.Textarea(attrs={"rows": "2"})
+    )
 
     def __init__(self, *args: Any, item: ApprovalRequest, most_hours: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["hours"].help_text = f"At most {most_hours:g}."
+        self.fields["hours"].help_text = gettext("At most {most_hours}.").format(
+            most_hours=f"{most_hours:g}"
+        )
         self.arguments = list(item.arguments.items())
         for place, (name, value) in enumerate(self.arguments):
-            choices = [("same", "stays the same")]
+            choices = [("same", gettext("stays the same"))]
             if as_number(value) is not None:
-                choices.append(("at_most", "at most this"))
-            choices.append(("any", "may be anything"))
+                choices.append(("at_most", gettext("at most this")))
+            choices.append(("any", gettext("may be anything")))
             self.fields[f"argument_{place}"] = forms.ChoiceField(
                 label=name, choices=choices, required=False
             )
@@ -99,7 +104,7 @@ def request_sticky(request: HttpRequest, request_pk: UUID) -> HttpResponse:
                 field = error["field"] if error["field"] in form.fields else None
                 form.add_error(field, error["message"])
         else:
-            messages.success(request, "Calls like this one run by themselves until then.")
+            messages.success(request, gettext("Calls like this one run by themselves until then."))
             return redirect("sticky-list")
     problem = why_not_sticky(item, most) or _hidden(item, caller)
     context = {"item": masked(item, caller), "form": form, "problem": problem}
@@ -109,7 +114,7 @@ def request_sticky(request: HttpRequest, request_pk: UUID) -> HttpResponse:
 
 def _hidden(item: ApprovalRequest, caller: Caller) -> str:
     if hidden_arguments(item, caller):
-        return "You may not see all of its arguments."
+        return gettext("You may not see all of its arguments.")
     return ""
 
 
@@ -135,7 +140,7 @@ def sticky_list(request: HttpRequest) -> HttpResponse:
 
 def _constraints(row: StickyApproval, caller: Caller) -> list[tuple[str, str, Any]]:
     """Argument, what it may be, and the value where this reader may see it."""
-    words = {"same": "exactly", "at_most": "at most", "any": "anything"}
+    words = {"same": "exactly", "at_most": gettext("at most"), "any": "anything"}
     hidden = set() if caller.holds("read_sensitive") else set(row.sensitive)
     return [
         (name, words[each["how"]], "•••" if name in hidden else each["value"])
@@ -157,5 +162,5 @@ def _may_revoke(row: StickyApproval, caller: Caller) -> bool:
 def sticky_revoke(request: HttpRequest, sticky_pk: UUID) -> HttpResponse:
     """End one at once."""
     revoke_sticky(sticky_id=sticky_pk, caller=signed_in(request))
-    messages.success(request, "It has ended. Such calls are judged by the policy again.")
+    messages.success(request, gettext("It has ended. Such calls are judged by the policy again."))
     return redirect("sticky-list")

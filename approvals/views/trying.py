@@ -9,6 +9,7 @@ import orjson
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller
@@ -59,8 +60,10 @@ def policy_try(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             drafted = PublishedPolicy(0, policy.digest(), policy)
             verdicts = [
-                _tried("By this draft", action, form.cleaned_data, drafted),
-                _tried("By what is in force", action, form.cleaned_data, policies.current()),
+                _tried(gettext("By this draft"), action, form.cleaned_data, drafted),
+                _tried(
+                    gettext("By what is in force"), action, form.cleaned_data, policies.current()
+                ),
             ]
     context = {"draft": draft, "form": form, "past": past, "verdicts": verdicts}
     status = 422 if form.errors else 200
@@ -134,9 +137,9 @@ def _said(each: Finding | Silent) -> dict[str, Any]:
     if isinstance(each, Silent):
         said = miss_sentence(each.miss)
     elif each.problem:
-        said = f"Its condition has no answer: {each.problem}."
+        said = gettext("Its condition has no answer: {problem}.").format(problem=each.problem)
     else:
-        said = "It speaks of this action."
+        said = gettext("It speaks of this action.")
     return {
         "title": rule.title or rule.name,
         "effect": rule.effect,

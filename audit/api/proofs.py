@@ -45,7 +45,7 @@ class CheckpointOut(SignedOut):
 
 
 class CheckpointsOut(Schema):
-    """A page of checkpoints, the largest first."""
+    """A page of checkpoints, the one signed last first."""
 
     items: list[SignedOut]
     next_cursor: str | None = None
@@ -93,10 +93,13 @@ def read_checkpoint(request: HttpRequest, size: Size | None = None) -> Checkpoin
 def list_checkpoints(
     request: HttpRequest, cursor: str | None = None, limit: Limit = 50
 ) -> CheckpointsOut:
-    """Every checkpoint that was signed, the largest first. Needs the scope `audit`."""
+    """Every checkpoint that was signed, the one signed last first. Needs the scope `audit`.
+
+    Where a log lost events and was followed by a successor, those of the lost ones are listed too.
+    """
     caller_of(request).require("read_audit", scope="audit")
     rows = Checkpoint.objects.select_related("log")
-    shown = page(rows, order=("-size",), cursor=cursor, limit=limit)
+    shown = page(rows, order=("-id",), cursor=cursor, limit=limit)
     return CheckpointsOut(
         items=[SignedOut(**_signed(each)) for each in shown.items], next_cursor=shown.next_cursor
     )

@@ -98,7 +98,7 @@ def write(export: Export, beat: Beat) -> WrittenBundle:
     try:
         unfinished.touch(mode=0o600)
         assert export.size is not None, "it is chosen before anything is written"
-        checkpoint = Checkpoint.objects.get(size=export.size)
+        checkpoint = Checkpoint.objects.standing().get(size=export.size)
         written = _written(export, checkpoint, beat, unfinished, folder)
         unfinished.replace(target)
     finally:

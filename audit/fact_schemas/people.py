@@ -19,6 +19,13 @@ class PersonFacts(Facts):
     removed: Codes | None = None
 
 
+class LanguageFacts(Facts):
+    """The language, by its code, in which a person reads."""
+
+    person: Id
+    language: Code
+
+
 class FactorFacts(Facts):
     """A second factor of a person by id: its kind, what it was used for, how many recovery codes are left,
     how many factors an admin removed, whether codes are refused for a while now."""
@@ -60,6 +67,19 @@ class TokenFacts(Facts):
 
     token: Id
     scopes: Codes | None = None
+
+
+class KeyFacts(Facts):
+    """The keys that a person chose for their pages: whether none works, and the actions whose key changed."""
+
+    off: bool
+    changed: Codes
+
+
+class SessionsEnded(Facts):
+    """How many browsers a person signed out from another one."""
+
+    ended: Count
 
 
 class AccessRefused(Facts):

@@ -2,16 +2,18 @@
 
 from django.conf import settings
 from django.db import connections, transaction
+from django.db.models import F, Q
 
 from audit import outside
 from audit.actors import Actor
 from audit.errors import Conflict
 from audit.merkle.notes import NoteNotValid, opened
-from audit.models import Checkpoint, Log
+from audit.models import Checkpoint, Log, SinkCursor
 from audit.recorder import record
 from audit.sealed_tree import SEALER, State, keys_of, locked, place, sign, vouch
 from audit.services.announce_log import announce_log
 from audit.services.begin_log import begin_log
+from audit.services.move_sink import send_from
 from audit.signing import new_key
 from audit.vouching import Rewound, Unvouched, check_tree
 
@@ -74,6 +76,7 @@ def succeed(*, actor: Actor) -> Log:
             newest = Log.objects.using(SEALER).get(pk=state.log)
         else:
             newest = begin_log(size=state.size, key=new_key(), former=_last_note())
+    _send_again(newest.first_size, actor=actor)
     # The event that names the old log is what makes the new one grow.
     announce_log(actor=actor)
     with transaction.atomic(using=SEALER):
@@ -84,6 +87,14 @@ def succeed(*, actor: Actor) -> Log:
         sign(state)
         _lift()
     return newest
+
+
+def _send_again(size: int, *, actor: Actor) -> None:
+    """Let every sink that was given more than the successor begins with go on with its first event."""
+    ahead = Q(next__gt=size) | Q(until__gt=F("next"), size__gt=size)
+    with transaction.atomic():
+        for cursor in SinkCursor.objects.select_for_update().filter(ahead).order_by("name"):
+            send_from(cursor, min(cursor.next, size), actor=actor)
 
 
 def _is_begun(state: State) -> bool:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from audit.clock import database_now
 from audit.errors import Conflict, Invalid
@@ -24,8 +25,10 @@ class TooManyExports(Conflict):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            f"You have {most} exports underway, which is as many as one person may have at once. "
-            "Wait until one is finished.",
+            gettext(
+                "You have {most} exports underway, which is as many as one person may have at "
+                "once. Wait until one is finished."
+            ).format(most=most),
             params={"most": most},
         )
 
@@ -37,7 +40,9 @@ class UnusableChallenge(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            f"A challenge is a text of 1 to {LONGEST_CHALLENGE} printable characters on one line.",
+            gettext(
+                "A challenge is a text of 1 to {longest_challenge} printable characters on one line."
+            ).format(longest_challenge=LONGEST_CHALLENGE),
             params={"largest": LONGEST_CHALLENGE},
         )
 
@@ -49,8 +54,11 @@ class NotThatFar(Invalid):
 
     def __init__(self, since_size: int, size: int) -> None:
         super().__init__(
-            f"The sealed log has {size} events, and {since_size} were asked for as the size of a former check. "
-            "If a check of yours showed that many, the log was cut: tell whoever answers for it.",
+            gettext(
+                "The sealed log has {size} events, and {since_size} were asked for as the size "
+                "of a former check. If a check of yours showed that many, the log was cut: tell "
+                "whoever answers for it."
+            ).format(size=size, since_size=since_size),
             params={"since_size": since_size, "size": size},
         )
 

@@ -73,7 +73,7 @@ def newest_checkpoint() -> Checkpoint | None:
 
 def checkpoint_at(size: int) -> Checkpoint:
     """The checkpoint of that size; raises `NoCheckpoint`."""
-    found = Checkpoint.objects.select_related("log").filter(size=size).first()
+    found = Checkpoint.objects.standing().select_related("log").filter(size=size).first()
     if found is None:
         raise NoCheckpoint(f"The log has no checkpoint of size {size}.", params={"size": size})
     return found
@@ -93,8 +93,10 @@ def prove_event(event: UUID, *, viewer: Person, size: int | None = None) -> Even
     leaf = Leaf.objects.filter(event=event).first() if may_read(viewer) else None
     there = Event.objects.visible_to(viewer).filter(pk=event).only("leaf_hash").first()
     # The body of an event may be dropped; that it stood in the log is proved all the same.
-    if there is None and (leaf is None or dropped_at(leaf.event_inserted_at) is None):
+    if there is None and leaf is None:
         raise NotFound("There is no such event.")
+    if there is None and leaf is not None and dropped_at(leaf.event_inserted_at) is None:
+        raise LogDamaged(f"This event was sealed as leaf {leaf.index} and is not there any more.")
     checkpoint = newest_checkpoint() if size is None else checkpoint_at(size)
     if leaf is None or checkpoint is None or leaf.index >= checkpoint.size:
         raise NotSealedYet("This event has no place under a checkpoint yet; ask again in a moment.")

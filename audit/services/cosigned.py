@@ -56,7 +56,7 @@ def cosigned_before(checkpoint: Checkpoint, moment: dt.datetime) -> Cosigned | N
         checkpoint__size__lte=checkpoint.size,
         checkpoint__log=checkpoint.log_id,
     )
-    newest = there.order_by("-checkpoint").select_related("checkpoint").first()
+    newest = there.order_by("-checkpoint__size").select_related("checkpoint").first()
     if newest is None:
         return None
     lines = there.filter(checkpoint=newest.checkpoint).order_by("id").values_list("line", flat=True)

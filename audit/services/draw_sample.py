@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Func, TextField, Value
 from django.db.models.functions import Cast, Concat
+from django.utils.translation import gettext
 
 from audit.clock import database_now
 from audit.errors import Invalid, NotFound
@@ -37,8 +38,10 @@ class PopulationTooLarge(Invalid):
 
     def __init__(self) -> None:
         super().__init__(
-            f"Going through these events takes longer than {LONGEST_DRAW_SECONDS} seconds. "
-            "Narrow the population, for example to a month."
+            gettext(
+                "Going through these events takes longer than {longest_draw_seconds} seconds. "
+                "Narrow the population, for example to a month."
+            ).format(longest_draw_seconds=LONGEST_DRAW_SECONDS)
         )
 
 
@@ -48,7 +51,10 @@ class UnknownSample(NotFound):
     code = "unknown_sample"
 
     def __init__(self, sample_id: UUID) -> None:
-        super().__init__(f"There is no sample {sample_id}.", params={"sample": str(sample_id)})
+        super().__init__(
+            gettext("There is no sample {sample_id}.").format(sample_id=sample_id),
+            params={"sample": str(sample_id)},
+        )
 
 
 def draw_sample(*, chosen: EventFilter, seed: str, size: int, caller: Caller) -> Sample:
@@ -61,9 +67,14 @@ def draw_sample(*, chosen: EventFilter, seed: str, size: int, caller: Caller) ->
     caller.require("read_audit", scope="audit")
     seed = seed.strip() or fresh_seed()
     if not SEED.fullmatch(seed):
-        raise BadSample("seed", "A seed has 1 to 64 letters, digits and _ . : / @ + -")
+        raise BadSample("seed", gettext("A seed has 1 to 64 letters, digits and _ . : / @ + -"))
     if not 1 <= size <= LARGEST_SAMPLE:
-        raise BadSample("size", f"A sample holds 1 to {LARGEST_SAMPLE} events.")
+        raise BadSample(
+            "size",
+            gettext("A sample holds 1 to {largest_sample} events.").format(
+                largest_sample=LARGEST_SAMPLE
+            ),
+        )
     given = chosen.resolved().given()
     with transaction.atomic():
         now, until = database_now(), _closed_at()

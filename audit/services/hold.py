@@ -6,6 +6,7 @@ from uuid import UUID
 import uuid6
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from audit.clock import database_now
 from audit.errors import Conflict, Invalid, NotFound
@@ -31,7 +32,7 @@ class UnknownHold(NotFound):
     code = "unknown_hold"
 
     def __init__(self, hold_id: UUID) -> None:
-        super().__init__("There is no such legal hold.", params={"hold": str(hold_id)})
+        super().__init__(gettext("There is no such legal hold."), params={"hold": str(hold_id)})
 
 
 class HoldLifted(Conflict):
@@ -40,7 +41,7 @@ class HoldLifted(Conflict):
     code = "hold_lifted"
 
     def __init__(self) -> None:
-        super().__init__("This hold was lifted already.")
+        super().__init__(gettext("This hold was lifted already."))
 
 
 class OnHold(Conflict):
@@ -50,8 +51,10 @@ class OnHold(Conflict):
 
     def __init__(self, hold: Hold) -> None:
         super().__init__(
-            f"A legal hold stands in the way: {hold.matter} ({hold.covered}). Nothing was erased. "
-            "It can be done once the hold is lifted.",
+            gettext(
+                "A legal hold stands in the way: {matter} ({covered}). Nothing was erased. It "
+                "can be done once the hold is lifted."
+            ).format(matter=hold.matter, covered=hold.covered),
             params={"hold": str(hold.pk)},
         )
 
@@ -71,10 +74,10 @@ def set_hold(
     matter, why, target = matter.strip(), why.strip(), target.strip()
     for field, text in (("matter", matter), ("why", why)):
         if not text:
-            raise BadHold(field, "Say so in a few words.")
+            raise BadHold(field, gettext("Say so in a few words."))
     _check_target(scope, target)
     if since is not None and until is not None and since >= until:
-        raise BadHold("until", "This is not later than the other moment.")
+        raise BadHold("until", gettext("This is not later than the other moment."))
     with transaction.atomic():
         hold = Hold.objects.create(
             pk=uuid6.uuid7(),
@@ -137,14 +140,14 @@ def hold_on_events(events: "QuerySet[Event]") -> Hold | None:
 def _check_target(scope: HoldScope, target: str) -> None:
     if scope == HoldScope.EVERYTHING:
         if target:
-            raise BadHold("target", "A hold on everything names nothing else.")
+            raise BadHold("target", gettext("A hold on everything names nothing else."))
     elif not target:
-        raise BadHold("target", "Say which.")
+        raise BadHold("target", gettext("Say which."))
     elif scope in (HoldScope.RUN, HoldScope.REQUEST):
         try:
             UUID(target)
         except ValueError:
-            raise BadHold("target", "Enter the whole id.") from None
+            raise BadHold("target", gettext("Enter the whole id.")) from None
 
 
 def _record(type_: str, hold: Hold, caller: Caller) -> None:

@@ -22,15 +22,20 @@ def move_sink(name: str, index: int, *, actor: Actor) -> SinkCursor:
         size = newest.size if newest is not None else 0
         if not 0 <= index <= size:
             raise Invalid(f"The log has {size} signed events: name a place from 0 to {size}.")
-        before = cursor.next
-        cursor.next = cursor.until = index
-        cursor.series = uuid6.uuid7()
-        cursor.attempts, cursor.retry_at = 0, None
-        cursor.save(update_fields=["next", "until", "series", "attempts", "retry_at"])
-        record(
-            type="sink.moved",
-            actor=actor,
-            stream="log",
-            facts={"sink": name, "from_index": before, "index": index},
-        )
+        send_from(cursor, index, actor=actor)
     return cursor
+
+
+def send_from(cursor: SinkCursor, index: int, *, actor: Actor) -> None:
+    """The same for a sink whose row is locked, inside a transaction; the place is the caller's to check."""
+    before = cursor.next
+    cursor.next = cursor.until = index
+    cursor.series = uuid6.uuid7()
+    cursor.attempts, cursor.retry_at = 0, None
+    cursor.save(update_fields=["next", "until", "series", "attempts", "retry_at"])
+    record(
+        type="sink.moved",
+        actor=actor,
+        stream="log",
+        facts={"sink": cursor.name, "from_index": before, "index": index},
+    )

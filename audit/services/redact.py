@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from audit.clock import database_now
 from audit.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
@@ -25,7 +26,7 @@ class NothingToErase(Invalid):
     code = "nothing_to_erase"
 
     def __init__(self, subject: str) -> None:
-        message = f"The log keeps nothing apart about {subject}."
+        message = gettext("The log keeps nothing apart about {subject}.").format(subject=subject)
         super().__init__(message, params={"errors": [{"field": "subject", "message": message}]})
 
 
@@ -35,7 +36,7 @@ class AlreadyProposed(Conflict):
     code = "erasure_proposed"
 
     def __init__(self) -> None:
-        super().__init__("This erasure is proposed already and waits for a second person.")
+        super().__init__(gettext("This erasure is proposed already and waits for a second person."))
 
 
 class UnknownErasure(NotFound):
@@ -44,7 +45,7 @@ class UnknownErasure(NotFound):
     code = "unknown_erasure"
 
     def __init__(self, erasure_id: UUID) -> None:
-        super().__init__("There is no such erasure.", params={"erasure": str(erasure_id)})
+        super().__init__(gettext("There is no such erasure."), params={"erasure": str(erasure_id)})
 
 
 class ErasureClosed(Conflict):
@@ -54,7 +55,8 @@ class ErasureClosed(Conflict):
 
     def __init__(self, erasure: Erasure) -> None:
         super().__init__(
-            f"This erasure is {erasure.get_state_display()}.", params={"state": erasure.state}
+            gettext("This erasure is {state}.").format(state=erasure.get_state_display()),
+            params={"state": erasure.state},
         )
 
 
@@ -64,7 +66,7 @@ class OwnErasure(Forbidden):
     code = "own_erasure"
 
     def __init__(self) -> None:
-        super().__init__("You proposed this erasure. Somebody else has to confirm it.")
+        super().__init__(gettext("You proposed this erasure. Somebody else has to confirm it."))
 
 
 class OtherSubject(Invalid):
@@ -73,7 +75,9 @@ class OtherSubject(Invalid):
     code = "other_subject"
 
     def __init__(self, subject: str) -> None:
-        message = f"To confirm, name exactly what is to be erased: {subject}"
+        message = gettext("To confirm, name exactly what is to be erased: {subject}").format(
+            subject=subject
+        )
         super().__init__(message, params={"errors": [{"field": "subject", "message": message}]})
 
 

@@ -6,15 +6,18 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
-_STATE: Final = """
-SELECT state.size, coalesce((SELECT max(size) FROM audit_checkpoint), 0),
+from audit.models import STANDING_CHECKPOINTS
+
+_STATE: Final = f"""
+SELECT state.size,
+    coalesce((SELECT size FROM {STANDING_CHECKPOINTS} AS standing ORDER BY size DESC LIMIT 1), 0),
     (SELECT count(*) FROM audit_pending),
     coalesce(extract(epoch FROM clock_timestamp()
         - (SELECT inserted_at FROM audit_pending ORDER BY place LIMIT 1)), 0)::float,
     state.halted_because, state.trouble,
     coalesce((SELECT origin FROM audit_log ORDER BY id DESC LIMIT 1), '')
 FROM audit_treestate AS state WHERE state.id = 1
-"""
+"""  # noqa: S608 - nothing of anybody's is in it
 
 
 @dataclass(frozen=True)

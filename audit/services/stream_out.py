@@ -64,7 +64,12 @@ def _is_due(name: str) -> bool:
         return True
     if cursor.waits(now):
         return False
-    return cursor.is_under_way or Checkpoint.objects.filter(size__gt=cursor.next).exists()
+    return cursor.is_under_way or _has_grown_past(cursor.next)
+
+
+def _has_grown_past(index: int) -> bool:
+    newest = Checkpoint.objects.newest()
+    return newest is not None and newest.size > index
 
 
 def _locked(name: str) -> SinkCursor | None:
@@ -116,7 +121,7 @@ def _choose(cursor: SinkCursor) -> bool:
 
 def _read(cursor: SinkCursor) -> Batch | NotDelivered:
     """The batch that was chosen, or why it cannot be sent."""
-    checkpoint = Checkpoint.objects.select_related("log").get(size=cursor.size)
+    checkpoint = Checkpoint.objects.standing().select_related("log").get(size=cursor.size)
     try:
         batch = batch_of(cursor.series, cursor.next, cursor.until, checkpoint)
     except MissingHash as missing:

@@ -8,20 +8,24 @@ from typing import Final
 from django.conf import settings
 from django.db import connection
 
+from audit.models import STANDING_CHECKPOINTS
 from audit.streaming.sinks import Sink
 
-_STATE: Final = """
-WITH newest AS (SELECT coalesce(max(size), 0) AS size FROM audit_checkpoint)
+_STATE: Final = f"""
+WITH newest AS (
+    SELECT coalesce(
+        (SELECT size FROM {STANDING_CHECKPOINTS} AS standing ORDER BY size DESC LIMIT 1), 0) AS size
+)
 SELECT coalesce(sink.name, named.name), sink.next, newest.size - coalesce(sink.next, 0),
     sink.delivered_at, sink.problem,
     coalesce(extract(epoch FROM clock_timestamp() - sink.failing_since), 0)::float,
     coalesce(extract(epoch FROM clock_timestamp() - greatest(sink.delivered_at, sink.declared_at,
-        (SELECT signed_at FROM audit_checkpoint WHERE audit_checkpoint.size > coalesce(sink.next, 0)
-            ORDER BY audit_checkpoint.size LIMIT 1))), 0)::float
+        (SELECT signed_at FROM {STANDING_CHECKPOINTS} AS standing
+            WHERE standing.size > coalesce(sink.next, 0) ORDER BY standing.size LIMIT 1))), 0)::float
 FROM unnest(%s::text[]) AS named (name)
 FULL JOIN audit_sink AS sink ON sink.name = named.name
 CROSS JOIN newest ORDER BY 1
-"""
+"""  # noqa: S608 - nothing of anybody's is in it
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def verify_log(verification_id: UUID) -> None:
         events=checked.events,
         leaves=checked.log.leaves,
         found=found[:KEPT_FINDINGS],
-        notes=[*checked.warnings, *filter(None, [checked.log.note])],
+        notes=[*checked.warnings, *checked.log.notes],
         summary=checked.in_words(),
         problem=f"Only the first {KEPT_FINDINGS} are shown: audit_fsck --all names all."
         if more

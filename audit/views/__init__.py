@@ -6,10 +6,11 @@ from uuid import UUID
 import orjson
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.completeness_words import in_words as completeness_in_words
@@ -57,7 +58,9 @@ def audit_list(request: HttpRequest) -> HttpResponse:
                 limit=EVENTS_PER_PAGE,
             )
         except BadCursor:
-            messages.warning(request, "That page is not there any more. This is the first one.")
+            messages.warning(
+                request, gettext("That page is not there any more. This is the first one.")
+            )
             return redirect(address("audit-list", given))
         rows, next_cursor = rows_of(shown.items), shown.next_cursor
     context = {
@@ -79,7 +82,7 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One event: its sentence, its bytes, its place in its stream; what it keeps apart when asked for."""
     event = Event.objects.visible_to(request.user).filter(pk=pk).first()
     if event is None:
-        return _dropped_event(request, pk)
+        return _event_without_body(request, pk)
     opened = request.GET.get("disclosures") == "shown"
     body = orjson.loads(bytes(event.body))
     around = Event.objects.visible_to(request.user).in_stream(event.stream)
@@ -104,12 +107,10 @@ def audit_event(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "audit/event.html", context)
 
 
-def _dropped_event(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What is left of an event whose body is no longer kept: its place in the log and its leaf hash."""
+def _event_without_body(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What is left of an event whose body went with its month, or was deleted: its place in the log, its leaf hash."""
     leaf = get_object_or_404(Leaf, event=pk)
     month = dropped_at(leaf.event_inserted_at)
-    if month is None:
-        raise Http404
     context = {"event": pk, "leaf": leaf, "leaf_hex": bytes(leaf.leaf_hash).hex(), "month": month}
     return render(request, "audit/event_dropped.html", context)
 

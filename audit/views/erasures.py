@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from audit.errors import Refusal
@@ -45,7 +46,7 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
         except Refusal as refusal:
             form.add_error("subject", refusal.detail)
         else:
-            messages.success(request, "Proposed. Somebody else has to confirm it.")
+            messages.success(request, gettext("Proposed. Somebody else has to confirm it."))
             return redirect("audit-erasure", pk=erasure.pk)
     cursor = request.GET.get("cursor")
     try:
@@ -98,7 +99,9 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
             except Refusal as refusal:
                 form.add_error(None, refusal.detail)
             else:
-                messages.success(request, "Erased. Every event and every proof stays as it was.")
+                messages.success(
+                    request, gettext("Erased. Every event and every proof stays as it was.")
+                )
                 return redirect("audit-erasure", pk=pk)
     caller = caller_of(request)
     names = names_of({erasure.proposed_by, erasure.decided_by, person_of(erasure.subject) or ""})
@@ -124,5 +127,5 @@ def _done(request: HttpRequest, pk: UUID) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.detail)
     else:
-        messages.success(request, "Declined. Nothing was erased.")
+        messages.success(request, gettext("Declined. Nothing was erased."))
     return redirect("audit-erasure", pk=pk)

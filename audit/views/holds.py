@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.errors import Invalid, Refusal
@@ -36,7 +37,7 @@ def hold_list(request: HttpRequest) -> HttpResponse:
     """Holds, the newest first; records keepers set one below."""
     may_keep = request.user.has_perm("accounts.keep_records")
     if request.method == "POST" and not may_keep:
-        raise PermissionDenied("Records keepers set legal holds.")
+        raise PermissionDenied(gettext("Records keepers set legal holds."))
     form = HoldForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         since, until = form.period()
@@ -57,7 +58,7 @@ def hold_list(request: HttpRequest) -> HttpResponse:
                 form.add_error(problem["field"] or None, problem["message"])
         else:
             messages.success(
-                request, "The hold stands. What it covers is neither erased nor dropped."
+                request, gettext("The hold stands. What it covers is neither erased nor dropped.")
             )
             return redirect("audit-hold-list")
     cursor = request.GET.get("cursor")
@@ -107,11 +108,13 @@ def _story(hold: Hold) -> str:
 def hold_lift(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Lift one hold."""
     if not request.user.has_perm("accounts.keep_records"):
-        raise PermissionDenied("Records keepers lift legal holds.")
+        raise PermissionDenied(gettext("Records keepers lift legal holds."))
     try:
         hold = lift_hold(hold_id=pk, caller=caller_of(request))
     except Refusal as refusal:
         messages.error(request, refusal.detail)
     else:
-        messages.success(request, f"The hold for {hold.matter} is lifted.")
+        messages.success(
+            request, gettext("The hold for {matter} is lifted.").format(matter=hold.matter)
+        )
     return redirect("audit-hold-list")

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from audit import spreadsheet
@@ -94,7 +95,7 @@ def sample_download(request: HttpRequest, pk: UUID) -> HttpResponse:
         known = (
             [row.event.type, row.body["time"], f"sha256:{row.event.leaf_hex}", row.sentence]
             if row
-            else ["", "", "", "The body is no longer kept."]
+            else ["", "", "", gettext("The body is no longer kept.")]
         )
         lines.append(spreadsheet.line([str(place), rank(sample.seed, event), str(event), *known]))
     response = HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8")

@@ -30,8 +30,8 @@ def log_detail(request: HttpRequest) -> HttpResponse:
     cursor = request.GET.get("cursor")
     try:
         shown = page(
-            Checkpoint.objects.select_related("log"),
-            order=("-size",),
+            Checkpoint.objects.marked(),
+            order=("-id",),
             cursor=cursor,
             limit=ROWS_PER_PAGE,
         )

@@ -1,6 +1,7 @@
 // Whether a verdict may be sent now. A button that may not is aria-disabled: it stays where the reader left it, and
 // says why. The server decides again; this only spares the reader a refusal or a slip.
 import { connection } from "./live.js";
+import { gettext } from "./words.js";
 
 const SETTLE_MS = 400;
 const UNREACHABLE = new Set(["offline", "signed-out"]);
@@ -29,8 +30,8 @@ export function isSettled() {
 }
 
 function obstacle() {
-  if (UNREACHABLE.has(connection())) return "You are offline. Nothing can be decided until the connection is back.";
-  if (changed) return "This changed since you opened it. Compare, then decide.";
+  if (UNREACHABLE.has(connection())) return gettext("You are offline. Nothing can be decided until the connection is back.");
+  if (changed) return gettext("This changed since you opened it. Compare, then decide.");
   return "";
 }
 

@@ -1,6 +1,7 @@
 // Rows that are ticked to be decided together: with x, the box itself, or Shift and the box for all in between. Only
 // what one agent asks of one tool goes together. What is ticked stays so while the list is brought up to date.
 import { speak } from "./live.js";
+import { gettext } from "./words.js";
 
 let list = null;
 let bar = null;
@@ -43,7 +44,7 @@ export function sync() {
     box.disabled = isApart || isClosed(row) || (isFull && !box.checked);
   }
   const number = ticked().length;
-  const text = `${number} selected`;
+  const text = gettext("{number} selected", { number });
   const count = bar.querySelector("[data-batch-count]");
   if (count.textContent === text) return;
   count.textContent = text;
@@ -83,7 +84,7 @@ export function toggle(row) {
   asked = row.dataset.id;
   sync();
   const why = row.querySelector(box ? ".row-apart" : ".row-alone");
-  speak(why ? why.textContent.replace("·", "").trim() : "No more go together");
+  speak(why ? why.textContent.replace("·", "").trim() : gettext("No more go together"));
 }
 
 export function startBatch(rowsList) {

@@ -1,6 +1,7 @@
 // The clocks of the open request: the time left to take an approval back, the deadline, the seconds it was looked at,
 // and the claim, which is renewed as long as somebody sits in front of it.
 import { reach } from "./live.js";
+import { gettext } from "./words.js";
 
 const TICK_MS = 250;
 const RENEW_MS = 30_000;
@@ -55,7 +56,7 @@ function warnOfDeadline(request) {
   const key = `${request.dataset.id} ${time.dateTime} ${mark}`;
   if (!mark || key === warned) return;
   warned = key;
-  document.getElementById("live-alert").textContent = `${mark} seconds left to decide.`;
+  document.getElementById("live-alert").textContent = gettext("{seconds} seconds left to decide.", { seconds: mark });
 }
 
 async function renewClaim(request, lookAgain) {

@@ -1,4 +1,6 @@
 // Before and after of each edited argument, under its field. Data goes in as text, never as markup.
+import { gettext } from "./words.js";
+
 const UNSEEN = /([\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u00a0\u115f\u1160\u3164\uffa0]+)/u;
 const LAYOUT = /^[\n\t]+$/;
 
@@ -43,7 +45,7 @@ export function preview(field) {
   const diff = document.createElement("div");
   diff.className = "diff";
   diff.setAttribute("role", "group");
-  diff.setAttribute("aria-label", field.labels?.[0]?.textContent.trim() ?? "Change");
-  diff.append(line("del", "Before", shown(field, before)), line("ins", "After", shown(field, after)));
+  diff.setAttribute("aria-label", field.labels?.[0]?.textContent.trim() ?? gettext("Change"));
+  diff.append(line("del", gettext("Before"), shown(field, before)), line("ins", gettext("After"), shown(field, after)));
   frame.replaceChildren(diff);
 }

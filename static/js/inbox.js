@@ -1,37 +1,49 @@
 // The list beside the open request. Its order is frozen until the reader takes new rows in; a row that was decided greys
 // where it stands and leaves at the next move; numbers are true at once.
 import { reach, speak } from "./live.js";
+import { paced } from "./looks.js";
 import { morph } from "./morph.js";
+import { announceNew } from "./notifications.js";
 import { noticed, startRequest } from "./request.js";
-import { startKeys } from "./keys.js";
-import { startBatch, sync } from "./batch.js";
+import { offer as offerKeys } from "./keys.js";
+import { requestKeys } from "./request_keys.js";
+import { rowKeys } from "./rows.js";
+import { startBatch, sync, toggle } from "./batch.js";
+import { gettext, ngettext } from "./words.js";
 
 const AT_MOST_EVERY_MS = 300;
+const WAITING = new Set(["mine", "team"]);
 const COUNTED = / \(\d+\+?\)$/;
 const NARROW = matchMedia("(max-width: 60rem)");
 
 const inbox = document.getElementById("inbox");
 const list = document.getElementById("rows");
 const arrivals = document.getElementById("new-rows");
-const { tab, rowsUrl, countsUrl } = inbox.dataset;
-const search = document.getElementById("inbox-search").defaultValue;
+const { tab, query, decidedQuery, rowsUrl, countsUrl } = inbox.dataset;
 const titleOfList = document.title;
 
 // What the server listed last: rows, and what stands below them.
-let latest = [];
-let rest = [];
+let latest = rowsShown();
+let rest = restShown();
 let announced = 0;
+// What the list had when somebody last looked at it.
+let seen = new Set(latest.map((row) => row.dataset.id));
 // What this reader sent and had answered: a list asked for before that is out of date.
 let sent = 0;
-let looking = false;
-let again = false;
 
 function rowsShown() {
   return [...list.querySelectorAll(":scope > .row")];
 }
 
-async function fragment(ofTab) {
-  const response = await reach(`${rowsUrl}?${new URLSearchParams({ tab: ofTab, q: search })}`);
+function restShown() {
+  const shown = [];
+  for (let next = list.nextElementSibling; next && !next.matches(".batch-bar"); next = next.nextElementSibling) shown.push(next);
+  return shown;
+}
+
+// `ids` left out asks for the whole list.
+async function fragment(ofList, ids = []) {
+  const response = await reach([`${rowsUrl}?${ofList}`, ...[...ids].map((id) => `id=${id}`)].join("&"));
   if (!response?.ok || response.redirected) return null;
   const template = document.createElement("template");
   template.innerHTML = await response.text();
@@ -61,7 +73,7 @@ function close(row, decided) {
     noticed({ id: row.dataset.id, version: Number(decided.dataset.version) });
     for (const part of [".row-sub", ".row-when"]) morph(row.querySelector(part), decided.querySelector(part));
   } else {
-    row.querySelector(".row-sub").textContent = isPutOff(row) ? "Snoozed" : "No longer waits for you";
+    row.querySelector(".row-sub").textContent = isPutOff(row) ? gettext("Snoozed") : gettext("No longer waits for you");
     row.querySelector(".row-when").replaceChildren();
   }
 }
@@ -70,16 +82,19 @@ function isPutOff(row) {
   return row.dataset.id === openId() && document.querySelector("#request [data-snoozed]") !== null;
 }
 
+function isCut() {
+  return rest.some((element) => element.matches(".rows-more"));
+}
+
 async function closeGone(fresh) {
-  const isCut = rest.some((element) => element.matches(".rows-more"));
   const gone = rowsShown().filter((row) => !fresh.has(row.dataset.id) && !row.classList.contains("closed"));
   if (tab === "decided" || !gone.length) return;
   const asked = sent;
-  const decided = await fragment("decided");
+  const decided = await fragment(decidedQuery);
   if (asked !== sent) return;
   for (const row of gone) {
     const found = decided?.querySelector(`#${row.id}`) ?? null;
-    if (found || !isCut) close(row, found);
+    if (found || !isCut()) close(row, found);
   }
 }
 
@@ -91,14 +106,20 @@ function arrived() {
 function offer() {
   const number = arrived();
   arrivals.hidden = number === 0;
-  arrivals.querySelector("span").textContent = `${number} new`;
-  if (number > announced) speak(number === 1 ? "One new request" : `${number} new requests`);
+  arrivals.querySelector("span").textContent = gettext("{number} new", { number });
+  if (number > announced) speak(ngettext("One new request", "{number} new requests", number));
   announced = number;
+}
+
+// While nobody looks, what came is told outside of the page; a look ends that.
+function notify() {
+  if (!document.hidden) seen = new Set(latest.map((row) => row.dataset.id));
+  if (WAITING.has(tab)) announceNew(latest.filter((row) => !seen.has(row.dataset.id)).length);
 }
 
 // What stands below the rows: that there are none, or that not all are listed.
 function drawRest() {
-  while (list.nextElementSibling && !list.nextElementSibling.matches(".batch-bar")) list.nextElementSibling.remove();
+  for (const element of restShown()) element.remove();
   const isEmpty = rowsShown().length === 0;
   if (isEmpty) list.replaceChildren();
   list.after(...rest.filter((element) => isEmpty || !element.matches(".empty")));
@@ -132,7 +153,7 @@ function leave(kept = null) {
     if (row !== kept) row.remove();
   }
   sync();
-  if (rowsShown().length === 0) follow();
+  if (rowsShown().length === 0) look({ urgent: true });
 }
 
 // Numbers come as they are read: 12, or 1000+.
@@ -148,7 +169,7 @@ function drawCounts(counts) {
     badge.dataset.count = team;
     const spoken = document.createElement("span");
     spoken.className = "visually-hidden";
-    spoken.textContent = " waiting";
+    spoken.textContent = ` ${gettext("waiting")}`;
     badge.replaceChildren(...(isNone ? [] : [team, spoken]));
   }
   document.title = `${titleOf()}${isNone ? "" : ` (${team})`}`;
@@ -159,10 +180,11 @@ function titleOf() {
   return title ? `${title} · Countersign` : titleOfList.replace(COUNTED, "");
 }
 
-async function look() {
+// All there is.
+async function lookAtAll() {
   const asked = sent;
   const counts = reach(countsUrl).then((response) => (response?.ok && !response.redirected ? response.json() : null));
-  const content = await fragment(tab);
+  const content = await fragment(query);
   const counted = await counts;
   // Drawn over what was just done, it would close a row that was taken back: the next look is on its way.
   if (asked !== sent) return;
@@ -175,30 +197,52 @@ async function look() {
     if (fresh.has(row.dataset.id)) update(row, fresh.get(row.dataset.id));
   }
   await closeGone(fresh);
+  draw();
+}
+
+// What was hinted at, and the numbers: one row, where one request has changed.
+async function lookAt(ids) {
+  const asked = sent;
+  const content = await fragment(query, ids);
+  if (asked !== sent || !content) return;
+  const named = content.getElementById("rows");
+  drawCounts(JSON.parse(named.dataset.counts));
+  const fresh = new Map([...named.children].map((row) => [row.dataset.id, row]));
+  place(ids, fresh);
+  for (const row of rowsShown()) {
+    if (!ids.has(row.dataset.id)) continue;
+    if (fresh.has(row.dataset.id)) update(row, fresh.get(row.dataset.id));
+    else if (tab !== "decided" && !row.classList.contains("closed")) close(row, content.querySelector(`#closed > #${row.id}`));
+  }
+  draw();
+}
+
+// Where the server would list them. Of a list that is cut, what comes after its last row is not there.
+function place(ids, fresh) {
+  const last = isCut() ? latest.at(-1)?.dataset.order : null;
+  const known = new Set(latest.map((row) => row.dataset.id));
+  const kept = latest.filter(({ dataset: { id } }) => !ids.has(id) || fresh.has(id)).map((row) => fresh.get(row.dataset.id) ?? row);
+  const added = [...fresh.values()].filter(({ dataset: { id, order } }) => !known.has(id) && (!last || order <= last));
+  latest = [...added, ...kept];
+  if (tab !== "decided") latest.sort((one, other) => (one.dataset.order < other.dataset.order ? -1 : 1));
+}
+
+function draw() {
   sync();
-  // Where nothing stands, there is no order to keep.
-  if (rowsShown().length === 0) {
-    takeIn();
-  } else {
+  notify();
+  if (rowsShown().length > 0) {
     drawRest();
     offer();
+  } else if (latest.length > 0 || rest.some((element) => element.matches(".empty"))) {
+    // Where nothing stands, there is no order to keep.
+    takeIn();
+  } else {
+    // What an empty list says is the server's.
+    look();
   }
 }
 
-async function follow() {
-  again = true;
-  if (looking) return;
-  looking = true;
-  try {
-    while (again) {
-      again = false;
-      await look();
-      await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_MS));
-    }
-  } finally {
-    looking = false;
-  }
-}
+const look = paced((ids) => (ids === null ? lookAtAll() : lookAt(ids)), AT_MOST_EVERY_MS);
 
 function opened() {
   inbox.classList.add("open");
@@ -220,15 +264,28 @@ document.addEventListener("request:shown", ({ detail: { id, state } }) => {
   sync();
 });
 document.addEventListener("hint", ({ detail: hint }) => {
-  if (hint.topic === "request") follow();
+  if (hint.topic === "request") look(hint);
 });
-document.addEventListener("resync", follow);
+document.addEventListener("resync", ({ detail: { within } }) => look({ within }));
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.request.method !== "POST") return;
   sent += 1;
-  follow();
+  look({ urgent: true });
 });
+document.addEventListener("visibilitychange", notify);
 arrivals.addEventListener("click", takeIn);
 startRequest();
-startKeys({ list, leave, arrivals });
+const moves = rowKeys({
+  place: "inbox",
+  rows: () => rowsShown().filter((row) => !row.classList.contains("closed")),
+  everyRow: rowsShown,
+  current: () => list.querySelector(".row-link[aria-current]")?.closest(".row"),
+  moved: leave,
+});
+offerKeys({
+  ...moves.keys,
+  ...requestKeys,
+  accept: () => arrivals.hidden || arrivals.click(),
+  select: () => toggle(moves.cursor()),
+});
 startBatch(list);

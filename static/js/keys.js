@@ -1,126 +1,53 @@
-// The keys of the inbox. None of them works in fields, dialogs and while text is composed, on repeat, or with modifiers;
-// nothing is decided by a key that was pressed before its content could be seen.
-import { isSettled, mayPress } from "./arming.js";
-import { toggle } from "./batch.js";
-
+// Single keys, on every page. Which key does what is the person's choice (data-keys of the body); what of it can be done
+// here is what the modules of the page offer. None works in fields, in dialogs and menus, while text is composed, on
+// repeat, or with modifiers.
 const SECOND_KEY_MS = 1_500;
 const FIELD = "input, textarea, select, [contenteditable]";
 // Nothing is typed into these.
 const NO_FIELD = ".reason-chip input, .row-pick input";
-const PLACES = { i: "Inbox", r: "Runs", a: "Agents", p: "Policies", d: "Audit" };
-const REMEMBERED = "inbox-row";
+const OPEN = "dialog[open], details.menu[open]";
+const PLACES = ["inbox", "runs", "agents", "policies", "audit"];
 
-let list = null;
-let leave = () => {};
-let arrivals = null;
+const offered = new Map();
+let actionOfKey = new Map();
+let placeOfKey = new Map();
 let goingUntil = 0;
 
-function rows() {
-  return [...list.querySelectorAll(":scope > .row")];
+// `actions`: functions by the action's name; `digit` is given the digit that was pressed.
+export function offer(actions) {
+  for (const [name, act] of Object.entries(actions)) offered.set(name, act);
 }
 
-// The row that keys start from: the focused one, the open one, or the one that was left last.
-function cursor() {
-  const focused = document.activeElement?.closest(".row");
-  const open = list.querySelector(".row-link[aria-current]")?.closest(".row");
-  return focused ?? open ?? document.getElementById(sessionStorage.getItem(REMEMBERED) ?? "");
+function linkTo(place) {
+  return document.querySelector(`.nav-${place} .nav-item`);
 }
 
-function step(direction) {
-  const all = rows();
-  const from = all.indexOf(cursor());
-  const ahead = direction > 0 ? all.slice(from + 1) : all.slice(0, Math.max(from, 0)).reverse();
-  return ahead.find((row) => !row.classList.contains("closed")) ?? null;
+function typedOn(event) {
+  return event.target.closest?.(FIELD) ?? null;
 }
-
-function go(row) {
-  if (!row) return;
-  sessionStorage.setItem(REMEMBERED, row.id);
-  const link = row.querySelector(".row-link");
-  link.focus();
-  link.scrollIntoView({ block: "nearest" });
-  leave(row);
-}
-
-function open(row) {
-  go(row);
-  row?.querySelector(".row-link").click();
-}
-
-function press(selector) {
-  document.querySelector(`#request ${selector}`)?.click();
-}
-
-// Never what is critical or has to be typed, and nothing that has only just appeared.
-function approve() {
-  const request = document.getElementById("request");
-  const button = request?.querySelector("#decide-form button[name=verdict][value=approve]");
-  if (!button || request.dataset.risk === "critical" || request.querySelector("[data-expected]")) return;
-  if (isSettled() && mayPress(button)) button.click();
-}
-
-function back() {
-  const cancel = document.querySelector("#request [data-cancel]");
-  if (cancel) cancel.click();
-  else document.querySelector("#request .request-back")?.click();
-}
-
-// The chips of the form that is open: 1 to 9 in their order, 0 for the last one, which is one's own words.
-function pick(number) {
-  const chips = document.querySelectorAll("#request .dock-form .reason-chip input");
-  const chip = number === 0 ? chips[chips.length - 1] : chips[number - 1];
-  if (!chip || (number > 0 && chip === chips[chips.length - 1])) return;
-  chip.click();
-  chip.focus();
-}
-
-function help() {
-  document.getElementById("key-help").showModal();
-}
-
-const KEYS = {
-  j: () => go(step(1)),
-  k: () => go(step(-1)),
-  o: () => open(cursor()),
-  "]": () => open(step(1)),
-  "[": () => open(step(-1)),
-  Escape: back,
-  ".": () => arrivals.hidden || arrivals.click(),
-  x: () => toggle(cursor()),
-  a: approve,
-  e: () => press("[data-mode=edit]"),
-  r: () => press("[data-mode=reject]"),
-  "/": () => press("[data-mode=send_back]"),
-  c: () => press("[data-claim] button"),
-  s: () => press("[data-snooze] button"),
-  u: () => press("[data-undo]:not([hidden]) button"),
-  g: () => {
-    goingUntil = performance.now() + SECOND_KEY_MS;
-  },
-  "?": help,
-  ...Object.fromEntries([..."0123456789"].map((digit) => [digit, () => pick(Number(digit))])),
-};
 
 function isMeantForUs(event) {
   if (event.defaultPrevented || event.repeat || event.isComposing || event.keyCode === 229) return false;
   if (event.ctrlKey || event.metaKey || event.altKey || event.getModifierState("AltGraph")) return false;
-  // Punctuation sits behind Shift on many keyboards, and digits on some; letters with Shift are other keys.
-  if (event.shiftKey && !"/?.[]0123456789".includes(event.key)) return false;
-  const field = event.target.closest?.(FIELD);
+  // Signs sit behind Shift on many keyboards, and digits on some; letters with Shift are other keys.
+  if (event.shiftKey && (event.key.length > 1 || event.key.toLowerCase() !== event.key.toUpperCase())) return false;
+  const field = typedOn(event);
   if (field && !field.matches(NO_FIELD)) return false;
-  return !document.querySelector("dialog[open], details.menu[open]");
+  return !document.querySelector(OPEN);
 }
 
 function actionOf(event) {
   const going = performance.now() < goingUntil;
   goingUntil = 0;
   if (going) {
-    const place = Object.hasOwn(PLACES, event.key) && document.querySelector(`.nav-item[title="${PLACES[event.key]}"]`);
-    return place ? () => place.click() : null;
+    const link = linkTo(placeOfKey.get(event.key));
+    return link ? () => link.click() : null;
   }
   // Enter on a link or a button is theirs.
-  if (event.key === "Enter") return document.activeElement === document.body ? KEYS.o : null;
-  return Object.hasOwn(KEYS, event.key) ? KEYS[event.key] : null;
+  if (event.key === "Enter") return document.activeElement === document.body ? offered.get("open") : null;
+  const digit = offered.get("digit");
+  if (digit && /^[0-9]$/.test(event.key)) return () => digit(Number(event.key));
+  return offered.get(actionOfKey.get(event.key)) ?? null;
 }
 
 function pressed(event) {
@@ -131,8 +58,36 @@ function pressed(event) {
   act();
 }
 
-export function startKeys(inbox) {
-  ({ list, leave, arrivals } = inbox);
-  // Before the menus hear of it: Escape closes the menu, or goes back, but not both.
-  document.addEventListener("keydown", pressed, true);
+// The overlay names what works on this page, and no more.
+export function showHelp() {
+  const dialog = document.getElementById("key-help");
+  for (const line of dialog.querySelectorAll("[data-action]")) {
+    const { action } = line.dataset;
+    line.hidden = action.startsWith("go_") ? !linkTo(action.slice(3)) : !offered.has(action);
+  }
+  for (const group of dialog.querySelectorAll("section")) {
+    group.hidden = !group.querySelector("[data-action]:not([hidden])");
+  }
+  dialog.showModal();
+}
+
+export function startKeys() {
+  const keys = JSON.parse(document.body.dataset.keys);
+  actionOfKey = new Map(Object.entries(keys).filter(([name]) => !name.startsWith("go_")).map(([name, key]) => [key, name]));
+  placeOfKey = new Map(PLACES.map((place) => [keys[`go_${place}`], place]));
+  offer({
+    go: () => {
+      goingUntil = performance.now() + SECOND_KEY_MS;
+    },
+    help: showHelp,
+  });
+  for (const button of document.querySelectorAll("[data-key-help]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      button.closest("details.menu")?.removeAttribute("open");
+      showHelp();
+    });
+  }
+  // Before the menus hear of it: Escape closes the menu, or goes back, but not both. With the keys off, none does anything.
+  if (Object.keys(keys).length) document.addEventListener("keydown", pressed, true);
 }

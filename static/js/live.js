@@ -1,17 +1,20 @@
-// The socket carries hints {topic, id, version, kind}; pages fetch what they may see through ordinary views.
+// The socket carries hints {topic, id, version, kind}; pages fetch what they may see through ordinary views. Where many
+// hear the same, a hint also says within how many ms they are to look at it.
 // Told to pages as events on document: "hint" (something changed), "resync" (hints may have been missed),
 // "connection" (live, reconnecting, offline, signed-out).
+import { gettext } from "./words.js";
+
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_LAST_MS = 30_000;
 const POLL_MS = 45_000;
 const SEEN_MAX = 500;
 const SIGNED_OUT_CODE = 4401;
 const LABELS = {
-  connecting: "Connecting",
-  live: "Live",
-  reconnecting: "Reconnecting",
-  offline: "Offline",
-  "signed-out": "Signed out",
+  connecting: gettext("Connecting"),
+  live: gettext("Live"),
+  reconnecting: gettext("Reconnecting"),
+  offline: gettext("Offline"),
+  "signed-out": gettext("Signed out"),
 };
 
 let socket = null;
@@ -34,7 +37,7 @@ function drawPill() {
   if (!pill) return;
   pill.hidden = false;
   pill.dataset.state = state;
-  const stale = state === "offline" || state === "reconnecting" ? `, showing ${clock(fresh)}` : "";
+  const stale = state === "offline" || state === "reconnecting" ? gettext(", showing {time}", { time: clock(fresh) }) : "";
   pill.textContent = LABELS[state] + stale;
 }
 
@@ -67,7 +70,8 @@ function receive(event) {
     return;
   }
   if (typeof hint?.id !== "string" || typeof hint?.topic !== "string") return;
-  if (isNew(hint)) tell("hint", hint);
+  if (hint.kind === "resync") tell("resync", { why: "missed", within: hint.within });
+  else if (isNew(hint)) tell("hint", hint);
 }
 
 function retryLater() {

@@ -1,5 +1,7 @@
 // Passkeys: forms marked data-passkey ask the browser for one, put its answer into their hidden field, and are sent.
 // "create" makes one, "get" uses one of the person's, "sign-in" any that the site knows; its options are fetched first.
+import { gettext } from "./words.js";
+
 const BINARY = new Set(["challenge", "id", "userHandle", "rawId", "attestationObject", "clientDataJSON", "authenticatorData", "signature"]);
 
 function bytes(text) {
@@ -61,16 +63,16 @@ function written(credential) {
 async function optionsOf(form) {
   if (form.dataset.options) return JSON.parse(form.dataset.options);
   const answer = await fetch(form.action, { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error("The server did not answer.");
+  if (!answer.ok) throw new Error(gettext("The server did not answer."));
   return (await answer.json()).request_options;
 }
 
 // What a person can do about it; browsers do not say more, so that sites learn nothing about devices.
 function said(error) {
-  if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
-  if (error.name === "SecurityError") return "The browser makes no passkeys for this address. Open the site by its host name.";
-  if (error.name === "NotAllowedError") return "Nothing was confirmed: it was cancelled, or took too long. Try again.";
-  return "The passkey did not work. Try again, or use another way.";
+  if (error.name === "InvalidStateError") return gettext("This device has a passkey for your account already.");
+  if (error.name === "SecurityError") return gettext("The browser makes no passkeys for this address. Open the site by its host name.");
+  if (error.name === "NotAllowedError") return gettext("Nothing was confirmed: it was cancelled, or took too long. Try again.");
+  return gettext("The passkey did not work. Try again, or use another way.");
 }
 
 async function ask(event) {

@@ -1,11 +1,14 @@
 // The open request: it follows what happens to it, is never replaced under a draft, and keeps its clocks.
 import { reach, speak } from "./live.js";
+import { turnOf } from "./looks.js";
 import { morph, parse } from "./morph.js";
 import { disarm, rendered, startArming } from "./arming.js";
 import { preview } from "./diffs.js";
 import { startClocks } from "./clocks.js";
+import { startPresence } from "./presence.js";
 import { startSwaps } from "./swaps.js";
 import * as drafts from "./drafts.js";
+import { gettext } from "./words.js";
 
 // What others do around a request without changing what is decided on.
 const BESIDE = new Set(["claimed", "released", "extended", "commented", "escalated"]);
@@ -16,13 +19,14 @@ let newest = 0;
 let asking = 0;
 let underWay = 0;
 let missed = null;
+let waiting = 0;
 
 export function current() {
   return document.getElementById("request");
 }
 
 function fragmentUrl(request) {
-  const query = new URLSearchParams({ tab: document.getElementById("inbox").dataset.tab });
+  const query = new URLSearchParams(document.getElementById("inbox").dataset.query);
   if (request.dataset.mode) query.set("mode", request.dataset.mode);
   return `${request.dataset.url}?${query}`;
 }
@@ -34,24 +38,32 @@ function isBeingEdited(request) {
 
 function warnOfChange(kind) {
   const banner = document.getElementById("changed-banner");
-  if (banner.hidden) speak("This request changed since you opened it. What you typed is kept.");
+  if (banner.hidden) speak(gettext("This request changed since you opened it. What you typed is kept."));
   banner.hidden = false;
   if (!BESIDE.has(kind)) disarm();
 }
 
 // The request `id` has reached `version`; `kind` is what happened, where that is known.
-export async function noticed({ id, version, kind = "" }) {
+export function noticed({ id, version, kind = "", within = 0 }) {
   const request = current();
   if (!request || request.dataset.id !== id || version <= newest) return;
   // A claim that changed hands is not taken back by renewing it.
   if (kind === "claimed" || kind === "released") request.querySelector("[data-claimed]")?.removeAttribute("data-claimed");
   if (underWay) {
-    missed = { id, version, kind };
+    missed = { id, version, kind, within };
     return;
   }
   newest = version;
   if (isBeingEdited(request)) warnOfChange(kind);
-  else if (!(await lookAgain())) newest = Number(current()?.dataset.version ?? 0);
+  else follow(within);
+}
+
+// In its turn, where many have it before them.
+function follow(within) {
+  waiting ||= setTimeout(async () => {
+    waiting = 0;
+    if (!(await lookAgain())) newest = Number(current()?.dataset.version ?? 0);
+  }, turnOf(within));
 }
 
 // Fetches the open request as it is now; false where it could not. A page that nobody looks at is left alone: what was
@@ -79,7 +91,7 @@ export async function lookAgain({ evenUnderDraft = false } = {}) {
 function tell(request) {
   const title = document.getElementById("request-title").textContent;
   const decision = request.querySelector("#standing dd")?.textContent.trim();
-  speak(request.dataset.state === "pending" ? `${title}: waits for a decision again` : `${title}: ${decision ?? "closed"}`);
+  speak(request.dataset.state === "pending" ? gettext("{title}: waits for a decision again", { title }) : `${title}: ${decision ?? gettext("closed")}`);
 }
 
 // Called whenever what stands in the detail may be another request, revision, state or form.
@@ -89,7 +101,7 @@ function shown() {
   const isOther = ["id", "revision", "state", "mode"].some((name) => now[name] !== last[name]);
   if (request && now.id === last.id) {
     if (now.state !== last.state) tell(request);
-    else if (now.revision !== last.revision) speak("This request changed. Read it again before you decide.");
+    else if (now.revision !== last.revision) speak(gettext("This request changed. Read it again before you decide."));
   }
   last = now;
   newest = Number(now.version ?? 0);
@@ -118,14 +130,14 @@ function compare(event) {
 function heard({ detail: hint }) {
   const request = current();
   if (hint.topic === "request") noticed(hint);
-  else if (hint.topic === "switch") caughtUp();
+  else if (hint.topic === "switch") caughtUp({ detail: hint });
   else if (request && request.dataset.state !== "pending" && request.querySelector(`a[href*="${CSS.escape(hint.id)}"]`)) lookAgain();
 }
 
 // Hints may have been missed; under a draft the list says whether anything happened.
-function caughtUp() {
+function caughtUp({ detail: { within } }) {
   const request = current();
-  if (request && !underWay && !isBeingEdited(request)) lookAgain();
+  if (request && !underWay && !isBeingEdited(request)) follow(within);
 }
 
 function swapBegins() {
@@ -149,6 +161,7 @@ export function startRequest() {
   startArming();
   startClocks({ current, lookAgain });
   startSwaps({ detail, current, swapBegins, swapEnded });
+  startPresence();
   new MutationObserver(shown).observe(detail, { childList: true });
   shown();
 }

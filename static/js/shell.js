@@ -2,6 +2,10 @@
 import { startTimes } from "./times.js";
 import { startTheme } from "./theme.js";
 import { startLive } from "./live.js";
+import { offer, startKeys } from "./keys.js";
+import { rowKeysOfPage } from "./rows.js";
+import { forgetPages, startPalette } from "./palette.js";
+import { startNotifications } from "./notifications.js";
 
 function closeMenus(event) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -21,4 +25,12 @@ document.addEventListener("keydown", (event) => {
 
 startTheme();
 startTimes();
-if (document.body.hasAttribute("data-signed-in")) startLive();
+if (document.body.hasAttribute("data-signed-in")) {
+  startLive();
+  startNotifications();
+  offer(rowKeysOfPage());
+  startKeys();
+  startPalette();
+} else {
+  forgetPages();
+}

@@ -1,6 +1,7 @@
 // What htmx brings into the detail: refusals (409, 422) stand there like any other answer, whole pages do not, and
 // focus goes on from where it was.
 import * as drafts from "./drafts.js";
+import { gettext } from "./words.js";
 
 const FIELDS = "textarea, select, input:not([type=hidden])";
 
@@ -71,9 +72,9 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
     // A row stays where it is, and so does the focus on it; what was pressed inside the detail is gone.
     if (ctx.sourceElement === detail && current()) placeFocus(current(), sentFrom);
   });
-  on("error", () => problem(detail, "The server did not answer. Try again: what is sent twice counts once."));
+  on("error", () => problem(detail, gettext("The server did not answer. Try again: what is sent twice counts once.")));
   on("response:error", (_, ctx) => {
     if (ctx.response.status < 500) return;
-    problem(detail, "The server failed. Reload the page to see whether what you did was taken.");
+    problem(detail, gettext("The server failed. Reload the page to see whether what you did was taken."));
   });
 }

@@ -1,6 +1,7 @@
 // Kill switches: the banner of every page, and on their own page the lists, as they are now.
 import { follow } from "./follow.js";
 import { reach } from "./live.js";
+import { turnOf } from "./looks.js";
 import { morph, parse } from "./morph.js";
 
 const banner = document.getElementById("switch-banner");
@@ -17,13 +18,13 @@ async function lookAgain() {
 }
 
 if (banner) {
-  document.addEventListener("hint", (event) => {
-    if (event.detail.topic === "switch") lookAgain();
+  document.addEventListener("hint", ({ detail: hint }) => {
+    if (hint.topic === "switch") setTimeout(lookAgain, turnOf(hint.within));
   });
-  document.addEventListener("resync", (event) => {
+  document.addEventListener("resync", ({ detail: { why, within } }) => {
     // The page has only just been made when its socket opens for the first time.
-    if (event.detail.why === "open" && !isOpened) isOpened = true;
-    else lookAgain();
+    if (why === "open" && !isOpened) isOpened = true;
+    else setTimeout(lookAgain, turnOf(within));
   });
 }
 

@@ -1,6 +1,9 @@
 // The page of a run follows it live; the raw data of a step is fetched when it is opened.
 import { reach, speak } from "./live.js";
 import { follow } from "./follow.js";
+import { gettext } from "./words.js";
+import { startPanel } from "./step_panel.js";
+import { startWindows } from "./windows.js";
 
 const run = document.getElementById("run");
 
@@ -13,7 +16,7 @@ function tell() {
   if (run.dataset.said === said) return;
   said = run.dataset.said;
   const waits = document.getElementById("run-waits");
-  speak(`The run is now: ${said}.${waits ? ` ${waits.textContent.trim()}` : ""}`);
+  speak(`${gettext("The run is now: {state}.", { state: said })}${waits ? ` ${waits.textContent.trim()}` : ""}`);
 }
 
 async function openRaw(fold) {
@@ -35,14 +38,39 @@ function forget(event) {
   else fold.querySelector(".step-raw-body").removeAttribute("data-kept");
 }
 
+// A step that an address names is brought onto the page.
 function openTarget() {
-  const fold = document.getElementById(location.hash.slice(1))?.querySelector(".step-fold");
-  if (fold) fold.open = true;
+  const [, seq] = /^#step-(\d+)$/.exec(location.hash) ?? [];
+  if (seq) windows.goTo(Number(seq));
+}
+
+// A link to a step leads to it on this page, which may have to fetch it.
+function followStep(event) {
+  const link = event.target.closest?.('a[href*="#step-"]');
+  if (!link || "beside" in link.dataset || !/^#step-\d+$/.test(link.hash)) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  if (location.hash === link.hash) openTarget();
+  else location.hash = link.hash;
 }
 
 let said = run.dataset.said;
-follow(run, { concerns: mine, after: tell });
+const windows = startWindows(run);
+const panel = startPanel(run);
+follow(run, {
+  concerns: mine,
+  prepare(fresh) {
+    windows.prepare(fresh);
+    panel.prepare(fresh);
+  },
+  after() {
+    tell();
+    windows.after();
+    panel.after();
+  },
+});
 // "toggle" does not bubble.
 run.addEventListener("toggle", forget, true);
+run.addEventListener("click", followStep);
 addEventListener("hashchange", openTarget);
 openTarget();

@@ -1,19 +1,21 @@
 // Keeps "4 min ago" and "3:12" true while a page stays open. The text is not live: a screen reader is not interrupted.
+import { gettext } from "./words.js";
+
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
 
 export function ago(seconds) {
-  if (seconds < MINUTE) return "just now";
-  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min ago`;
-  return `${Math.floor(seconds / HOUR)} h ago`;
+  if (seconds < MINUTE) return gettext("just now");
+  if (seconds < HOUR) return gettext("{number} min ago", { number: Math.floor(seconds / MINUTE) });
+  return gettext("{number} h ago", { number: Math.floor(seconds / HOUR) });
 }
 
 export function left(seconds) {
-  if (seconds < 0) return "overdue";
+  if (seconds < 0) return gettext("overdue");
   if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}:${String(Math.floor(seconds % MINUTE)).padStart(2, "0")}`;
-  if (seconds < 2 * DAY) return `${Math.floor(seconds / HOUR)} h`;
-  return `${Math.floor(seconds / DAY)} d`;
+  if (seconds < 2 * DAY) return gettext("{number} h", { number: Math.floor(seconds / HOUR) });
+  return gettext("{number} d", { number: Math.floor(seconds / DAY) });
 }
 
 export function urgency(seconds) {

@@ -38,7 +38,7 @@ DESCRIPTION: Final = {"api:openapi-json", "api:openapi-view", "api:api-root"}
 # The demo's stand-in for a model; it knows only the conversation that it is sent.
 PRACTICE: Final = {"practice-completions", "practice-models"}
 # Sets a cookie of the visitor's own.
-THEME: Final = {"theme"}
+THEME: Final = {"theme", "language"}
 READ_BY_ALL: Final = {"/api/v1/me"}
 OPEN: Final = SIGN_IN | PROBES | DESCRIPTION | PRACTICE | THEME
 

@@ -27,6 +27,7 @@ from tests.model_server import Answer, completion, error
 
 ALL = {"source": "verifier", "also": ["agreement", "log_probability"], "samples": 3}
 OBJECTION = "PLANTED: nobody knows this account."
+ANY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MARKS = ("PLANTED", "3141", "6666", "8765", "7777")
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 Read = Callable[[Run], Iterator[tuple[str, str]]]
@@ -101,7 +102,13 @@ def read(everybody: list[User]) -> Read:
 
 
 def assert_nothing_told(read: Read, run: Run) -> None:
-    told = [(where, mark) for where, text in read(run) for mark in MARKS if stands_in(mark, text)]
+    told = [
+        (where, mark)
+        for where, text in read(run)
+        for mark in MARKS
+        # An id is made of the time, and any four digits come up in it once a minute.
+        if stands_in(mark, ANY_ID.sub("", text))
+    ]
     assert told == []
 
 

@@ -358,7 +358,7 @@ def test_a_number_that_is_none_is_refused(
     assert client.post(f"/requests/{request.pk}/extend/", {"hours": hours}).status_code == 422
     request.refresh_from_db()
     assert request.review_deadline == before
-    assert client.get(f"/runs/{request.run_id}/?before={hours}").status_code == 200
+    assert client.get(f"/runs/{request.run_id}/?at={hours}&step={hours}").status_code == 200
 
 
 @pytest.mark.parametrize("name", SOME)

@@ -433,6 +433,22 @@ def test_a_search_tells_nothing_of_titles_that_are_hidden(
         assert (row in page) is found, query
 
 
+def test_a_search_among_runs_tells_nothing_of_tasks_that_may_repeat_what_is_hidden(
+    counter: Counter, vault: str, login: Login, reviewer: User, trusted: User, client: Client
+) -> None:
+    run = begun(counter, saying(sends(7)))
+    Run.objects.filter(pk=run.pk).update(title=f"Send it to {FIRST}")
+    for reader, query, found in (
+        (reviewer, FIRST, False),
+        (reviewer, "Send it", False),
+        (reviewer, "vault", True),
+        (trusted, FIRST, True),
+    ):
+        login(client, reader)
+        answer = client.get("/runs/", {"q": query})
+        assert bool(answer.context["rows"]) is found, (reader, query)
+
+
 def test_somebody_who_may_not_read_it_neither_approves_nor_edits(
     counter: Counter, vault: str, login: Login, reviewer: User, client: Client
 ) -> None:
@@ -515,7 +531,7 @@ def test_a_value_many_steps_before_is_hidden_in_every_later_conversation(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agents.timeline.STEPS_SHOWN", 2)
+    monkeypatch.setattr("agents.timeline.BESIDE", 1)
     later = [
         calls(call("look_for", {"name": f"nobody {n}", "confidence": 0.99, "rationale": "x"}))
         for n in range(4)

@@ -197,3 +197,16 @@ def test_what_may_hold_much_has_several_lines_however_little_stands_in_it() -> N
         slot.path[0]: slot.kind for slot in slots_of(schema, {"sql": "SELECT 1", "why": "So."})
     }
     assert kinds == {"sql": "long_text", "why": "text"}
+
+
+def test_required_arguments_stand_in_the_order_of_the_tools_author() -> None:
+    # As the database gives a schema back: its keys by length, its lists as they were.
+    kept = {
+        **SCHEMA,
+        "properties": dict(
+            sorted(SCHEMA["properties"].items(), key=lambda kv: (len(kv[0]), kv[0]))
+        ),
+    }
+    names = list(dict.fromkeys(slot.path[0] for slot in slots_of(kept, VALUES)))
+    assert names[:3] == ["order", "amount", "address"]
+    assert sorted(names) == sorted(SCHEMA["properties"])

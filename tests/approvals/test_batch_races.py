@@ -24,7 +24,7 @@ from tests.harness.rounds import rounds
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = rounds(26)
+ROUNDS = rounds(13)
 SHARED = 8
 
 

@@ -14,6 +14,7 @@ from approvals.policies import PublishedPolicy, default_policy, load
 from approvals.schemas import Confidence, GateContext, ProposedAction
 from approvals.vocabulary import Effect, GateOutcome, Risk
 from tests.approvals.till import context, refund
+from tests.harness.rounds import rounds
 
 ANSWERED = [
     "args.amount <= 50",
@@ -179,7 +180,7 @@ def through_json(shape: Any) -> Any:
     return type(shape).model_validate(json.loads(stored))
 
 
-@settings(max_examples=400)
+@settings(max_examples=rounds(200))
 @given(rule_lists, rules(), actions, confidences, contexts)
 def test_another_rule_never_turns_review_into_allow_unless_it_allows(
     before: list[dict[str, Any]],
@@ -199,7 +200,7 @@ def test_another_rule_never_turns_review_into_allow_unless_it_allows(
         assert now.denied
 
 
-@settings(max_examples=300)
+@settings(max_examples=rounds(150))
 @given(rule_lists, actions, confidences, contexts, st.sampled_from(UNANSWERED))
 def test_a_condition_without_an_answer_never_allows(
     others: list[dict[str, Any]],
@@ -217,7 +218,7 @@ def test_a_condition_without_an_answer_never_allows(
     assert judge(action, confidence, where, published([*others, deny])).denied
 
 
-@settings(max_examples=200)
+@settings(max_examples=rounds(100))
 @given(rule_lists, actions, confidences, contexts)
 def test_a_deny_always_denies(
     others: list[dict[str, Any]],
@@ -229,7 +230,7 @@ def test_a_deny_always_denies(
     assert judge(action, confidence, where, published([deny, *others])).denied
 
 
-@settings(max_examples=300)
+@settings(max_examples=rounds(150))
 @given(rule_lists, st.randoms(use_true_random=False), actions, confidences, contexts)
 def test_the_verdict_does_not_depend_on_the_order_of_rules(
     rule_list: list[dict[str, Any]],
@@ -247,7 +248,7 @@ def test_the_verdict_does_not_depend_on_the_order_of_rules(
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=rounds(100))
 @given(rule_lists, actions, confidences, contexts)
 def test_every_verdict_gives_a_reason_and_every_review_names_people(
     rule_list: list[dict[str, Any]],
@@ -261,7 +262,7 @@ def test_every_verdict_gives_a_reason_and_every_review_names_people(
     assert "gate_error" not in {reason.code for reason in verdict.reasons}
 
 
-@settings(max_examples=200)
+@settings(max_examples=rounds(100))
 @given(rule_lists, actions, confidences, contexts)
 def test_a_snapshot_of_the_policy_judges_the_same(
     rule_list: list[dict[str, Any]],
@@ -276,7 +277,7 @@ def test_a_snapshot_of_the_policy_judges_the_same(
     assert judge(action, confidence, where, snapshot) == judge(action, confidence, where, policy)
 
 
-@settings(max_examples=500)
+@settings(max_examples=rounds(250))
 @given(policies(), rules(), actions, confidences, contexts)
 def test_whatever_the_policy_another_rule_loosens_only_by_allowing(
     document: dict[str, Any],
@@ -298,7 +299,7 @@ def test_whatever_the_policy_another_rule_loosens_only_by_allowing(
         assert added["effect"] == "deny"
 
 
-@settings(max_examples=300)
+@settings(max_examples=rounds(150))
 @given(policies(), actions, confidences, contexts, st.sampled_from(UNANSWERED), scopes)
 def test_whatever_the_policy_a_condition_without_an_answer_allows_nothing(
     document: dict[str, Any],
@@ -320,7 +321,7 @@ def test_whatever_the_policy_a_condition_without_an_answer_allows_nothing(
             assert effect != "deny" or verdict.denied
 
 
-@settings(max_examples=300)
+@settings(max_examples=rounds(150))
 @given(policies(), st.randoms(use_true_random=False), actions, confidences, contexts)
 def test_whatever_the_policy_the_order_of_rules_does_not_matter(
     document: dict[str, Any],
@@ -337,7 +338,7 @@ def test_whatever_the_policy_the_order_of_rules_does_not_matter(
     assert first.model_copy(update=same) == second.model_copy(update=same)
 
 
-@settings(max_examples=400)
+@settings(max_examples=rounds(200))
 @given(policies(), actions, confidences, contexts)
 def test_what_was_stored_is_judged_the_same_again(
     document: dict[str, Any],

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import orjson
+import pytest
+
+from approvals.hub import Hub
 from approvals.mailbox import RESYNC, Mailbox
+from approvals.pacing import AT_ONCE
 
 
 async def test_a_mailbox_keeps_the_newest_of_each_thing() -> None:
@@ -23,3 +30,20 @@ async def test_a_page_that_is_too_far_behind_fetches_anew() -> None:
     assert len(mailbox) == 0
     mailbox.put({"topic": "request", "id": "z", "version": 1, "kind": "x"})
     assert (await mailbox.take())["id"] == "z"
+
+
+async def test_pages_that_are_many_are_told_over_how_long_to_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub = Hub("redis://127.0.0.1:1/0")
+    monkeypatch.setattr(hub, "_listen", asyncio.Event().wait)
+    crowd = [Mailbox() for _ in range(500)]
+    for number, mailbox in enumerate(crowd):
+        hub.join(mailbox, {"everybody", *(["few"] if number < AT_ONCE else [])})
+    hint = {"topic": "request", "id": "a", "version": 1, "kind": "x"}
+    # Those who look one by one would need as long as that.
+    for audience, spread in (("everybody", {"within": 1500}), ("few", {})):
+        hub.deliver(orjson.dumps({"to": [audience], "hint": hint}))
+        assert await crowd[0].take() == hint | spread
+    for mailbox in crowd:
+        hub.leave(mailbox)

@@ -148,7 +148,7 @@ def judged(policy: Policy, action: Any, confidence: Confidence, about: Any) -> G
 
 
 @given(pair=pairs(), risk=risks, money=st.booleans(), reversible=st.booleans())
-@settings(max_examples=rounds(500), deadline=None)
+@settings(max_examples=rounds(250), deadline=None)
 def test_what_only_tightens_lets_nothing_more_through(
     pair: tuple[Policy, Policy], risk: Risk, money: bool, reversible: bool
 ) -> None:

@@ -87,6 +87,7 @@ class Till:
     cosmetic: tuple[str, ...] = ("note",)
     switched_off: str | None = None
     elsewhere: bool = False
+    running: int = 0
     locked: list[uuid.UUID] = field(default_factory=list)
     watched: set[tuple[int, uuid.UUID]] = field(default_factory=set)
     past: list[PastCall] = field(default_factory=list)
@@ -128,6 +129,9 @@ class Till:
 
     def may_see(self, user: User, run_id: uuid.UUID) -> bool:
         return (user.pk, run_id) in self.watched
+
+    def active(self, caller: Caller, *, most: int) -> int:
+        return self.running
 
     def handed_by(self, user: User, run_id: uuid.UUID) -> None:
         """No run of the till was handed over by another."""

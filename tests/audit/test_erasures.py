@@ -26,6 +26,7 @@ from audit.services.redact import (
     propose_erasure,
 )
 from tests.audit.conftest import Record
+from tests.audit.keeping import came_to_while_held
 from tests.harness.people import person
 
 Login = Callable[[Client, User], Client]
@@ -117,6 +118,20 @@ def test_what_is_proposed_is_not_proposed_again(told: Event, keeper: Caller) -> 
         propose(keeper)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_hold_that_is_being_set_is_waited_for(
+    told: Event, keeper: Caller, second_keeper: Caller
+) -> None:
+    erasure = propose(keeper)
+    came_to = came_to_while_held(
+        lambda: confirm_erasure(
+            erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper
+        )
+    )
+    assert isinstance(came_to, OnHold)
+    assert Disclosure.objects.filter(event=told.pk).exists()
+
+
 def test_nothing_is_proposed_about_whom_nothing_is_kept(db: None, keeper: Caller) -> None:
     with pytest.raises(NothingToErase):
         propose(keeper, "person:8")
@@ -187,6 +202,8 @@ def test_a_hold_that_is_lifted_holds_nothing(
     set_by = hold(keeper)
     with pytest.raises(OnHold):
         propose(keeper)
+    (refused,) = bodies("redaction.refused")
+    assert refused["outcome"] == {"decision": "refused", "reason_code": "on_hold"}
     lift_hold(hold_id=set_by.pk, caller=second_keeper)
     with pytest.raises(HoldLifted):
         lift_hold(hold_id=set_by.pk, caller=second_keeper)

@@ -269,11 +269,18 @@ def test_what_killed_attempts_left_is_removed_once_nobody_writes_it(
 ) -> None:
     export = asked("bundle")
     killed(export)
-    for path in export_file.folder().glob(f".{export.id}.*"):
+    left = list(export_file.folder().glob(f".{export.id}.*"))
+    for path in left:
         os.utime(path, (0, 0))
     tidy_exports()
     assert left_by(export)
     Export.objects.update(state="failed")
+    for path in left:
+        os.utime(path)
+    tidy_exports()
+    assert left_by(export), "what was written a moment ago may still be written"
+    for path in left:
+        os.utime(path, (0, 0))
     tidy_exports()
     assert left_by(export) == []
 

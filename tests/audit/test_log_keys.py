@@ -14,17 +14,21 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
+from accounts.models import User
 from audit import outside
+from audit.clock import database_now
 from audit.fsck import Checked, check
-from audit.merkle.notes import NoteNotValid, opened, read_note, verified
-from audit.models import Checkpoint, Event, Log, LogKey, TreeState
+from audit.merkle.notes import NoteNotValid, opened, read_checkpoint, read_note, verified
+from audit.models import Checkpoint, Event, Log, LogKey, SinkCursor, TreeState
 from audit.services.announce_log import announce_log
+from audit.services.checkpoints import checkpoint_at, prove_consistency, prove_event
+from audit.services.halt import halt, note_trouble
 from audit.services.post_checkpoint import post_checkpoint
 from audit.services.seal import Sealed, seal
 from audit.services.sealing_state import sealing_state
 from audit.signing import KeyTrouble, sign_note
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, make_key, on_machine
-from tests.audit.test_sealing import cut
+from tests.audit.test_sealing import cut, cut_leaves
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=SEALING_LOGINS)
 
@@ -172,6 +176,19 @@ def test_the_same_key_is_not_added_twice(begun: Record, machine: Path) -> None:
     assert LogKey.objects.count() == 2
 
 
+def test_a_key_is_retired_once_and_the_last_one_never(begun: Record) -> None:
+    (old,) = [row.key for row in LogKey.objects.all()]
+    said("audit_keys", "rotate")
+    said("audit_keys", "retire", old.id.hex())
+    retired_at = LogKey.objects.get(pk=str(old)).retired_at
+    with pytest.raises(CommandError, match=f"No key {old.id.hex()} signs"):
+        said("audit_keys", "retire", old.id.hex())
+    assert LogKey.objects.get(pk=str(old)).retired_at == retired_at
+    (last,) = [row.key for row in LogKey.objects.filter(retired_at=None)]
+    with pytest.raises(CommandError, match="the only key that signs"):
+        said("audit_keys", "retire", last.id.hex())
+
+
 def test_a_key_of_the_log_before_is_not_one_that_signs(begun: Record) -> None:
     (old,) = [row.key for row in LogKey.objects.all()]
     said("audit_log", "succeed")
@@ -260,6 +277,19 @@ def test_each_halt_is_recorded_once(begun: Record, attacker: Attacker) -> None:
     assert found() == []
 
 
+def test_trouble_that_lasts_is_told_once(begun: Record, caplog: pytest.LogCaptureFixture) -> None:
+    for sentence in ("The disk is full.", "The disk is full.", "The key is gone."):
+        note_trouble(sentence)
+    told = [each for each in caplog.messages if "sealing_waits" in each]
+    assert ["full" in each for each in told] == [True, False]
+
+
+def test_of_two_sealers_that_halt_at_once_one_says_so(begun: Record) -> None:
+    assert halt("It was set back.", why="behind")
+    assert not halt("It was set back.", why="behind")
+    assert halts() == 1
+
+
 def test_what_keeps_the_halt_from_being_recorded_does_not_keep_the_log_from_halting(
     begun: Record, attacker: Attacker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +345,46 @@ def test_a_log_that_was_set_back_for_good_gets_a_successor(
     assert dict(of_the_log())["log.succeeded"]["former_size"] == 4
 
 
+def test_a_successor_goes_its_own_way_where_checkpoints_of_what_was_lost_are_still_there(
+    begun: Record, attacker: Attacker, machine: Path, auditor: User
+) -> None:
+    for _ in range(7):
+        begun(stream="policy")
+        seal()
+    lost = read_checkpoint(read_note(newest_note()).text)
+    SinkCursor.objects.create(name="siem", next=8, until=8, declared_at=database_now())
+    SinkCursor.objects.create(
+        name="lake", next=2, until=4, size=lost.size, declared_at=database_now()
+    )
+    cut_leaves(attacker, 3)
+    seal()
+    said("audit_log", "succeed")
+    second = Log.objects.latest("id")
+    newest = Checkpoint.objects.newest()
+    assert newest is not None
+    assert (newest.log, newest.size < lost.size) == (second, True)
+    assert sealing_state().signed == newest.size
+    # Sinks get what the successor has, and nothing of it is left out.
+    assert dict(SinkCursor.objects.values_list("name", "next")) == {"siem": 3, "lake": 2}
+    assert not any(cursor.is_under_way for cursor in SinkCursor.objects.all())
+    assert [kind for kind, _ in of_the_log()].count("sink.moved") == 2
+    event = Event.objects.of_type("log.succeeded").get()
+    seal()
+    assert prove_event(event.id, viewer=auditor).checkpoint.log == second
+    while sealing_state().signed <= lost.size:
+        begun(stream="policy")
+        assert seal().signed
+    # A size that was signed before is signed again, by the successor.
+    assert Checkpoint.objects.filter(size=lost.size).count() == 2
+    assert checkpoint_at(lost.size).log == second
+    assert prove_consistency(newest.size, lost.size).second.log == second
+    checked = Checked()
+    # What was cut is all that does not fit.
+    assert len([each for each in check(checked) if "is neither in the log" not in each]) == 0
+    (note,) = checked.log.notes
+    assert f"had signed {lost.size} events and its successor began with fewer: 7 of its" in note
+
+
 def test_a_successor_that_was_interrupted_is_gone_on_with(
     begun: Record, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +394,13 @@ def test_a_successor_that_was_interrupted_is_gone_on_with(
             said("audit_log", "succeed")
     assert seal().signed == 0
     assert "is of the log approvals.example/log and the database's" in sealing_state().trouble
+    # It has signed nothing yet that a machine without a checkpoint could take up.
+    kept = outside.read()
+    outside.path().unlink()
+    with pytest.raises(CommandError, match="no checkpoint that could be taken up"):
+        said("audit_log", "adopt")
+    assert kept is not None
+    outside.write(kept)
     said("audit_log", "succeed")
     assert Log.objects.count() == 2
     assert [kind for kind, _ in of_the_log()].count("log.succeeded") == 1

@@ -13,8 +13,8 @@ from accounts.models import User
 from audit.errors import NotFound
 from audit.merkle.notes import VerifierKey, opened
 from audit.merkle.proofs import root_from_inclusion, verify_consistency
-from audit.models import Checkpoint
-from audit.services.checkpoints import NotSealedYet, inclusion_paths, prove_event
+from audit.models import Checkpoint, Leaf
+from audit.services.checkpoints import LogDamaged, NotSealedYet, inclusion_paths, prove_event
 from audit.services.seal import seal
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record
 
@@ -131,15 +131,30 @@ def test_what_does_not_lead_to_the_signed_root_is_not_proved_and_the_page_says_s
 
 
 def test_nobody_learns_from_a_proof_that_an_event_is_there(
-    outsider: User, auditor: User, recorded: Record, machine: Path, attacker: Attacker
+    outsider: User,
+    auditor: User,
+    recorded: Record,
+    machine: Path,
+    attacker: Attacker,
+    client: Client,
+    login: Login,
 ) -> None:
     sealed, deleted = recorded(stream="policy"), recorded(stream="policy")
     seal()
     assert prove_event(sealed.pk, viewer=auditor).index == 0
     attacker.does("DELETE FROM audit_event WHERE id = %s", deleted.pk)
-    for event, viewer in ((sealed, outsider), (deleted, outsider), (deleted, auditor)):
+    for event in (sealed, deleted):
         with pytest.raises(NotFound, match="There is no such event"):
-            prove_event(event.pk, viewer=viewer)
+            prove_event(event.pk, viewer=outsider)
+    # Whoever reads the log learns that somebody deleted it.
+    with pytest.raises(LogDamaged, match="was sealed as leaf 1 and is not there any more"):
+        prove_event(deleted.pk, viewer=auditor)
+    login(client, auditor)
+    page = client.get(reverse("audit-event", args=[deleted.pk])).content.decode()
+    assert "somebody deleted it" in page
+    assert bytes(Leaf.objects.get(event=deleted.pk).leaf_hash).hex() in page
+    login(client, outsider)
+    assert client.get(reverse("audit-event", args=[deleted.pk])).status_code == 403
 
 
 def test_what_no_checkpoint_covers_is_not_proved_yet(

@@ -35,6 +35,7 @@ from audit.services.seal import seal
 from audit.services.tlog import EntriesGone, bundle_data, tile_data
 from audit.streaming.batches import entries
 from tests.audit.conftest import Attacker, Record
+from tests.audit.keeping import came_to_while_held
 from tests.harness.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner", "sealer"])
@@ -198,6 +199,11 @@ def test_what_is_not_sealed_stays(old: list[Event], superuser_url: str) -> None:
         )
     with pytest.raises(NotSealed):
         drop_month(MONTH)
+    assert not Retired.objects.exists()
+
+
+def test_a_hold_that_is_being_set_is_waited_for(old: list[Event]) -> None:
+    assert isinstance(came_to_while_held(lambda: drop_month(MONTH)), MonthHeld)
     assert not Retired.objects.exists()
 
 

@@ -285,13 +285,13 @@ def test_the_check_says_when_there_is_nothing_outside_to_hold_the_log_against(
     outside.path().unlink()
     checked = Checked()
     assert list(check(checked)) == []
-    assert "whether the tail was cut cannot be told" in checked.log.note
+    assert "whether the tail was cut cannot be told" in checked.log.notes[0]
     outside.write("nothing\n")
     assert "is not valid" in found()[0]
     outside.write("another.example/log\n7\n" + "A" * 43 + "=\n\n— another.example/log AAAAAAAA\n")
     checked = Checked()
     assert list(check(checked)) == []
-    assert "is of another log, another.example/log" in checked.log.note
+    assert "is of another log, another.example/log" in checked.log.notes[0]
 
 
 def test_events_that_wait_although_the_log_is_sealed_are_counted(

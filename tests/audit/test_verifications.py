@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -18,7 +19,12 @@ from audit.errors import Forbidden
 from audit.models import Event
 from audit.rows import rows_of
 from audit.services.seal import seal
-from audit.services.verify_log import ask_verification, resume_verifications, verify_log
+from audit.services.verify_log import (
+    KEPT_FINDINGS,
+    ask_verification,
+    resume_verifications,
+    verify_log,
+)
 from audit.verification import Verification, VerificationState
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record
 
@@ -122,6 +128,65 @@ def test_a_check_whose_worker_was_killed_is_taken_up_again_and_given_up_in_the_e
     asked.refresh_from_db()
     assert asked.state == VerificationState.FAILED
     assert f"stopped {most} times" in asked.problem
+
+
+def test_a_worker_that_is_told_to_stop_gives_the_check_back_at_once(
+    asked: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: object) -> NoReturn:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.services.verify_log.check", stop)
+        with pytest.raises(SystemExit):
+            verify_log(asked.pk)
+    assert resume_verifications() == 1
+    verify_log(asked.pk)
+    asked.refresh_from_db()
+    assert asked.state == VerificationState.FITS
+
+
+def test_a_check_that_ends_with_an_error_says_so_and_what_to_do(
+    asked: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> NoReturn:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("audit.services.verify_log.check", broken)
+    with pytest.raises(OSError, match="the disk is gone"):
+        verify_log(asked.pk)
+    asked.refresh_from_db()
+    assert asked.state == VerificationState.FAILED
+    assert asked.problem == "The check ended with an error. Ask again."
+    assert (
+        rows_of(Event.objects.of_type("verification.ended"))[0].body["outcome"]["decision"]
+        == "not_finished"
+    )
+
+
+def test_no_more_findings_are_kept_than_are_shown_and_that_there_are_more_is_said(
+    asked: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [f"Event {number} does not fit." for number in range(KEPT_FINDINGS + 20)]
+    monkeypatch.setattr("audit.services.verify_log.check", lambda _checked: iter(many))
+    verify_log(asked.pk)
+    asked.refresh_from_db()
+    assert asked.found == many[:KEPT_FINDINGS]
+    assert asked.problem == "Only the first 100 are shown: audit_fsck --all names all."
+
+
+def test_a_check_that_another_attempt_took_over_is_not_ended_by_the_first(
+    asked: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(_checked: object) -> list[str]:
+        Verification.objects.update(holder=uuid4())
+        return ["what nobody waits for any more"]
+
+    monkeypatch.setattr("audit.services.verify_log.check", overtaken)
+    verify_log(asked.pk)
+    asked.refresh_from_db()
+    assert (asked.state, asked.found) == (VerificationState.RUNNING, [])
+    assert facts_of("verification.ended") == []
 
 
 def test_a_check_that_is_at_work_is_not_begun_twice(asked: Verification) -> None:

@@ -127,20 +127,22 @@ def demo() -> Iterator[Callable[[], Demo]]:
 
 
 @pytest.mark.timeout(900)
-def test_it_comes_up_leaves_nothing_finds_its_data_again_and_forgets_it(
+def test_it_comes_up_beside_another_heals_leaves_nothing_finds_its_data_again_and_forgets_it(
     demo: Callable[..., Demo],
 ) -> None:
-    first = demo()
+    first, other = demo(), demo()
     first.until_said("Ready: ")
+    other.until_said("Ready: ")
     assert first.status() == 200
     assert f"Ready: http://127.0.0.1:{first.port}\n" in first.said()
     for account in ("admin", "reviewer", "second-reviewer", "operator", "auditor"):
         assert account in first.said()
     password = re.findall(r"Password: (\S+)", first.said())
     assert len(password) == 1
-
     assert first.command("demo", "--forget").wait(60) == 1
     assert "is in use" in first.said()
+
+    what_is_killed_comes_back(first)
     first.process.send_signal(signal.SIGTERM)
     assert first.process.wait(60) == 0
     assert first.family() == []
@@ -153,12 +155,13 @@ def test_it_comes_up_leaves_nothing_finds_its_data_again_and_forgets_it(
     assert again.command("demo", "--forget").wait(60) == 0
     assert not again.folder.exists()
 
+    assert other.status() == 200
+    other.process.kill()
+    other.process.wait()
+    other.until_gone()
 
-@pytest.mark.timeout(900)
-def test_two_live_side_by_side_and_what_is_killed_comes_back(demo: Callable[[], Demo]) -> None:
-    running, other = demo(), demo()
-    running.until_said("Ready: ")
-    other.until_said("Ready: ")
+
+def what_is_killed_comes_back(running: Demo) -> None:
     for name, words in {
         "web": ("uvicorn",),
         "resumes": ("rqworker-pool", "resumes"),
@@ -170,14 +173,6 @@ def test_two_live_side_by_side_and_what_is_killed_comes_back(demo: Callable[[], 
     for words in (("embedded.keeper", "postgres"), ("embedded.keeper", "redis")):
         running.one(*words).kill()
     running.until_green()
-    running.process.terminate()
-    assert running.process.wait(60) == 0
-    assert running.family() == []
-
-    assert other.status() == 200
-    other.process.kill()
-    other.process.wait()
-    other.until_gone()
 
 
 def test_a_taken_port_is_a_sentence(demo: Callable[[], Demo]) -> None:

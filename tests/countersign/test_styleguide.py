@@ -18,6 +18,7 @@ from django.template.smartif import TokenBase
 from django.test import Client
 
 from accounts.models import User
+from countersign.part_specimens import PARTS
 from countersign.specimens import SPECIMENS
 from countersign.styleguide import PAIRS, Pair, colours, contrast, icons, pairs
 
@@ -25,6 +26,8 @@ ROOT = Path(settings.BASE_DIR)
 COMPONENTS = {path.stem for path in (ROOT / "templates/components").glob("*.html")}
 #: Stands on every page, drawn by `{% icon %}`: the guide shows its icons.
 SPRITE = "sprite"
+#: Stand on one kind of page each.
+NOT_SHOWN = {"absences", "control-sure", "wide"}
 NO_NAMES = {"None", "True", "False"}
 
 
@@ -89,6 +92,24 @@ def test_every_parameter_of_a_component_is_shown(specimen: Any) -> None:
     assert reads == given
 
 
+@pytest.mark.parametrize("part", PARTS, ids=lambda each: each.name)
+def test_every_state_of_a_part_is_shown_by_its_specimen(part: Any) -> None:
+    reads = set(taken(get_template(part.template).template.nodelist))
+    given = {name for state in part.states for name in state.given("light")}
+    assert reads <= given
+    assert given - reads <= {"theme"}
+
+
+def test_every_class_that_pages_share_stands_in_the_guide(client: Client, reviewer: User) -> None:
+    client.force_login(reviewer)
+    page = client.get("/styleguide/").content.decode()
+    shown = {name for names in re.findall(r'class="([^"]*)"', page) for name in names.split()}
+    css = (ROOT / "static/css/components.css").read_text()
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", " ", css, flags=re.DOTALL)
+    shared = set(re.findall(r"\.([a-z][\w-]*)", selectors))
+    assert shared - shown == NOT_SHOWN
+
+
 def test_what_a_component_takes_is_found_in_conditions_loops_and_includes() -> None:
     reads = set(taken(get_template("components/row_changes.html").template.nodelist))
     assert reads == {"rows"}
@@ -110,7 +131,7 @@ def test_the_guide_shows_each_state_in_both_themes_and_is_for_signed_in_people(
     assert client.get("/styleguide/").status_code == 302
     client.force_login(reviewer)
     page = client.get("/styleguide/").content.decode()
-    states = sum(len(each.states) for each in SPECIMENS)
+    states = sum(len(each.states) for each in (*SPECIMENS, *PARTS))
     for theme in ("light", "dark"):
         assert page.count(f'<div class="specimen-theme" data-theme="{theme}">') == states
     ids = re.findall(r'\sid="([^"]+)"', page)

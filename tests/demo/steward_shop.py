@@ -14,6 +14,8 @@ from tests.harness.cluster import Cluster
 
 SECONDS = 1.0
 """How long a statement may take here."""
+LONG_ENOUGH = 30.0
+"""How long where nothing is meant to be cut off."""
 FILL = """
 INSERT INTO demo_customer (name, email, city, note) VALUES
     ('Acme GmbH', 'orders@acme.example', 'Hambrg', ''),

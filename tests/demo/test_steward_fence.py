@@ -29,7 +29,7 @@ from demo.steward.session import (
     prove_login,
     session_of,
 )
-from tests.demo.steward_shop import SECONDS, StewardShop, opened
+from tests.demo.steward_shop import LONG_ENOUGH, StewardShop, opened
 from tests.harness.environment import TestProcess
 
 STEWARD = LOGINS["steward"]
@@ -161,7 +161,7 @@ def a_twin(
 def test_the_houses_own_logins_are_not_used(shop: StewardShop, login: str) -> None:
     url = shop.cluster.url(login, shop.database)
     with pytest.raises(NoLogin, match="not fenced in"):
-        with session_of(url, SECONDS, writing=False):
+        with session_of(url, LONG_ENOUGH, writing=False):
             raise AssertionError("it was let in")
 
 
@@ -282,7 +282,7 @@ def test_a_session_of_another_fenced_login_runs_nothing(
 def test_a_server_that_is_away_is_said_to_be(shop: StewardShop) -> None:
     url = shop.url.replace(shop.database, "nowhere")
     with pytest.raises(Unreachable):
-        with session_of(url, SECONDS, writing=False):
+        with session_of(url, LONG_ENOUGH, writing=False):
             raise AssertionError("it was let in")
 
 

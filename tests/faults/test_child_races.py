@@ -22,10 +22,10 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import host, model  # noqa: F401
 from tests.faults.test_switch_races import dispatching
 from tests.harness.environment import TestProcess
-from tests.harness.rounds import rounds
+from tests.harness.rounds import Edge, rounds
 from tests.model_server import Answer, ModelServer, call, calls, final, judged
 
-ROUNDS = rounds(40)
+ROUNDS = rounds(20)
 STEP_SECONDS = 0.001
 DESK = Agent(
     slug="desk",
@@ -53,14 +53,14 @@ def test_a_child_that_ends_while_its_parent_is_cancelled_leaves_both_ended(
     model.follow(reply)
     by = Caller.of_session(operator)
     pause = threading.Event()
-    lead, first = 0.02, 0
+    edge, first = Edge(0.02, finest=STEP_SECONDS), 0
     with dispatching(test_process, model, "plain") as dispatcher:
         for _ in range(ROUNDS):
             run, _ = start_run(agent="desk", input="Go.", caller=by)
             advance(run.pk, owner="test", stopping=lambda: False)
             child = Run.objects.get(parent=run)
             dispatcher.tell(child)
-            pause.wait(lead)
+            pause.wait(max(0.0, edge.lead))
             cancel_run(run_id=run.pk, reason="Enough.", caller=by)
             state = dispatcher.answer()
             run.refresh_from_db()
@@ -71,7 +71,7 @@ def test_a_child_that_ends_while_its_parent_is_cancelled_leaves_both_ended(
             # A parent that had ended before was told of nothing.
             assert not told or state == "succeeded"
             first += told
-            lead = max(0.0, lead - STEP_SECONDS if told else lead + STEP_SECONDS)
+            edge.after(told)
     for slug in ("teller", "desk"):
         registry.unregister(slug)
     assert 0 < first < ROUNDS

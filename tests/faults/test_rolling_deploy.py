@@ -24,7 +24,7 @@ from tests.model_server import Answer, ModelServer, call, calls, final, judged
 
 Prepare = Callable[..., Stack]
 LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".countersign*", ".*_cache", "__pycache__", "tests", "docs", "benchmarks"
+    ".git", ".venv", ".countersign*", ".*_cache", "tests", "docs", "benchmarks"
 )
 AMOUNT = "60.00"
 OLD_WORDS, NEW_WORDS = "You work at the refund desk", "You are the refund desk"

@@ -29,10 +29,10 @@ from tests.agents.test_effects import PAY
 from tests.faults.dispatcher import READY
 from tests.harness.cluster import PROJECT, product_environment
 from tests.harness.environment import TestProcess
-from tests.harness.rounds import rounds
+from tests.harness.rounds import Edge, rounds
 from tests.model_server import Answer, ModelServer, call, calls, final
 
-ROUNDS = rounds(24)
+ROUNDS = rounds(12)
 STEP_SECONDS = 0.002
 SECONDS = 60.0
 
@@ -122,15 +122,15 @@ def test_once_setting_a_switch_has_returned_nothing_that_it_holds_is_dispatched(
     host(teller(bank))
     counter = Counter(operator, model, django_capture_on_commit_callbacks)
     pause = threading.Event()
-    lead, ran = 0.01, 0
+    edge, ran = Edge(0.01, finest=STEP_SECONDS), 0
     with dispatching(test_process, model, path) as dispatcher:
         for _ in range(ROUNDS):
             run = counter.start(reply)
             counter.decide(counter.request(run), "approve", reviewer)  # type: ignore[arg-type]
             # A worker that is faster than the switch even so is told after the switch has begun.
-            told = threading.Timer(max(0.0, -lead), dispatcher.tell, [run])
+            told = threading.Timer(max(0.0, -edge.lead), dispatcher.tell, [run])
             told.start()
-            pause.wait(max(0.0, lead))
+            pause.wait(max(0.0, edge.lead))
             switch = switched_off(scope)
             sent = EffectRecord.objects.filter(run=run).count()
             state = dispatcher.answer()
@@ -142,8 +142,7 @@ def test_once_setting_a_switch_has_returned_nothing_that_it_holds_is_dispatched(
                 assert dispatcher.answer() == "succeeded"
             assert EffectRecord.objects.get(run=run).state == "succeeded"
             ran += sent
-            # Always at the edge: sooner after a call that was sent, later after one that was not.
-            lead += -STEP_SECONDS if sent else STEP_SECONDS
+            edge.after(bool(sent))
     registry.unregister("teller")
     assert 0 < ran < ROUNDS
     assert Event.objects.filter(type="effect.dispatched").count() == ROUNDS

@@ -23,12 +23,12 @@ from approvals.services.decide import decide
 from approvals.vocabulary import Verdict
 from audit.errors import Conflict
 from demo.models import Order
-from tests.harness.rounds import rounds
+from tests.harness.rounds import Edge, rounds
 from tests.harness.stack import Stack
 from tests.model_server import Answer, ModelServer, call, calls, final, judged
 
 Prepare = Callable[..., Stack]
-ROUNDS = min(rounds(40), 120)
+ROUNDS = min(rounds(20), 120)
 """As many as the shop has orders for."""
 #: The demo's policy has one of Finance decide it.
 AMOUNT = "51.00"
@@ -135,14 +135,13 @@ def test_a_call_ran_before_the_run_was_told_with_its_approval_spent_or_it_never_
             return lambda: change_goal(run_id=run.pk, text="Refund nothing.", caller=caller)
         return lambda: take_over(run_id=run.pk, reason="", caller=caller)
 
-    lead, ran = 0.02, 0
+    edge, ran = Edge(0.02, finest=STEP_SECONDS), 0
     for run in parked(site, operator):
-        together(approving(run, reviewer), tell(run), lead)
+        together(approving(run, reviewer), tell(run), edge.lead)
         site.wait_for(lambda run=run: settled(run, said), 40, "the round is over")
         sent = ran_before(run, said)
         ran += sent
-        # Always at the edge: sooner after a call that ran, later after one that did not.
-        lead += -STEP_SECONDS if sent else STEP_SECONDS
+        edge.after(bool(sent))
     assert 0 < ran < ROUNDS
     calls_made = [str(call["key"]) for call in site.provider_calls()]
     assert len(calls_made) == len(set(calls_made)) == ran

@@ -1,10 +1,12 @@
 """A real Chromium, and pages of it that are signed in and tolerate no trouble."""
 
+import asyncio
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +27,9 @@ from playwright.sync_api import (
 
 from accounts.models import User
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+# The first draws nothing for a screen, which is half the work.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+WHOLE = NAMES[1:]
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 ARGUMENTS = [
     "--no-sandbox",
@@ -43,9 +47,9 @@ class NoChromium(Exception):
 
 
 @cache
-def installed_chromium() -> str | None:
+def installed_chromium(names: tuple[str, ...] = NAMES) -> str | None:
     """The Chromium on the PATH, if there is one that works."""
-    for name in NAMES:
+    for name in names:
         path = shutil.which(name)
         # Ubuntu's package is a script that only says where the snap is.
         if (
@@ -113,25 +117,68 @@ def session_cookie(user: User) -> dict[str, str]:
     return {"name": settings.SESSION_COOKIE_NAME, "value": str(session.session_key)}
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Chromium for one test.
+class Chromium:
+    """The Chromium of this test process, for all its tests; each of them has profiles of its own in it.
 
-    Playwright keeps an event loop in this thread while it lives, and Django then takes the test
-    for asynchronous code; the ORM is let through for as long.
+    It and its driver take as long to start as many a test takes, so they are kept between tests.
     """
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    try:
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(
-                executable_path=chromium_path(playwright), args=ARGUMENTS
-            )
-            yield chromium
-            chromium.close()
+
+    def __init__(self) -> None:
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextmanager
+    def in_use(self) -> Iterator[Browser]:
+        """The browser, for one test.
+
+        Playwright keeps an event loop in this thread while it is in use, and Django then takes the test
+        for asynchronous code; the ORM is let through for as long.
+        """
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        try:
+            yield self._ready()
+        finally:
             # While the loop runs, the ORM has connections of its own, which nobody would close later.
             connections.close_all()
-    finally:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+            # Between tests the loop stands still, and nobody else is to take it for theirs.
+            asyncio._set_running_loop(None)
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+    def _ready(self) -> Browser:
+        if self._playwright is None:
+            self._playwright = sync_playwright().start()
+            self._loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(self._loop)
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = self._playwright.chromium.launch(
+                executable_path=chromium_path(self._playwright), args=ARGUMENTS
+            )
+        return self._browser
+
+    def close(self) -> None:
+        """End it, where there was one."""
+        if self._playwright is None:
+            return
+        asyncio._set_running_loop(self._loop)
+        if self._browser is not None:
+            self._browser.close()
+        self._playwright.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The Chromium of this test process."""
+    chromium = Chromium()
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """Chromium, in use by one test."""
+    with chromium.in_use() as browser:
+        yield browser
 
 
 @pytest.fixture

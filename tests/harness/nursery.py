@@ -223,6 +223,8 @@ def _keep(request: dict[str, Any]) -> Kept | Ends:
 def _set_up() -> bool:
     """Whether the settings of this environment were taken."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countersign.settings")
+    # Nothing of what is imported is ever garbage.
+    gc.disable()
     try:
         django.setup()
         for module in ("countersign.asgi", "countersign.urls"):
@@ -233,6 +235,8 @@ def _set_up() -> bool:
         # Each process says so by itself, from its own beginning.
         log.exception("The settings were not taken.")
         return False
+    finally:
+        gc.enable()
     gc.collect()
     gc.freeze()
     return True
@@ -298,8 +302,10 @@ def _run(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+    gc.disable()
     for library in LIBRARIES:
         importlib.import_module(library)
+    gc.enable()
     assert not django.conf.settings.configured, "a library has read the settings"
     if (wanted := _serve()) is not None:
         _run(wanted["arguments"])

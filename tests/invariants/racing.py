@@ -31,7 +31,7 @@ from tests.model_server import ModelServer, call, calls
 
 BOOKS: Final = Bank()
 TELLER: Final = teller(BOOKS)
-ROUNDS: Final = rounds(30)
+ROUNDS: Final = rounds(16)
 #: How far the two are moved against each other after each round, so that neither wins for good: the
 #: less, the closer they have come.
 LEAST_STEP_SECONDS: Final = 0.0003

@@ -22,7 +22,7 @@ from tests.invariants.ruling import DENIED, asking, in_force
 from tests.model_server import ModelServer
 
 #: For the pairs that are rare, or that need a run for each round.
-FEWER = rounds(16)
+FEWER = rounds(8)
 NOTHING = DENIED | {"name": "nothing", "when": {"tools": ["none"]}}
 EDITED = {"account": "A1", "amount": "41.00"}
 

@@ -8,7 +8,6 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -20,12 +19,11 @@ from audit.clock import database_now
 from audit.models import Checkpoint, Event, LogKey
 from audit.verifier import verify
 from tests.harness.client import ApiClient
+from tests.harness.looks import DESK, PHONE, View, troubles_of
 from tests.harness.people import PASSWORD
 from tests.harness.stack import Stack
-from tests.pages.test_every_page import DESK, PHONE, sticks_out, violations
 
 CHALLENGE = "seven herons"
-VIEWS: tuple[tuple[Literal["light", "dark"], int], ...] = (("dark", PHONE), ("light", DESK))
 
 
 @pytest.fixture
@@ -59,7 +57,7 @@ def find_the_refund(page: Page) -> None:
     page.goto("/audit/")
     page.get_by_label("Tool", exact=True).fill("issue_refund")
     page.get_by_label("What happened").select_option("effect.succeeded")
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("search").get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile("tool=issue_refund"))
     page.locator(".audit-table .row-link").click()
     expect(page.get_by_role("heading", name="issue_refund was executed.")).to_be_visible()
@@ -71,7 +69,7 @@ def export_the_month(page: Page) -> Path:
     page.goto("/audit/")
     page.get_by_text("Run, request, time").click()
     page.get_by_label("From", exact=True).fill(f"{now:%Y-%m}-01T00:00")
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("search").get_by_role("button", name="Search").click()
     page.get_by_text("Options of the evidence").click()
     page.get_by_label("Challenge", exact=True).fill(CHALLENGE)
     page.get_by_role("button", name="Evidence").click()
@@ -83,12 +81,7 @@ def export_the_month(page: Page) -> Path:
 
 def is_sound(page: Page) -> list[str]:
     """The troubles of a page that only a worker's result makes, on a desk and on the narrowest phone."""
-    found = []
-    for scheme, width in VIEWS:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 800})
-        found += violations(page) + sticks_out(page, width)
-    return found
+    return troubles_of(page, (View("dark", PHONE), View("light", DESK)))
 
 
 def test_an_auditor_checks_a_month_and_one_refund_in_it_without_trusting_anybody(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +12,8 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from agents.models import Run
 from demo.payables import SupplierMail, SupplierPayment
+from tests.harness.looks import EVERY_VIEW, troubles_of
 from tests.harness.stack import Stack
-from tests.pages.test_looks import VIEWS, troubles_of
 
 PageFor = Callable[..., Page]
 TITLE = "Pay €12,400.00 to Rackwerk AG"
@@ -73,14 +72,8 @@ def test_a_payout_from_invoice_to_mail_with_two_people(
     assert Run.objects.get(pk=found).model_calls == 1
 
     looked = []
-    for colours, size in VIEWS:
-        options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
-        page = page_for(operator, **options)
-        for path in (f"/runs/{found}/", "/agents/supplier-payout/"):
-            page.goto(path)
-            expect(page.locator(".stages").first).to_be_visible()
-            looked += troubles_of(page)
-            if os.environ.get("SHOTS"):
-                name = f"{path.strip('/').split('/')[0]}-{colours}-{size['width']}"
-                page.screenshot(path=f"{os.environ['SHOTS']}/{name}.png", full_page=True)
+    for path in (f"/runs/{found}/", "/agents/supplier-payout/"):
+        desk.goto(path)
+        expect(desk.locator(".stages").first).to_be_visible()
+        looked += troubles_of(desk, EVERY_VIEW)
     assert looked == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -10,19 +12,25 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import ReviewGroup, User
 from agents import registry
 from agents.authoring import Budget
+from agents.decision_rates import Rate, decision_rates
 from agents.definitions import Agent
 from agents.kill_switches import KillSwitch
 from agents.models import HostedAgent, Run
 from agents.services.sync import sync_agents
 from agents.tool_words import type_words
 from agents.version_changes import changes_between
+from approvals.policies import load
+from approvals.services.policies import current
+from approvals.services.publish import publish
+from approvals.vocabulary import Verdict
+from audit.clock import database_now
 from audit.models import Event
 from demo.agents import refund_desk
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST
 from tests.harness.people import person
 from tests.model_server import call, calls, final
-from tests.pages.run_fixtures import PAY, Counter, Login, host, steady  # noqa: F401
+from tests.pages.run_fixtures import PAY, READ, Counter, Login, host, steady  # noqa: F401
 from tests.pages.run_reading import text_of
 
 OFF = {"reason": "The bank is closed."}
@@ -178,7 +186,7 @@ def test_more_agents_and_runs_take_no_more_queries(
     with CaptureQueriesContext(connection) as more_runs:
         office.get("/agents/teller/")
     assert len(more_agents) == len(few_agents) <= 16
-    assert len(more_runs) == len(few_runs) <= 26
+    assert len(more_runs) == len(few_runs) <= 31
 
 
 # -- kill switch ----------------------------------------------------------------------------------
@@ -299,3 +307,83 @@ def test_changes_of_tools_are_named(bank: Bank) -> None:
 )
 def test_types_are_said_in_words(schema: dict[str, object], said: str) -> None:
     assert type_words(schema) == said
+
+
+# -- the policy in force, and what became of calls ------------------------------------------------
+
+
+def test_the_page_says_what_the_policy_holds_for_each_tool_and_which_rules_speak_of_it(
+    client: Client, login: Login, bank: Bank, reviewer: User, operator: User
+) -> None:
+    policy = current().policy.with_threshold("0.95", agent="teller", tool="pay")
+    rules = [
+        {"name": "big", "title": "Big payments", "when": {"tools": ["pay"]}, "effect": "review"},
+        {"name": "other", "when": {"agents": ["refund-desk"]}, "effect": "deny"},
+        {"name": "money", "when": {"effects": ["money"]}, "effect": "review"},
+    ]
+    document = load(policy.document() | {"rules": rules})
+    publish(document=document, base_version=current().version, caller=TEST, why="For a test.")
+    page = login(client, reviewer).get("/agents/teller/")
+    said = page.context["policy"]
+    pay = next(tool for tool in said.tools if tool.tool == "pay")
+    read = next(tool for tool in said.tools if tool.tool == "read_balance")
+    assert (pay.threshold, pay.source) == ("0.95", "for this tool of this agent")
+    assert read.source == "for its risk"
+    assert read.otherwise == "Runs by itself above the threshold"
+    assert [rule.title for rule in said.rules] == ["Big payments", "money"]
+    assert "Policy in force version 2" in text_of(page)
+    assert 'href="/policies/"' in page.content.decode().partition('id="policy-title"')[2]
+    page = login(client, operator).get("/agents/teller/")
+    assert page.context["policy"] is None
+    assert "Policy in force" not in text_of(page)
+
+
+def test_few_decisions_are_counted_without_percentages(
+    office: Client, counter: Counter, reviewer: User, second_reviewer: User
+) -> None:
+    counter.start([calls(call("read_balance", READ)), final(summary="ok")])
+    verdicts = [
+        (Verdict.APPROVE, {}),
+        (Verdict.REJECT, {"reason": "No."}),
+        (Verdict.SEND_BACK, {"reason": "Other."}),
+    ]
+    for verdict, body in verdicts:
+        run = counter.start([calls(call("pay", PAY)), final(summary="ok")])
+        counter.decide(counter.request(run), verdict, reviewer, **body)
+    run = counter.start([calls(call("pay", PAY)), final(summary="ok")])
+    changed = {"account": "A1", "amount": "40.00"}
+    counter.decide(counter.request(run), Verdict.EDIT, reviewer, arguments=changed)
+    counter.decide(counter.request(run), Verdict.APPROVE, second_reviewer)
+    counter.start([calls(call("pay", PAY))])
+    page = office.get("/agents/teller/")
+    rates = page.context["rates"]
+    assert {rate.label: rate.text for rate in rates.calls} == {
+        "Ran without a person": "1 of 5",
+        "Approved as proposed": "1 of 5",
+        "Approved with a change": "1 of 5",
+        "Sent back": "1 of 5",
+        "Rejected": "1 of 5",
+    }
+    assert rates.intervention is not None
+    assert rates.intervention.text == "3 of 4"
+    assert "%" not in text_of(page).partition("What became of its calls")[2].partition("Policy")[0]
+    assert "Too few for percentages." in text_of(page)
+
+
+def test_many_decisions_have_a_percentage_and_are_counted_of_the_newest_runs_in_two_queries(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Rate("x", 30, 40).text == "30 of 40 (75 %)"
+    assert Rate("x", 3, 4).text == "3 of 4"
+    monkeypatch.setattr("agents.decision_rates.MOST_RUNS", 3)
+    monkeypatch.setattr("agents.decision_rates.MOST_STEPS", 4)
+    for _ in range(5):
+        counter.start([*(calls(call("read_balance", READ)) for _ in range(4)), final(summary="ok")])
+    with CaptureQueriesContext(connection) as asked:
+        rates = decision_rates(Run.objects.all(), database_now())
+    assert len(asked) == 3
+    assert (rates.runs, rates.cut) == (3, True)
+    # Of ten steps the last four: a call, its next request, the answer and its request.
+    assert [rate.number for rate in rates.calls] == [3]
+    old = decision_rates(Run.objects.all(), database_now() + timedelta(days=31))
+    assert (old.runs, old.calls, old.intervention) == (0, [], None)

@@ -19,12 +19,12 @@ from tests.agents.answering import Report, answers, reads, reporting, transfers
 from tests.agents.bank import Bank
 from tests.agents.conftest import host
 from tests.approvals.conftest import opened, till  # noqa: F401
+from tests.harness.looks import View, troubles_of
 from tests.model_server import ModelServer
 from tests.pages.live_desk import Desk
 from tests.pages.live_desk import desk as live  # noqa: F401
 from tests.pages.run_fixtures import Counter, Login, steady  # noqa: F401
 from tests.pages.run_reading import text_of
-from tests.pages.test_looks import troubles_of
 
 OUTPUT = {"outcome": "paid", "amount": "420.00", "summary": "Your <b>€420.00</b> is on its way."}
 
@@ -164,13 +164,9 @@ def test_the_page_of_a_lie_is_sound_in_both_themes_and_as_narrow_as_a_phone(
 ) -> None:
     request = live.request(kind=Kind.RESULT, question=question())
     found = []
-    for colours in ("light", "dark"):
-        for width in (1280, 390, 320):
-            size = {"width": width, "height": 900}
-            options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
-            page = live.context_for(reviewer, live.site.url, **options).new_page()
-            for mode in ("", "correct", "send_back"):
-                page.goto(f"/requests/{request.pk}/?tab=team&mode={mode}")
-                found += troubles_of(page)
-            page.close()
+    views = [View(scheme, width) for scheme in ("light", "dark") for width in (1280, 390, 320)]
+    page = live.context_for(reviewer, live.site.url).new_page()
+    for mode in ("", "correct", "send_back"):
+        page.goto(f"/requests/{request.pk}/?tab=team&mode={mode}")
+        found += troubles_of(page, views)
     assert found == []

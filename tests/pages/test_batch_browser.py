@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
@@ -16,8 +15,8 @@ from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import refund
+from tests.harness.looks import DESK, EVERY_VIEW, View, troubles_of
 from tests.pages.live_desk import Desk, desk, row, title  # noqa: F401
-from tests.pages.test_every_page import sticks_out, violations
 
 
 def safe(desk: Desk, amount: str, **more: str) -> ApprovalRequest:
@@ -122,29 +121,22 @@ def test_several_are_approved_together_and_each_says_what_came_of_it(
     assert first.votes.count() == 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_wrong_with_the_pages_of_a_batch_in_either_theme_nor_on_a_phone(
-    desk: Desk, reviewer: User, theme: str
+    desk: Desk, reviewer: User
 ) -> None:
     first, second = safe(desk, "10.00"), safe(desk, "20.00")
     risky = desk.request(amount="30.00", needs=Requirements(undo_seconds=30))
-    page = desk.page(reviewer, color_scheme=theme)
+    page = desk.page(reviewer)
     for request in (first, second):
         box(page, request).check()
     expect(page.locator("#batch-form")).to_be_visible()
-    assert violations(page) == []
+    assert troubles_of(page, (View("light", DESK), View("dark", DESK))) == []
     page.goto(f"/inbox/batch/?verdict=reject&tab=team&id={first.pk}&id={second.pk}&id={risky.pk}")
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert violations(page) == []
-        assert sticks_out(page, width) == []
+    assert troubles_of(page, EVERY_VIEW) == []
     page.get_by_label("Wrong amount").check()
     page.get_by_role("button", name="Reject what is ticked").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 counted")
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        assert violations(page) == []
-        assert sticks_out(page, width) == []
+    assert troubles_of(page, EVERY_VIEW) == []
 
 
 def test_several_are_selected_and_decided_with_javascript_off(desk: Desk, reviewer: User) -> None:

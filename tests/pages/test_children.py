@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -13,9 +12,9 @@ from approvals.models import ApprovalRequest
 from tests.agents.bank import Bank, tools_of
 from tests.agents.conftest import Counter
 from tests.agents.lines import Line, child_of, hand
+from tests.harness.looks import DESK, View, troubles_of
 from tests.harness.stack import Stack
 from tests.model_server import ModelServer, call, calls, final, judged
-from tests.pages.test_every_page import sticks_out, violations
 
 LETTER = call("read_letter", judged({"account": "A1"}))
 PAY = call("pay", judged({"account": "A1", "amount": "420.00"}))
@@ -41,7 +40,6 @@ def test_a_run_its_child_what_that_asks_and_what_was_remembered_lead_to_each_oth
     bank: Bank,
     reviewer: User,
     context_for: Callable[..., BrowserContext],
-    tmp_path: Path,
 ) -> None:
     task = "Pay the invoice of Mayer for the broken tablets, €420.00."
     line.agent("clerk", calls(LETTER), calls(NOTE), calls(PAY), tools=tools_of(bank), memory=True)
@@ -55,16 +53,11 @@ def test_a_run_its_child_what_that_asks_and_what_was_remembered_lead_to_each_oth
         f"/requests/{request.pk}/",
         "/agents/clerk/memory/",
     )
-    for scheme, width in (("light", 390), ("dark", 390), ("light", 1280), ("dark", 1280)):
-        context = context_for(
-            reviewer, site.url, color_scheme=scheme, viewport={"width": width, "height": 900}
-        )
-        page = context.new_page()
-        for place, address in enumerate(addresses):
-            page.goto(address)
-            page.screenshot(path=tmp_path / f"{scheme}-{width}-{place}.png", full_page=True)
-            assert violations(page) == [], f"{address} in {scheme}"
-            assert sticks_out(page, width) == []
+    page = context_for(reviewer, site.url).new_page()
+    views = [View(scheme, width) for scheme in ("light", "dark") for width in (390, DESK)]
+    for address in addresses:
+        page.goto(address)
+        assert troubles_of(page, views) == []
     follows(page, run.title, task)
 
 

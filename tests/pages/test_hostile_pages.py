@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -15,14 +13,12 @@ from audit.models import Event
 from tests.agents.conftest import Counter
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.hostile import HOSTILE, MARKER, UNSEEN
+from tests.harness.looks import DESK, PHONE, View, show, sticks_out
 from tests.harness.people import person
 from tests.model_server import call, completion
 from tests.pages.live_desk import Desk, desk  # noqa: F401
 
-VIEWS = (
-    ("light", {"width": 1280, "height": 800}),
-    ("dark", {"width": 320, "height": 640}),
-)
+VIEWS = (View("light", DESK), View("dark", PHONE))
 EVERYTHING = "\n".join(HOSTILE.values())
 
 
@@ -35,12 +31,14 @@ def looked_at(page: Page, path: str) -> None:
         ".forEach((fold) => { fold.name = ''; fold.open = true })"
     )
     expect(page.locator(".step-raw-body:not([data-kept])")).to_have_count(0)
-    size: Any = page.viewport_size
-    assert page.evaluate(f"window.{MARKER} === undefined"), path
-    assert page.locator("main img, main svg[onload], main [onfocus], main style").count() == 0, path
-    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
-    shown = page.evaluate("document.body.innerText") + page.title()
-    assert not set(UNSEEN) & set(shown), path
+    for scheme, width in VIEWS:
+        show(page, scheme, width)
+        assert page.evaluate(f"window.{MARKER} === undefined"), path
+        live = page.locator("main img, main svg[onload], main [onfocus], main style")
+        assert live.count() == 0, path
+        assert sticks_out(page) == [], path
+        shown = page.evaluate("document.body.innerText") + page.title()
+        assert not set(UNSEEN) & set(shown), path
 
 
 @pytest.mark.timeout(600)
@@ -63,14 +61,13 @@ def test_hostile_texts_are_drawn_and_do_nothing_in_both_themes_and_on_a_phone(
         "/runs/": ("main .revealed", 1),
         f"/audit/events/{event.pk}/?disclosures=shown": ("main .revealed", 20),
     }
-    for colours, size in VIEWS:
-        options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
-        page = desk.context_for(seer, desk.site.url, **options).new_page()
-        page.set_default_navigation_timeout(60_000)
-        for path, (marks, least) in paths.items():
-            looked_at(page, path)
-            assert page.locator(marks).count() >= least, path
-        page.goto(f"/requests/{request.pk}/")
-        warnings = page.locator("[data-address-warning]")
+    page = desk.context_for(seer, desk.site.url).new_page()
+    page.set_default_navigation_timeout(60_000)
+    for path, (marks, least) in paths.items():
+        looked_at(page, path)
+        assert page.locator(marks).count() >= least, path
+    page.goto(f"/requests/{request.pk}/")
+    warnings = page.locator("[data-address-warning]")
+    for scheme, width in VIEWS:
+        show(page, scheme, width)
         assert "xn--pypal-4ve.com" in " ".join(warnings.all_inner_texts())
-        page.close()

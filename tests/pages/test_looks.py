@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from accounts.models import User
 from agents.drift import NEW, OLD
@@ -18,47 +16,24 @@ from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import one_of
+from tests.harness.looks import EVERY_VIEW, PHONE, troubles_of
 from tests.pages.live_desk import Desk, desk, title  # noqa: F401
 
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
-VIEWS = (("light", DESK), ("dark", DESK), ("light", PHONE))
-
-
-def troubles_of(page: Page) -> list[str]:
-    """What axe finds anywhere on the page, and whether it is wider than the screen, or scrolls behind its panes."""
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    laid_out = page.evaluate("document.documentElement.scrollWidth")
-    found = [
-        f"{page.url}: {each['id']} {node['target']} {node['html'][:200]}"
-        for each in Axe().run(page).response["violations"]
-        for node in each["nodes"]
-    ]
-    behind = page.evaluate(
-        "innerWidth > 1000 && document.querySelector('.request-scroll')"
-        " ? document.documentElement.scrollHeight - innerHeight : 0"
-    )
-    return [
-        *found,
-        *([f"{page.url}: {laid_out} wide"] if laid_out > width else []),
-        *([f"{page.url}: scrolls by {behind} behind its panes"] if behind > 0 else []),
-    ]
+PHONE_SCREEN = {"width": PHONE, "height": 640}
 
 
 def look(desk: Desk, user: User, paths: list[str]) -> list[str]:
     """The troubles of these pages in both themes, and on a phone."""
     found = []
-    for colours, size in VIEWS:
-        options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
-        page = desk.context_for(user, desk.site.url, **options).new_page()
-        # Many pages one after the other, beside other tests.
-        page.set_default_navigation_timeout(60_000)
-        for path in paths:
-            page.goto(path)
-            expect(page.locator("#live-pill")).to_be_visible()
-            if "mode=edit" in path:
-                page.get_by_label(re.compile("Amount")).fill("33.50")
-            found += troubles_of(page)
-        page.close()
+    page = desk.context_for(user, desk.site.url).new_page()
+    # Many pages one after the other, beside other tests.
+    page.set_default_navigation_timeout(60_000)
+    for path in paths:
+        page.goto(path)
+        expect(page.locator("#live-pill")).to_be_visible()
+        if "mode=edit" in path:
+            page.get_by_label(re.compile("Amount")).fill("33.50")
+        found += troubles_of(page, EVERY_VIEW)
     return found
 
 
@@ -104,7 +79,7 @@ def test_on_a_phone_the_list_gives_way_to_the_request_and_comes_back(
     desk: Desk, reviewer: User
 ) -> None:
     desk.request(amount="20.00")
-    page = desk.page(reviewer, viewport=PHONE, has_touch=True)
+    page = desk.page(reviewer, viewport=PHONE_SCREEN, has_touch=True)
     page.locator(".row").tap()
     expect(title(page)).to_be_focused()
     expect(page.locator("#rows")).to_be_hidden()

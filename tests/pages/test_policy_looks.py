@@ -17,9 +17,10 @@ from approvals.services import policies
 from approvals.services.drafts import begin_draft
 from approvals.services.simulate import ask_simulation
 from audit.clock import database_now
+from tests.harness.looks import troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
-from tests.pages.test_every_page import DESK, PHONE, started, sticks_out, violations
+from tests.pages.test_every_page import started
 
 
 @pytest.fixture
@@ -100,26 +101,22 @@ def paths(site: Stack, draft: PolicyVersion, operator: User, admin: User) -> lis
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("scheme", "width"), [("light", PHONE), ("dark", DESK)])
 def test_axe_finds_nothing_and_nothing_sticks_out(
     site: Stack,
     paths: list[str],
     admin: User,
     context_for: Callable[..., BrowserContext],
-    scheme: str,
-    width: int,
 ) -> None:
     person(admin.username, "admin", "sticky-approver")
-    window = {"width": width, "height": 800}
-    page = context_for(admin, site.url, color_scheme=scheme, viewport=window).new_page()
+    page = context_for(admin, site.url).new_page()
     found: list[str] = []
     for path in paths:
         page.goto(path)
         expect(page.locator("main h1")).to_be_visible()
-        found += [f"{path}: {line}" for line in violations(page) + sticks_out(page, width)]
+        found += troubles_of(page)
     # One action is tried, so that verdicts and the table of rules are looked at too.
     page.goto(next(path for path in paths if "/try/" in path))
     page.get_by_role("button", name="Try it").click()
     expect(page.get_by_role("heading", name="By this draft")).to_be_visible()
-    found += [f"tried: {line}" for line in violations(page) + sticks_out(page, width)]
+    found += troubles_of(page)
     assert not found, "\n".join(found)

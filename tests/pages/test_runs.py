@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import ReviewGroup, User
 from agents.models import Run
@@ -21,6 +23,7 @@ from tests.model_server import call, calls, final
 from tests.pages.run_fixtures import PAY, Counter, Login, desk, host, steady  # noqa: F401
 from tests.pages.run_reading import text_of
 
+DAY = timedelta(days=1)
 BODY = {"agent": "teller", "text": "Please pay the rent."}
 
 
@@ -238,6 +241,53 @@ def test_filters_stand_in_the_address(desk: Client, counter: Counter, shop_desk:
     assert shown("agent=teller&state=open") == {waiting.pk}
     assert len(shown("")) == 3
     assert "No run fits these filters" in text_of(desk.get("/runs/?state=failed"))
+
+
+def test_runs_are_found_by_person_days_and_words(
+    desk: Client, counter: Counter, operator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rent = paying(counter, "Please pay the rent.")
+    wages = paying(counter, "Please pay the wages.")
+    other = person("Second-Operator", "operator")
+    Run.objects.filter(pk=wages.pk).update(initiator=other, created_at=rent.created_at - 5 * DAY)
+    today = timezone.localdate(rent.created_at)
+
+    def shown(query: str) -> set[object]:
+        answer = desk.get(f"/runs/?{query}")
+        assert answer.status_code == 200, query
+        return {row.run.pk for row in answer.context["rows"]}
+
+    assert shown("person=second-op") == {wages.pk}
+    assert shown("person=nobody") == set()
+    assert shown(f"since={today}") == {rent.pk}
+    assert shown(f"until={today - 2 * DAY}") == {wages.pk}
+    assert shown(f"since={today - 9 * DAY}&until={today}") == {rent.pk, wages.pk}
+    assert shown("q=RENT+please") == {rent.pk}
+    assert shown("q=teller") == {rent.pk, wages.pk}
+    assert shown("q=wages&person=second") == {wages.pk}
+    # Of more runs than are looked through, the newest; and the page says since when.
+    monkeypatch.setattr("agents.run_filters.MOST_READ", 1)
+    assert shown("q=pay") == {rent.pk, wages.pk}
+    monkeypatch.setattr("agents.run_filters.MOST_READ", 0)
+    assert shown("q=pay") == {rent.pk}
+    assert "Words were looked for in runs since" in text_of(desk.get("/runs/?q=pay"))
+    assert shown(f"q=pay&until={today - 2 * DAY}") == {wages.pk}
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("since=yesterday", "Enter a valid date."),
+        ("since=2026-01-02&until=2026-01-01", "This day is before the first one."),
+        ("until=0001-01-01", "No run is from then."),
+        ("since=9999-12-31", "No run is from then."),
+        (f"q={'x' * 201}", "at most 200 characters"),
+    ],
+)
+def test_a_day_or_word_that_cannot_be_is_said_so(desk: Client, query: str, says: str) -> None:
+    answer = desk.get(f"/runs/?{query}")
+    assert answer.status_code == 422
+    assert says in text_of(answer)
 
 
 def test_a_filter_that_does_not_exist_is_said_so(desk: Client, bank: Bank) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -41,6 +42,7 @@ from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST
 from tests.harness.people import person
 from tests.model_server import ModelServer, call, calls, completion, error, final, judged, says
+from tests.pages.long_runs import long_run
 from tests.pages.run_fixtures import PAY, READ, Counter, Login, desk, host, steady  # noqa: F401
 from tests.pages.run_reading import step_of, text_of
 
@@ -423,25 +425,88 @@ def test_many_steps_take_no_more_queries_than_few(
     with CaptureQueriesContext(connection) as twelve:
         page = page_of(desk, many)
     assert len(page.context["waits"]) == 12
-    assert len(twelve) == len(one) <= 22
+    assert len(twelve) == len(one) <= 23
 
 
-def test_a_long_timeline_comes_in_pages_newest_first(
+def test_a_long_timeline_shows_its_beginning_and_its_end_and_leads_to_all_between(
     desk: Client, counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.timeline.STEPS_SHOWN", 3)
-    run = counter.start(
-        [*(calls(call("read_balance", READ)) for _ in range(3)), final(summary="ok")]
+    monkeypatch.setattr("agents.windows.SIZE", 2)
+    run = long_run(counter.operator, "teller", 17)
+    page = page_of(desk, run)
+    assert [row.step.seq for row in page.context["timeline"].rows] == [1, 2, 15, 16, 17]
+    assert "Steps 3 to 14 are not on this page." in text_of(page)
+    assert "17 steps: the newest" in text_of(page)
+    seen = {row.step.seq for row in page.context["timeline"].rows}
+    asked, todo = set(), {"3"}
+    while todo:
+        asked.add(at := todo.pop())
+        page = desk.get(f"/runs/{run.pk}/?at={at}")
+        seen |= {row.step.seq for row in page.context["timeline"].rows}
+        todo |= set(re.findall(r"\?at=(\d+)#window", page.content.decode())) - asked
+    assert seen == set(range(1, 18))
+    tail = desk.get(f"/runs/{run.pk}/steps/").context["timeline"]
+    assert [row.step.seq for row in tail.rows] == [15, 16, 17]
+
+
+def test_a_window_costs_as_many_queries_in_a_run_of_thousands_as_in_a_short_one(
+    desk: Client, counter: Counter
+) -> None:
+    short, long = (long_run(counter.operator, "teller", n) for n in (250, 2500))
+    desk.get(f"/runs/{short.pk}/windows/2/")
+    counts = []
+    for path in (f"{short.pk}/windows/2/", f"{long.pk}/windows/12/", f"{long.pk}/windows/25/"):
+        with CaptureQueriesContext(connection) as asked:
+            answer = desk.get(f"/runs/{path}")
+        assert len(answer.context["window"].rows) <= 100
+        counts.append(len(asked))
+    assert counts[0] == counts[1] == counts[2] <= 11
+    with CaptureQueriesContext(connection) as whole:
+        assert len(page_of(desk, long).context["timeline"].rows) == 300
+    assert len(whole) <= 24
+    for beyond in (0, 26):
+        assert desk.get(f"/runs/{long.pk}/windows/{beyond}/").status_code == 404
+
+
+def test_a_reply_is_secret_while_the_score_of_its_call_is_which_stands_in_the_next_window(
+    desk: Client, counter: Counter, hidden_scores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.windows.SIZE", 1)
+    sure = completion({"content": "I am .8765 sure.", "tool_calls": [call("pay", PAY)]})
+    run = counter.start([sure])
+    first = desk.get(f"/runs/{run.pk}/windows/1/").content.decode()
+    assert "Hidden until decided" in first
+    assert "8765" not in first
+
+
+# -- one step beside the others -------------------------------------------------------------------
+
+
+def test_a_step_has_an_address_beside_the_timeline_and_one_of_its_own(
+    desk: Client, counter: Counter
+) -> None:
+    run = counter.start([calls(call("read_balance", READ)), final(summary="ok")])
+    page = desk.get(f"/runs/{run.pk}/?step=2")
+    panel = page.content.decode().partition('id="step-panel"')[2].partition("</aside>")[0]
+    assert "Step 2" in panel
+    assert "Raw request and response" in panel
+    assert "The gate allowed it: confidence .95" in panel
+    for path in ("?step=1#step-panel", "?step=3#step-panel", "steps/2/", "?at=2#step-2"):
+        assert f'/runs/{run.pk}/{path}"' in panel
+    assert f'data-url="/runs/{run.pk}/steps/?step=2"' in page.content.decode()
+    fragment = desk.get(
+        f"/runs/{run.pk}/steps/2/", headers={"HX-Request": "true", "HX-Target": "step-panel"}
     )
-    seen: list[int] = []
-    url = f"/runs/{run.pk}/"
-    while url:
-        page = desk.get(url)
-        timeline = page.context["timeline"]
-        seen = [row.step.seq for row in timeline.rows] + seen
-        url = f"/runs/{run.pk}/?before={timeline.earlier}" if timeline.earlier else ""
-    assert seen == list(range(1, 9))
-    assert "Newest steps" in text_of(page)
+    assert fragment.content.decode().startswith('<aside class="step-panel"')
+    own = desk.get(f"/runs/{run.pk}/steps/4/").content.decode()
+    assert "Step before" in own
+    assert "Step after" not in own
+    for wrong in ("99", "x", "-1", "0", ""):
+        answer = desk.get(f"/runs/{run.pk}/?step={wrong}")
+        assert answer.status_code == 200
+        assert "step-panel" not in answer.content.decode().partition("</main>")[0].replace(
+            "#step-panel", ""
+        )
 
 
 def test_a_sweep_lets_a_sleeping_run_go_on_and_the_page_says_when(

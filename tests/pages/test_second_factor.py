@@ -16,12 +16,10 @@ from approvals.vocabulary import Friction
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import Troubles
 from tests.harness.factors import code, give_app
+from tests.harness.looks import DESK, View, troubles_of
 from tests.harness.people import PASSWORD
 from tests.pages.live_desk import Desk, desk, title, verdict  # noqa: F401
-from tests.pages.test_looks import troubles_of
 
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-VIEWS = (("light", DESK), ("dark", PHONE))
 SETTINGS = "/settings/second-factor/"
 
 
@@ -154,67 +152,54 @@ def test_the_pages_are_sound_in_both_themes_and_on_a_phone(
         if path:
             page.goto(path)
         expect(page.locator("h1").first).to_be_visible()
-        found.extend(troubles_of(page))
+        found.extend(troubles_of(page, (View("light", DESK), View("dark", 390))))
 
-    for colours, size in VIEWS:
-        options: dict[str, Any] = {"viewport": size, "color_scheme": colours}
-        page = desk.context_for(reviewer, by_name(desk), **options).new_page()
-        for path in (SETTINGS, f"{SETTINGS}confirm/", f"{SETTINGS}password/", "/settings/"):
-            look(page, path)
-        look(page, f"/requests/{asks.pk}/?tab=team")
-        page.goto(f"{SETTINGS}password/?next={SETTINGS}app/")
-        page.get_by_label("Your password").fill(PASSWORD)
-        page.get_by_role("button", name="Go on").click()
-        expect(page.get_by_role("img", name="QR code")).to_be_visible()
-        look(page)
-        look(page, f"{SETTINGS}passkeys/add/")
-        page.close()
+    page = desk.context_for(reviewer, by_name(desk)).new_page()
+    for path in (SETTINGS, f"{SETTINGS}confirm/", f"{SETTINGS}password/", "/settings/"):
+        look(page, path)
+    look(page, f"/requests/{asks.pk}/?tab=team")
+    page.goto(f"{SETTINGS}password/?next={SETTINGS}app/")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("img", name="QR code")).to_be_visible()
+    look(page)
+    look(page, f"{SETTINGS}passkeys/add/")
 
-        Authenticator.objects.filter(pk=app.pk).update(data=give_fresh(app))
-        page = with_device(desk.context_for(second_reviewer, by_name(desk), **options).new_page())
-        look(page, f"{SETTINGS}confirm/?next={SETTINGS}")
-        page.get_by_label("Code").fill("000000")
-        page.get_by_role("button", name="Confirm").click()
-        look(page)
-        page.get_by_label("Code").fill(code())
-        page.get_by_role("button", name="Confirm").click()
-        look(page)
-        for path in (f"{app.pk}/remove/", "codes/"):
-            look(page, f"{SETTINGS}{path}")
-        page.get_by_role("button", name="Make the codes").click()
-        expect(page.get_by_role("list", name="Recovery codes")).to_be_visible()
-        look(page)
-        page.goto(f"{SETTINGS}passkeys/add/")
-        page.get_by_label("Name").fill("A key with a long name that somebody gave it")
-        page.get_by_role("button", name="Make the passkey").click()
-        expect(page.get_by_role("link", name="Rename").first).to_be_visible()
-        look(page)
-        page.get_by_role("link", name="Rename").first.click()
-        look(page)
-        look(page, f"/requests/{asks.pk}/?tab=team")
-        page.close()
-        Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).delete()
+    page = with_device(desk.context_for(second_reviewer, by_name(desk)).new_page())
+    look(page, f"{SETTINGS}confirm/?next={SETTINGS}")
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Confirm").click()
+    look(page)
+    page.get_by_label("Code").fill(code())
+    page.get_by_role("button", name="Confirm").click()
+    look(page)
+    for path in (f"{app.pk}/remove/", "codes/"):
+        look(page, f"{SETTINGS}{path}")
+    page.get_by_role("button", name="Make the codes").click()
+    expect(page.get_by_role("list", name="Recovery codes")).to_be_visible()
+    look(page)
+    page.goto(f"{SETTINGS}passkeys/add/")
+    page.get_by_label("Name").fill("A key with a long name that somebody gave it")
+    page.get_by_role("button", name="Make the passkey").click()
+    expect(page.get_by_role("link", name="Rename").first).to_be_visible()
+    look(page)
+    page.get_by_role("link", name="Rename").first.click()
+    look(page)
+    look(page, f"/requests/{asks.pk}/?tab=team")
 
-        page = desk.context_for(None, by_name(desk), **options).new_page()
-        look(page, "/accounts/login/")
-        page.get_by_label("User name").fill("second-reviewer")
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        expect(page.get_by_label("Code")).to_be_visible()
-        look(page)
-        page.close()
+    page = desk.context_for(None, by_name(desk)).new_page()
+    look(page, "/accounts/login/")
+    page.get_by_label("User name").fill("second-reviewer")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_label("Code")).to_be_visible()
+    look(page)
 
-        page = desk.context_for(admin, by_name(desk), **options).new_page()
-        look(page, f"/people/{second_reviewer.pk}/")
-        page.goto(f"{SETTINGS}password/?next=/people/{second_reviewer.pk}/second-factor/reset/")
-        page.get_by_label("Your password").fill(PASSWORD)
-        page.get_by_role("button", name="Go on").click()
-        expect(page.get_by_role("button", name="Reset it")).to_be_visible()
-        look(page)
-        page.close()
+    page = desk.context_for(admin, by_name(desk)).new_page()
+    look(page, f"/people/{second_reviewer.pk}/")
+    page.goto(f"{SETTINGS}password/?next=/people/{second_reviewer.pk}/second-factor/reset/")
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("button", name="Reset it")).to_be_visible()
+    look(page)
     assert found == []
-
-
-def give_fresh(app: Authenticator) -> dict[str, Any]:
-    """The app as if none of its codes had been used."""
-    return {"secret": app.data["secret"]}

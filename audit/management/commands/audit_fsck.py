@@ -26,8 +26,8 @@ class Command(BaseCommand):
             self.stderr.write(printable(sentence))
         for warning in checked.warnings:
             self.stderr.write(self.style.WARNING(f"Note: {printable(warning)}"))
-        if checked.log.note:
-            self.stderr.write(self.style.WARNING(f"Note: {printable(checked.log.note)}"))
+        for note in checked.log.notes:
+            self.stderr.write(self.style.WARNING(f"Note: {printable(note)}"))
         if found:
             raise CommandError(f"{found} things do not fit.")
         self.stdout.write(f"The audit log fits: {checked.in_words()}")

@@ -1,5 +1,6 @@
 """`manage.py measure`: the measurements of the running product, as JSON on standard output."""
 
+import asyncio
 import json
 import os
 from argparse import ArgumentParser
@@ -7,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from benchmarks import burst, crash, cycle, hints, parked
+from benchmarks import burst, crash, cycle, hints, house, parked
 from benchmarks.figures import summary
 from benchmarks.people import people
 
@@ -36,8 +37,10 @@ class Command(BaseCommand):
             "decision_call_to_finished": summary(ours["called_to_finished"]),
         }
         if options["sockets"]:
-            heard = hints.measure(url, decider, sockets=options["sockets"], requests=REQUESTS)
-            results["request_to_hint"] = {"sockets": options["sockets"], **summary(heard)}
+            cookies = [house.session_cookie(decider)] * options["sockets"]
+            asked = house.House(cookies, bearer="", audience="")
+            heard = hints.heard(f"{url}/ws/inbox/", cookies, REQUESTS, hints.opening(asked))
+            results["request_to_hint"] = asyncio.run(heard)
         if options["burst"]:
             results["burst"] = burst.measure(options["burst"], starter, decider, pids)
         if options["parked"]:

@@ -96,3 +96,41 @@ def test_the_published_checkpoint_is_read() -> None:
     found = verify.checkpoint_of(text)
     assert (found.origin, found.size) == ("example.com/behind-the-sofa", 20852163)
     assert found.root.hex().startswith("0ac5186a9186")
+
+
+SOME_CHECKPOINT = SPEC_CHECKPOINT.partition("\n\n")[0] + "\n"
+NOTE_OF_NOTHING = "log.example\n1\n" + "A" * 43 + "=\n\n— log.example AAAAAA==\n"
+
+
+@pytest.mark.parametrize(
+    ("note", "why"),
+    [
+        (NOTE_OF_NOTHING.replace("1\n", "1\x07\n"), "is not a signed note"),
+        (NOTE_OF_NOTHING.removesuffix("\n"), "is not a signed note"),
+        (NOTE_OF_NOTHING.replace("\n\n", "\n"), "is not a signed note"),
+        (NOTE_OF_NOTHING.replace("—", "-"), "a line that is no signature"),
+        (NOTE_OF_NOTHING.replace("— log.example ", "—  "), "a line that is no signature"),
+        (NOTE_OF_NOTHING.replace("AAAAAA==", "AAAA"), "a signature that is too short"),
+        (NOTE_OF_NOTHING.replace("AAAAAA==", "AAAAAB=="), "not base64 as it is written"),
+    ],
+)
+def test_what_is_no_signed_note_is_refused_with_its_reason(note: str, why: str) -> None:
+    assert verify.opened_note(NOTE_OF_NOTHING.replace("AAAAAA==", "AAAAAAA=").encode(), "It")
+    with pytest.raises(verify.DoesNotHold, match=why):
+        verify.opened_note(note.encode(), "It")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SOME_CHECKPOINT + "a line that says more\n",
+        SOME_CHECKPOINT.replace("\n", "\n0", 1),
+        SOME_CHECKPOINT.replace("\n", "\n-", 1),
+        "\n" + SOME_CHECKPOINT.partition("\n")[2],
+        "log.example\n1\n" + "A" * 40 + "\n",
+    ],
+)
+def test_what_is_no_checkpoint_is_refused(text: str) -> None:
+    assert verify.checkpoint_of(SOME_CHECKPOINT)
+    with pytest.raises(verify.DoesNotHold, match=r"not written as|not a SHA-256"):
+        verify.checkpoint_of(text)

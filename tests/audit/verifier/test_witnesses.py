@@ -9,6 +9,8 @@ from tests.audit.verifier.logbook import Log, Signer
 from tests.audit.witness import TestWitness
 
 SEEN_AT = 1_795_255_200
+# No calendar has that day: the year 10,000 has begun.
+PAST_THE_LAST_DAY = 253_402_300_800
 
 
 def cosigned(note: str, witness: TestWitness) -> str:
@@ -87,8 +89,10 @@ def test_a_witness_that_was_asked_for_and_is_not_there_or_signed_something_else(
     code, text = said(path, "--witness", witness.key)
     assert (code, "has no cosignature by" in text) == (2, True)
     note = log.checkpoint()
-    wrong = note + witness.cosigned("another text\n", SEEN_AT)
-    code, text = said(log.export(tmp_path / "e.zip", cosigned=wrong), "--witness", witness.key)
-    assert (code, "was not cosigned by witness.example/w1 as it stands" in text) == (1, True)
+    signed = note.partition("\n\n")[0] + "\n"
+    for text_signed, moment in (("another text\n", SEEN_AT), (signed, PAST_THE_LAST_DAY)):
+        wrong = note + witness.cosigned(text_signed, moment)
+        code, text = said(log.export(tmp_path / "e.zip", cosigned=wrong), "--witness", witness.key)
+        assert (code, "was not cosigned by witness.example/w1 as it stands" in text) == (1, True)
     code, text = said(log.export(tmp_path / "e.zip"), "--witness", log.signers[0].verifier)
     assert (code, "is not an Ed25519 verifier key of a witness" in text) == (2, True)

@@ -1,0 +1,64 @@
+"""The language a reader is answered in, and the one that is nobody's: what programs read and what is kept.
+
+A person's own choice comes first; without one the browser's: the cookie of a visitor's choice, then what
+it says it reads (`Accept-Language`), else English. Programs are answered in English whatever they ask for.
+"""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final, cast
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+
+from accounts.both_ways import BothWays
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+API: Final = "/api/"
+
+
+def languages() -> dict[str, str]:
+    """What there is to choose from: code and name, each name in its own language."""
+    return dict(settings.LANGUAGES)
+
+
+def language_of(request: "HttpRequest") -> str:
+    """The code of the language that this request is answered in."""
+    if request.path.startswith(API):
+        return settings.LANGUAGE_CODE
+    caller = getattr(request, "caller", None)
+    if caller is not None and caller.user.language in languages():
+        return str(caller.user.language)
+    return translation.get_language_from_request(request)
+
+
+def in_no_language() -> AbstractContextManager[None]:
+    """What is said inside depends on no reader: for what is kept, compared or hashed."""
+    return translation.override(None)
+
+
+class LanguageMiddleware(BothWays):
+    """Stands after `CallerMiddleware`. Django's own knows the browser's language alone, never a person's."""
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
+        if self.is_async:
+            return self._answer_async(request)
+        with translation.override(language_of(request)):
+            return _named(request, cast("HttpResponseBase", self.get_response(request)))
+
+    async def _answer_async(self, request: "HttpRequest") -> "HttpResponseBase":
+        with translation.override(language_of(request)):
+            answer = await cast("Awaitable[HttpResponseBase]", self.get_response(request))
+            return _named(request, answer)
+
+
+def _named(request: "HttpRequest", response: "HttpResponseBase") -> "HttpResponseBase":
+    if not request.path.startswith(API):
+        patch_vary_headers(response, ("Accept-Language", "Cookie"))
+        response.headers.setdefault("Content-Language", translation.get_language() or "")
+    return response

@@ -1,0 +1,80 @@
+"""The filters of a list of requests as a form: what an address may say, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext, gettext_lazy
+
+from approvals.filters import AGES, CLAIMS, DUE
+from approvals.views.request_words import KIND_WORDS
+from approvals.vocabulary import Kind, Risk
+
+LONGEST_WORDS: Final = 200
+LONGEST_NAME: Final = 100
+RISKS: Final = {risk.value: risk.value.capitalize() for risk in reversed(Risk)}
+KINDS: Final = {kind.value: KIND_WORDS[kind] for kind in Kind}
+#: What was decided is on nobody's desk any more.
+ONLY_WAITING: Final = ("claimed", "due", "age")
+
+Offered = Sequence[tuple[str, str]]
+
+
+class _OneOf(forms.ChoiceField):
+    """One of a few values, or any."""
+
+    def __init__(self, label: str, offered: Mapping[str, str], wrong: str) -> None:
+        super().__init__(
+            label=label,
+            required=False,
+            choices=[("", gettext("Any")), *offered.items()],
+            error_messages={"invalid_choice": wrong},
+        )
+
+
+class _Name(forms.CharField):
+    """The name of an agent or tool, picked from those of the list; another finds nothing."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            label=label, required=False, max_length=LONGEST_NAME, widget=forms.Select()
+        )
+
+
+class ListFilterForm(forms.Form):
+    """What of a list is shown. `offered` are agents and tools, with the words for each."""
+
+    q = forms.CharField(label=gettext_lazy("Words"), required=False, max_length=LONGEST_WORDS)
+    risk = _OneOf("Risk", RISKS, "There is no such risk.")
+    agent = _Name("Agent")
+    tool = _Name("Tool")
+    kind = _OneOf("Kind", KINDS, "There is no such kind of request.")
+    claimed = _OneOf("Claimed", CLAIMS, "Claims are not filtered by that.")
+    due = _OneOf("Decide", DUE, "Deadlines are not filtered by that.")
+    age = _OneOf("Waiting", AGES, "The time of waiting is not filtered by that.")
+
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, tab: str, agents: Offered = (), tools: Offered = ()
+    ) -> None:
+        super().__init__(data, auto_id="filter-%s")
+        self._decided = tab == "decided"
+        for name, offered in (("agent", agents), ("tool", tools)):
+            chosen = str((data or {}).get(name) or "")
+            known = [value for value, _ in offered]
+            more = [(chosen, chosen)] if chosen and chosen not in known else []
+            self.fields[name].widget.choices = [("", "Any"), *offered, *more]
+
+    def clean(self) -> dict[str, Any]:
+        """Only what waits has a claim and a deadline to go by."""
+        for name in ONLY_WAITING if self._decided else ():
+            if self.cleaned_data.get(name):
+                self.add_error(name, gettext("Only requests that wait are filtered by this."))
+        return self.cleaned_data
+
+    @property
+    def panel(self) -> list[forms.BoundField]:
+        """The fields beside the words that fit the list."""
+        left_out = {"q", *(ONLY_WAITING if self._decided else ())}
+        return [self[name] for name in self.fields if name not in left_out]

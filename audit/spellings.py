@@ -1,0 +1,104 @@
+"""How numbers, money and moments are written in the reader's language, by the Unicode CLDR (Babel).
+
+Lists are full of them: English, which Python writes by itself, takes the short way.
+"""
+
+from copy import copy
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Final
+
+from babel import Locale
+from babel.numbers import NumberPattern, format_decimal, parse_pattern
+from django.utils.translation import get_language, pgettext
+
+ENGLISH: Final = "en"
+
+
+def language() -> str:
+    """The reader's language without its region; English where nobody reads."""
+    return (get_language() or ENGLISH).partition("-")[0]
+
+
+def number(value: int) -> str:
+    """A whole number with its thousands apart: `1,200,000`; in German `1.200.000`."""
+    here = language()
+    return f"{value:,}" if here == ENGLISH else str(format_decimal(value, locale=_locale(here)))
+
+
+def decimals(value: float | Decimal, places: int) -> str:
+    """A number with exactly so many places: `0.61`; in German `0,61`."""
+    here = language()
+    if here == ENGLISH:
+        return f"{value:,.{places}f}"
+    return str(_places(places).apply(value, _locale(here)))
+
+
+def dollars(amount: Decimal, least: int = 2, most: int = 2) -> str:
+    """An amount with `least` to `most` places: `$1,234.50`; in German `1.234,50 $`."""
+    here = language()
+    if here == ENGLISH and least == most:
+        return f"${amount:,.{most}f}"
+    pattern = _money(here, least, most)
+    return str(pattern.apply(amount, _locale(here), currency="USD", currency_digits=False))
+
+
+def time_of_day(at: datetime) -> str:
+    """`14:03`."""
+    if language() == ENGLISH:
+        return f"{at:%H:%M}"
+    return pgettext("time of day", "{hour}:{minute}").format(
+        hour=f"{at.hour:02}", minute=f"{at.minute:02}"
+    )
+
+
+def day_and_time(at: datetime) -> str:
+    """`19 Nov 14:03`; in German `19. Nov. 14:03`."""
+    if language() == ENGLISH:
+        return f"{at.day} {at:%b %H:%M}"
+    return pgettext("date", "{day} {month} {time}").format(
+        day=at.day, month=month(at), time=time_of_day(at)
+    )
+
+
+def day(at: date) -> str:
+    """`19 Nov 2025`; in German `19. Nov. 2025`."""
+    if language() == ENGLISH:
+        return f"{at.day} {at:%b %Y}"
+    return pgettext("date", "{day} {month} {year}").format(
+        day=at.day, month=month(at), year=at.year
+    )
+
+
+def whole_moment(at: datetime) -> str:
+    """`19 Nov 2025, 14:03:09 UTC`."""
+    return f"{day(at)}, {time_of_day(at)}:{at.second:02} {at:%Z}"
+
+
+def month(at: date) -> str:
+    """`Nov`; in German `Nov.`."""
+    return _months(language())[at.month]
+
+
+@cache
+def _months(here: str) -> dict[int, str]:
+    return dict(_locale(here).months["format"]["abbreviated"])
+
+
+@cache
+def _locale(here: str) -> Locale:
+    return Locale.parse(here)
+
+
+@cache
+def _places(places: int) -> NumberPattern:
+    pattern: NumberPattern = parse_pattern("#,##0" + ("." + "0" * places if places else ""))
+    return pattern
+
+
+@cache
+def _money(here: str, least: int, most: int) -> NumberPattern:
+    pattern: NumberPattern = copy(_locale(here).currency_formats["standard"])
+    pattern.frac_prec = (least, most)
+    return pattern

@@ -1,0 +1,57 @@
+// Desktop notifications: off until the reader asks for them with the button in Settings, kept by name in this browser.
+// One for everything that came while no list was looked at, with a number and no titles: a lock screen has other readers.
+import { gettext, ngettext } from "./words.js";
+
+const TAG = "countersign-inbox";
+const BLOCKED = gettext("Blocked. Allow notifications for this address in the browser's settings, then come back here.");
+
+let shown = null;
+let told = 0;
+
+function keyOf() {
+  return `notifications ${document.querySelector(".account .menu-note strong")?.textContent ?? ""}`;
+}
+
+function isOn() {
+  return "Notification" in window && Notification.permission === "granted" && localStorage.getItem(keyOf()) === "on";
+}
+
+// `number` new requests wait for the reader and were not seen; fewer than before make no noise, none clears it.
+export function announceNew(number) {
+  if (number === told) return;
+  const isMore = number > told;
+  told = number;
+  if (number === 0 || !isOn()) {
+    shown?.close();
+    shown = null;
+    return;
+  }
+  const title = ngettext("One new request waits for you", "{number} new requests wait for you", number);
+  shown = new Notification(title, { tag: TAG, silent: !isMore });
+  shown.addEventListener("click", () => {
+    window.focus();
+    shown?.close();
+  });
+}
+
+function draw(button, state) {
+  const isBlocked = "Notification" in window && Notification.permission === "denied";
+  button.hidden = !("Notification" in window);
+  button.textContent = isOn() ? gettext("Turn off") : gettext("Turn on");
+  if (button.hidden) state.textContent = gettext("This browser shows none, or only over HTTPS.");
+  else if (isOn()) state.textContent = gettext("On in this browser.");
+  else state.textContent = isBlocked ? BLOCKED : gettext("Off in this browser.");
+}
+
+// The button of the settings page.
+export function startNotifications() {
+  const button = document.getElementById("notifications-button");
+  if (!button) return;
+  const state = document.getElementById("notifications-state");
+  button.addEventListener("click", async () => {
+    if (isOn()) localStorage.removeItem(keyOf());
+    else if ((await Notification.requestPermission()) === "granted") localStorage.setItem(keyOf(), "on");
+    draw(button, state);
+  });
+  draw(button, state);
+}

@@ -1,0 +1,107 @@
+"""Where one is signed in: listed for oneself alone, and ended from elsewhere."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from accounts.browsers import MOST_LISTED
+from accounts.devices import device_of
+from accounts.errors import SessionRequired
+from accounts.models import SignedIn, User
+from accounts.services.end_sessions import end_other_sessions
+from accounts.services.use_token import use_token
+from tests.accounts.conftest import Bodies, MakeToken
+
+PASSWORD = "a long enough password"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1"
+)
+EDGE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0"
+)
+
+
+def browser(user: User, user_agent: str) -> Client:
+    """A browser in which the person signed in, by the form."""
+    if not user.check_password(PASSWORD):
+        user.set_password(PASSWORD)
+        user.save()
+    client = Client(headers={"user-agent": user_agent})
+    answer = client.post("/accounts/login/", {"login": user.username, "password": PASSWORD})
+    assert answer.status_code == 302
+    return client
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/settings/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (PHONE, "Safari on iPhone"),
+        (EDGE, "Edge on Windows"),
+        ("curl/8", "Another browser"),
+        ("", "Another browser"),
+        ("Android " * 900, "Android"),
+    ],
+)
+def test_a_browser_is_called_what_people_call_it(sent: str, said: str) -> None:
+    assert device_of(sent) == said
+
+
+def test_every_other_browser_is_signed_out_and_this_one_is_not(
+    reviewer: User, operator: User, bodies: Bodies
+) -> None:
+    here, phone = browser(reviewer, FIREFOX), browser(reviewer, PHONE)
+    somebody = browser(operator, EDGE)
+    page = here.get("/settings/").content.decode()
+    assert page.index("Firefox on Linux") < page.index("This one") < page.index("Safari on iPhone")
+    assert "Edge on Windows" not in page
+    assert here.post("/settings/sessions/end/").status_code == 302
+    assert [is_signed_in(each) for each in (here, phone, somebody)] == [True, False, True]
+    assert [body["facts"] for body in bodies("sessions.ended")] == [{"ended": 1}]
+    assert "Sign out everywhere else" not in here.get("/settings/").content.decode()
+
+
+def test_ending_none_is_no_event(reviewer: User, bodies: Bodies) -> None:
+    here = browser(reviewer, FIREFOX)
+    assert here.post("/settings/sessions/end/").status_code == 302
+    assert is_signed_in(here)
+    assert bodies("sessions.ended") == []
+
+
+def test_a_browser_that_signed_out_is_not_listed(reviewer: User) -> None:
+    here, phone = browser(reviewer, FIREFOX), browser(reviewer, PHONE)
+    phone.post("/accounts/logout/")
+    assert "Safari on iPhone" not in here.get("/settings/").content.decode()
+    assert SignedIn.objects.count() == 1
+
+
+def test_a_changed_password_leaves_this_browser_noted_and_lists_no_other(reviewer: User) -> None:
+    here, phone = browser(reviewer, FIREFOX), browser(reviewer, PHONE)
+    new = "another long enough password"
+    asked = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    assert here.post("/accounts/password/change/", asked).status_code == 302
+    page = here.get("/settings/").content.decode()
+    assert "Safari on iPhone" not in page
+    assert "not known" not in page
+    assert [is_signed_in(each) for each in (here, phone)] == [True, False]
+
+
+def test_the_list_has_an_end(reviewer: User) -> None:
+    here = browser(reviewer, FIREFOX)
+    for _ in range(MOST_LISTED + 2):
+        Client().force_login(get_user_model().objects.get(pk=reviewer.pk))
+    page = here.get("/settings/").content.decode()
+    assert page.count("Another browser") == MOST_LISTED
+
+
+def test_a_token_ends_no_session(reviewer: User, make_token: MakeToken) -> None:
+    caller = use_token(presented=make_token(reviewer))
+    with pytest.raises(SessionRequired):
+        end_other_sessions(keep="", caller=caller)

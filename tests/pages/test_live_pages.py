@@ -1,0 +1,286 @@
+# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
+"""What pages do while the world goes on: caught up after a cut, in their turn, one beside the other, and unseen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from accounts.models import User
+from approvals.models import ApprovalRequest
+from approvals.services.claim import claim, release
+from approvals.services.comment import comment
+from approvals.services.withdraw import withdraw_requests
+from audit.actors import Actor
+from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
+from tests.approvals.till import SCHEMA, Till, by, one_of, refund
+from tests.harness.browser import Troubles
+from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
+
+MINUTE_MS = 60_000
+
+
+class Line:
+    """A page's socket through the test's hands: it can be cut, and spoken into."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.is_up = True
+        self.sockets: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/inbox/", self._connect)
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        if not self.is_up:
+            socket.close()
+            return
+        socket.connect_to_server()
+        self.sockets.append(socket)
+
+    def cut(self) -> None:
+        self.is_up = False
+        self.sockets[-1].close()
+
+    def hint(self, request: ApprovalRequest, **more: Any) -> None:
+        """As the server would: something happened to that request."""
+        hint = {"topic": "request", "id": str(request.pk), "version": 99, "kind": "x"} | more
+        self.sockets[-1].send(json.dumps(hint))
+
+
+def stand_still(page: Page) -> None:
+    """From now on the page's time passes when the test says so."""
+    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
+
+
+def tell(page: Page, event: str, on: str = "document") -> None:
+    page.evaluate(f"{on}.dispatchEvent(new Event('{event}'))")
+
+
+def asked_for_rows(page: Page) -> list[str]:
+    """The lists and rows that the page asks for from now on."""
+    seen: list[str] = []
+    page.on("request", lambda sent: seen.append(sent.url) if "/inbox/rows/" in sent.url else None)
+    return seen
+
+
+def withdraw(request: ApprovalRequest) -> None:
+    with transaction.atomic():
+        withdraw_requests(
+            request_ids=[request.pk], actor=Actor.system("test"), why="superseded", who="The run"
+        )
+
+
+def test_after_a_minute_without_a_line_nothing_is_missing_and_nothing_is_there_twice(
+    desk: Desk, reviewer: User, second_reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("ERR_INTERNET_DISCONNECTED|WebSocket")
+    needs = one_of("finance", "support")
+    stays, *others = (desk.request(amount=f"{n}.00", needs=needs) for n in range(10, 25))
+    decided, edited, withdrawn = others[:5], others[5:10], others[10:]
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    line = Line(page)
+    page.clock.install()
+    page.goto("/inbox/?tab=team")
+    pill = page.locator("#live-pill")
+    expect(pill).to_have_text("Live")
+    expect(page.locator("#rows .row")).to_have_count(15)
+    stand_still(page)
+    line.cut()
+    page.context.set_offline(True)
+    expect(pill).to_contain_text(re.compile("Reconnecting|Offline"))
+    for request in decided:
+        desk.decide(request, second_reviewer, "reject", reason="Paid already.")
+    for request in edited:
+        desk.decide(
+            request, second_reviewer, "edit", arguments={**request.arguments, "amount": "99.00"}
+        )
+    for request in withdrawn:
+        withdraw(request)
+    new = [desk.request(amount=f"{n}.50", needs=needs) for n in range(30, 35)]
+    page.clock.fast_forward(MINUTE_MS)
+    expect(pill).to_contain_text("Offline")
+    expect(row(page, decided[0])).not_to_contain_class("closed")
+    line.is_up = True
+    page.context.set_offline(False)
+    # A browser on a machine without any network is told of none of that.
+    tell(page, "online", on="window")
+    expect(pill).to_have_text("Live")
+    page.clock.resume()
+    for request in decided + withdrawn:
+        expect(row(page, request)).to_contain_class("closed")
+    expect(page.locator("#new-rows")).to_contain_text("5 new")
+    for request in edited:
+        expect(row(page, request)).to_have_attribute("data-version", str(_version(request)))
+    page.keyboard.press(".")
+    expect(page.locator("#rows .row")).to_have_count(11)
+    shown = page.locator("#rows .row").evaluate_all("rows => rows.map((row) => row.dataset.id)")
+    waiting = ApprovalRequest.objects.team(reviewer).by_deadline()
+    assert shown == [str(pk) for pk in waiting.values_list("pk", flat=True)]
+    assert set(shown) == {str(each.pk) for each in (stays, *edited, *new)}
+    assert page.locator("#inbox-badge").get_attribute("data-count") == "11"
+    assert page.locator('[data-count-of="team"]').text_content() == "11"
+
+
+def _version(request: ApprovalRequest) -> int:
+    return int(ApprovalRequest.objects.values_list("version", flat=True).get(pk=request.pk))
+
+
+def test_a_page_that_was_cut_off_asks_again_as_soon_as_there_is_a_line_or_a_reader(
+    desk: Desk, reviewer: User
+) -> None:
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    line = Line(page)
+    page.clock.install()
+    page.goto("/inbox/?tab=team")
+    pill = page.locator("#live-pill")
+    expect(pill).to_have_text("Live")
+    # No timer goes off any more: whatever connects does so by what it is told.
+    stand_still(page)
+    for event, target in (("online", "window"), ("visibilitychange", "document")):
+        line.cut()
+        expect(pill).to_contain_text("Reconnecting")
+        line.is_up = True
+        tell(page, event, on=target)
+        expect(pill).to_have_text("Live")
+    assert len(line.sockets) == 3
+
+
+def test_what_many_heard_is_fetched_together_by_name_and_in_ones_turn(
+    desk: Desk, reviewer: User
+) -> None:
+    first, second = desk.request(amount="20.00"), desk.request(amount="30.00")
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    line = Line(page)
+    page.add_init_script("Math.random = () => 0.5")
+    page.clock.install()
+    page.goto("/inbox/?tab=team")
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    with page.expect_response("**/inbox/rows/*"):
+        page.clock.run_for(1_000)
+    stand_still(page)
+    asked = asked_for_rows(page)
+    line.hint(first, within=10_000)
+    line.hint(second, within=10_000)
+    page.clock.run_for(4_500)
+    assert asked == []
+    badge = page.locator("#inbox-badge")
+    badge.evaluate("(badge) => { badge.dataset.count = ''; }")
+    page.clock.run_for(1_000)
+    expect(badge).to_have_attribute("data-count", "2")
+    (url,) = asked
+    assert str(first.pk) in url
+    assert str(second.pk) in url
+    # What follows at once rests for twice as long as they all take.
+    line.hint(first, version=100, within=10_000)
+    page.clock.run_for(15_000)
+    assert len(asked) == 1
+    page.clock.run_for(10_000)
+    desk.site.wait_for(lambda: _heard(page, asked, 2), 15, "the row is asked for again")
+
+
+def _heard(page: Page, asked: list[str], number: int = 1) -> bool:
+    # Playwright tells of requests only while it is called.
+    page.evaluate("0")
+    return len(asked) >= number
+
+
+def test_a_draft_and_its_caret_outlive_five_changes_of_the_same_item(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request(amount="20.00", needs=one_of("finance", "support"))
+    page = desk.open(reviewer, request)
+    page.keyboard.press("r")
+    field = page.locator("#id_reason")
+    field.fill("Paid already, in March.")
+    field.evaluate("(field) => field.setSelectionRange(5, 12)")
+    changes: list[tuple[Callable[[], object], str]] = [
+        (lambda: claim(request_id=request.pk, caller=by(second_reviewer)), "claimed"),
+        (lambda: comment(request_id=request.pk, body="Look.", caller=by(second_reviewer)), "said"),
+        (lambda: release(request_id=request.pk, caller=by(second_reviewer)), "released"),
+        (lambda: claim(request_id=request.pk, caller=by(second_reviewer)), "claimed again"),
+        (
+            lambda: desk.decide(
+                request, second_reviewer, "edit", arguments={**request.arguments, "amount": "35.00"}
+            ),
+            "edited",
+        ),
+    ]
+    for change, what in changes:
+        before = _version(request)
+        change()
+        assert _version(request) > before, what
+        # The list is brought up to date by the same hint as the banner.
+        expect(row(page, request)).to_have_attribute("data-version", str(_version(request)))
+        expect(page.locator("#changed-banner")).to_be_visible()
+        expect(field).to_be_focused()
+        expect(field).to_have_value("Paid already, in March.")
+        caret = field.evaluate("(field) => [field.selectionStart, field.selectionEnd]")
+        assert caret == [5, 12], what
+    expect(page.locator("#arguments")).not_to_contain_text("35.00")
+
+
+def test_who_may_not_see_an_argument_is_offered_no_approval_and_the_key_gives_none(
+    desk: Desk, reviewer: User, till: Till
+) -> None:
+    till.sensitive = ("order",)
+    request = desk.request(amount="20.00")
+    page = desk.open(reviewer, request)
+    sent = posts(page)
+    expect(page.locator("#arguments")).not_to_contain_text("10291")
+    expect(verdict(page)).to_have_count(0)
+    expect(page.locator("[data-mode=edit]")).to_have_count(0)
+    for key in ("a", "e"):
+        page.keyboard.press(key)
+    # Refusing needs less than approving.
+    page.keyboard.press("r")
+    expect(page.locator("#id_reason")).to_be_visible()
+    assert not any("/decide/" in url for url in sent)
+    request.refresh_from_db()
+    assert request.state == "pending"
+
+
+def test_an_edit_that_cannot_be_read_comes_back_at_its_argument_with_what_was_typed(
+    desk: Desk, reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("422")
+    described = {**SCHEMA, "properties": {**SCHEMA["properties"], "note": {"type": "object"}}}
+    arguments = {"order": "10291", "amount": "20.00", "note": {"said": "broken"}}
+    request = desk.request(action=refund(arguments=arguments, argument_schema=described))
+    page = desk.open(reviewer, request, "&mode=edit")
+    page.get_by_role("textbox", name="Amount").fill("15.00")
+    note = page.get_by_role("textbox", name="Note")
+    note.fill("{not JSON")
+    verdict(page, "edit").click()
+    expect(note).to_have_attribute("aria-invalid", "true")
+    expect(note).to_be_focused()
+    expect(note).to_have_value("{not JSON")
+    expect(page.get_by_role("textbox", name="Amount")).to_have_value("15.00")
+    request.refresh_from_db()
+    assert (request.state, request.revision) == ("pending", 1)
+
+
+def test_who_has_it_open_is_named_to_others_who_have_it_open_until_they_go(
+    desk: Desk, reviewer: User, second_reviewer: User, auditor: User
+) -> None:
+    request, other = desk.request(amount="20.00"), desk.request(amount="30.00")
+    page = desk.open(reviewer, request)
+    beside = page.locator("#presence")
+    expect(beside).to_be_empty()
+    # An auditor reads who is there, and is not announced.
+    reader = desk.open(auditor, request)
+    expect(reader.locator("#presence")).to_contain_text("reviewer has this open too")
+    second = desk.open(second_reviewer, request)
+    expect(second.locator("#presence")).to_have_text("reviewer has this open too")
+    expect(beside).to_have_text("second-reviewer has this open too")
+    expect(page.locator("#live-region")).to_contain_text("second-reviewer has this open too")
+    row(second, other).click()
+    expect(title(second)).to_have_text("Refund €30.00 to Acme GmbH")
+    expect(beside).to_be_empty()
+    second.go_back()
+    expect(beside).to_have_text("second-reviewer has this open too")
+    second.close(run_before_unload=True)
+    expect(beside).to_be_empty()
