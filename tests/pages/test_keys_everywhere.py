@@ -38,12 +38,17 @@ def page(site: Stack, everybody: User, context_for: Callable[..., BrowserContext
     return context_for(everybody, site.url).new_page()
 
 
+def arrived(page: Page, url: str | re.Pattern[str]) -> None:
+    """There, and the page's scripts listen: a key that is pressed before goes to nobody."""
+    expect(page).to_have_url(url)
+    expect(page.locator("#live-pill")).to_have_text("Live")
+
+
 def gone_to(page: Page, key: str, path: str) -> None:
     """By `g` and the key of the place."""
     page.keyboard.press("g")
     page.keyboard.press(key)
-    expect(page).to_have_url(re.compile(f"{path}$"))
-    expect(page.locator("#live-pill")).to_have_text("Live")
+    arrived(page, re.compile(f"{path}$"))
 
 
 def test_every_list_is_moved_through_opened_and_left_by_keys(page: Page) -> None:
@@ -66,13 +71,13 @@ def test_every_list_is_moved_through_opened_and_left_by_keys(page: Page) -> None
         page.keyboard.press("k")
         expect(links[0]).to_be_focused()
         page.keyboard.press("o")
-        expect(page).to_have_url(urls[0])
+        arrived(page, urls[0])
         page.keyboard.press("]")
-        expect(page).to_have_url(urls[1])
+        arrived(page, urls[1])
         page.keyboard.press("[")
-        expect(page).to_have_url(urls[0])
+        arrived(page, urls[0])
         page.keyboard.press("Escape")
-        expect(page).to_have_url(re.compile(f"{path}$"))
+        arrived(page, re.compile(f"{path}$"))
         # The row that was left is where it goes on, and Enter opens it without any focus.
         page.keyboard.press("j")
         expect(links[1]).to_be_focused()
@@ -96,6 +101,7 @@ def test_keys_of_ones_own_work_and_are_shown_and_those_that_are_off_do_nothing(
     page.get_by_role("button", name="Keep these keys").click()
     expect(page.locator("#messages")).to_contain_text("The keys are kept")
     page.goto("/runs/")
+    expect(page.locator("#live-pill")).to_have_text("Live")
     first = page.locator(ROWS).first.locator(LINK).first
     page.keyboard.press("j")
     expect(first).not_to_be_focused()
@@ -126,6 +132,7 @@ def test_keys_of_ones_own_work_and_are_shown_and_those_that_are_off_do_nothing(
     expect(page).to_have_url(re.compile("/agents/$"))
     set_keys(off=True, keys=DEFAULTS, caller=Caller.of_session(everybody))
     page.goto("/runs/")
+    expect(page.locator("#live-pill")).to_have_text("Live")
     for key in ("j", "Enter", "?", "g", "a"):
         page.keyboard.press(key)
     expect(page.locator(ROWS).first.locator(LINK).first).not_to_be_focused()

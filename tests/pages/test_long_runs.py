@@ -118,6 +118,8 @@ def test_a_step_opens_beside_the_timeline_under_an_address_and_back_leads_to_the
     page.go_forward()
     expect(panel).to_contain_text("mark 3")
     page.reload()
+    # A key that is pressed before the scripts listen goes to nobody.
+    expect(page.locator("#live-pill")).to_have_text("Live")
     expect(panel).to_contain_text("mark 3")
     page.keyboard.press("Tab")
     panel.get_by_role("link", name="Own page").focus()
