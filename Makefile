@@ -35,7 +35,7 @@ chaos: $(READY)  ## Kill processes under thousands of runs and count what was lo
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
 
 races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=16 times as often as the suite does)
-	@COUNTERSIGN_TEST_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
+	@RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
 		tests/faults/test_switch_races.py tests/faults/test_told_races.py tests/faults/test_child_races.py tests/agents/test_races.py \
 		tests/approvals/test_races.py tests/approvals/test_batch_races.py \
 		tests/approvals/test_tightening.py tests/approvals/test_gate_properties.py

@@ -21,7 +21,10 @@ from countersign.appearance import THEMES, theme_of
 
 @dataclass(frozen=True)
 class Destination:
-    """A place in the rail. It is shown to who holds any of `permissions`; none named means everybody."""
+    """A place in the rail. It is shown to who holds any of `permissions`; none named means everybody.
+
+    `further` ones stand in the account menu where the window is too narrow for all.
+    """
 
     key: str
     label: str
@@ -29,6 +32,7 @@ class Destination:
     url_name: str
     prefixes: tuple[str, ...]
     permissions: tuple[str, ...] = ()
+    further: bool = False
 
 
 DESTINATIONS: Final = (
@@ -50,9 +54,12 @@ DESTINATIONS: Final = (
         "kill-switches",
         ("/kill-switches/",),
         ("manage_agents",),
+        further=True,
     ),
     Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
-    Destination("people", "People", "people", "people", ("/people/",), ("manage_people",)),
+    Destination(
+        "people", "People", "people", "people", ("/people/",), ("manage_people",), further=True
+    ),
     Destination("settings", "Settings", "settings", "settings", ("/settings/",)),
 )
 
@@ -89,8 +96,8 @@ def _words_js() -> str:
     return "" if here == ENGLISH else f"js/words/{here}.js"
 
 
-def _destinations(request: HttpRequest) -> list[dict[str, str]]:
-    shown = []
+def _destinations(request: HttpRequest) -> list[dict[str, str | bool]]:
+    shown: list[dict[str, str | bool]] = []
     for destination in DESTINATIONS:
         url = _address(destination.url_name)
         if url is None or not _may_go(request, destination):
@@ -105,6 +112,7 @@ def _destinations(request: HttpRequest) -> list[dict[str, str]]:
                 "icon": destination.icon,
                 "url": url,
                 "current": current,
+                "further": destination.further,
             }
         )
     return shown

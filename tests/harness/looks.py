@@ -6,14 +6,19 @@ window, without a script of ours.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Page
 
-PHONE, DESK = 320, 1280
+#: Where each page's picture goes in both themes, at 1280 and 390; no pictures without it.
+PICTURES = os.environ.get("PICTURES_OF_LOOKS")
+PHONE, DESK, PICTURED_PHONE = 320, 1280, 390
 AXE = Path(AXE_FILE_PATH).read_text()
 
 
@@ -72,11 +77,29 @@ def scrolls_behind(page: Page) -> list[str]:
     return [f"scrolls by {by} behind its panes"] if by > 0 else []
 
 
+def take_pictures(page: Page, folder: Path) -> None:
+    """The whole page in both themes and widths, under the name of its address; who looks wants to see it all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    url = urlsplit(page.url)
+    name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", f"{url.path}{url.query}")
+    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
+    number = len(list(folder.glob(f"{name}-[0-9]*-light-1280.png")))
+    for scheme in ("light", "dark"):
+        for width in (DESK, PICTURED_PHONE):
+            show(page, scheme, width)
+            # Colours on their way would be in the picture.
+            page.evaluate("document.getAnimations().forEach((each) => each.finish())")
+            path = folder / f"{name}-{number}-{scheme}-{width}.png"
+            page.screenshot(path=path, full_page=True, animations="disabled")
+
+
 def troubles_of(
     page: Page, views: Iterable[View] = VIEWS, *, within: str | None = None
 ) -> list[str]:
     """All of that for the page as it stands, in each of the views; the last of them is left in place."""
     found = []
+    if PICTURES:
+        take_pictures(page, Path(PICTURES))
     for scheme, width in views:
         show(page, scheme, width)
         said = violations(page, within) + sticks_out(page) + scrolls_behind(page)

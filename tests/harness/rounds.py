@@ -2,7 +2,7 @@
 
 import os
 
-FACTOR = int(os.environ.get("COUNTERSIGN_TEST_ROUNDS", "1"))
+FACTOR = int(os.environ.get("RACE_ROUNDS", "1"))
 
 
 def rounds(usual: int) -> int:

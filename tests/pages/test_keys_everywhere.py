@@ -138,3 +138,23 @@ def test_keys_of_ones_own_work_and_are_shown_and_those_that_are_off_do_nothing(
     expect(page.locator(ROWS).first.locator(LINK).first).not_to_be_focused()
     expect(page).to_have_url(re.compile("/runs/$"))
     expect(overlay).to_be_hidden()
+
+
+def test_on_a_phone_the_rail_is_whole_and_the_menu_leads_to_what_it_has_no_room_for(
+    page: Page,
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 780})
+    page.goto("/people/")
+    rail = page.locator(".rail nav")
+    assert rail.evaluate("(nav) => nav.scrollWidth <= nav.clientWidth")
+    expect(rail.get_by_role("link", name="Audit")).to_be_visible()
+    expect(rail.get_by_role("link", name="People")).to_be_hidden()
+    page.locator(".account summary").click()
+    menu = page.locator(".menu-body")
+    expect(menu.get_by_role("link", name="People")).to_have_attribute("aria-current", "page")
+    menu.get_by_role("link", name="Kill switches").click()
+    expect(page).to_have_url(re.compile("/kill-switches/$"))
+    page.set_viewport_size({"width": 1280, "height": 780})
+    expect(rail.get_by_role("link", name="People")).to_be_visible()
+    page.locator(".account summary").click()
+    expect(menu.get_by_role("link", name="People")).to_be_hidden()
