@@ -8,17 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks import product, report
 from benchmarks.peers import environments as peers
+from benchmarks.records import circumstances, write
 from countersign.programs import PROJECT
 
-RESULTS = PROJECT / "benchmarks" / "results"
 BUSY = 0.25
 
 
@@ -30,17 +27,16 @@ def main() -> int:
     for peer in options.peers:
         peers.ready(peer)
     results = _circumstances(options)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
+    path = write("all", results)
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as folder:
         for name, figures in _systems(Path(folder), options):
             results["systems"][name] = figures
             # After each, so that what was measured is kept where a later one fails.
-            path.write_text(json.dumps(results, indent=2) + "\n")
+            write("all", results, path)
             print(f"Measured {name}.", file=sys.stderr)
         if options.decided:
             results["pages"] = _pages(Path(folder) / "pages.json", options)
-            path.write_text(json.dumps(results, indent=2) + "\n")
+            write("all", results, path)
     print("\n".join(report.lines(results)))
     if results["busy_before"] > BUSY:
         print(f"\nThis machine was not idle: {results['busy_before']:.0%} busy before the start.")
@@ -64,12 +60,9 @@ def _options() -> argparse.Namespace:
 
 def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **circumstances(),
         "options": vars(options),
         "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        # Of the two seconds before anything was started: what others do on this machine.
-        "busy_before": psutil.cpu_percent(interval=2) / 100,
         "systems": {},
     }
 

@@ -12,18 +12,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import django
-import psutil
 
 from benchmarks import product
+from benchmarks.records import circumstances, write
 from countersign.programs import PROJECT
 
-RESULTS = PROJECT / "benchmarks" / "results"
 VERIFIER = PROJECT / "audit" / "verifier" / "verify.py"
 EVENTS_A_STORY = 10
 # What `audit.recorder` sends, for a run's step, without a process of ours between the events.
@@ -61,7 +59,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="countersign-evidence-") as name:
         folder = Path(name)
-        busy = psutil.cpu_percent(interval=2) / 100
+        around = circumstances()
         with product.services(folder):
             django.setup()
             appended, sealed = _fill(options.events)
@@ -71,10 +69,8 @@ def main() -> int:
             exported = _measured(manage, dict(os.environ))
         verified = _measured([sys.executable, "-I", str(VERIFIER), str(bundle)], {})
         figures: dict[str, Any] = {
-            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **around,
             "events": options.events,
-            "cores": os.cpu_count(),
-            "busy_before": busy,
             "append_seconds": appended,
             "seal_seconds": sealed,
             "copy": copied | {"bytes": rows.stat().st_size},
@@ -82,9 +78,7 @@ def main() -> int:
             "verify": verified,
             "export_over_copy": round(exported["seconds"] / copied["seconds"], 1),
         }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"evidence-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    write("evidence", figures)
     print(json.dumps(figures, indent=2))
     return 0
 

@@ -6,19 +6,15 @@ clock on the wall, which also counts what else the machine does.
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from time import perf_counter, perf_counter_ns, process_time, process_time_ns
 from typing import Any
-
-import psutil
 
 from approvals.conditions import Answers
 from approvals.gate import judge
@@ -27,9 +23,9 @@ from approvals.schemas import Confidence, GateContext, ProposedAction
 from approvals.simulating import Comparison, PastAction, Times
 from approvals.vocabulary import Risk
 from benchmarks import made_up
+from benchmarks.records import circumstances, write
 from countersign.programs import PROJECT
 
-RESULTS = PROJECT / "benchmarks" / "results"
 WARM_UP = 500
 EXECUTIONS = 500
 BATCH = 2_000
@@ -44,19 +40,15 @@ def main() -> int:
     add("--past", type=int, default=100_000, help="past actions to simulate; 0: leave it out")
     options = parser.parse_args()
     results: dict[str, Any] = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **circumstances(),
         "options": vars(options),
         "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "busy_before": psutil.cpu_percent(interval=2) / 100,
         "load_before": [round(number, 1) for number in os.getloadavg()],
         "gate": _gate(options.rules, options.actions),
         "conditions": _conditions(),
         "simulator": _simulator(options.rules, options.past) if options.past else {},
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"gate-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(results, indent=2) + "\n")
+    path = write("gate", results)
     print("\n".join(_lines(results)))
     print(f"\nWritten to {path.relative_to(PROJECT)}")
     return 0

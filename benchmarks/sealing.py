@@ -7,14 +7,12 @@ checkpoint. Then it takes decisions with their events and without. JSON goes to 
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter, process_time
@@ -22,13 +20,11 @@ from typing import Any
 from unittest.mock import patch
 
 import django
-import psutil
 
 from benchmarks import product
 from benchmarks.figures import summary
-from countersign.programs import PROJECT
+from benchmarks.records import circumstances, write
 
-RESULTS = PROJECT / "benchmarks" / "results"
 # Events wait from their insertion to the signature that covers them, both by the database's clock.
 LAGS = """
 SELECT extract(epoch FROM (SELECT signed_at FROM audit_checkpoint WHERE size > leaf.index
@@ -41,21 +37,17 @@ def main() -> int:
     """Measure, print, write."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="countersign-sealing-") as folder, product.model():
-        busy = psutil.cpu_percent(interval=2) / 100
+        around = circumstances()
         with product.services(Path(folder)):
             django.setup()
             figures: dict[str, Any] = {
-                "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                **around,
                 "options": vars(options),
-                "cores": os.cpu_count(),
-                "busy_before": busy,
                 "sealing": _sealing(options),
                 "statements": _statements(options),
                 "decision": _decision(options),
             }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"sealing-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    write("sealing", figures)
     print(json.dumps(figures, indent=2))
     return 0
 

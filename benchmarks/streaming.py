@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,12 +22,10 @@ from time import perf_counter
 from typing import Any
 
 import django
-import psutil
 
 from benchmarks import product
-from countersign.programs import PROJECT
+from benchmarks.records import circumstances, write
 
-RESULTS = PROJECT / "benchmarks" / "results"
 EVENTS_A_TRANSACTION = 500
 
 
@@ -39,19 +36,15 @@ def main() -> int:
     options = parser.parse_args()
     os.environ["SINK_SECRET"] = "whsec_" + "c2lua3Nz" * 5
     with tempfile.TemporaryDirectory(prefix="countersign-streaming-") as folder, product.model():
-        busy = psutil.cpu_percent(interval=2) / 100
+        around = circumstances()
         with product.services(Path(folder)):
             django.setup()
             figures: dict[str, Any] = {
-                "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                **around,
                 "options": vars(options),
-                "cores": os.cpu_count(),
-                "busy_before": busy,
                 "events_per_second": _measured(Path(folder), options.events),
             }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"streaming-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(figures, indent=2) + "\n")
+    write("streaming", figures)
     print(json.dumps(figures, indent=2))
     return 0
 
