@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -88,17 +90,39 @@ def error(status: int, **headers: str) -> Answer:
 Script = Iterable[Answer] | Callable[[dict[str, Any]], Answer]
 
 
-class ModelServer:
-    """Serves on a free loopback port. `requests` holds every body it was sent, in order, and
-    `headers` what stood above each."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self, script: Script = ()) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        # Who keeps a connection would go on being answered by this one, whatever serves on the port later.
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class ModelServer:
+    """Serves on a loopback port, a free one unless it is named. `requests` holds every body it was sent, in
+    order, and `headers` what stood above each."""
+
+    def __init__(self, script: Script = (), *, port: int = 0) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._closing = threading.Event()
         self.follow(script)
-        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", port), self._handler())
         self._server = server
         self.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
         # Closing it waits for its next look, and every test closes one.

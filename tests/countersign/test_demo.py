@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.harness.cluster import PROJECT, product_environment, short_folder
-from tests.harness.stack import free_port
+from tests.harness.ports import free_port
 
 
 class Demo:

@@ -2,10 +2,8 @@
 
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,10 +24,10 @@ from countersign.programs import PROJECT, Program, programs
 from tests.harness.cluster import Cluster, product_environment, short_folder, start_cluster
 from tests.harness.environment import TestProcess
 from tests.harness.nursery import NURSERY, Forked
+from tests.harness.ports import is_free, lasting_port
 
 Found = TypeVar("Found")
 READY_SECONDS = 150.0
-LASTING_PORTS = (20_000, 32_000)
 LOOK_SECONDS = 0.05
 STOP_SECONDS = 15.0
 # What the demo's mail is confirmed with.
@@ -307,28 +305,3 @@ class Stack:
         folder = self.folder / "log"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{name.replace(' ', '-')}.log"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def lasting_port() -> int:
-    """A port that nobody listens on, from below those that are given out to whoever asks for any."""
-    while not is_free(port := random.randrange(*LASTING_PORTS)):
-        pass
-    return port
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on it now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
