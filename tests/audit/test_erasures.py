@@ -1,7 +1,9 @@
 """Erasing takes two people; a legal hold stands in the way."""
 
+import datetime as dt
 from collections.abc import Callable
 from html import unescape
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -13,22 +15,26 @@ from accounts.callers import Caller
 from accounts.models import User
 from audit.errors import Forbidden
 from audit.models import Disclosure, Event, SubjectKey
-from audit.record_keeping import Erasure, ErasureReason, Hold, HoldScope
+from audit.record_keeping import Erasure, ErasureReason, ErasureState, Hold, HoldScope
 from audit.schemas import Disclose
-from audit.services.hold import BadHold, HoldLifted, OnHold, lift_hold, set_hold
+from audit.services.hold import BadHold, HoldLifted, OnHold, UnknownHold, lift_hold, set_hold
 from audit.services.redact import (
     AlreadyProposed,
     ErasureClosed,
     NothingToErase,
+    OtherSubject,
     OwnErasure,
+    UnknownErasure,
     confirm_erasure,
     decline_erasure,
+    find_erasure,
     propose_erasure,
 )
 from tests.audit.conftest import Record
 from tests.audit.keeping import came_to_while_held
 from tests.harness.people import person
 
+NOON = dt.datetime(2026, 11, 2, 12, tzinfo=dt.UTC)
 Login = Callable[[Client, User], Client]
 
 
@@ -91,6 +97,27 @@ def test_nobody_confirms_their_own_and_the_attempt_is_recorded(told: Event, keep
     assert Disclosure.objects.filter(event=told.pk).exists()
     (refused,) = bodies("redaction.refused")
     assert refused["outcome"] == {"decision": "refused", "reason_code": "own_erasure"}
+
+
+def test_only_what_was_proposed_and_is_named_once_more_is_erased(
+    told: Event, keeper: Caller, second_keeper: Caller
+) -> None:
+    erasure = propose(keeper)
+    with pytest.raises(OtherSubject):
+        confirm_erasure(erasure_id=erasure.pk, subject="person:8", caller=second_keeper)
+    nobodys = uuid4()
+    with pytest.raises(UnknownErasure):
+        confirm_erasure(erasure_id=nobodys, subject=erasure.subject, caller=second_keeper)
+    with pytest.raises(UnknownErasure):
+        decline_erasure(erasure_id=nobodys, caller=second_keeper)
+    with pytest.raises(UnknownErasure):
+        find_erasure(nobodys, caller=second_keeper)
+    with pytest.raises(UnknownHold):
+        lift_hold(hold_id=nobodys, caller=keeper)
+    assert Disclosure.objects.filter(event=told.pk).exists()
+    assert find_erasure(erasure.pk, caller=second_keeper).state == ErasureState.PROPOSED
+    confirm_erasure(erasure_id=erasure.pk, subject=f" {erasure.subject}\n", caller=second_keeper)
+    assert not Disclosure.objects.filter(event=told.pk).exists()
 
 
 def test_the_database_too_refuses_one_who_confirms_their_own(told: Event, keeper: Caller) -> None:
@@ -217,8 +244,6 @@ def test_a_hold_that_is_lifted_holds_nothing(
 def test_a_hold_of_a_time_covers_events_of_that_time(
     told: Event, keeper: Caller, second_keeper: Caller
 ) -> None:
-    import datetime as dt
-
     erasure = propose(keeper)
     long_ago = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     set_hold(
@@ -240,6 +265,8 @@ def test_a_hold_of_a_time_covers_events_of_that_time(
         ("target", {"scope": HoldScope.PERSON}),
         ("target", {"target": "7"}),
         ("target", {"scope": HoldScope.RUN, "target": "7"}),
+        ("until", {"since": NOON, "until": NOON}),
+        ("until", {"since": NOON, "until": NOON - dt.timedelta(days=1)}),
     ],
 )
 def test_a_hold_says_what_it_covers(keeper: Caller, field: str, given: dict[str, object]) -> None:
