@@ -71,6 +71,11 @@ def day(at: date) -> str:
     )
 
 
+def day_and_minute(at: datetime) -> str:
+    """`19 Nov 2025, 14:03 UTC`, for where nothing beside it says when: in mails."""
+    return f"{day(at)}, {time_of_day(at)} {at:%Z}"
+
+
 def whole_moment(at: datetime) -> str:
     """`19 Nov 2025, 14:03:09 UTC`."""
     return f"{day(at)}, {time_of_day(at)}:{at.second:02} {at:%Z}"
