@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.callers import Caller
 from accounts.confirmations import Confirmation
 from accounts.vocabulary import Permission
@@ -178,7 +180,12 @@ def require_friction(
     if needs.friction == Friction.TYPED:
         wanted = request.what.subject or request.title
         if " ".join((typed or "").split()) != " ".join(wanted.split()):
-            return [{"field": "typed", "message": f"type exactly: {wanted}"}]
+            return [
+                {
+                    "field": "typed",
+                    "message": gettext("type exactly: {wanted}").format(wanted=wanted),
+                }
+            ]
     return []
 
 

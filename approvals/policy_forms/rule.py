@@ -16,9 +16,10 @@ from approvals.policy_forms.fields import (
     names_in,
 )
 from approvals.policy_forms.requirements import RequirementsForm
-from approvals.policy_words import DAYS, EFFECTS
+from approvals.policy_words import EFFECTS, EVERY_DAY
 from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
+from audit import spellings
 
 
 class RuleForm(RequirementsForm):
@@ -95,7 +96,7 @@ class RuleForm(RequirementsForm):
     )
     days = forms.MultipleChoiceField(
         label=gettext_lazy("On"),
-        choices=[(str(index), day) for index, day in enumerate(DAYS)],
+        choices=lambda: [(str(day), spellings.weekday(day)) for day in range(EVERY_DAY)],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
