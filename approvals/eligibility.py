@@ -84,7 +84,8 @@ def _unseen(request: ApprovalRequest, caller: Caller, verdict: Verdict) -> list[
 
 
 def scope_of_initiator(caller: Caller) -> None:
-    """The initiator of a run answers with the scope that starts runs, or the one that decides."""
+    """The initiator of a run answers with the scope that starts runs, or the one that decides. Whatever a
+    person takes back of their own needs one of the two as well: the scope that reads changes nothing."""
     if not caller.may(None, "decide"):
         caller.require(None, scope="run")
 

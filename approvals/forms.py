@@ -350,6 +350,7 @@ class ThresholdForm(forms.Form):
         max_value=Decimal(1),
         max_digits=5,
         decimal_places=4,
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         help_text=gettext_lazy("From 0 to 1. An action below it waits for a person."),
     )
