@@ -28,8 +28,10 @@ class AbsenceForm(forms.Form):
         label=gettext_lazy("Who stands in"),
         empty_label=gettext_lazy("Choose a person"),
     )
-    starts_at = _moment("From (UTC)", "A time that is past means: from now on.")
-    ends_at = _moment("Until (UTC)", "It ends by itself then.")
+    starts_at = _moment(
+        gettext_lazy("From (UTC)"), gettext_lazy("A time that is past means: from now on.")
+    )
+    ends_at = _moment(gettext_lazy("Until (UTC)"), gettext_lazy("It ends by itself then."))
 
     def __init__(self, data: Any, *, person: User, now: datetime) -> None:
         super().__init__(data, initial={"starts_at": now})

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.urls import reverse
+from django.utils import translation
 
 from accounts import factor_secrets
 from accounts.factors import has_factor
+from accounts.languages import languages
+from audit import spellings
 
 if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
     from django.http import HttpRequest
 
     from accounts.models import User
@@ -31,6 +35,23 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return []
         name = "second-factor-confirm" if has_factor(user) else "password-confirm"
         return [{"id": name, "description": "Confirm that it is you", "url": reverse(name)}]
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> "EmailMessage":
+        """In the language of the account, whoever asks for the mail; without a choice in that of the browser
+        that does, which is most often the same person's."""
+        user = context.get("user")
+        chosen = getattr(user, "language", "")
+        language = chosen if chosen in languages() else translation.get_language()
+        with translation.override(language):
+            named = {**(headers or {}), "Content-Language": spellings.language()}
+            mail: EmailMessage = super().render_mail(template_prefix, email, context, named)
+        return mail
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

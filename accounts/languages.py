@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from accounts.models import User
+
 API: Final = "/api/"
 
 
@@ -35,6 +37,15 @@ def language_of(request: "HttpRequest") -> str:
     if caller is not None and caller.user.language in languages():
         return str(caller.user.language)
     return translation.get_language_from_request(request)
+
+
+def language_for(person: "User") -> str:
+    """The code of the language that the person is written to in: what they chose, else that of the house.
+
+    What their browser says is known only while it asks.
+    """
+    chosen = person.language
+    return str(chosen if chosen in languages() else settings.COUNTERSIGN.language)
 
 
 def in_no_language() -> AbstractContextManager[None]:

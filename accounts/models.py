@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext, gettext_lazy
 from uuid6 import uuid7
 
 from accounts.session_models import SignedIn
@@ -71,7 +72,11 @@ class PeopleManager(UserManager.from_queryset(UserQuerySet)):  # type: ignore[mi
 def _require_printable(field: str, name: str) -> None:
     if printable(name) != name or "\n" in name:
         raise ValidationError(
-            {field: f"This holds a character that cannot be seen: {printable(name)}"}
+            {
+                field: gettext("This holds a character that cannot be seen: {name}").format(
+                    name=printable(name)
+                )
+            }
         )
 
 
@@ -101,7 +106,7 @@ class User(AbstractUser):
             models.UniqueConstraint(
                 Lower("username"),
                 name="accounts_user_username_once",
-                violation_error_message="This user name is taken.",
+                violation_error_message=gettext_lazy("This user name is taken."),
             )
         ]
 

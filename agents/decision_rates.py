@@ -6,7 +6,6 @@ It looks at a bounded part of the journal, however much there is: see the consta
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from django.db import connection
 
 from agents.models.run import RunQuerySet
+from audit.wordings import Words
 
 DAYS: Final = 30
 MOST_RUNS: Final = 100
@@ -36,16 +36,18 @@ SELECT call.asked, call.outcome, call.kind, call.edited, call.by_person, count(*
  GROUP BY 1, 2, 3, 4, 5
 """
 #: By how a request was closed, in the order in which people read them.
-WORDS: Final[Mapping[str, str]] = {
-    "auto": "Ran without a person",
-    "approved": "Approved as proposed",
-    "edited": "Approved with a change",
-    "sent_back": "Sent back",
-    "rejected": "Rejected",
-    "stopped": "Rejected, and the run ended",
-    "expired": "Not decided in time",
-    "denied": "Denied by the policy",
-}
+WORDS: Final = Words(
+    {
+        "auto": "Ran without a person",
+        "approved": "Approved as proposed",
+        "edited": "Approved with a change",
+        "sent_back": "Sent back",
+        "rejected": "Rejected",
+        "stopped": "Rejected, and the run ended",
+        "expired": "Not decided in time",
+        "denied": "Denied by the policy",
+    }
+)
 #: What a person decided, and of that, where they did not let it through as it was.
 DECIDED: Final = ("approved", "edited", "sent_back", "rejected", "stopped")
 INTERVENED: Final = DECIDED[1:]

@@ -25,8 +25,8 @@ FIRST_DAY: Final = date(1970, 1, 2)
 LAST_DAY: Final = date(9998, 12, 31)
 #: Filters that stand for several states at once.
 STATE_GROUPS: Final = {
-    "open": ("Not ended", OPEN),
-    "active": ("Under way", ACTIVE),
+    "open": (gettext_lazy("Not ended"), OPEN),
+    "active": (gettext_lazy("Under way"), ACTIVE),
 }
 
 
@@ -236,7 +236,7 @@ class SwitchForm(SwitchOffForm):
         for target in targets:
             grouped.setdefault(_TARGET_GROUPS[target.scope], []).append((target.key, target.title))
         field = cast("forms.ChoiceField", self.fields["target"])
-        field.choices = [("", "Choose"), *grouped.items()]
+        field.choices = [("", gettext("Choose")), *grouped.items()]
 
     @property
     def chosen(self) -> Target:

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, Func, IntegerField, Q
+from django.utils.translation import gettext
 from uuid6 import uuid7
 
 from agents.states import SwitchScope
@@ -127,18 +128,22 @@ class KillSwitch(models.Model):
         tool = self.tool.replace("_", " ").capitalize()
         match self.scope:
             case SwitchScope.GLOBAL:
-                return "Everything"
+                return gettext("Everything")
             case SwitchScope.TOOL:
-                return f"{tool}, for every agent"
+                return gettext("{tool}, for every agent").format(tool=tool)
             case SwitchScope.AGENT_TOOL:
-                return f"{tool} of {self.agent.title}" if self.agent else tool
+                if self.agent is None:
+                    return tool
+                return gettext("{tool} of {agent}").format(tool=tool, agent=self.agent.title)
             case _:
                 return self.agent.title if self.agent else ""
 
     @property
     def sentence(self) -> str:
         """For whoever is held up by it."""
-        return f"{self.target} is switched off: {self.reason}"
+        return gettext("{what} is switched off: {reason}").format(
+            what=self.target, reason=self.reason
+        )
 
 
 def holds_whole(agent: Any, under: Any) -> Exists:

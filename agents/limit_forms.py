@@ -120,7 +120,8 @@ def _amount_field(label: str, name: str, value: int | None, said: str) -> forms.
         min_value=0,
         max_value=LARGEST // scale,
         decimal_places=places,
-        initial=None if value is None else _plainly(Decimal(value) / scale, places),
+        initial=None if value is None else Decimal(_plainly(Decimal(value) / scale, places)),
+        localize=True,
         help_text=said,
         widget=forms.TextInput(
             attrs={"inputmode": "decimal" if places else "numeric", "autocomplete": "off"}

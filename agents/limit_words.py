@@ -18,6 +18,7 @@ from agents.models.spend import MEASURES, SPANS
 from audit.wordings import Words
 
 SPAN_WORDS: Final = Words({"day": "Today", "month": "This month"})
+MEASURE_WORDS: Final = Words({"cost_micros": "money", "tokens": "tokens"})
 
 
 def may_read_spent(caller: Caller) -> bool:
@@ -43,13 +44,12 @@ def spent_words(hosted: HostedAgent, now: datetime) -> list[SpentWords]:
         for measure in MEASURES:
             used, limit = spent[f"{span}_{measure}"], getattr(spend, measure)
             text = amounts.spent(measure, used)
-            what = "money" if measure == "cost_micros" else "tokens"
             if limit is not None:
                 text = gettext("{used} of {limit}").format(
-                    used=text.removesuffix(" tokens"), limit=amounts.spent(measure, limit)
+                    used=amounts.amount_of(measure, used), limit=amounts.spent(measure, limit)
                 )
             share = None if limit is None else used / limit if limit else 1.0
-            rows.append(SpentWords(f"{SPAN_WORDS[span]}, {what}", text, share))
+            rows.append(SpentWords(f"{SPAN_WORDS[span]}, {MEASURE_WORDS[measure]}", text, share))
     return rows
 
 
@@ -59,7 +59,7 @@ def cap_facts(agent: Agent, hosted: HostedAgent) -> list[dict[str, str]]:
     budget = budget_in_force(agent, limits)
     return [
         {
-            "label": amounts.name_of(name).capitalize(),
+            "label": amounts.title_of(name),
             "value": gettext("no limit")
             if (cap := getattr(budget, name)) is None
             else amounts.amount_of(name, cap)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from agents.services.set_price import MOST_MICROS
 from audit.wordings import str_later
@@ -22,8 +22,9 @@ def _amount(label: str) -> forms.DecimalField:
         max_value=Decimal(MOST_MICROS // MILLION),
         max_digits=12,
         decimal_places=6,
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-        error_messages={"required": gettext("Say what it costs; 0 where it costs nothing.")},
+        error_messages={"required": gettext_lazy("Say what it costs; 0 where it costs nothing.")},
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 from agents.alignment import align
 from agents.timeline_rows import Row
 from agents.wording import plain
@@ -67,34 +69,40 @@ def differences(one: Row, other: Row) -> list[Difference]:
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:
     judged, request = row.judgement, row.request
-    yield "What it was", row.title
-    yield "Model", row.step.model if row.shown["model"] else ""
-    yield "The model says", _cut(row.said)
+    yield gettext("What it was"), row.title
+    yield gettext("Model"), row.step.model if row.shown["model"] else ""
+    yield gettext("The model says"), _cut(row.said)
     for argument in row.arguments:
-        yield f"Argument: {plain(argument['label']).lower()}", _cut(_text(argument["value"]))
+        yield (
+            gettext("Argument: {name}").format(name=plain(argument["label"]).lower()),
+            _cut(_text(argument["value"])),
+        )
     if not row.arguments:
-        yield "About", _cut(row.about)
-    yield "The agent says", _cut(row.rationale)
+        yield gettext("About"), _cut(row.about)
+    yield gettext("The agent says"), _cut(row.rationale)
     if judged is not None:
-        yield "The gate", f"{judged.word}: {judged.score}" if judged.score else judged.word
-        yield "Why", "\n".join(judged.reasons)
-        yield "Policy version", str(judged.policy_version or "")
+        yield gettext("The gate"), f"{judged.word}: {judged.score}" if judged.score else judged.word
+        yield gettext("Why"), "\n".join(judged.reasons)
+        yield gettext("Policy version"), str(judged.policy_version or "")
     if request is not None:
-        yield "Decision", request.standing
-    yield "What the person wrote", _cut(row.feedback)
+        yield gettext("Decision"), request.standing
+    yield gettext("What the person wrote"), _cut(row.feedback)
     for change in row.changes:
-        yield f"Changed to: {change.label.lower()}", _cut(_text(change.after))
-    yield "How it ended", row.state
-    yield "Trouble", row.trouble
-    yield "What the agent was told", row.told
-    yield "Effect", row.effect_words
-    yield "Taken back", row.undo_words
+        yield (
+            gettext("Changed to: {name}").format(name=change.label.lower()),
+            _cut(_text(change.after)),
+        )
+    yield gettext("How it ended"), row.state
+    yield gettext("Trouble"), row.trouble
+    yield gettext("What the agent was told"), row.told
+    yield gettext("Effect"), row.effect_words
+    yield gettext("Taken back"), row.undo_words
     if isinstance(row.result, dict):
         for name, value in row.result.items():
-            yield f"Result: {plain(name).lower()}", _cut(_text(value))
+            yield gettext("Result: {name}").format(name=plain(name).lower()), _cut(_text(value))
     else:
-        yield "Result", _cut(_text(row.result))
-    yield "Note", row.note
+        yield gettext("Result"), _cut(_text(row.result))
+    yield gettext("Note"), row.note
 
 
 def _text(value: Any) -> str:

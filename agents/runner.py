@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from accounts.languages import in_no_language
 from agents import registry
 from agents.bound import bind
 from agents.call_steps import CallSteps
@@ -67,7 +68,8 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
         return False
     lease = taken.lease
     reached("run.claimed")
-    with renewer.hold(lease, since=since):
+    # What a run asks and is told is kept: it depends on nobody's language.
+    with in_no_language(), renewer.hold(lease, since=since):
         try:
             more, journals = _begin(taken), Journals(run_id)
             while more:

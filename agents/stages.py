@@ -9,14 +9,17 @@ from typing import Any, Final
 from agents.models import Run, Step
 from agents.states import StepKind
 from agents.wording import plain
+from audit.wordings import Words
 
-STANDINGS: Final[Mapping[str, str]] = {
-    "been": "done",
-    "here": "here now",
-    "end": "ended here",
-    "ahead": "not reached",
-    "": "",
-}
+STANDINGS: Final = Words(
+    {
+        "been": "done",
+        "here": "here now",
+        "end": "ended here",
+        "ahead": "not reached",
+        "": "",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def judgement_of(
     # step_as_json leaves the verdict out while the score is secret.
     secret = shown["verdict"] is None
     return Judgement(
-        word=GATE_WORDS.get(str(verdict["outcome"]), "The gate spoke"),
+        word=GATE_WORDS.get(str(verdict["outcome"])) or gettext("The gate spoke"),
         reasons=sentences(without_score(reasons) if secret else reasons),
         score="" if secret else _score(shown["confidence"], int(verdict["threshold_bp"])),
         scores=[] if secret else _scores(step, covered=covered),
@@ -176,7 +176,9 @@ def _route_note(output: Mapping[str, Any]) -> str:
     return gettext("It is of the kind {what}: {output} is asked first, with {tools}.").format(
         what=wording.plain(output["path"]).lower(),
         output=output["entry"],
-        tools=f"these tools: {tools}" if tools else "all tools",
+        tools=gettext("these tools: {tools}").format(tools=tools)
+        if tools
+        else gettext("all tools"),
     )
 
 
@@ -292,7 +294,7 @@ def _budget_note(output: Mapping[str, Any], status: str) -> str:
 def _score_note(output: Mapping[str, Any]) -> str:
     """What a call that gathers a score came to; what was objected stands with the call it is about."""
     if output.get("problem"):
-        problem = PROBLEMS.get(str(output["problem"]), "the model could not be asked")
+        problem = PROBLEMS.get(str(output["problem"])) or gettext("the model could not be asked")
         return gettext("No score came of it: {problem}.").format(problem=problem)
     if output.get("score_bp") is not None:
         number = len(output.get("objections") or ())

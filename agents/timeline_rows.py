@@ -229,7 +229,7 @@ class Rows:
         if step.kind not in (StepKind.MESSAGE, StepKind.GOAL):
             return wording.step_state(step), wording.step_tone(step)
         if self._more_after or step.seq < self._last_asked:
-            return "Read", "done"
+            return gettext("Read"), "done"
         return (
             (gettext("Not read"), "ended")
             if self._run.ended

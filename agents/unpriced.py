@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from agents import registry
 from agents.endpoints import endpoint_of
 from agents.model_calls import endpoints_of, verifiers_of
@@ -41,8 +43,15 @@ def unpriced_models(at: datetime) -> dict[str, list[str]]:
 
 def describe_unpriced(model: str, slugs: list[str]) -> str:
     """What is wrong with one of them, in a sentence."""
-    named = f"The model {model}" if model else "The default model, which OPENAI_MODEL names,"
-    return (
-        f"{named} has no price, so that runs of {', '.join(slugs)} show no cost for it and no cap on cost "
-        "stops them."
+    said = (
+        gettext(
+            "The model {model} has no price, so that runs of {agents} show no cost for it and no cap on cost "
+            "stops them."
+        )
+        if model
+        else gettext(
+            "The default model, which OPENAI_MODEL names, has no price, so that runs of {agents} show no cost "
+            "for it and no cap on cost stops them."
+        )
     )
+    return said.format(model=model, agents=", ".join(slugs))

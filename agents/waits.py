@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from agents import wording
+from agents import amounts, wording
 from agents.journal import has_child
 from agents.kin import Kin, children_of, may_delegate
 from agents.models import Run, Step
@@ -71,14 +72,18 @@ def _words(step: Step) -> str:
     name = wording.plain(step.name)
     match step.kind:
         case StepKind.QUESTION:
-            return "An answer to a question"
+            return gettext("An answer to a question")
         case StepKind.BUDGET:
-            return f"A higher limit of {name.lower()}, or the end"
+            return gettext("A higher limit of {name}, or the end").format(
+                name=amounts.name_of(step.name)
+            )
         case StepKind.ATTENTION:
-            return "Somebody to look at it"
+            return gettext("Somebody to look at it")
         case StepKind.IN_DOUBT:
-            return f"Somebody who finds out whether it happened: {name.lower()}"
+            return gettext("Somebody who finds out whether it happened: {name}").format(
+                name=name.lower()
+            )
         case StepKind.HAND_BACK:
-            return "The hand-back"
+            return gettext("The hand-back")
         case _:
-            return f"A decision on: {name.lower()}"
+            return gettext("A decision on: {name}").format(name=name.lower())

@@ -22,14 +22,17 @@ from approvals.policy_words import (
 )
 from approvals.services import policies
 from approvals.tightening import ToolFacts
+from audit.wordings import Words
 
-SOURCES = {
-    "agent_tool": "for this tool of this agent",
-    "tool": "for this tool",
-    "agent": "for this agent",
-    "risk": "for its risk",
-    "default": "for everything else",
-}
+SOURCES = Words(
+    {
+        "agent_tool": "for this tool of this agent",
+        "tool": "for this tool",
+        "agent": "for this agent",
+        "risk": "for its risk",
+        "default": "for everything else",
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -230,6 +230,13 @@ class ClaimOut(BaseModel):
     taken_from: str | None
 
 
+class SnoozedOut(BaseModel):
+    """Until when the request is left out of the caller's own lists."""
+
+    request: str
+    until: str
+
+
 class ReasonChipOut(BaseModel):
     """A reason that may be picked with one of these verdicts, until it is retired."""
 

@@ -242,7 +242,7 @@ class SchemaForm(forms.Form):
             parts = path.split(".")
             names = (".".join((self.prefix_name, *parts[:end])) for end in range(len(parts), 0, -1))
             name = next((name for name in names if name in self.fields), None)
-            message = str(error.get("message", "This does not hold."))
+            message = str(error.get("message", gettext("This does not hold.")))
             self.add_error(name, message if name or not path else f"{path}: {message}")
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from django.utils.translation import gettext
 
 from approvals.calendars import WEEKDAYS, Calendar
+from audit import spellings
 
 
 def week_words(calendar: Calendar) -> list[str]:
@@ -16,7 +17,10 @@ def week_words(calendar: Calendar) -> list[str]:
 
 
 def _lines(calendar: Calendar) -> Iterator[str]:
-    by_day = [(day.capitalize(), calendar.hours.get(day, ())) for day in WEEKDAYS]
+    by_day = [
+        (spellings.weekday(number), calendar.hours.get(day, ()))
+        for number, day in enumerate(WEEKDAYS)
+    ]
     for spans, group in groupby(by_day, key=lambda each: each[1]):
         days = [day for day, _ in group]
         if spans:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.callers import Caller
 from accounts.confirmations import Confirmation
 from accounts.vocabulary import Permission
@@ -82,7 +84,8 @@ def _unseen(request: ApprovalRequest, caller: Caller, verdict: Verdict) -> list[
 
 
 def scope_of_initiator(caller: Caller) -> None:
-    """The initiator of a run answers with the scope that starts runs, or the one that decides."""
+    """The initiator of a run answers with the scope that starts runs, or the one that decides. Whatever a
+    person takes back of their own needs one of the two as well: the scope that reads changes nothing."""
     if not caller.may(None, "decide"):
         caller.require(None, scope="run")
 
@@ -178,7 +181,12 @@ def require_friction(
     if needs.friction == Friction.TYPED:
         wanted = request.what.subject or request.title
         if " ".join((typed or "").split()) != " ".join(wanted.split()):
-            return [{"field": "typed", "message": f"type exactly: {wanted}"}]
+            return [
+                {
+                    "field": "typed",
+                    "message": gettext("type exactly: {wanted}").format(wanted=wanted),
+                }
+            ]
     return []
 
 

@@ -15,7 +15,7 @@ from approvals.policy_words import DEFAULT_LINE
 from approvals.templatetags.interface import reveal
 from audit.canonical import INTEGER_LIMIT, loads_strict
 from audit.errors import Invalid
-from audit.wordings import str_later
+from audit.wordings import Words, str_later
 
 DECIDE_FORM: Final = "decide-form"
 LONGEST_TEXT: Final = 5_000
@@ -47,7 +47,7 @@ class VerdictForm(forms.Form):
         for error in errors:
             field = str(error.get("field", ""))
             name = field if field in self.fields else None
-            self.add_error(name, str(error.get("message", "This does not hold.")))
+            self.add_error(name, str(error.get("message") or gettext("This does not hold.")))
 
 
 Chips = Sequence[tuple[str, str]]
@@ -239,12 +239,12 @@ class CapsForm(VerdictForm):
     def _field(self, name: str, used: int, raising: Mapping[str, Any]) -> forms.Field:
         scale = self.scales[name]
         most = int(raising.get("most", INTEGER_LIMIT - 1))
-        words = str(raising.get("name") or name.replace("_", " "))
+        words = gettext(str(raising.get("name") or name.replace("_", " ")))
         unit = str(raising.get("unit") or "")
         usual = min(int(raising.get("usual") or used or 1), most)
         return forms.DecimalField(
-            label=gettext("{words}, by how {unit} more").format(
-                words=words.capitalize(), unit=f"many {unit}" if unit else "much"
+            label=_BY_HOW_MUCH.get(unit, _BY_HOW_MUCH[""]).format(
+                words=words[:1].upper() + words[1:]
             ),
             min_value=Decimal(1) / scale if scale > 60 else 1,
             max_value=Decimal(most) / scale,
@@ -263,10 +263,20 @@ class CapsForm(VerdictForm):
         return {"caps": {name: int(amount * self.scales[name]) for name, amount in given}}
 
 
-_TOO_MUCH = (
+_TOO_MUCH = gettext_lazy(
     "At most %(limit_value)s more: an admin has to allow a run of this agent more than that."
 )
-_NO_MORE = "It cannot be raised any further: an admin has to allow runs of this agent more."
+_NO_MORE = gettext_lazy(
+    "It cannot be raised any further: an admin has to allow runs of this agent more."
+)
+#: What follows what is raised, by the unit that people say it in.
+_BY_HOW_MUCH = Words(
+    {
+        "minutes": "{words}, by how many minutes more",
+        "dollars": "{words}, by how many dollars more",
+        "": "{words}, by how much more",
+    }
+)
 
 
 def _plainly(number: Decimal | int) -> str:
@@ -340,6 +350,7 @@ class ThresholdForm(forms.Form):
         max_value=Decimal(1),
         max_digits=5,
         decimal_places=4,
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         help_text=gettext_lazy("From 0 to 1. An action below it waits for a person."),
     )

@@ -14,13 +14,13 @@ from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow
 from approvals.policy_words import (
     baseline_about,
     group_word,
-    listed,
     share_text,
     threshold_lines,
     window_text,
 )
 from approvals.schemas import GroupNeed, Requirements
 from approvals.scores import score_changes
+from audit import spellings
 from audit.wordings import Words
 
 _WORDS: Final = Words(
@@ -159,7 +159,7 @@ def _value(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case tuple():
-            return listed([_value(each) for each in value], "and")
+            return spellings.both([_value(each) for each in value])
         case GroupNeed():
             return gettext("{count} of {group}").format(
                 count=value.count, group=group_word(value.group, {})
@@ -193,7 +193,9 @@ def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return listed(list(value), "and") or "none" if isinstance(value, tuple) else f"{value:g}"
+    return (
+        spellings.both(list(value)) or gettext("none") if isinstance(value, tuple) else f"{value:g}"
+    )
 
 
 def _calendar(slug: str) -> str:

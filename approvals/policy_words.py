@@ -14,6 +14,7 @@ from approvals.errors import LineUnknown
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow, When
 from approvals.schemas import Requirements
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
+from audit import spellings
 from audit.wordings import Words
 
 OWNER = "@owner"
@@ -23,8 +24,8 @@ NAMED_TOGETHER = frozenset(
 )
 """What a line of the thresholds may name."""
 DEFAULT_LINE = "default"
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-EVERY_DAY = len(DAYS)
+EVERY_DAY = 7
+RISK_NAMES = Words({"low": "low", "medium": "medium", "high": "high", "critical": "critical"})
 EFFECTS = Words(
     {
         Effect.MONEY: "moves money",
@@ -98,16 +99,22 @@ def line_title(names: Mapping[str, str]) -> str:
         case {"agent": agent}:
             return gettext("All tools of {agent}").format(agent=agent)
         case {"risk": risk}:
-            return gettext("{words} risk").format(words=risk.capitalize())
+            return gettext("{words} risk").format(words=_begun(RISK_NAMES.get(risk) or risk))
         case {"rule": rule}:
             return gettext("What the rule {rule} allows").format(rule=rule)
     return gettext("Everything else")
 
 
 def share_text(share: Decimal) -> str:
-    """At least two decimal places, and no more than it takes."""
+    """At least two decimal places, and no more than it takes: `0.80`; in German `0,80`."""
     text = f"{share:.4f}"
-    return text[:-2] if text.endswith("00") else text.rstrip("0")
+    text = text[:-2] if text.endswith("00") else text.rstrip("0")
+    return spellings.decimals(share, len(text.partition(".")[2]))
+
+
+def _begun(words: str) -> str:
+    """Words as they begin a line."""
+    return words[:1].upper() + words[1:]
 
 
 def threshold_lines(thresholds: Thresholds) -> list[ThresholdLine]:
@@ -139,22 +146,15 @@ def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
     yield ThresholdLine("default", line_title({}), thresholds.default)
 
 
-def listed(words: Sequence[str], joint: str = "or") -> str:
-    """The words as a list that is read: `a, b or c`."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
-
-
 def _effects(effects: Sequence[Effect]) -> str:
-    return listed([EFFECTS[effect] for effect in effects])
+    return spellings.either([EFFECTS[effect] for effect in effects])
 
 
 def when_sentence(when: When) -> str:
     """What a rule is about but for its condition, which is code: `refund-desk calls issue_refund`."""
-    who = listed(when.agents) or gettext("any agent")
+    who = spellings.either(when.agents) or gettext("any agent")
     what = (
-        gettext("calls {tools}").format(tools=listed(when.tools))
+        gettext("calls {tools}").format(tools=spellings.either(when.tools))
         if when.tools
         else gettext("calls any tool")
     )
@@ -163,7 +163,7 @@ def when_sentence(when: When) -> str:
         {True: gettext("that can be undone"), False: gettext("that cannot be undone"), None: ""}[
             when.reversible
         ],
-        gettext("of {value} risk or above").format(value=when.risk_at_least.value)
+        gettext("of {value} risk or above").format(value=RISK_NAMES[when.risk_at_least.value])
         if when.risk_at_least
         else "",
         {
@@ -189,7 +189,9 @@ def window_text(window: TimeWindow) -> str:
     days = (
         ""
         if len(window.days) == EVERY_DAY
-        else gettext("on {days} ").format(days=listed([DAYS[d] for d in window.days]))
+        else gettext("on {days} ").format(
+            days=spellings.either([spellings.weekday(d) for d in window.days])
+        )
     )
     return gettext("{days}between {start} and {until} ({timezone})").format(
         days=days,
@@ -218,7 +220,7 @@ def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str
         else "",
         gettext("within {time}").format(time=time) if time else "",
     ]
-    return ", ".join([listed(parts, "and"), *filter(None, extras)])
+    return ", ".join([spellings.both(parts), *filter(None, extras)])
 
 
 def time_to_decide(hours: float | None, calendar: str | None) -> str:
@@ -240,7 +242,14 @@ def time_to_decide(hours: float | None, calendar: str | None) -> str:
 
 
 def _number(count: int) -> str:
-    words = (gettext("no one"), "one", "two", "three", "four", "five")
+    words = (
+        gettext("no one"),
+        gettext("one"),
+        gettext("two"),
+        gettext("three"),
+        gettext("four"),
+        gettext("five"),
+    )
     return words[count] if count < len(words) else str(count)
 
 
@@ -294,7 +303,9 @@ def baseline_about(row: BaselineRow) -> str:
     """Which actions a line of the baseline is about."""
     risks = [risk.value for risk in sorted(row.risks, key=lambda each: Risk(each).rank)]
     about = (
-        gettext("{words} risk").format(words=listed(risks).capitalize())
+        gettext("{words} risk").format(
+            words=_begun(spellings.either([RISK_NAMES[risk] for risk in risks]))
+        )
         if risks
         else gettext("Any risk")
     )

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from approvals.schemas import Reason
+from audit import spellings
 from audit.wordings import Words
 
 _SOURCES = Words(
@@ -29,6 +30,16 @@ _SCORES = Words(
     }
 )
 _RISKS = Words({"low": "low", "medium": "medium", "high": "high", "critical": "critical"})
+_EFFECTS = Words(
+    {
+        "money": "money",
+        "production": "production",
+        "destructive": "destructive",
+        "external_communication": "external communication",
+        "personal_data": "personal data",
+        "credentials": "credentials",
+    }
+)
 _NO_SCORE = Words(
     {
         "log_probability": "The model server gave no log-probabilities for this call",
@@ -39,14 +50,16 @@ _NO_SCORE = Words(
 
 
 def points(value_bp: int) -> str:
-    """Basis points as people write them: 8000 is .80, 10000 is 1.00."""
+    """Basis points as people write them: 8000 is .80, 10000 is 1.00; in German 0,80."""
     text = f"{value_bp / 10_000:.4f}"
     text = text[:-2] if text.endswith("00") else text.rstrip("0")
+    if spellings.language() != spellings.ENGLISH:
+        return spellings.decimals(value_bp / 10_000, len(text.partition(".")[2]))
     return text.removeprefix("0")
 
 
 def _rule(params: Mapping[str, Any]) -> str:
-    return str(params.get("title") or params.get("rule") or "a rule")
+    return str(params.get("title") or params.get("rule") or gettext("a rule"))
 
 
 def _below(params: Mapping[str, Any]) -> str:
@@ -66,7 +79,10 @@ def _below(params: Mapping[str, Any]) -> str:
 
 
 def _baseline(params: Mapping[str, Any]) -> str:
-    effects = ", ".join(str(effect).replace("_", " ") for effect in params.get("effects", []))
+    effects = ", ".join(
+        _EFFECTS.get(str(effect)) or str(effect).replace("_", " ")
+        for effect in params.get("effects", [])
+    )
     what = gettext("{value} risk").format(value=_RISKS.get(str(params["risk"]), params["risk"])) + (
         gettext(" with {effects}").format(effects=effects) if effects else ""
     )
@@ -84,7 +100,7 @@ def _tainted(params: Mapping[str, Any]) -> str:
 _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "below_threshold": _below,
     "no_score": lambda p: gettext("{no_score}, which counts as zero.").format(
-        no_score=_NO_SCORE.get(str(p.get("score")), "There is no score")
+        no_score=_NO_SCORE.get(str(p.get("score"))) or gettext("There is no score")
     ),
     "tainted": _tainted,
     "baseline": _baseline,
@@ -103,17 +119,19 @@ _SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     ).format(points=points(p["confidence_bp"]), points2=points(p["threshold_bp"])),
     "condition_failed": lambda p: gettext(
         "The condition of the rule “{rule}” has no answer for these arguments: {value}."
-    ).format(rule=_rule(p), value=p.get("problem", "unknown")),
+    ).format(rule=_rule(p), value=gettext(str(p.get("problem", "unknown")))),
     "unknown_tool": lambda p: gettext("The agent has no tool {value}.").format(
         value=p.get("tool", "")
     ),
-    "stopped": lambda p: str(p.get("why", "A kill switch holds.")),
+    "stopped": lambda p: str(p.get("why") or gettext("A kill switch holds.")),
     "gate_error": lambda p: gettext("The gate could not judge this action, so a person looks."),
     "second_look": lambda p: gettext("Chosen for a look by a person."),
     "policy_tighter": lambda p: gettext(
         "Policy {value} asks for more than was given, so it is decided again."
     ).format(value=p.get("version", "")),
-    "world_changed": lambda p: str(p.get("what", "What the reviewer saw has changed since.")),
+    "world_changed": lambda p: str(
+        p.get("what") or gettext("What the reviewer saw has changed since.")
+    ),
 }
 
 

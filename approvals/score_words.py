@@ -78,7 +78,9 @@ def score_lines(confidence: Confidence, *, objections: bool = True) -> list[Scor
         problem = note.problem if note else ""
         about = ""
         if score is None:
-            about = PROBLEMS.get(problem, "the model could not be asked" if problem else "")
+            about = PROBLEMS.get(problem) or (
+                gettext("the model could not be asked") if problem else ""
+            )
         elif note and note.samples:
             about = gettext("{agreeing} of {samples} replies propose it").format(
                 agreeing=note.agreeing, samples=note.samples

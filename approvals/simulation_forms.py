@@ -51,6 +51,7 @@ class TryForm(forms.Form):
         decimal_places=4,
         required=False,
         help_text=gettext_lazy("From 0 to 1. Empty: none was given, which counts as 0."),
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     calls_last_hour = forms.IntegerField(

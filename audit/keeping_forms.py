@@ -123,7 +123,10 @@ class ErasureForm(forms.Form):
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
-    reason = forms.ChoiceField(label=gettext_lazy("Why"), choices=ErasureReason.choices)
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Why"),
+        choices=[(reason.value, str_later(reason.label)) for reason in ErasureReason],
+    )
 
     def clean_subject(self) -> str:
         return subject_of(self.cleaned_data["subject"].strip())

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.http import HttpRequest
+from django.utils import translation
 
 from audit.actors import Actor
 
@@ -49,19 +50,24 @@ def caller_of(request: HttpRequest) -> Caller:
     return cast(Caller, request.caller)  # type: ignore[attr-defined]
 
 
-_raised_by: list[Callable[[str, str], object]] = []
+#: Says subject and text of an alarm, in the language that is spoken when it is called.
+Alarm = Callable[[], tuple[str, str]]
+
+_raised_by: list[Callable[[Alarm], object]] = []
 
 
-def raise_alarms_with(tell: Callable[[str, str], object]) -> None:
-    """Let the app that knows people tell those who administer: it is given a subject and a text."""
+def raise_alarms_with(tell: Callable[[Alarm], object]) -> None:
+    """Let the app that knows people tell those who administer, each in their own language."""
     _raised_by[:] = [tell]
 
 
-def alarm(subject: str, text: str) -> None:
+def alarm(say: Alarm) -> None:
     """Tell those who administer. What keeps them from being told is logged: the alarm stands elsewhere too."""
+    with translation.override(None):
+        subject, _ = say()
     for tell in _raised_by:
         try:
-            tell(subject, text)
+            tell(say)
         except Exception:
             log.exception("alarm_not_sent", subject=subject)
 

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
+from audit import spellings
+from audit.code_words import code_in_words
 from audit.subject_words import person_of, subject_in_words
 from audit.wordings import Words
 
@@ -177,6 +179,8 @@ _PARKED_FOR: Final = Words(
         "child": "what it handed to another agent",
     }
 )
+_SPANS: Final = Words({"day": "day", "month": "month"})
+_CHANGED: Final = Words({"added": "added", "removed": "removed"})
 _HALTED: Final = Words(
     {
         "behind": ": the database was set back",
@@ -219,39 +223,39 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "agent": body.get("agent", {}).get("slug") or gettext("an agent"),
         "tool": tool,
         "Tool": tool[:1].upper() + tool[1:] if " " in tool else tool,
-        "decided": _DECIDED.get(decision, "decided on"),
-        "decision": f": {_plain(decision)}" if decision else "",
-        "state": f": {_plain(state)}" if state else "",
-        "reason": f": {_plain(reason)}" if reason else "",
+        "decided": _DECIDED.get(decision) or gettext("decided on"),
+        "decision": f": {code_in_words(decision)}" if decision else "",
+        "state": f": {code_in_words(state)}" if state else "",
+        "reason": f": {code_in_words(reason)}" if reason else "",
         "policy": gettext(" under policy {policy}").format(policy=policy["version"])
         if "version" in policy
         else "",
-        "parked_for": _PARKED_FOR.get(facts.get("why", ""), "a person"),
-        "delegate": str(facts.get("to", "another agent")),
+        "parked_for": _PARKED_FOR.get(facts.get("why", "")) or gettext("a person"),
+        "delegate": str(facts.get("to") or gettext("another agent")),
         "restored": str(facts.get("restores", "")),
         "switched": _switched(body),
-        "model": str(facts.get("model", "a model")),
+        "model": str(facts.get("model") or gettext("a model")),
         "policy_version": str(policy.get("version", "")),
         "person": _person(str(facts.get("person", "")), names),
         "stand_in": _person(str(facts.get("stand_in", "")), names),
         "on_behalf": _on_behalf(facts, names),
         "calendar": str(facts.get("calendar", "")),
-        "method": f": {_plain(facts['method'])}" if facts.get("method") else "",
-        "group": facts.get("group", "a review group"),
+        "method": f": {code_in_words(facts['method'])}" if facts.get("method") else "",
+        "group": facts.get("group") or gettext("a review group"),
         "changes": _changes(facts),
-        "subject": subject_in_words(str(facts.get("subject", "a subject")), names),
-        "chip": _plain(str(facts.get("chip", ""))),
+        "subject": subject_in_words(str(facts.get("subject") or gettext("a subject")), names),
+        "chip": code_in_words(str(facts.get("chip", ""))),
         "percent": str(facts.get("percent", "")),
-        "span": str(facts.get("span", "span")),
+        "span": _SPANS.get(str(facts.get("span")), ""),
         "place": str(facts.get("place", "")),
-        "log": str(facts.get("origin", "of this installation")),
-        "former": str(facts.get("former", "one that could not be read")),
+        "log": str(facts.get("origin") or gettext("of this installation")),
+        "former": str(facts.get("former") or gettext("one that could not be read")),
         "why": _HALTED.get(facts.get("why", ""), ""),
         "witness": str(facts.get("witness", "")),
         "sink": gettext("the sink {sink}").format(sink=facts.get("sink", "")),
-        "reason_why": f": {_plain(facts['why'])}" if facts.get("why") else "",
+        "reason_why": f": {code_in_words(facts['why'])}" if facts.get("why") else "",
         "held": subject_in_words(_held_by(facts), names),
-        "partition": str(facts.get("partition", "a month")),
+        "partition": str(facts.get("partition") or gettext("a month")),
         "seed": str(facts.get("seed", "")),
     }
 
@@ -263,30 +267,34 @@ def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
     return (
         actor["id"]
         if actor["kind"] == "agent"
-        else gettext("the {actor}").format(actor=_plain(actor["id"]))
+        else gettext("the {actor}").format(actor=code_in_words(actor["id"]))
     )
 
 
 def _person(person: str, names: Mapping[str, str]) -> str:
     return names.get(person) or (
-        gettext("person {person}").format(person=person) if person else "somebody"
+        gettext("person {person}").format(person=person) if person else gettext("somebody")
     )
 
 
 def _on_behalf(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
     people = [_person(person, names) for person in facts.get("on_behalf_of", ())]
-    return gettext(" on behalf of {people}").format(people=" and ".join(people)) if people else ""
+    return gettext(" on behalf of {people}").format(people=spellings.both(people)) if people else ""
 
 
 def _kind(facts: Mapping[str, Any]) -> str:
     kind = facts.get("kind")
-    return f"a request ({_plain(kind)})" if kind else gettext("an action")
+    return (
+        gettext("a request ({kind})").format(kind=code_in_words(kind))
+        if kind
+        else gettext("an action")
+    )
 
 
 def _switched(body: Mapping[str, Any]) -> str:
     tool, agent = body.get("facts", {}).get("tool"), body.get("agent", {}).get("slug")
     if tool is None:
-        return agent or "everything"
+        return agent or gettext("everything")
     return (
         gettext("{tool} of {agent}").format(tool=tool, agent=agent)
         if agent
@@ -301,9 +309,7 @@ def _held_by(facts: Mapping[str, Any]) -> str:
 
 
 def _changes(facts: Mapping[str, Any]) -> str:
-    parts = [f"{word} {', '.join(facts[word])}" for word in ("added", "removed") if facts.get(word)]
+    parts = [
+        f"{words} {', '.join(facts[word])}" for word, words in _CHANGED.items() if facts.get(word)
+    ]
     return f": {'; '.join(parts)}" if parts else ""
-
-
-def _plain(code: str) -> str:
-    return code.replace("_", " ").replace("-", " ")

@@ -3,6 +3,7 @@
 Lists are full of them: English, which Python writes by itself, takes the short way.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Final
 
 from babel import Locale
 from babel.numbers import NumberPattern, format_decimal, parse_pattern
-from django.utils.translation import get_language, pgettext
+from django.utils.translation import get_language, gettext, pgettext
 
 ENGLISH: Final = "en"
 
@@ -44,6 +45,27 @@ def dollars(amount: Decimal, least: int = 2, most: int = 2) -> str:
     return str(pattern.apply(amount, _locale(here), currency="USD", currency_digits=False))
 
 
+def both(words: Sequence[str]) -> str:
+    """The words as a list that is read: `a, b and c`."""
+    return _listed(words, gettext("and"))
+
+
+def either(words: Sequence[str]) -> str:
+    """As a list of which one is meant: `a, b or c`."""
+    return _listed(words, gettext("or"))
+
+
+def _listed(words: Sequence[str], joint: str) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {joint} {words[-1]}"
+
+
+def weekday(number: int) -> str:
+    """`Monday` for 0; in German `Montag`."""
+    return str(_locale(language()).days["format"]["wide"][number])
+
+
 def time_of_day(at: datetime) -> str:
     """`14:03`."""
     if language() == ENGLISH:
@@ -69,6 +91,11 @@ def day(at: date) -> str:
     return pgettext("date", "{day} {month} {year}").format(
         day=at.day, month=month(at), year=at.year
     )
+
+
+def day_and_minute(at: datetime) -> str:
+    """`19 Nov 2025, 14:03 UTC`, for where nothing beside it says when: in mails."""
+    return f"{day(at)}, {time_of_day(at)} {at:%Z}"
 
 
 def whole_moment(at: datetime) -> str:

@@ -47,6 +47,8 @@ McpServers = Annotated[dict[str, McpServer], NoDecode]
 AuditSinks = Annotated[dict[str, Sink], NoDecode]
 Witnesses = Annotated[dict[str, Witness], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
+#: The codes of `settings.LANGUAGES`.
+Language = Literal["en-gb", "de"]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -95,6 +97,7 @@ class Config(BaseSettings):
     database_pool: Annotated[int, Field(ge=1, le=100)] = 20
     email_url: str = Field("", repr=False)
     email_from: str = "Countersign <countersign@localhost>"
+    language: Language = "en-gb"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     resume_workers: Workers = 1

@@ -46,7 +46,8 @@ Found = tuple[str | None, str, str | None, str]
 
 def found() -> Iterator[Found]:
     """Every marked string of templates, Python and scripts."""
-    for path in sorted((PROJECT / "templates").rglob("*.html")):
+    templates = PROJECT / "templates"
+    for path in sorted([*templates.rglob("*.html"), *templates.rglob("*.txt")]):
         yield from of_template(path.read_text(), _place(path))
     for app in APPS:
         for path in sorted((PROJECT / app).rglob("*.py")):

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from accounts.letters import Letter, readers, send_letters
 from accounts.models import User
 from agents.models import EffectRecord, Run
-from agents.services.mail_once import mail_once, post
-
-_TEXT: Final = """{agent} used {tool}. The other side accepted that at first, and then reported that it did not
-arrive.
-
-What it did and what came back:
-{link}
-"""
+from agents.services.mail_once import mail_once
 
 
 def mail_bounce(*, effect_id: UUID) -> int:
@@ -27,17 +22,22 @@ def mail_bounce(*, effect_id: UUID) -> int:
 
 
 def _send(effect: EffectRecord) -> int:
-    run = effect.run
-    tool = effect.step.name.replace("_", " ")
-    text = _TEXT.format(
-        agent=run.agent.title,
-        tool=f"“{tool}”",
-        link=settings.COUNTERSIGN.address + reverse("run-detail", kwargs={"pk": run.pk}),
+    return send_letters(partial(_letter, effect), _recipients(effect.run))
+
+
+def _letter(effect: EffectRecord) -> Letter:
+    names = {"agent": effect.run.agent.title, "tool": effect.step.name.replace("_", " ")}
+    what = gettext(
+        "{agent} used “{tool}”. The other side accepted that at first, and then reported that it did not arrive."
     )
-    return post(f"Bounced: {tool} of {run.agent.title}", text, _recipients(run))
+    link = settings.COUNTERSIGN.address + reverse("run-detail", kwargs={"pk": effect.run_id})
+    return Letter(
+        gettext("Bounced: {tool} of {agent}").format(**names),
+        f"{what.format(**names)}\n\n{gettext('What it did and what came back:')}\n{link}\n",
+    )
 
 
-def _recipients(run: Run) -> set[str]:
+def _recipients(run: Run) -> dict[str, str]:
     group = run.agent.owner_group
     people = User.objects.holding("decide_requests").in_groups([group.pk])
-    return set(people.values_list("email", flat=True)) | {group.email, run.initiator.email}
+    return readers([*people, run.initiator], groups=[group.email])

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext
 
+from accounts.letters import Letter, readers, send_letters
 from accounts.models import User
 from agents.models import ReportedModel
-from agents.services.mail_once import mail_once, post
-
-_TEXT: Final = """{agent} asks for the model {asked}. Its server now says that {reported} answers, which it had not
-said before. The same requests may get other replies from now on.
-
-The agent, and what answered before:
-{link}
-"""
+from agents.services.mail_once import mail_once
 
 
 def mail_model(*, reported_id: UUID) -> int:
@@ -27,13 +22,23 @@ def mail_model(*, reported_id: UUID) -> int:
 
 
 def _send(change: ReportedModel) -> int:
+    group = change.agent.owner_group
+    people = User.objects.active().in_groups([group.pk])
+    return send_letters(partial(_letter, change), readers(people, groups=[group.email]))
+
+
+def _letter(change: ReportedModel) -> Letter:
     agent = change.agent
-    text = _TEXT.format(
+    what = gettext(
+        "{agent} asks for the model {asked}. Its server now says that {reported} answers, which it had not said "
+        "before. The same requests may get other replies from now on."
+    ).format(
         agent=agent.title,
         asked=" ".join(change.asked.split()),
         reported=" ".join(change.reported.split()),
-        link=settings.COUNTERSIGN.address + reverse("agent-detail", args=[agent.slug]),
     )
-    people = User.objects.filter(is_active=True).in_groups([agent.owner_group_id])
-    addresses = {*people.values_list("email", flat=True), agent.owner_group.email}
-    return post(f"Another model answers {agent.title}", text, addresses)
+    link = settings.COUNTERSIGN.address + reverse("agent-detail", args=[agent.slug])
+    return Letter(
+        gettext("Another model answers {agent}").format(agent=agent.title),
+        f"{what}\n\n{gettext('The agent, and what answered before:')}\n{link}\n",
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.core.mail import EmailMessage, get_connection
 from django.db.models import Model, QuerySet
 
 Row = TypeVar("Row", bound=Model)
@@ -29,13 +28,3 @@ def mail_once(rows: QuerySet[Row], pk: UUID, send: Callable[[Row], int]) -> int:
     except Exception:
         rows.filter(pk=pk).update(mail_due_at=since)
         raise
-
-
-def post(subject: str, text: str, addresses: Iterable[str]) -> int:
-    """One mail to each different address; returns how many were sent."""
-    mails = [
-        EmailMessage(subject=subject, body=text, to=[address])
-        for address in sorted(set(addresses))
-        if address
-    ]
-    return int(get_connection().send_messages(mails) or 0) if mails else 0

@@ -287,7 +287,11 @@ def _task(run: Run) -> list[dict[str, Any]]:
     """The input, and the task of now; nothing where the page's title says all of it."""
     if run.goal:
         first = {"label": gettext("At first"), "value": task_text(run.input)}
-        return [first] if run.goal == run.title else [{"label": "Now", "value": run.goal}, first]
+        return (
+            [first]
+            if run.goal == run.title
+            else [{"label": gettext("Now"), "value": run.goal}, first]
+        )
     return [] if list(run.input.values()) == [run.title] else _facts(run.input)
 
 
@@ -297,7 +301,7 @@ def _facts(value: Any) -> list[dict[str, Any]]:
         return []
     if isinstance(value, dict):
         return [{"label": wording.plain(name), "value": item} for name, item in value.items()]
-    return [{"label": "Value", "value": value}]
+    return [{"label": gettext("Value"), "value": value}]
 
 
 def _agents(caller: Caller) -> list[HostedAgent]:

@@ -30,15 +30,13 @@ UNDOS: Final = Words(
     }
 )
 
-READ_BACK: Final = "happened; read back and found"
-
 
 def effect_words(effect: EffectRecord | None, step: Step) -> str:
     """How the step's effect stands; empty without one."""
     if effect is None:
         return ""
     if effect.state == EffectState.SUCCEEDED and (step.output or {}).get("verified"):
-        return READ_BACK
+        return gettext("happened; read back and found")
     return EFFECT_STATES.get(EffectState(effect.state), "")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.translation import gettext
+
 BRIEF_LENGTH: Final = 90
 
 
@@ -20,7 +22,7 @@ def brief(value: Any, length: int = BRIEF_LENGTH) -> str:
     elif isinstance(value, list | tuple):
         text = ", ".join(brief(item, length) for item in value)
     elif isinstance(value, bool):
-        text = "yes" if value else "no"
+        text = gettext("yes") if value else gettext("no")
     else:
         text = " ".join(str(value).split())
     return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -69,9 +69,10 @@ def step_title(step: Step) -> str:
             return _score_title(step, asked)
         case StepKind.DELEGATE:
             to = plain(str((step.arguments or {}).get("agent") or gettext("another agent")))
-            return gettext("{step} work to {to}").format(
-                step="Handed" if has_child(step) else "Hands", to=to
-            )
+            handed = has_child(step)
+            return (
+                gettext("Handed work to {to}") if handed else gettext("Hands work to {to}")
+            ).format(to=to)
         case StepKind.ROUTE:
             return gettext("Had a model sort the task")
         case StepKind.STATE:
@@ -154,4 +155,4 @@ def _score_title(step: Step, asked: Mapping[str, Any]) -> str:
 
 
 def _who(step: Step) -> str:
-    return str((step.request or {}).get("by") or "A person")
+    return str((step.request or {}).get("by") or gettext("A person"))

@@ -23,6 +23,7 @@ from approvals.answers import (
     CommentOut,
     DecisionOut,
     ExtendedOut,
+    SnoozedOut,
     UndoneOut,
 )
 from approvals.api.shapes import Body
@@ -37,6 +38,7 @@ from approvals.services.decide import Decided, decide
 from approvals.services.decide_batch import BatchItem, decide_batch
 from approvals.services.extend import extend
 from approvals.services.show import show_to
+from approvals.services.snooze import MOST_HOURS, snooze, wake
 from approvals.services.undo import undo
 from approvals.states import RequestState
 from approvals.vocabulary import Kind
@@ -51,6 +53,12 @@ class ExtendIn(Body):
     """By how many hours."""
 
     hours: int = Field(ge=1, le=24 * 90)
+
+
+class SnoozeIn(Body):
+    """For how many hours."""
+
+    hours: int = Field(ge=1, le=MOST_HOURS)
 
 
 class CommentIn(Body):
@@ -231,6 +239,33 @@ def post_claim(request: HttpRequest, request_id: UUID, take_over: bool = False) 
 def delete_claim(request: HttpRequest, request_id: UUID) -> Status[None]:
     """Give one's own claim back."""
     release(request_id=request_id, caller=signed_in(request))
+    return Status(204, None)
+
+
+@router.post(
+    "approvals/{uuid:request_id}/snooze",
+    response=SnoozedOut,
+    operation_id="snooze",
+    summary="Snooze",
+)
+def post_snooze(request: HttpRequest, request_id: UUID, body: SnoozeIn) -> dict[str, Any]:
+    """Leave the request out of the caller's own lists; its deadline and other people's lists stay.
+
+    It is back half an hour before its deadline at the latest, and as soon as something else is asked.
+    """
+    until = snooze(request_id=request_id, hours=body.hours, caller=signed_in(request))
+    return {"request": str(request_id), "until": until.isoformat()}
+
+
+@router.delete(
+    "approvals/{uuid:request_id}/snooze",
+    response={204: None},
+    operation_id="wake",
+    summary="End a snooze",
+)
+def delete_snooze(request: HttpRequest, request_id: UUID) -> Status[None]:
+    """Take the request back into the caller's own lists; 204 too where it was not left out."""
+    wake(request_id=request_id, caller=signed_in(request))
     return Status(204, None)
 
 

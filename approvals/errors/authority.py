@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext
 
+from audit import spellings
 from audit.errors import Forbidden
 
 
@@ -41,7 +42,7 @@ class NotInGroups(Forbidden):
     def __init__(self, groups: Sequence[str]) -> None:
         super().__init__(
             gettext("This is for {groups} to decide.").format(
-                groups=" or ".join(groups) or "nobody here"
+                groups=spellings.either(groups) or gettext("nobody here")
             ),
             params={"groups": list(groups)},
         )

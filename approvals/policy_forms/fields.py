@@ -30,6 +30,7 @@ def number_field(label: str, help_text: str = "", **bounds: float) -> forms.Floa
         label=str_later(label),
         required=False,
         help_text=str_later(help_text) if help_text else "",
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
         min_value=bounds.get("low", 0),
         max_value=bounds.get("high"),

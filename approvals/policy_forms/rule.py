@@ -16,9 +16,10 @@ from approvals.policy_forms.fields import (
     names_in,
 )
 from approvals.policy_forms.requirements import RequirementsForm
-from approvals.policy_words import DAYS, EFFECTS
+from approvals.policy_words import EFFECTS, EVERY_DAY, RISK_NAMES
 from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
+from audit import spellings
 
 
 class RuleForm(RequirementsForm):
@@ -75,10 +76,10 @@ class RuleForm(RequirementsForm):
     reversible = either_or("Can it be undone?", "whether or not", "it can be", "it cannot be")
     risk_at_least = forms.ChoiceField(
         label=gettext_lazy("Risk"),
-        choices=[
-            ("", "any"),
+        choices=lambda: [
+            ("", gettext("any")),
             *(
-                (risk.value, gettext_lazy("{value} or above").format(value=risk.value))
+                (risk.value, gettext("{value} or above").format(value=RISK_NAMES[risk.value]))
                 for risk in Risk
             ),
         ],
@@ -95,7 +96,7 @@ class RuleForm(RequirementsForm):
     )
     days = forms.MultipleChoiceField(
         label=gettext_lazy("On"),
-        choices=[(str(index), day) for index, day in enumerate(DAYS)],
+        choices=lambda: [(str(day), spellings.weekday(day)) for day in range(EVERY_DAY)],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -180,7 +181,9 @@ class RuleForm(RequirementsForm):
                 "time_window": self._window(),
                 "condition": given["condition"] or None,
             },
-            "threshold": (given["threshold"] or None) if effect == "allow" else None,
+            "threshold": (given["threshold"].replace(",", ".") or None)
+            if effect == "allow"
+            else None,
             "accepts_taint": given["accepts_taint"] and effect == "allow",
             "requirements": self.requirements(asked) if effect == "review" else None,
         }

@@ -72,9 +72,13 @@ def claim(*, request_id: UUID, caller: Caller, take_over: bool = False) -> Claim
 
 
 def release(*, request_id: UUID, caller: Caller) -> None:
-    """Give one's own claim back; nothing happens where there is none."""
+    """Give one's own claim back; nothing happens where there is none.
+
+    Raises `ScopeMissing` for a token that could not have claimed it.
+    """
     with transaction.atomic():
         request = locked_for(request_id, caller)
+        eligibility.scope_of_initiator(caller)
         if request.claimed_by_id == caller.user.pk:
             drop(request, actor=caller.actor, why="released")
 

@@ -11,6 +11,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import DateTimeField, Func, OuterRef
 
+from accounts.languages import in_no_language
 from approvals import events, ports
 from approvals.addressing import groups_by_slug, named
 from approvals.closing import settle
@@ -201,9 +202,10 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
     if not _lacks(request, wanted):
         return None
     addressed(request, list(request.request_groups.select_related("group")), wanted)
+    with in_no_language():
+        because = sentences(verdict.reasons)
     reason = Reason(
-        code="policy_tighter",
-        params={"version": published.version, "because": sentences(verdict.reasons)},
+        code="policy_tighter", params={"version": published.version, "because": because}
     )
     reopened = reopen(
         request,

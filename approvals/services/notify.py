@@ -1,36 +1,42 @@
-"""Notify: tell those who may decide, by e-mail. The mail has a title and a link and decides
-nothing."""
+"""Notify: tell those who may decide, by e-mail, each in their own language. The mail has a title and a link
+and decides nothing."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
 
+from accounts.letters import Letter, readers, send_letters
 from approvals.asked import deciders
 from approvals.characters import spelled
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Kind
 from approvals.withholding import Withheld
+from audit import spellings
 from audit.clock import database_now
+from audit.wordings import Words
 
-_SUBJECTS: Final = {
-    "opened": "Waiting for you: {title}",
-    "reminder": "Still waiting: {title}",
-    "escalated": "Now with you: {title}",
-}
-_TEXT: Final = """{title}
-
-{agent} asks for a decision ({risk} risk).{deadline}
-
-Look at it and decide here:
-{link}
-
-This mail decides nothing, and neither does an answer to it.
-"""
+_SUBJECTS: Final = Words(
+    {
+        "opened": "Waiting for you: {title}",
+        "reminder": "Still waiting: {title}",
+        "escalated": "Now with you: {title}",
+    }
+)
+_RISKS: Final = Words(
+    {
+        "low": "low risk",
+        "medium": "medium risk",
+        "high": "high risk",
+        "critical": "critical risk",
+    }
+)
 
 
 def notify(*, request_id: UUID, occasion: str) -> int:
@@ -62,24 +68,23 @@ def _first(request: ApprovalRequest) -> bool:
 
 
 def _send(request: ApprovalRequest, occasion: str) -> int:
+    return send_letters(partial(_letter, request, occasion), recipients(request))
+
+
+def _letter(request: ApprovalRequest, occasion: str) -> Letter:
     title = _title(request)
-    due = request.review_deadline
-    text = _TEXT.format(
-        title=title,
-        agent=request.agent_title or request.agent,
-        risk=request.risk,
-        deadline=f" It is due at {due:%Y-%m-%d %H:%M} UTC." if due else "",
-        link=settings.COUNTERSIGN.address + reverse("request-detail", kwargs={"pk": request.pk}),
+    asks = gettext("{agent} asks for a decision ({risk}).").format(
+        agent=request.agent_title or request.agent, risk=_RISKS.get(request.risk) or request.risk
     )
-    subject = _SUBJECTS[occasion].format(title=title)
-    # One mail each, so that nobody learns another's address.
-    mails = [
-        EmailMessage(subject=subject[:200], body=text, to=[address])
-        for address in sorted(recipients(request))
-    ]
-    if not mails:
-        return 0
-    return int(get_connection().send_messages(mails) or 0)
+    if request.review_deadline is not None:
+        due = spellings.day_and_minute(timezone.localtime(request.review_deadline))
+        asks += " " + gettext("It is due on {moment}.").format(moment=due)
+    link = settings.COUNTERSIGN.address + reverse("request-detail", kwargs={"pk": request.pk})
+    return Letter(
+        _SUBJECTS[occasion].format(title=title),
+        f"{title}\n\n{asks}\n\n{gettext('Look at it and decide here:')}\n{link}\n\n"
+        f"{gettext('This mail decides nothing, and neither does an answer to it.')}\n",
+    )
 
 
 def _title(request: ApprovalRequest) -> str:
@@ -89,11 +94,10 @@ def _title(request: ApprovalRequest) -> str:
     return spelled(" ".join(Withheld(request.withheld).text(request.title).split()))
 
 
-def recipients(request: ApprovalRequest) -> set[str]:
-    """Addresses of those whose verdict would be taken, and of the groups asked."""
+def recipients(request: ApprovalRequest) -> dict[str, str]:
+    """Addresses of those whose verdict would be taken, and of the groups asked, each with its language."""
     group_ids = list(request.request_groups.values_list("group_id", flat=True))
-    addresses = {found.user.email for found in deciders(request, group_ids)} - {""}
-    addresses |= set(request.groups.exclude(email="").values_list("email", flat=True))
-    if request.kind == Kind.QUESTION and request.initiator and request.initiator.email:
-        addresses.add(request.initiator.email)
-    return addresses
+    people = [found.user for found in deciders(request, group_ids)]
+    if request.kind == Kind.QUESTION and request.initiator:
+        people.append(request.initiator)
+    return readers(people, groups=request.groups.values_list("email", flat=True))

@@ -64,9 +64,13 @@ def snooze(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
 
 
 def wake(*, request_id: UUID, caller: Caller) -> None:
-    """Take the request back into the caller's lists; nothing happens where it was not left out."""
+    """Take the request back into the caller's lists; nothing happens where it was not left out.
+
+    Raises `ScopeMissing` for a token that could not have left it out.
+    """
     with transaction.atomic():
         request = locked_for(request_id, caller)
+        eligibility.scope_of_initiator(caller)
         gone, _ = Snooze.objects.filter(request=request, user=caller.user).delete()
         if gone:
             record_request(request, "request.woken", caller.actor)

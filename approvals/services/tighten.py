@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts.languages import in_no_language
 from approvals import events, ports
 from approvals.addressing import named
 from approvals.closing import settle, tell
@@ -109,7 +110,9 @@ def _wanted(request: ApprovalRequest, verdict: GateVerdict) -> Requirements | No
 
 
 def _deny(request: ApprovalRequest, verdict: GateVerdict, published: PublishedPolicy) -> None:
-    why = " ".join(sentences(verdict.reasons)) or "The policy of now denies this action."
+    # What the agent is told is kept, whoever's page made the policy count.
+    with in_no_language():
+        why = " ".join(sentences(verdict.reasons)) or "The policy of now denies this action."
     _judged_by(request, verdict, published)
     settle(
         request,
@@ -149,9 +152,10 @@ def _ask_for_more(
         # Publishing looks for the groups; one that is gone since leaves nobody who could decide.
         log.warning("policy %s names a group that is gone", published.version)
         raise
+    with in_no_language():
+        because = sentences(verdict.reasons)
     reason = Reason(
-        code="policy_tighter",
-        params={"version": published.version, "because": sentences(verdict.reasons)},
+        code="policy_tighter", params={"version": published.version, "because": because}
     )
     void(request, database_now())
     _judged_by(request, verdict, published)

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth.decorators import login_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_GET
 
 from approvals.access import AccessAt, access_at
@@ -32,10 +32,10 @@ class AccessForm(forms.Form):
     effect = forms.ChoiceField(
         required=False,
         label=gettext_lazy("Calls"),
-        choices=[
-            ("", gettext_lazy("Any")),
+        choices=lambda: [
+            ("", gettext("Any")),
             *(
-                (each.value, gettext_lazy("one that {word}").format(word=word))
+                (each.value, gettext("one that {word}").format(word=word))
                 for each, word in EFFECTS.items()
             ),
         ],

@@ -35,6 +35,7 @@ from approvals.views.listed import Listed, listed_of
 from approvals.views.masking import masked
 from approvals.views.request_view import RequestView
 from approvals.vocabulary import Verdict
+from audit import spellings
 from audit.wordings import Words
 
 TITLES = Words({Verdict.APPROVE: "Approve together", Verdict.REJECT: "Reject together"})
@@ -242,9 +243,9 @@ def _outcome(decided: Decided, groups: Mapping[str, str]) -> str:
             for slug, number in decided.remaining.items()
         ]
         return gettext("Your approval counts; it still needs {lacks}.").format(
-            lacks=" and ".join(lacks)
+            lacks=spellings.both(lacks)
         )
-    return "Rejected." if decided.verdict == Verdict.REJECT else "Approved."
+    return gettext("Rejected.") if decided.verdict == Verdict.REJECT else gettext("Approved.")
 
 
 def _back(listed: Listed) -> str:

@@ -9,13 +9,12 @@ from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
 from approvals.filters import AGES, CLAIMS, DUE
-from approvals.views.request_words import KIND_WORDS
-from approvals.vocabulary import Kind, Risk
+from approvals.views.request_words import KIND_WORDS as KINDS
+from audit.wordings import Words
 
 LONGEST_WORDS: Final = 200
 LONGEST_NAME: Final = 100
-RISKS: Final = {risk.value: risk.value.capitalize() for risk in reversed(Risk)}
-KINDS: Final = {kind.value: KIND_WORDS[kind] for kind in Kind}
+RISKS: Final = Words({"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"})
 #: What was decided is on nobody's desk any more.
 ONLY_WAITING: Final = ("claimed", "due", "age")
 
@@ -29,7 +28,7 @@ class _OneOf(forms.ChoiceField):
         super().__init__(
             label=label,
             required=False,
-            choices=[("", gettext("Any")), *offered.items()],
+            choices=lambda: [("", gettext("Any")), *offered.items()],
             error_messages={"invalid_choice": wrong},
         )
 
@@ -47,13 +46,17 @@ class ListFilterForm(forms.Form):
     """What of a list is shown. `offered` are agents and tools, with the words for each."""
 
     q = forms.CharField(label=gettext_lazy("Words"), required=False, max_length=LONGEST_WORDS)
-    risk = _OneOf("Risk", RISKS, "There is no such risk.")
-    agent = _Name("Agent")
-    tool = _Name("Tool")
-    kind = _OneOf("Kind", KINDS, "There is no such kind of request.")
-    claimed = _OneOf("Claimed", CLAIMS, "Claims are not filtered by that.")
-    due = _OneOf("Decide", DUE, "Deadlines are not filtered by that.")
-    age = _OneOf("Waiting", AGES, "The time of waiting is not filtered by that.")
+    risk = _OneOf(gettext_lazy("Risk"), RISKS, gettext_lazy("There is no such risk."))
+    agent = _Name(gettext_lazy("Agent"))
+    tool = _Name(gettext_lazy("Tool"))
+    kind = _OneOf(gettext_lazy("Kind"), KINDS, gettext_lazy("There is no such kind of request."))
+    claimed = _OneOf(
+        gettext_lazy("Claimed"), CLAIMS, gettext_lazy("Claims are not filtered by that.")
+    )
+    due = _OneOf(gettext_lazy("Decide"), DUE, gettext_lazy("Deadlines are not filtered by that."))
+    age = _OneOf(
+        gettext_lazy("Waiting"), AGES, gettext_lazy("The time of waiting is not filtered by that.")
+    )
 
     def __init__(
         self, data: Mapping[str, Any] | None, *, tab: str, agents: Offered = (), tools: Offered = ()
@@ -64,7 +67,7 @@ class ListFilterForm(forms.Form):
             chosen = str((data or {}).get(name) or "")
             known = [value for value, _ in offered]
             more = [(chosen, chosen)] if chosen and chosen not in known else []
-            self.fields[name].widget.choices = [("", "Any"), *offered, *more]
+            self.fields[name].widget.choices = [("", gettext("Any")), *offered, *more]
 
     def clean(self) -> dict[str, Any]:
         """Only what waits has a claim and a deadline to go by."""

@@ -103,9 +103,9 @@ def _words(name: str, value: str, titles: Mapping[str, str]) -> str:
         case "risk":
             return gettext("{value} risk").format(value=RISKS[value])
         case "agent":
-            return titles.get(value) or f"Agent {value}"
+            return titles.get(value) or gettext("Agent {name}").format(name=value)
         case "tool":
-            return f"Tool {value}"
+            return gettext("Tool {name}").format(name=value)
         case "kind":
             return KINDS[value]
         case "claimed":

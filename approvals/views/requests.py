@@ -210,7 +210,7 @@ def _changed(item: ApprovalRequest) -> ContentChanged:
 def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
     """Who was faster and with what, and the draft."""
     picked = forms.verdict.picked if isinstance(forms.verdict, ReasonForm) else ""
-    draft = [{"label": "Picked", "value": picked}] if picked else []
+    draft = [{"label": gettext("Picked"), "value": picked}] if picked else []
     draft += [
         {"label": name.replace("_", " ").capitalize(), "value": post[name]}
         for name in DRAFTS

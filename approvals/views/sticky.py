@@ -34,6 +34,7 @@ class StickyForm(forms.Form):
     hours = forms.FloatField(
         label=gettext_lazy("Hours"),
         min_value=0,
+        localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     why = forms.CharField(

@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from audit import ports
 from audit.actors import Actor
@@ -133,4 +134,8 @@ def _note_failure(state: WitnessState, failure: NotDelivered) -> None:
 
 
 def _raise_alarm(name: str, problem: str) -> None:
-    ports.alarm(f"The witness {name} does not cosign the audit log", problem)
+    ports.alarm(partial(_said, name, problem))
+
+
+def _said(name: str, problem: str) -> tuple[str, str]:
+    return gettext("The witness {name} does not cosign the audit log").format(name=name), problem

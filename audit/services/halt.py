@@ -1,9 +1,11 @@
 """Halt: stop sealing and say so to everybody, or note what keeps a sealer from its work."""
 
+from functools import partial
 from typing import Final
 
 import structlog
 from django.db import DatabaseError, connections, transaction
+from django.utils.translation import gettext
 
 from audit import ports
 from audit.actors import Actor
@@ -33,11 +35,16 @@ def halt(sentence: str, *, why: str) -> bool:
         # Committed before the halt is: whoever looks next, after this process was killed, says it once more.
         _record(why, halted[0])
     log.error("sealing_halted", reason=sentence)
-    ports.alarm(
-        "Sealing of the audit log has halted",
-        f"{sentence}\n\nNothing is sealed until an operator has looked: manage.py audit_log status.",
-    )
+    ports.alarm(partial(_said, sentence))
     return True
+
+
+def _said(sentence: str) -> tuple[str, str]:
+    then = gettext("Nothing is sealed until an operator has looked: {command}.")
+    return (
+        gettext("Sealing of the audit log has halted"),
+        f"{sentence}\n\n{then.format(command='manage.py audit_log status')}",
+    )
 
 
 def _record(why: str, size: int) -> None:

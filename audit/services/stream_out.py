@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from audit import ports
 from audit.actors import Actor
@@ -168,9 +169,14 @@ def _note_failure(cursor: SinkCursor, failure: NotDelivered) -> None:
 
 
 def _raise_alarm(name: str, problem: str) -> None:
-    ports.alarm(
-        f"Audit events do not reach the sink {name}",
-        f"{problem}\n\nThey are kept and sent once it takes them: manage.py audit_sinks status.",
+    ports.alarm(partial(_said, name, problem))
+
+
+def _said(name: str, problem: str) -> tuple[str, str]:
+    then = gettext("They are kept and sent once it takes them: {command}.")
+    return (
+        gettext("Audit events do not reach the sink {name}").format(name=name),
+        f"{problem}\n\n{then.format(command='manage.py audit_sinks status')}",
     )
 
 

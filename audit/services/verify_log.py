@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from audit import queues
 from audit.actors import Actor
@@ -158,7 +160,14 @@ def _end(held: VerificationQuerySet, state: VerificationState, **came_to: object
             Outcome(decision=_IN_THE_LOG[state]),
         )
     if state == VerificationState.DIFFERS:
-        alarm("The audit log does not fit", f"A check of the audit log found: {ending.found[0]}")
+        alarm(partial(_said, str(ending.found[0])))
+
+
+def _said(found: str) -> tuple[str, str]:
+    return (
+        gettext("The audit log does not fit"),
+        gettext("A check of the audit log found: {what}").format(what=found),
+    )
 
 
 def _record(

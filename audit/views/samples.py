@@ -73,7 +73,7 @@ def sample_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "sample": sample,
         "who": called(sample.drawn_by, names_of({sample.drawn_by})),
         "filters": in_words([sample.filters])[0],
-        "algorithm": IN_WORDS,
+        "algorithm": gettext(IN_WORDS),
         "draws": [
             (place, rank(sample.seed, event), event, row)
             for place, event, row in _events(request, sample)

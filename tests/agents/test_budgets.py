@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.callers import Caller
 from accounts.errors import Forbidden
-from accounts.models import User
+from accounts.models import ReviewGroup, User
 from agents.agent_budgets import begins_on, spent_by
 from agents.agent_limits import AgentLimits, Spend
 from agents.authoring import Budget
@@ -374,13 +374,20 @@ def _run(counter: Counter) -> Run:
 
 
 def test_the_mail_about_a_budget_is_sent_once_and_swept_up_where_it_was_lost(
-    counter: Counter, admin: User, reviewer: User
+    counter: Counter, admin: User, reviewer: User, finance: ReviewGroup
 ) -> None:
     limit(admin, month={"cost_micros": 1_000_000})
     spend(cost_micros=1_000_000)
     charge(_run(counter))
     notice = BudgetNotice.objects.get(percent=80)
+    admin.language = "de"
+    admin.save()
+    finance.memberships.create(user=admin)
     assert mail_budget(notice_id=notice.pk) >= 1
+    (german,) = [sent for sent in mail.outbox if sent.to == [admin.email]]
+    assert german.subject == "Teller hat 80 % seines Budgets für den Monat ausgegeben"
+    assert "1,00\xa0$ von 1,00\xa0$" in german.body
+    mail.outbox.remove(german)
     assert mail_budget(notice_id=notice.pk) == 0
     assert reviewer.email in {address for sent in mail.outbox for address in sent.to}
     assert mail.outbox[0].subject == "Teller has spent 80 % of its budget for the month"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from django.utils import translation
 
 from accounts.callers import Caller
 from accounts.errors import Forbidden
@@ -85,6 +86,17 @@ def test_a_run_that_reaches_a_cap_waits_for_a_person_and_says_which(
         "finance",
     )
     assert request.title == f"Teller has reached its limit of {amounts.name_of(cap)}"
+
+
+def test_what_is_kept_of_a_cap_is_in_no_language_and_read_in_each(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    host(teller(bank, budget=Budget(**REACHED["tool_calls"][0])))
+    with translation.override("de"):
+        run = counter.start([*reads(5), final(summary="ok")])
+        request = counter.request(run)
+        assert amounts.name_of("tool_calls") == "Werkzeugaufrufe"
+    assert request.title == "Teller has reached its limit of tool calls"
 
 
 @pytest.mark.parametrize("cap", REACHED)

@@ -11,13 +11,14 @@ from django.test import Client
 
 from accounts.models import User
 from accounts.services.create_token import create_token
-from approvals.models import ApprovalRequest, PolicyVersion, Vote
+from approvals.desk import Desk
+from approvals.models import ApprovalRequest, PolicyVersion, Snooze, Vote
 from approvals.schemas import CoinToss, Requirements
 from approvals.services import policies
 from approvals.vocabulary import Friction, Kind
 from audit.actors import Actor
 from tests.approvals.conftest import Opener
-from tests.approvals.till import Till
+from tests.approvals.till import Till, by, events_of
 from tests.harness.people import person
 
 ROOT = "/api/v1"
@@ -286,12 +287,58 @@ def test_claim_extend_and_comment_by_api(
     assert read(client, request)["comments"][0]["body"] == "checked"
 
 
-@pytest.mark.parametrize("action", ["undo", "extend", "comments", "claim"])
+def test_a_request_is_snoozed_and_woken_by_api(
+    opened: Opener, acting: As, reviewer: User, second_reviewer: User, outsider: User
+) -> None:
+    request = opened()
+    path = f"approvals/{request.pk}/snooze"
+    client = acting(reviewer)
+    answer = post(client, path, {"hours": 2})
+    assert answer.status_code == 200, answer.content
+    snooze = Snooze.objects.get(request=request)
+    assert snooze.user == reviewer
+    assert answer.json() == {"request": str(request.pk), "until": snooze.until.isoformat()}
+    assert (Desk(by(reviewer)).counts["snoozed"], Desk(by(second_reviewer)).counts["team"]) == (
+        1,
+        1,
+    )
+    for hours in (0, 169, "two"):
+        problem(post(client, path, {"hours": hours}), 422, "invalid_request")
+    problem(acting(outsider).delete(f"{ROOT}/{path}"), 404, "request_unknown")
+    # Another's snooze is theirs: nothing is there to wake.
+    assert acting(second_reviewer).delete(f"{ROOT}/{path}").status_code == 204
+    assert Snooze.objects.filter(request=request).count() == 1
+    for _ in range(2):
+        assert client.delete(f"{ROOT}/{path}").status_code == 204
+    assert not Snooze.objects.filter(request=request).exists()
+    assert events_of(request)[-2:] == ["request.snoozed", "request.woken"]
+    vote = decision(read(client, request), "reject", reason="no")
+    assert post(client, f"approvals/{request.pk}/decisions", vote).status_code == 200
+    problem(post(client, path, {"hours": 2}), 409, "not_open")
+
+
+def test_a_token_that_only_reads_puts_nothing_off_and_gives_nothing_back(
+    opened: Opener, acting: As, reviewer: User
+) -> None:
+    request = opened()
+    path = f"approvals/{request.pk}"
+    client, reads = acting(reviewer), acting(reviewer, "read")
+    assert post(client, f"{path}/snooze", {"hours": 2}).status_code == 200
+    assert post(client, f"{path}/claim").status_code == 200
+    problem(reads.delete(f"{ROOT}/{path}/snooze"), 403, "scope_missing")
+    problem(reads.delete(f"{ROOT}/{path}/claim"), 403, "scope_missing")
+    problem(post(reads, f"{path}/snooze", {"hours": 1}), 403, "scope_missing")
+    assert Snooze.objects.filter(request=request, user=reviewer).exists()
+    request.refresh_from_db()
+    assert request.claimed_by == reviewer
+
+
+@pytest.mark.parametrize("action", ["undo", "extend", "comments", "claim", "snooze"])
 def test_an_outsider_reaches_nothing_of_a_request(
     opened: Opener, acting: As, outsider: User, action: str
 ) -> None:
     request = opened()
-    body = {"extend": {"hours": 1}, "comments": {"body": "x"}}.get(action)
+    body = {"extend": {"hours": 1}, "snooze": {"hours": 1}, "comments": {"body": "x"}}.get(action)
     answer = post(acting(outsider), f"approvals/{request.pk}/{action}", body)
     problem(answer, 404, "request_unknown")
     problem(acting(outsider).get(f"{ROOT}/approvals/{request.pk}"), 404, "request_unknown")

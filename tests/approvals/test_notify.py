@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -39,6 +40,37 @@ def test_those_who_may_decide_get_a_title_and_a_link(
     assert message.subject == "Waiting for you: Refund €20.00 to Acme GmbH"
     assert f"{settings.COUNTERSIGN.address}/" in message.body
     assert str(request.pk) in message.body
+
+
+def test_each_reviewer_is_mailed_in_the_language_they_read(
+    opened: Opener, reviewer: User, second_reviewer: User
+) -> None:
+    reviewer.language = "de"
+    reviewer.save()
+    request = opened(needs=one_of("finance"))
+    due = datetime(2026, 3, 9, 14, 5, tzinfo=UTC)
+    ApprovalRequest.objects.filter(pk=request.pk).update(review_deadline=due)
+    for occasion in ("opened", "reminder", "escalated"):
+        send_mail_about(str(request.pk), occasion)
+    said: dict[str, list[Any]] = {reviewer.email: [], second_reviewer.email: []}
+    for message in mail.outbox:
+        said[message.to[0]].append(message)
+    title = "Refund €20.00 to Acme GmbH"
+    german, english = said[reviewer.email], said[second_reviewer.email]
+    assert [each.subject for each in german] == [
+        f"Wartet auf Sie: {title}",
+        f"Wartet noch immer: {title}",
+        f"Jetzt bei Ihnen: {title}",
+    ]
+    assert [each.subject for each in english] == [
+        f"Waiting for you: {title}",
+        f"Still waiting: {title}",
+        f"Now with you: {title}",
+    ]
+    assert "(hohes Risiko)" in german[0].body
+    assert "9. März 2026, 14:05 UTC" in german[0].body
+    assert "(high risk)" in english[0].body
+    assert "9 Mar 2026, 14:05 UTC" in english[0].body
 
 
 def test_mail_about_a_request_is_sent_once(opened: Opener, reviewer: User) -> None:

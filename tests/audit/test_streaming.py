@@ -210,9 +210,7 @@ def test_a_failure_that_lasts_is_told_once_and_its_own_events_bring_no_more_of_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alarms: list[str] = []
-    monkeypatch.setattr(
-        ports, "_raised_by", [lambda subject, text: alarms.append(f"{subject}: {text}")]
-    )
+    monkeypatch.setattr(ports, "_raised_by", [lambda say: alarms.append(": ".join(say()))])
     sink = settings_of(siem=webhook(receiver), changes={"audit_sink_alarm_seconds": 0.0})["siem"]
     recorded()
     seal()

@@ -112,9 +112,7 @@ def test_a_log_that_was_set_back_is_noticed_by_what_the_witness_has_seen(
     there: TestWitness, first: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alarms: list[str] = []
-    monkeypatch.setattr(
-        ports, "_raised_by", [lambda subject, text: alarms.append(f"{subject}: {text}")]
-    )
+    monkeypatch.setattr(ports, "_raised_by", [lambda say: alarms.append(": ".join(say()))])
     there.seen[ORIGIN] = 50, bytes(32)
     assert not ask_witness("first", first)
     assert WitnessState.objects.get().problem.startswith(

@@ -40,7 +40,7 @@ def said(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    sorted(TEMPLATES.rglob("*.html")),
+    sorted([*TEMPLATES.rglob("*.html"), *TEMPLATES.rglob("*.txt")]),
     ids=lambda path: path.relative_to(TEMPLATES).as_posix(),
 )
 def test_every_word_of_a_template_is_marked_for_translation(path: Path) -> None:

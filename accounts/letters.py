@@ -1,0 +1,58 @@
+"""Mails to people, each in the language of whoever reads it: what a job was begun in does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.utils import translation
+
+from accounts.languages import language_for
+from accounts.models import User
+
+LONGEST_SUBJECT: Final = 200
+
+
+class Letter(NamedTuple):
+    """What a mail says. The subject is one line, whatever stands in it."""
+
+    subject: str
+    text: str
+
+
+def readers(people: Iterable[User] = (), *, groups: Iterable[str] = ()) -> dict[str, str]:
+    """Addresses with the language that each is written to in; `groups` are addresses of many.
+
+    A person's own choice goes before the language of the house, also where a group has the same address.
+    Whoever has no address is left out.
+    """
+    shared = dict.fromkeys(groups, settings.COUNTERSIGN.language)
+    found = {**shared, **{person.email: language_for(person) for person in people}}
+    found.pop("", None)
+    return found
+
+
+def send_letters(write: Callable[[], Letter], to: Mapping[str, str]) -> int:
+    """Send one mail to each address, as `write` says it in the address's language; how many were sent.
+
+    Nobody learns another's address. `write` is called once for each language. Mail errors are raised.
+    """
+    written: dict[str, Letter] = {}
+    for language in set(to.values()):
+        with translation.override(language):
+            written[language] = write()
+    mails = [
+        _mail(written[language], address, language) for address, language in sorted(to.items())
+    ]
+    return int(get_connection().send_messages(mails) or 0) if mails else 0
+
+
+def _mail(letter: Letter, address: str, language: str) -> EmailMessage:
+    return EmailMessage(
+        subject=" ".join(letter.subject.split())[:LONGEST_SUBJECT],
+        body=letter.text,
+        to=[address],
+        headers={"Content-Language": language.partition("-")[0]},
+    )
