@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import EffectiveMembership, User
@@ -10,6 +11,8 @@ from audit.actors import Actor
 
 SESSION = "session"
 ALL_SCOPES = frozenset(SCOPES)
+#: Pairs of a review group's id and of the id of the person stood in for, None for a membership of one's own.
+Memberships: TypeAlias = frozenset[tuple[int, int | None]]
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,12 @@ class Caller:
     scopes: frozenset[Scope]
 
     @classmethod
-    def of_session(cls, user: User) -> "Caller":
-        return cls(user=user, auth=SESSION, scopes=ALL_SCOPES)
+    def of_session(cls, user: User, memberships: Memberships | None = None) -> "Caller":
+        """`memberships`, where they were read with the person."""
+        caller = cls(user=user, auth=SESSION, scopes=ALL_SCOPES)
+        if memberships is not None:
+            vars(caller)["memberships"] = memberships
+        return caller
 
     @property
     def is_token(self) -> bool:
@@ -33,9 +40,8 @@ class Caller:
         return Actor(kind="person", id=str(self.user.pk), auth=self.auth)
 
     @cached_property
-    def memberships(self) -> frozenset[tuple[int, int | None]]:
-        """The review groups that the person counts as a member of, as of the first look: pairs of the
-        group's id and of the id of the person they stand in for, None for their own membership."""
+    def memberships(self) -> Memberships:
+        """The review groups that the person counts as a member of, as of the first look."""
         found = EffectiveMembership.objects.filter(user=self.user)
         return frozenset(found.values_list("group_id", "on_behalf_of_id"))
 

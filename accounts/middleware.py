@@ -8,14 +8,17 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
 from django.contrib.auth.models import AnonymousUser
 from django.db import OperationalError
+from django.utils.functional import SimpleLazyObject
 
 from accounts.both_ways import BothWays
 from accounts.callers import Caller
 from accounts.errors import TokenRefused
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
+from accounts.sessions import SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,7 +26,36 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
+    from accounts.callers import Memberships
+    from accounts.models import User
+
 API: Final = "/api/"
+#: What a change rests on is asked for where it is made, and so after every wait for a lock.
+READS: Final = ("GET", "HEAD", "OPTIONS")
+
+
+class PersonMiddleware(AuthenticationMiddleware):
+    """Django's, with the person taken from what was read with the session."""
+
+    def process_request(self, request: "HttpRequest") -> None:
+        """Set `request.user`; who it is, is looked up where somebody asks."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: person_of(request))  # type: ignore[assignment]
+
+
+def person_of(request: "HttpRequest") -> "User | AnonymousUser":
+    """Who the session of the request is of. Django says so wherever anything is not as it should be."""
+    session = request.session
+    known = session.known() if isinstance(session, SessionStore) else None
+    if known is not None:
+        request._cached_user = known.user  # type: ignore[attr-defined]
+        if request.method in READS:
+            # As `ModelBackend.get_all_permissions` leaves it; a superuser has them all.
+            if not known.user.is_superuser:
+                known.user._perm_cache = set(known.permissions)  # type: ignore[attr-defined]
+            request._memberships = known.memberships  # type: ignore[attr-defined]
+    found: User | AnonymousUser = get_user(request)
+    return found
 
 
 class CallerMiddleware(BothWays):
@@ -54,7 +86,8 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
         forget_session(request)  # tokens open the API, no page
         return None
     if request.user.is_authenticated:
-        request.caller = Caller.of_session(request.user)  # type: ignore[attr-defined]
+        known: Memberships | None = getattr(request, "_memberships", None)
+        request.caller = Caller.of_session(request.user, known)  # type: ignore[attr-defined]
     return None
 
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 
 from accounts.hints import to_person
-from accounts.models import Membership, ReviewGroup, User
+from accounts.models import Membership, ReviewGroup, SignedIn, User
 from accounts.services.create_token import create_token
+from accounts.sessions import SessionStore
 from approvals.models import ApprovalRequest
 from approvals.schemas import Opening, Preview
 from approvals.services.open_request import open_request
@@ -81,6 +81,8 @@ def session_cookie(user: User) -> str:
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
+    # As signing in notes it.
+    SignedIn.objects.create(session_id=session.session_key, user=user, device="benchmark")
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 

@@ -7,16 +7,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countersign.settings")
 # Settings give a process that answers requests a pool of connections.
 os.environ.setdefault("COUNTERSIGN_PROCESS", "web")
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 from countersign.addresses import prepare
 from countersign.config import load
 
 prepare(load())
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 # These read models or addresses, which exist only once Django is set up.
 from channels.auth import AuthMiddlewareStack  # noqa: E402
@@ -25,15 +25,17 @@ from django.urls import reverse  # noqa: E402
 from agents.registry import require_sound  # noqa: E402
 from approvals.routing import websocket_urlpatterns  # noqa: E402
 from countersign.body_limit import BodyLimit  # noqa: E402
+from countersign.in_one_thread import InOneThread  # noqa: E402
 from countersign.in_turn import InTurn  # noqa: E402
 from countersign.static import Application, StaticFiles  # noqa: E402
 
 require_sound()
+pages = InOneThread()
 limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.max_body_bytes)
 looks = {reverse("inbox-rows"), reverse("inbox-counts")}
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(InTurn(limited, paths=looks)),
+        "http": StaticFiles(InTurn(limited, pages=pages, paths=looks)),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),
