@@ -17,6 +17,10 @@ _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800\U00
 MOST_COMBINED = 4
 _COMBINING = frozenset({"Mn", "Me"})
 _MARKED_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+#: Of most texts every character is one of these, none of which hides anything. A letter with an accent may
+#: still imitate another in an address.
+_PLAIN = re.compile(r"[\n\t\x20-\x7e€£§°·×–—…„“”‚‘’«»]*")
+_PLAIN_PROSE = re.compile(r"[\n\t\x20-\x7e€£§°·×–—…„“”‚‘’«»À-ÖØ-öø-ÿ]*")
 _WORD = re.compile(r"\S+")
 _ADDRESS = re.compile(r"@|://|\.[^\W\d_]{2,}", re.UNICODE)
 _IMITATING_SCRIPTS = (
@@ -50,7 +54,7 @@ class Run:
 
 def runs(text: str) -> Iterator[Run]:
     """Cut `text` into plain runs and marked characters; joined, their `text` is the input unchanged."""
-    if text.isascii() and text.isprintable():
+    if is_plain(text):
         if text:
             yield Run(text)
         return
@@ -76,6 +80,13 @@ def runs(text: str) -> Iterator[Run]:
         position = end
     if plain:
         yield Run("".join(plain))
+
+
+def is_plain(text: str) -> bool:
+    """Whether it is seen at a glance that nothing of the text is marked; else each character is looked at."""
+    return _PLAIN.fullmatch(text) is not None or (
+        _PLAIN_PROSE.fullmatch(text) is not None and _ADDRESS.search(text) is None
+    )
 
 
 def spelled(text: str) -> str:

@@ -85,20 +85,25 @@ def main() -> int:
 
 def _fill(events: int) -> tuple[float, float]:
     """Seconds to append so many events, and to seal them."""
-    from django.db import connection
-
     from audit.services.seal import seal
 
     began = perf_counter()
-    for first in range(1, events + 1, APPENDED_AT_ONCE):
-        last = min(first + APPENDED_AT_ONCE - 1, events)
-        with connection.cursor() as cursor:
-            cursor.execute(APPEND, [EVENTS_A_STORY, first, last])
+    append(events)
     appended = perf_counter() - began
     began = perf_counter()
     while seal().events:
         pass
     return round(appended, 1), round(perf_counter() - began, 1)
+
+
+def append(events: int) -> None:
+    """So many events, in stories of ten."""
+    from django.db import connection
+
+    for first in range(1, events + 1, APPENDED_AT_ONCE):
+        last = min(first + APPENDED_AT_ONCE - 1, events)
+        with connection.cursor() as cursor:
+            cursor.execute(APPEND, [EVENTS_A_STORY, first, last])
 
 
 def _measured(command: list[str], environment: dict[str, str]) -> dict[str, float]:

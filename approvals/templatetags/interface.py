@@ -10,7 +10,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -181,8 +181,11 @@ def reveal(value: object) -> SafeString:
 
     Marks beside each other are one element: thousands of them must not freeze the page.
     """
+    text = as_text(value)
+    if characters.is_plain(text):
+        return escape(text)
     parts: list[SafeString | str] = []
-    for unseen, beside in groupby(characters.runs(as_text(value)), lambda run: run.invisible):
+    for unseen, beside in groupby(characters.runs(text), lambda run: run.invisible):
         if unseen:
             parts.append(_mark(list(beside)))
         else:
