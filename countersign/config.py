@@ -96,6 +96,7 @@ class Config(BaseSettings):
     email_url: str = Field("", repr=False)
     email_from: str = "Countersign <countersign@localhost>"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    trace_content: bool = False
 
     resume_workers: Workers = 1
     run_workers: Workers = 1
