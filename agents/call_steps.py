@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from agents import spans
 from agents.answer_steps import TURNED_DOWN, settle_result, unfounded, was_sent_back
 from agents.definitions import Agent
 from agents.delegations import Delegations, behind
@@ -147,6 +148,10 @@ class CallSteps:
         return (step.resolution or {})["kind"] != "approved" or self.turns.may_run(step)
 
     def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
+        with spans.step(step):
+            return self._execute_it(step, effects, now)
+
+    def _execute_it(self, step: Step, effects: Effects, now: datetime) -> bool:
         if step.name == READ_RESULT:
             read_result(self.lease, step, self.journal)
             return True

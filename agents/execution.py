@@ -9,10 +9,12 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
+from agents import span_content, spans
 from agents.foreign_errors import told_of
 from agents.storable import storable
 from agents.tool_threads import TimedOut, bounded
 from agents.tools import Accepted, Retryable, Terminal, Tool, ToolContext, Trust
+from audit import tracing
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -71,6 +73,17 @@ def call_tool(
     consequential tool leaves the outcome unknown, and so does the end of its time; a read has merely
     failed. `here`: on this thread, in its transaction, which then bounds the time.
     """
+    with spans.tool_span(tool.name) as made:
+        span_content.given(made, tool, arguments)
+        outcome = _called(tool, ctx, arguments, here=here)
+        if isinstance(outcome, Done):
+            span_content.gave(made, outcome.result)
+        else:
+            tracing.fail(made, outcome.code)
+        return outcome
+
+
+def _called(tool: Tool, ctx: ToolContext, arguments: BaseModel, *, here: bool) -> CallOutcome:
     try:
         # Bound to this thread a call may join the transaction that is open on it.
         call = tool.function if here else partial(bounded, tool, tool.function)
@@ -129,7 +142,8 @@ def look_up(tool: Tool, ctx: ToolContext, arguments: BaseModel) -> CallOutcome:
     """Ask a queryable tool whether the call with this key happened. Only a positive answer settles."""
     assert tool.looker is not None
     try:
-        value = bounded(tool, tool.looker, ctx, arguments)
+        with spans.tool_span(tool.name, "look_up"):
+            value = bounded(tool, tool.looker, ctx, arguments)
     # A lookup that fails has told us nothing.
     except Exception as error:
         log.warning(

@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from agents import spans
 from agents.decisions import DecisionPoint
 from agents.definitions import Agent
 from agents.drift import Trouble
@@ -60,7 +61,7 @@ class FlowSteps:
 
     def _enter(self, name: str) -> bool:
         try:
-            with renewer.within(self.lease, STATE_SECONDS):
+            with spans.state(name), renewer.within(self.lease, STATE_SECONDS):
                 entry = threads.call(STATE_SECONDS, partial(self._entry, name))
         # An author's code; whatever it raises, a person looks, and it is asked again only after that.
         except Exception as error:

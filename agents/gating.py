@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from django.db import connection
 
+from agents import spans
 from agents.definitions import Agent
 from agents.foreign_errors import told_of
 from agents.kill_switches import KillSwitch
@@ -138,7 +139,8 @@ def preview_of(
 def preview_in(context: ToolContext, tool: Tool, arguments: dict[str, object]) -> Preview:
     """The tool's preview; one that fails is said in the request instead of hiding the call."""
     try:
-        shown = bounded(tool, tool.show, context, tool.parse(arguments))
+        with spans.tool_span(tool.name, "preview"):
+            shown = bounded(tool, tool.show, context, tool.parse(arguments))
         return Preview.model_validate(storable(shown.model_dump(mode="json")))
     # Foreign code; whatever it raises, the reviewer still gets the exact arguments.
     except Exception as error:
@@ -162,7 +164,8 @@ def read_token(subject: Subject, tool: Tool, arguments: dict[str, object], now: 
         return ""
     try:
         context = subject.context_for(tool, "state-token", now)
-        token = bounded(tool, tool.token_reader, context, tool.parse(arguments))
+        with spans.tool_span(tool.name, "state_token"):
+            token = bounded(tool, tool.token_reader, context, tool.parse(arguments))
         return str(storable(str(token)))
     # Foreign code; an approval must not slip through because its world could not be read.
     except Exception as error:

@@ -17,6 +17,7 @@ from typing import Any
 import openai
 from httpx2 import Response
 
+from agents import model_spans
 from agents.bounded_body import read_body
 from agents.endpoints import strict_offer
 from agents.llm_types import Endpoint, ModelError, Reply, calls_in
@@ -65,6 +66,14 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
 
     Raises ModelError for everything that is not a well-formed reply within the endpoint's time.
     """
+    with model_spans.asking(endpoint) as asked:
+        model_spans.sent(asked, request)
+        reply = _complete(endpoint, request)
+        model_spans.answered(asked, reply)
+        return reply
+
+
+def _complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
     began = monotonic()
     try:
         # What arrives byte by byte never times out by itself, before the body least of all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -10,7 +11,8 @@ import structlog
 from django.db import transaction
 from redis import RedisError
 
-from audit import told
+from agents import spans
+from audit import told, tracing
 from audit.fault_points import reached
 
 RESUMES = "resumes"
@@ -21,7 +23,7 @@ FAILURE_TTL_SECONDS = 3600
 # After which Redis forgets a wake-up's hash by itself; its place in the queue stays.
 WAKE_TTL_SECONDS = 3600
 
-_WAKE = re.compile(r"run-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+")
+_WAKE = re.compile(r"run-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d+)")
 
 log = structlog.get_logger(__name__)
 
@@ -31,10 +33,10 @@ def wake_id(run_id: UUID, wake_seq: int) -> str:
     return f"run-{run_id}-{wake_seq}"
 
 
-def woken_by(job_id: str) -> UUID | None:
-    """The run that the job of that id wakes; None for any other job."""
+def woken_by(job_id: str) -> tuple[UUID, int] | None:
+    """The run that the job of that id wakes, and the number of the wake-up; None for any other job."""
     matched = _WAKE.fullmatch(job_id)
-    return UUID(matched[1]) if matched else None
+    return (UUID(matched[1]), int(matched[2])) if matched else None
 
 
 def wake_on_commit(run_id: UUID, wake_seq: int, queue: str) -> None:
@@ -42,19 +44,28 @@ def wake_on_commit(run_id: UUID, wake_seq: int, queue: str) -> None:
     transaction.on_commit(partial(wake, run_id, wake_seq, queue), robust=True)
 
 
-def wake(run_id: UUID, wake_seq: int, queue: str) -> None:
-    """Put `advance(run_id)` on the queue, now. A lost wake-up is found by the sweep."""
+def wake_later_on_commit(run_id: UUID, wake_seq: int, ready_at: datetime) -> None:
+    """Once the transaction has committed, nothing is told: the sweep wakes the run when that moment has come.
+    Its trace says so."""
+    if tracing.is_on():
+        transaction.on_commit(partial(spans.held, run_id, wake_seq, ready_at), robust=True)
+
+
+def wake(run_id: UUID, wake_seq: int, queue: str, *, again: bool = False) -> None:
+    """Put `advance(run_id)` on the queue, now. A lost wake-up is found by the sweep. `again`: it may have been
+    put there before."""
     reached("wake.unsent")
     try:
-        told.queue(queue).enqueue(
-            "agents.jobs.advance_run",
-            str(run_id),
-            job_id=wake_id(run_id, wake_seq),
-            job_timeout=-1,
-            ttl=WAKE_TTL_SECONDS,
-            result_ttl=0,
-            failure_ttl=FAILURE_TTL_SECONDS,
-        )
+        with spans.sending(run_id, wake_seq, queue, again=again):
+            told.queue(queue).enqueue(
+                "agents.jobs.advance_run",
+                str(run_id),
+                job_id=wake_id(run_id, wake_seq),
+                job_timeout=-1,
+                ttl=WAKE_TTL_SECONDS,
+                result_ttl=0,
+                failure_ttl=FAILURE_TTL_SECONDS,
+            )
         reached("wake.sent")
     except (RedisError, OSError) as error:
         log.warning("wake_lost", run=str(run_id), queue=queue, error=type(error).__name__)

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from agents import spans
 from agents.bound import narrowed
 from agents.context import task_text
 from agents.definitions import Agent
@@ -103,6 +104,10 @@ class RouteSteps:
         return True
 
     def _make(self, step: Step, request: dict[str, Any]) -> None:
+        with spans.step(step):
+            self._make_it(step, request)
+
+    def _make_it(self, step: Step, request: dict[str, Any]) -> None:
         endpoint = self._endpoint
         try:
             with renewer.within(self.lease, longest(endpoint)):

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from accounts.languages import in_no_language
-from agents import registry
+from agents import registry, spans
 from agents.bound import bind
 from agents.call_steps import CallSteps
 from agents.caps import reached_cap
@@ -38,6 +38,7 @@ from agents.services.release import release
 from agents.services.take_up import MOST_STALLED_CLAIMS, Begun, Intended, TakenUp, take_up
 from agents.services.tell_bounces import tell_bounces
 from agents.states import HOLDING, StepKind
+from audit import log_ids, tracing
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -60,16 +61,26 @@ REPAIRS_EXHAUSTED = Trouble(
 def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
     """Claim the run and advance it until it parks, sleeps, ends, or the process is asked to stop.
 
-    Returns whether it was ours to advance. A lost lease ends quietly: the new owner goes on.
+    Returns whether it was ours to advance. A lost lease ends quietly: the new owner goes on. Log lines of it
+    carry the run's id, and nothing of what this process did before.
     """
-    since = monotonic()
+    with log_ids.only("job", run=str(run_id)):
+        return _advance_one(run_id, owner, stopping)
+
+
+def _advance_one(run_id: UUID, owner: str, stopping: Callable[[], bool]) -> bool:
+    since, began = monotonic(), tracing.now()
     taken = take_up(run_id, owner=owner)
     if taken is None:
         return False
     lease = taken.lease
     reached("run.claimed")
     # What a run asks and is told is kept: it depends on nobody's language.
-    with in_no_language(), renewer.hold(lease, since=since):
+    with (
+        in_no_language(),
+        renewer.hold(lease, since=since),
+        spans.stretch(taken.run, owner=owner, since=began),
+    ):
         try:
             more, journals = _begin(taken), Journals(run_id)
             while more:
@@ -79,13 +90,15 @@ def advance(run_id: UUID, *, owner: str, stopping: Callable[[], bool]) -> bool:
                 more = advance_once(lease, journals)
         except LostLease:
             log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
+            tracing.event("lease_lost", {"countersign.run.epoch": lease.epoch})
     return True
 
 
 def _begin(taken: TakenUp) -> bool:
     match taken.next:
         case Intended():
-            return send(taken.lease, taken.next)
+            with spans.step(taken.next.step):
+                return send(taken.lease, taken.next)
         case Begun(run, agent, journal, step, request):
             return ModelSteps(taken.lease, run, agent, journal).ask(step, request)
     return advance_once(taken.lease, Journals(taken.lease.run_id))
@@ -106,7 +119,8 @@ def advance_once(lease: Lease, journals: Journals) -> bool:
     sent = journal.sent
     if sent is not None:
         # Before anything else, whatever has changed since: it may have happened.
-        return recover(lease, run, agent, journal, sent, stalled=stalled)
+        with spans.step(sent):
+            return recover(lease, run, agent, journal, sent, stalled=stalled)
     for step in journal.unsettled:
         if step.resolution is not None and (
             step.kind == StepKind.IN_DOUBT or (step.kind in HOLDING and not cancelling)

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from agents import spans
 from agents.agreement import agreeing
 from agents.conversations import requests_of
 from agents.definitions import Agent
@@ -101,6 +102,10 @@ class ScoreSteps:
 
     def _make(self, step: Step, request: dict[str, Any]) -> None:
         verifies = step.name == "verifier"
+        with spans.step(step):
+            self._make_it(step, request, verifies=verifies)
+
+    def _make_it(self, step: Step, request: dict[str, Any], *, verifies: bool) -> None:
         try:
             reply = self._ask(step, request, self._endpoints(step.name))
         except ModelError as error:

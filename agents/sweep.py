@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
 
+from agents import spans
 from agents.events import announce, tell
 from agents.models import BudgetNotice, EffectRecord, ReportedModel, Run
 from agents.queues import RESUMES, RUNS, mail_bounce, mail_budget, mail_model, wake, wake_on_commit
@@ -20,6 +21,7 @@ from agents.services.free_budget import at_changed_limits, free_budget
 from agents.services.let_go import freed, let_go
 from agents.services.release_locks import give_turn
 from agents.states import RunState
+from audit import log_ids
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
@@ -62,7 +64,7 @@ def _each(ids: list[UUID], act: Callable[[UUID], bool]) -> int:
     done = 0
     for run_id in ids:
         try:
-            with transaction.atomic():
+            with log_ids.beside(run=str(run_id)), transaction.atomic():
                 done += act(run_id)
             reached("sweep.row_done", act.__name__)
         # Whatever is wrong with this row, the rows after it are somebody else's money.
@@ -89,6 +91,7 @@ def _free(run_id: UUID) -> bool:
     run = _locked(run_id, Q(state=RunState.RUNNING, lease_expires_at__lt=database_now()))
     if run is None:
         return False
+    spans.lost_stretch(run)
     if end_if_cancelled(run):
         return True
     Run.objects.move(
@@ -127,7 +130,7 @@ def _wake_forgotten(now: datetime) -> int:
     Run.objects.filter(pk__in=[run_id for run_id, _, _ in found]).update(nudged_at=now)
     reached("sweep.unsent")
     for run_id, wake_seq, state in found:
-        wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES)
+        wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES, again=True)
     return len(found)
 
 

@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from pydantic import BaseModel
 
+from agents import spans
 from agents.execution import Done, Unknown
 from agents.foreign_errors import told_of
 from agents.tool_threads import bounded
@@ -63,7 +64,8 @@ def _found(tool: Tool, ctx: ToolContext, arguments: BaseModel, done: Done, here:
     assert tool.verifier is not None
     try:
         look = tool.verifier if here else partial(bounded, tool, tool.verifier)
-        return look(ctx, arguments, done.value) is True
+        with spans.tool_span(tool.name, "verify"):
+            return look(ctx, arguments, done.value) is True
     # Foreign code; a look that fails has found nothing.
     except Exception as error:
         log.warning(

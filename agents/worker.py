@@ -21,10 +21,12 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker import SimpleWorker
 
+from agents import spans
 from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
 from agents.worker_loop import next_ready_run, owner, stopping, worn_out
+from audit import log_ids, tracing
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -45,10 +47,11 @@ def end_with_parent() -> None:
 
 @dataclass(frozen=True)
 class WakeUp:
-    """A popped wake-up: the id of its job, and the run that it names."""
+    """A popped wake-up: the id of its job, the run that it names, and its number for that run."""
 
     id: str
     run_id: UUID
+    wake_seq: int
 
 
 class AdvancingWorker(SimpleWorker):
@@ -86,16 +89,20 @@ class AdvancingWorker(SimpleWorker):
         end_with_parent()
         kwargs["with_scheduler"] = False
         self._keep_sign_of_life()
+        tracing.begin("worker")
         worked = False
-        while not stopping() and not worn_out():
-            try:
-                worked = super().work(*args, **kwargs) or worked
-            except RedisError as error:
-                log.warning("redis_away", error=type(error).__name__)
-                self._work_without_redis()
-            if self._stop_requested or kwargs.get("burst"):
-                break
-        return worked
+        try:
+            while not stopping() and not worn_out():
+                try:
+                    worked = super().work(*args, **kwargs) or worked
+                except RedisError as error:
+                    log.warning("redis_away", error=type(error).__name__)
+                    self._work_without_redis()
+                if self._stop_requested or kwargs.get("burst"):
+                    break
+            return worked
+        finally:
+            tracing.end()
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -131,9 +138,9 @@ class AdvancingWorker(SimpleWorker):
                 return None
             raise DequeueTimeout(timeout, queue.key)
         job_id = as_text(popped if timeout is None else popped[1])
-        run_id = woken_by(job_id)
-        if run_id is not None:
-            return WakeUp(job_id, run_id), queue
+        woken = woken_by(job_id)
+        if woken is not None:
+            return WakeUp(job_id, *woken), queue
         try:
             job = self.job_class.fetch(
                 job_id, connection=self.connection, serializer=self.serializer
@@ -148,10 +155,12 @@ class AdvancingWorker(SimpleWorker):
         reached("job.popped")
         close_old_connections()
         try:
-            if isinstance(job, WakeUp):
-                self._wake(job)
-            else:
-                super().execute_job(job, queue)
+            with log_ids.only(job=job.id):
+                if isinstance(job, WakeUp):
+                    with spans.taking(job.run_id, job.wake_seq, queue.name):
+                        self._wake(job)
+                else:
+                    super().execute_job(job, queue)
         finally:
             close_old_connections()
 

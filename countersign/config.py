@@ -99,6 +99,7 @@ class Config(BaseSettings):
     email_from: str = "Countersign <countersign@localhost>"
     language: Language = "en-gb"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    trace_content: bool = False
 
     resume_workers: Workers = 1
     run_workers: Workers = 1

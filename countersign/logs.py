@@ -5,8 +5,10 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from opentelemetry.trace import format_trace_id
 
 from agents.tool_secrets import without_secrets
+from audit.tracing import here
 
 MASK = "[masked]"
 SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "cookie", "nonce")
@@ -53,11 +55,32 @@ class _Rendered(structlog.processors.JSONRenderer):
         return without_secrets(str(super().__call__(logger, name, event_dict)))
 
 
+def add_trace(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Say the trace: of a run its id, as spans write it, whether anybody collects spans or not; else that of the
+    span that is open."""
+    if "trace" not in event:
+        trace = trace_of(event.get("run"))
+        if trace:
+            event["trace"] = trace
+    return event
+
+
+def trace_of(run: object) -> str:
+    """The trace that a line with this run belongs to; empty for none."""
+    if run is not None:
+        return str(run).replace("-", "")
+    at_hand = here()
+    return format_trace_id(at_hand.trace_id) if at_hand.is_valid else ""
+
+
 def logging_settings(level: str) -> dict[str, Any]:
     """Return Django's LOGGING and set structlog up; both, and warnings, end in the same JSON lines."""
     logging.captureWarnings(True)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -68,7 +91,7 @@ def logging_settings(level: str) -> dict[str, Any]:
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.PositionalArgumentsFormatter(),
-            *shared[:4],
+            *shared[:5],
             mask_secrets,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

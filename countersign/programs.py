@@ -43,7 +43,7 @@ def _web(config: Config, listener: int | None) -> Program:
         "web",
         (
             *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
-            *("--lifespan", "off", "--log-level", "warning", "--no-access-log"),
+            *("--lifespan", "on", "--log-level", "warning", "--no-access-log"),
             # Open sockets would otherwise hold the end of the process for ever.
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
         ),

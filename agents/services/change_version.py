@@ -13,6 +13,7 @@ from agents.context import refusal_message
 from agents.drift import USE_NEW
 from agents.events import announce, tell
 from agents.models import Run, Step
+from agents.queues import wake_later_on_commit
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
 from agents.services.release_locks import release_locks
@@ -88,17 +89,19 @@ def leave_to_others(lease: Lease) -> bool:
         since = _left_since(run, now, longest)
         if now - since > longest:
             return False
+        ready_at = now + timedelta(seconds=settings.COUNTERSIGN.sweep_seconds)
         Run.objects.move(
             run.pk,
             RunState.READY,
             lease_owner="",
             lease_expires_at=None,
             wake_seq=F("wake_seq") + 1,
-            ready_at=now + timedelta(seconds=settings.COUNTERSIGN.sweep_seconds),
+            ready_at=ready_at,
             # It was no failure to get further.
             stalled_claims=max(run.stalled_claims - 1, 0),
             left={"since": since.isoformat(), "last": now.isoformat()},
         )
+        wake_later_on_commit(run.pk, run.wake_seq + 1, ready_at)
         return True
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F
 
+from agents import spans
 from agents.events import announce, tell
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
@@ -161,6 +162,7 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
     )
     assert landed, f"run {run.pk} could not become {state} from {run.state}"
     kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
+    spans.ended(run, state.value, outcome.value)
     hand_over_undos(run)
     tell_parent(run)
     tell(run, kind, actor=actor, outcome=OutcomeRef(decision=state.value, meaning=outcome.value))

@@ -37,7 +37,7 @@ def let_go_of(switch: KillSwitch) -> None:
     ready = list(runs.order_by("ready_at", "id").values_list("pk", "wake_seq", "state")[:AT_ONCE])
     Run.objects.filter(pk__in=[run_id for run_id, _, _ in ready]).update(nudged_at=now)
     for run_id, wake_seq, state in ready:
-        wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES)
+        wake(run_id, wake_seq, RUNS if state == RunState.QUEUED else RESUMES, again=True)
 
 
 def freed(most: int) -> list[UUID]:

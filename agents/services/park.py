@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from agents import spans
 from agents.context import refusal_message
 from agents.events import action_ref, announce, tell
 from agents.holding import is_held
@@ -63,7 +64,7 @@ def park(
     whatever was decided on them. `for_children`: it waits for runs that it delegated to, and nothing else.
     """
     reached("park.begun")
-    with fenced(lease, with_switches=True, may_end=True) as run:
+    with spans.parking(asks) as made, fenced(lease, with_switches=True, may_end=True) as run:
         if end_if_cancelled(run):
             return
         actor = Actor.agent(run.agent.slug)
@@ -107,6 +108,7 @@ def park(
         if in_line:
             facts["why"] = "resource"
             check_turn_on_commit(run.pk)
+        spans.parked(made, state, facts)
         if asks or not sleeps:
             tell(run, "run.parked", facts=facts)
         if ready_at is not None and ready_at <= now:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from agents import spans
 from agents.context import refusal_message
 from agents.definitions import Agent
 from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
@@ -186,6 +187,26 @@ def judge_call(
     `route`: the model that proposes it. `actor`: the person who does, where it is not the agent; who then
     counts as its initiator.
     """
+    with spans.gate(tool.name) as made:
+        verdict = _judge_call(
+            row, agent, run, tool, confidence, published, earlier, now, route=route, actor=actor
+        )
+        spans.gate_said(made, row, tool.risk, verdict)
+
+
+def _judge_call(
+    row: Step,
+    agent: Agent,
+    run: Run,
+    tool: Tool,
+    confidence: Confidence,
+    published: PublishedPolicy,
+    earlier: Sequence[str],
+    now: datetime,
+    *,
+    route: str,
+    actor: Actor | None,
+) -> GateVerdict:
     action = propose(agent, run.agent_version.digest, tool, row.arguments or {})
     context = gate_context(run, agent, tool, earlier, now)
     if actor is not None and actor.kind == "person":
@@ -242,6 +263,7 @@ def judge_call(
         outcome=Outcome(decision=verdict.outcome.value),
         disclosures=[args_disclosure(run, action.digest)],
     )
+    return verdict
 
 
 def needs_person(row: Step) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F, Q
 
+from agents import spans
 from agents.events import announce, tell
 from agents.models import Run, Step
 from agents.queues import RESUMES, wake_on_commit
@@ -87,6 +88,7 @@ def give_turn(run_id: UUID) -> bool:
     if run.state == RunState.READY:
         Run.objects.filter(pk=run.pk).update(version=F("version") + 1, **changes)
     else:
+        spans.waited(run, now, "resources")
         Run.objects.move(run.pk, RunState.READY, **changes)
         tell(run, "run.woken", actor=Actor.system("resources"), facts={"why": "resource"})
     wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)

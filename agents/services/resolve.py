@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from agents.events import announce
 from agents.models import EffectRecord, Run, Step
-from agents.queues import RESUMES, wake_on_commit
+from agents.queues import RESUMES, wake_later_on_commit, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.end import cancel
 from agents.services.wake_run import wake_run
@@ -98,7 +98,9 @@ def _take_back(run: Run, step: Step) -> None:
             Run.objects.change(run.pk, ready_at=now)
             wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
         elif resolved:
-            Run.objects.change(run.pk, ready_at=earliest_ready_at(resolved, now))
+            ready_at = earliest_ready_at(resolved, now)
+            Run.objects.change(run.pk, ready_at=ready_at)
+            wake_later_on_commit(run.pk, run.wake_seq + 1, ready_at)
         else:
             Run.objects.move(run.pk, RunState.WAITING, ready_at=None, parked_at=now)
     announce(run, "woken")

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.db.models import F
 
-from agents import registry
+from agents import registry, spans
 from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent
 from agents.delegation import Delegation
@@ -151,6 +151,7 @@ def _insert(
         tainted_by=run.tainted_by,
         created_at=database_now(),
     )
+    spans.delegated(child, hosted, run)
     by = Actor.agent(run.agent.slug)
     tell(child, "run.started", actor=by, facts={"parent": run.pk, "depth": depth})
     tell(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from pydantic import ValidationError
 
 from accounts.callers import Caller
-from agents import registry
+from agents import registry, spans
 from agents.definitions import Agent
 from agents.errors import (
     AgentDisabled,
@@ -21,7 +22,7 @@ from agents.errors import (
 )
 from agents.events import announce, tell
 from agents.holding import held_for_now, is_held
-from agents.kill_switches import WHOLE, KillSwitch
+from agents.kill_switches import WHOLE, KillSwitch, new_id
 from agents.models import HostedAgent, Run
 from agents.proposals import describe_errors
 from agents.queues import RUNS, wake_on_commit
@@ -118,8 +119,23 @@ def _insert(
     caller: Caller,
     key: str | None,
 ) -> Run:
+    run_id = new_id()
+    with spans.starting(run_id, hosted):
+        return _insert_as(run_id, hosted, definition, normalised, digest, caller, key)
+
+
+def _insert_as(
+    run_id: UUID,
+    hosted: HostedAgent,
+    definition: Agent,
+    normalised: dict[str, Any],
+    digest: str,
+    caller: Caller,
+    key: str | None,
+) -> Run:
     assert hosted.active_version is not None, "looked at before anything is written"
     run = Run.objects.create(
+        pk=run_id,
         agent=hosted,
         agent_version=hosted.active_version,
         initiator=caller.user,

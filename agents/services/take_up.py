@@ -71,9 +71,10 @@ class Begun:
 
 @dataclass(frozen=True)
 class TakenUp:
-    """A claimed run, and what it is to do now, if that is known already."""
+    """A claimed run as it stood then, and what it is to do now, if that is known already."""
 
     lease: Lease
+    run: Run
     next: Intended | Begun | None
 
 
@@ -86,7 +87,7 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
                 return None
             reached("run.claiming")
             with one_moment(claimed.at):
-                return TakenUp(claimed.lease, _next(claimed))
+                return TakenUp(claimed.lease, claimed.run, _next(claimed))
     except DatabaseError:
         raise
     # Foreign code may fail here, such as what checks a tool's arguments. The claim must stand all the same:
@@ -94,7 +95,7 @@ def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
     except Exception:
         log.exception("take_up_failed", run=str(run_id))
     claimed = claim(run_id, owner=owner)
-    return TakenUp(claimed.lease, None) if claimed else None
+    return TakenUp(claimed.lease, claimed.run, None) if claimed else None
 
 
 def _next(claimed: Claimed) -> Intended | Begun | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db.models import F
 
+from agents import spans
 from agents.events import announce, tell
 from agents.models import Run
-from agents.queues import RESUMES, wake_on_commit
+from agents.queues import RESUMES, wake_later_on_commit, wake_on_commit
 from agents.resolved import earliest_ready_at, resolved_steps
 from agents.states import RunState
 from audit.actors import Actor
@@ -20,6 +21,7 @@ def wake_run(run: Run, by: Actor) -> None:
     ready_at = earliest_ready_at(resolved_steps(run.pk), now)
     raised = {"wake_seq": F("wake_seq") + 1}
     if run.state in (RunState.WAITING, RunState.SLEEPING):
+        spans.waited(run, now, by.id)
         Run.objects.move(run.pk, RunState.READY, ready_at=ready_at, wake_at=None, **raised)
         tell(run, "run.woken", actor=by)
     elif run.state == RunState.READY:
@@ -30,4 +32,6 @@ def wake_run(run: Run, by: Actor) -> None:
         Run.objects.change(run.pk, **raised)
     if ready_at <= now:
         wake_on_commit(run.pk, run.wake_seq + 1, RESUMES)
+    else:
+        wake_later_on_commit(run.pk, run.wake_seq + 1, ready_at)
     announce(run, "woken")

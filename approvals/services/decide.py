@@ -32,6 +32,7 @@ from approvals.states import Consequence, RequestState
 from approvals.told_secrets import secrets_told
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
 from approvals.voting import Ballot, groups_of, votes_on
+from audit import log_ids, tracing
 from audit.clock import database_now, moment_of, one_moment
 from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
@@ -115,8 +116,20 @@ def _decide(
     request = locked_for(request_id, caller)
     if request.state == RequestState.PENDING and not is_judged_by_now(request):
         raise _Unjudged
-    with one_moment(moment_of(request)):
-        return _decide_locked(request, decision, caller, second_factor, together)
+    facts: tracing.Facts = {
+        "countersign.request.kind": request.kind,
+        "countersign.request.id": str(request.pk),
+        "countersign.request.revision": request.revision,
+        "countersign.decision.verdict": decision.verdict.value,
+    }
+    with (
+        one_moment(moment_of(request)),
+        log_ids.beside(**({"run": str(request.run_id)} if request.run_id else {})),
+        tracing.span("decide", facts, run=request.run_id) as made,
+    ):
+        decided = _decide_locked(request, decision, caller, second_factor, together)
+        made.set_attribute("countersign.request.state", decided.state.value)
+        return decided
 
 
 def _decide_locked(

@@ -24,7 +24,7 @@ RUN = UUID("01a1fb8b-7828-7d6a-a668-8559b5de40b2")
 
 
 def test_the_id_of_a_wake_up_names_its_run() -> None:
-    assert woken_by(wake_id(RUN, 17)) == RUN
+    assert woken_by(wake_id(RUN, 17)) == (RUN, 17)
 
 
 @pytest.mark.parametrize(

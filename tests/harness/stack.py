@@ -120,12 +120,8 @@ class Stack:
         """What the processes read."""
         database = DATABASE if self.own_postgres else self.process.database
         given = {f"COUNTERSIGN_{name.upper()}": str(value) for name, value in self.settings.items()}
-        plain = ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL")
-        outside = {
-            name: given.pop(f"COUNTERSIGN_{name}")
-            for name in plain
-            if f"COUNTERSIGN_{name}" in given
-        }
+        plain = [name for name in self.settings if name.upper().startswith(("OPENAI_", "OTEL_"))]
+        outside = {name.upper(): given.pop(f"COUNTERSIGN_{name.upper()}") for name in plain}
         return product_environment(
             **{
                 **self.process.settings(),

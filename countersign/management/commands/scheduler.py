@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from agents.sweep import sweep_once
 from approvals.services.sweep import sweep
+from audit import log_ids, tracing
 from audit.sealer import Sealer, seal_once
 from audit.services.sweep import sweep as audit_sweep
 from audit.streamer import Streamer, send_all
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             send_all()
         else:
             _end_on_signals(stopping)
+        tracing.begin("scheduler")
         identity = f"{socket.gethostname()}:{os.getpid()}"
         sealing = nullcontext() if options["once"] else Sealer()
         streaming = nullcontext() if options["once"] else Streamer()
@@ -62,13 +64,15 @@ class Command(BaseCommand):
                 if stopping.wait(settings.COUNTERSIGN.sweep_seconds):
                     break
             _forget(redis, identity)
+        tracing.end()
 
 
 def _sweep_all() -> None:
     close_old_connections()
     for name, task in TASKS.items():
         try:
-            task()
+            with log_ids.only(sweep=name):
+                task()
         except Exception:
             # One sweep that fails must not keep the others from their work.
             log.exception("sweep_failed", sweep=name)
