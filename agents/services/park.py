@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.context import refusal_message
+from agents.errors import InEarnest
 from agents.events import action_ref, announce, tell
 from agents.holding import is_held
 from agents.models import Run, Step
@@ -66,6 +67,8 @@ def park(
     with fenced(lease, with_switches=True, may_end=True) as run:
         if end_if_cancelled(run):
             return
+        if asks and run.simulated:
+            raise InEarnest("ask people")
         actor = Actor.agent(run.agent.slug)
         # A call that nobody could decide on is settled here, and the model is told at once.
         refused = [ask for ask in asks if not _opened(run, ask, actor)]
