@@ -23,6 +23,7 @@ from agents.leases import renewer
 from agents.models import Run, Step
 from agents.notebook import READ_RESULT, RECALL, REMEMBER
 from agents.openings import for_action, for_question
+from agents.people_steps import would_wait
 from agents.proposals import describe_errors
 from agents.resources import LocksUnknown
 from agents.services.break_circuit import note_outcome
@@ -280,6 +281,8 @@ class CallSteps:
             if step.kind == StepKind.FINAL
             else None
         )
+        if ask is not None and self.run.simulated:
+            return would_wait(self.lease, "answer_unfounded", ask.opening.preview.title)
         if ask is not None:
             park(self.lease, [ask])
             return False

@@ -18,7 +18,10 @@ def models_left(journal: Journal, length: int) -> int:
     left = streak = 0
     usable: bool | None = None
     for step in journal.steps:
-        if step.kind in PERSONS_WORD:
+        if step.kind == StepKind.SIMULATION:
+            # Whoever forks a run may have it ask others.
+            left, streak, usable = 0, 0, None
+        elif step.kind in PERSONS_WORD:
             left, _ = _counted(left, streak, usable)
             left, streak, usable = left if left < length else 0, 0, None
         elif step.kind in CALL_KINDS:

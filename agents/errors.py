@@ -10,6 +10,13 @@ from audit.wordings import Words
 RETRY_SECONDS = 5
 
 
+class InEarnest(RuntimeError):
+    """A simulated run came to what only a run in earnest may do. Nothing was done; it is a fault of ours."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"A simulated run may not {what}.")
+
+
 class UnknownAgent(NotFound):
     code = "unknown_agent"
 
@@ -156,6 +163,21 @@ class UnknownVersion(NotFound):
             gettext("{slug} has no version {digest} that is installed here.").format(
                 slug=slug, digest=digest
             ),
+            params={"agent": slug, "version": digest},
+        )
+
+
+class VersionNotThere(Conflict):
+    """The installed code cannot follow that version: tools or states of it are gone, or take less now."""
+
+    code = "agent_version_not_there"
+
+    def __init__(self, slug: str, digest: str) -> None:
+        super().__init__(
+            gettext(
+                "The tools or states of this version of {slug} are not installed any more. Choose another "
+                "version."
+            ).format(slug=slug),
             params={"agent": slug, "version": digest},
         )
 

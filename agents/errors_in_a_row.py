@@ -10,7 +10,14 @@ from agents.states import StepKind, StepState
 
 #: A person gave the run something new to go on with. One who raised a limit did not.
 AFRESH = frozenset(
-    {StepKind.ATTENTION, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK, StepKind.QUESTION}
+    {
+        StepKind.ATTENTION,
+        StepKind.MESSAGE,
+        StepKind.GOAL,
+        StepKind.HAND_BACK,
+        StepKind.QUESTION,
+        StepKind.SIMULATION,
+    }
 )
 
 

@@ -55,7 +55,7 @@ def tell(
         outcome=outcome,
         request=request,
         run=run.pk,
-        facts=facts,
+        facts={**(facts or {}), "simulated": True} if run.simulated else facts,
         disclosures=disclosures,
     )
 

@@ -12,6 +12,7 @@ from django.db import connection
 
 from agents import spans
 from agents.definitions import Agent
+from agents.errors import InEarnest
 from agents.foreign_errors import told_of
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run
@@ -41,7 +42,10 @@ class Subject:
         state_token: str = "",
     ) -> ToolContext:
         """What the tool's preview, state token or body is told; `undoes`: what the call takes back,
-        `state_token`: the world that it was approved in."""
+        `state_token`: the world that it was approved in. Raises InEarnest: none of a tool's code that is told
+        anything, nor any secret, is reached by a simulated run."""
+        if self.run.simulated:
+            raise InEarnest("reach a tool")
         return ToolContext(
             run_id=self.run.pk,
             agent=self.agent.slug,
@@ -79,10 +83,10 @@ _CALLS = """
 SELECT EXISTS (
     SELECT FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
      WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
-       AND run.agent_version_id = %s),
+       AND run.agent_version_id = %s AND NOT run.simulated),
   (SELECT count(*) FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
     WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
-      AND run.agent_id = %s AND step.started_at >= %s),
+      AND run.agent_id = %s AND step.started_at >= %s AND NOT run.simulated),
   (SELECT switch.id FROM agents_killswitch AS switch
     WHERE switch.lifted_at IS NULL AND switch.tool IN ('', %s)
       AND (switch.agent_id IS NULL OR switch.agent_id = %s)

@@ -24,7 +24,13 @@ CALL_KINDS = frozenset(
 ACTIONS = frozenset({StepKind.TOOL, StepKind.DELEGATE})
 """Calls that pass the gate."""
 PERSONS_WORD = frozenset(
-    {StepKind.ATTENTION, StepKind.BUDGET, StepKind.MESSAGE, StepKind.GOAL, StepKind.HAND_BACK}
+    {
+        StepKind.ATTENTION,
+        StepKind.BUDGET,
+        StepKind.MESSAGE,
+        StepKind.GOAL,
+        StepKind.HAND_BACK,
+    }
 )
 MALFORMED = frozenset(
     {

@@ -14,6 +14,8 @@ offered, and which models it asks. States of workflows, and what models answered
 these are written under it.
 Schema 5: a model step notes under `context` what its request does not hold whole; that was not sent. Only
 such steps are written under it.
+Schema 6: a step of the kind `simulation` says that no call after it is made in earnest, so that an older release
+leaves alone a run which it would carry out. Such a step stands before the first of a simulated run's own steps.
 
 A journal of a newer schema than `Step.SCHEMA` is refused (`agents.drift`), and its requests are not shown.
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
+from agents.amounts import sentence
 from agents.caps import Cap
 from agents.drift import TOOLS_CHANGED, Trouble
 from agents.journal import Journal
@@ -14,7 +15,7 @@ from agents.openings import for_attention, for_budget
 from agents.services.break_loop import break_loop
 from agents.services.change_version import follow_choice
 from agents.services.claim import Lease
-from agents.services.end import end_stopped
+from agents.services.end import end_simulated, end_stopped
 from agents.services.extend_caps import extend_caps
 from agents.services.free_budget import FREED
 from agents.services.park import Ask, park
@@ -24,9 +25,19 @@ from agents.states import StepKind
 from audit.actors import Actor
 from audit.clock import database_now
 
+LONGEST_FAILURE: Final = 2_000
+
+
+def would_wait(lease: Lease, code: str, message: str) -> bool:
+    """End a simulated run where it would wait for a person; False, since it does not go on."""
+    end_simulated(lease, code, message)
+    return False
+
 
 def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
     """Park on a reached cap."""
+    if run.simulated:
+        return would_wait(lease, "cap_reached", sentence(cap.name, cap.used, cap.limit, cap.needed))
     request: dict[str, Any] = {"cap": cap.name, "used": cap.used, "limit": cap.limit}
     if cap.most is not None:
         request["most"] = cap.most
@@ -39,6 +50,11 @@ def budget(lease: Lease, run: Run, journal: Journal, cap: Cap) -> bool:
 
 def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> bool:
     """Park for a person to look."""
+    if run.simulated:
+        told = "; ".join(f"{label}: {value}" for label, value in trouble.facts.items())
+        return would_wait(
+            lease, trouble.code, f"{trouble.title}. {told}"[:LONGEST_FAILURE].capitalize()
+        )
     request: dict[str, Any] = {
         "code": trouble.code,
         "title": trouble.title,

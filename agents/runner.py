@@ -14,7 +14,7 @@ from agents.bound import bind
 from agents.call_steps import CallSteps
 from agents.caps import reached_cap
 from agents.definitions import Agent
-from agents.drift import Trouble, describe_drift, is_for_others, stale_calls
+from agents.drift import OLD, Trouble, describe_drift, is_for_others, stale_calls
 from agents.effects import recover, send
 from agents.errors import LostLease
 from agents.flow_steps import FlowSteps
@@ -37,6 +37,7 @@ from agents.services.propose_undo import propose_undos
 from agents.services.release import release
 from agents.services.take_up import MOST_STALLED_CLAIMS, Begun, Intended, TakenUp, take_up
 from agents.services.tell_bounces import tell_bounces
+from agents.simulated_steps import SimulatedSteps
 from agents.states import HOLDING, StepKind
 from audit import log_ids, tracing
 from audit.fault_points import reached
@@ -133,6 +134,9 @@ def advance_once(lease: Lease, journals: Journals) -> bool:
         park(lease, [], held=True)
         return False
     trouble = CRASH_LOOP if stalled else describe_drift(agent, run, journal)
+    if trouble is not None and run.simulated and OLD in trouble.choices:
+        # Nobody has to choose: no call of it is made by the tools as they are now.
+        trouble = None
     if trouble is not None and is_for_others(trouble, run) and leave_to_others(lease):
         return False
     if trouble is not None:
@@ -150,7 +154,8 @@ def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
     if propose_undos(lease, run, agent, journal):
         return True
     agent = routed(agent, journal)
-    calls = CallSteps(lease, run, agent, journal)
+    carried_out = SimulatedSteps if run.simulated else CallSteps
+    calls = carried_out(lease, run, agent, journal)
     cap = reached_cap(agent, run, journal)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)

@@ -62,6 +62,8 @@ class StepKind(StrEnum):
     """A person changed what the run is for."""
     HAND_BACK = "hand_back"
     """A person took over; the run stands still until they hand it back."""
+    SIMULATION = "simulation"
+    """From here on the run is simulated; of a fork, all before was copied."""
 
 
 class MessageKind(StrEnum):
@@ -92,6 +94,15 @@ class SwitchScope(StrEnum):
     """One tool of one agent."""
     TOOL = "tool"
     """One tool, whichever agent calls it."""
+
+
+class Unanswered(StrEnum):
+    """What becomes of a call of a simulated run that nothing answers."""
+
+    SIMULATE = "simulate"
+    """The agent is told that it was only simulated, and goes on."""
+    END = "end"
+    """The run ends, and says which call it was."""
 
 
 class Outcome(StrEnum):

@@ -43,8 +43,8 @@ class Compared:
 
 def versions_of(hosted: HostedAgent) -> list[AgentVersion]:
     """The agent's versions, the one that was seen last first."""
-    rows = AgentVersion.objects.filter(slug=hosted.slug).order_by("-first_seen_at", "-pk")
-    return list(rows[:MOST_LISTED])
+    rows = AgentVersion.objects.declared().filter(slug=hosted.slug)
+    return list(rows.order_by("-first_seen_at", "-pk")[:MOST_LISTED])
 
 
 def compare(hosted: HostedAgent, digest: str, against: str = "") -> Compared:
@@ -75,5 +75,6 @@ def _version(hosted: HostedAgent, digest: str) -> AgentVersion:
 def _default(hosted: HostedAgent, version: AgentVersion, *, active: bool) -> AgentVersion | None:
     if not active:
         return hosted.active_version
-    earlier = AgentVersion.objects.filter(slug=hosted.slug, first_seen_at__lt=version.first_seen_at)
+    declared = AgentVersion.objects.declared().filter(slug=hosted.slug)
+    earlier = declared.filter(first_seen_at__lt=version.first_seen_at)
     return earlier.order_by("-first_seen_at").first()

@@ -9,6 +9,7 @@ from agents.models.price import ModelPrice, ModelPriceQuerySet
 from agents.models.reported import ReportedModel
 from agents.models.resource import ResourceClaim, ToolHealth
 from agents.models.run import Run, RunQuerySet
+from agents.models.simulation import Simulation
 from agents.models.spend import AgentSpend, BudgetNotice
 from agents.models.step import Step, StepQuerySet
 
@@ -29,6 +30,7 @@ __all__ = [
     "Run",
     "RunMessage",
     "RunQuerySet",
+    "Simulation",
     "Step",
     "StepQuerySet",
     "ToolHealth",

@@ -10,13 +10,25 @@ from accounts.models import User
 from agents.models.fields import groups_of
 
 
+class AgentVersionQuerySet(models.QuerySet["AgentVersion"]):
+    def declared(self) -> Self:
+        """Those that were installed here at some time."""
+        return self.filter(variant=False)
+
+
 class AgentVersion(models.Model):
-    """The full definition of an agent as it ran; immutable, named by its digest."""
+    """The full definition of an agent as it ran; immutable, named by its digest.
+
+    `variant`: nobody declared it; it was put together for a simulated run, and no other runs on it.
+    """
 
     digest = models.CharField(max_length=71, unique=True)
     slug = models.CharField(max_length=63, db_index=True)
     definition = models.JSONField()
     first_seen_at = models.DateTimeField()
+    variant = models.BooleanField(default=False, db_default=False)
+
+    objects = AgentVersionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.slug} {self.digest[7:19]}"

@@ -53,6 +53,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def open(self) -> Self:
         return self.filter(state__in=OPEN)
 
+    def real(self) -> Self:
+        """Without the simulated ones: what counts wherever runs are counted, compared or learnt from."""
+        return self.filter(simulated=False)
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -87,6 +91,9 @@ class Run(models.Model):
     Of a run that another run delegated to, `delegated_by` is the call that started it, `deepest` the depth at
     which runs below it may stand, and `under` holds the keys of the agents above it, whose kill switches hold
     it too.
+    `simulated`: its calls are answered from journals or files (`agents.simulation`); it reaches no tool, asks
+    nobody and has no effects, and never becomes another. A fork is one: `forked_from` is the run whose first
+    `fork_step` steps its journal begins with.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -143,6 +150,16 @@ class Run(models.Model):
     undoes = models.ForeignKey(
         "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undo_runs"
     )
+    simulated = models.BooleanField(default=False, db_default=False)
+    forked_from = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="forks",
+        db_index=False,
+    )
+    fork_step = models.PositiveIntegerField(null=True, blank=True)
     tainted = models.BooleanField(default=False)
     tainted_by = models.JSONField(default=list)
     extra_caps = models.JSONField(default=dict)
@@ -190,6 +207,21 @@ class Run(models.Model):
                 | Q(taken_over_at__isnull=False, taken_over_by__isnull=False),
                 name="run_taken_over_by_somebody",
             ),
+            models.CheckConstraint(
+                condition=Q(forked_from__isnull=True, fork_step__isnull=True)
+                | Q(forked_from__isnull=False, fork_step__isnull=False, simulated=True),
+                name="run_fork_is_simulated",
+            ),
+            models.CheckConstraint(
+                condition=Q(simulated=False)
+                | Q(
+                    parent__isnull=True,
+                    delegated_by__isnull=True,
+                    undoes__isnull=True,
+                    taken_over_at__isnull=True,
+                ),
+                name="run_simulated_stands_alone",
+            ),
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
@@ -205,6 +237,11 @@ class Run(models.Model):
                 fields=["lease_expires_at"], condition=Q(state="running"), name="run_leased"
             ),
             models.Index(fields=["wake_at"], condition=Q(state="sleeping"), name="run_sleeping"),
+            models.Index(
+                fields=["forked_from", "-created_at"],
+                condition=Q(forked_from__isnull=False),
+                name="run_forks",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -213,6 +250,10 @@ class Run(models.Model):
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    def is_copied(self, seq: int) -> bool:
+        """Whether the step with that seq came with the journal of the run that this one is a fork of."""
+        return self.fork_step is not None and seq <= self.fork_step
 
     @property
     def shown_tokens_in(self) -> int:

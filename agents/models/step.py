@@ -39,7 +39,9 @@ class Step(models.Model):
     what the model costs.
     """
 
-    SCHEMA = 5
+    SCHEMA = 6
+    SIMULATION_SCHEMA = 6
+    CONTEXT_SCHEMA = 5
     DELEGATE_SCHEMA = 4
     SCORE_SCHEMA = 3
     PLAIN_SCHEMA = 2

@@ -83,7 +83,7 @@ def note_model_call(
         name=model or "model",
         state=StepState.STARTED,
         request=kept.request,
-        schema=Step.SCHEMA if CONTEXT in kept.request else Step.PLAIN_SCHEMA,
+        schema=Step.CONTEXT_SCHEMA if CONTEXT in kept.request else Step.PLAIN_SCHEMA,
         input_digest=digest,
         output={"instead_of": instead_of} if instead_of else None,
         epoch=run.epoch,

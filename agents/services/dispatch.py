@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 
 from agents.definitions import Agent
-from agents.errors import CallStopped
+from agents.errors import CallStopped, InEarnest
 from agents.events import action_ref, announce, args_disclosure, tell
 from agents.gating import effect_key
 from agents.holding import is_held
@@ -112,6 +112,8 @@ def note_intent(
     run: Run, step: Step, tool: Tool, revision: int | None, digest: str
 ) -> EffectRecord:
     """Note, under the run's lock, that the call is about to be sent. Raises StepMoved."""
+    if run.simulated:
+        raise InEarnest("send anything")
     effect = EffectRecord(
         run=run,
         step=step,

@@ -67,6 +67,15 @@ def end_undo(lease: Lease, undo: Step | None) -> None:
             _close(run, RunState.FAILED, Outcome.FAILED, actor, failure=failure)
 
 
+def end_simulated(lease: Lease, code: str, message: str) -> None:
+    """End a simulated run that cannot go on, or would ask a person: in a word and in a sentence, why."""
+    with fenced(lease, may_end=True) as run:
+        assert run.simulated, "any other run waits for people"
+        failure = {"code": code, "message": message, "simulated": True}
+        actor = Actor.agent(run.agent.slug)
+        _close(run, RunState.FAILED, Outcome.FAILED, actor, failure=failure)
+
+
 def cancel(run: Run, actor: Actor, why: str) -> None:
     """Cancel a run whose row the caller holds, and locked that of its parent before: at once where it stands
     still, else at its next safe point.

@@ -15,7 +15,9 @@ from audit.fault_points import reached
 
 def begin_route(lease: Lease, *, earlier: Journal, request: dict[str, Any]) -> Step | None:
     """The step of the call, inserted before that is made; None where it is not to be made now."""
-    step = Step(schema=Step.SCHEMA, kind=StepKind.ROUTE, name="classify", request={"sent": request})
+    step = Step(
+        schema=Step.CONTEXT_SCHEMA, kind=StepKind.ROUTE, name="classify", request={"sent": request}
+    )
     return begin_side_call(lease, step, earlier=earlier, request=request)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from agents import spans
 from agents.context import refusal_message
+from agents.errors import InEarnest
 from agents.events import action_ref, announce, tell
 from agents.holding import is_held
 from agents.models import Run, Step
@@ -67,6 +68,8 @@ def park(
     with spans.parking(asks) as made, fenced(lease, with_switches=True, may_end=True) as run:
         if end_if_cancelled(run):
             return
+        if asks and run.simulated:
+            raise InEarnest("ask people")
         actor = Actor.agent(run.agent.slug)
         # A call that nobody could decide on is settled here, and the model is told at once.
         refused = [ask for ask in asks if not _opened(run, ask, actor)]

@@ -27,7 +27,7 @@ def record_decision(lease: Lease, step: Step, reply: Reply, point: DecisionPoint
             row = Step(
                 run=run,
                 seq=seq,
-                schema=Step.SCHEMA,
+                schema=Step.CONTEXT_SCHEMA,
                 call_id=call.id,
                 epoch=lease.epoch,
                 started_at=now,

@@ -122,7 +122,8 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
 def close_model_call(run: Run, step: Step, reply: Reply) -> None:
     """Close the step with its reply and record the call. The caller holds the fence."""
     known = finish_model_call(run, step, reply)
-    note_reported(run, asked=step.name, reported=step.model, names=known.names)
+    if not run.simulated:
+        note_reported(run, asked=step.name, reported=step.model, names=known.names)
     tell(
         run,
         "model.called",

@@ -36,7 +36,7 @@ def record_state(lease: Lease, agent: Agent, journal: Journal, entry: Entry) -> 
         at = Step(
             run=run,
             seq=journal.next_seq,
-            schema=Step.SCHEMA,
+            schema=Step.CONTEXT_SCHEMA,
             kind=StepKind.STATE,
             name=entry.state,
             state=StepState.SUCCEEDED,

@@ -11,7 +11,7 @@ from agents import registry, spans
 from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent
 from agents.delegation import Delegation
-from agents.errors import BudgetSpent, InvalidInput
+from agents.errors import BudgetSpent, InEarnest, InvalidInput
 from agents.events import action_ref, announce, tell
 from agents.holding import held_for_now, is_held
 from agents.models import HostedAgent, Run, Step
@@ -49,6 +49,8 @@ def start_child(
     """
     reached("child.starting")
     with fenced(lease, with_switches=True) as run:
+        if run.simulated:
+            raise InEarnest("start another run")
         if not may_go_on(run, tool, agent):
             return Reopened()
         given = cast(Delegation, tool.parse(step.arguments or {}))

@@ -49,6 +49,10 @@ def _sync(agent: Agent, actor: Actor, report: SyncReport) -> None:
             "first_seen_at": database_now(),
         },
     )
+    if version.variant:
+        # Somebody tried it before it was declared.
+        version.variant, version.first_seen_at, new = False, database_now(), True
+        version.save(update_fields=["variant", "first_seen_at"])
     group, new_group = ReviewGroup.objects.get_or_create(
         slug=agent.owner, defaults={"title": agent.owner.replace("-", " ").title()}
     )

@@ -31,6 +31,7 @@ STEP_ICONS: Final[Mapping[str, str]] = {
     StepKind.MESSAGE: "comment",
     StepKind.GOAL: "edit",
     StepKind.HAND_BACK: "person",
+    StepKind.SIMULATION: "undo",
 }
 
 FOUND: Final = Words(
@@ -112,6 +113,12 @@ def _title(step: Step, asked: Mapping[str, Any]) -> str:
             )
         case StepKind.GOAL:
             return gettext("{step} changed the task").format(step=_who(step))
+        case StepKind.SIMULATION if "step" in asked:
+            return gettext(
+                "Forked here: all before was copied, and nothing after is done in earnest"
+            )
+        case StepKind.SIMULATION:
+            return gettext("Simulated from here on: nothing is done in earnest")
         case StepKind.HAND_BACK:
             return gettext("{step} took over").format(step=_who(step))
         case _:

@@ -6,7 +6,8 @@ from audit.schemas import BasisPoints, Code, Count, Sha256
 
 class RunFacts(Facts):
     """Where a run stands. `why` is what moved it, `kind` the kind of request it waits for, `requests` how
-    many were opened or set aside."""
+    many were opened or set aside. `simulated`: its calls are answered from journals, and none is made; a fork
+    has the first `fork_step` steps of the run `forked_from`."""
 
     step: Count | None = None
     epoch: Count | None = None
@@ -17,6 +18,9 @@ class RunFacts(Facts):
     depth: Count | None = None
     requests: Count | None = None
     wake_at: Moment | None = None
+    simulated: bool | None = None
+    forked_from: Id | None = None
+    fork_step: Count | None = None
 
 
 class RunVersionChanged(RunFacts):
