@@ -205,6 +205,11 @@ class Run(models.Model):
                 fields=["lease_expires_at"], condition=Q(state="running"), name="run_leased"
             ),
             models.Index(fields=["wake_at"], condition=Q(state="sleeping"), name="run_sleeping"),
+            models.Index(
+                fields=["finished_at", "id"],
+                condition=Q(finished_at__isnull=False),
+                name="run_ended_at",
+            ),
         ]
 
     def __str__(self) -> str:
