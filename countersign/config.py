@@ -154,6 +154,11 @@ class Config(BaseSettings):
     tlog_public: bool = False
     log_origin: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.:/@-]{1,120})?$")] = ""
     audit_rate: Rate = 0.0
+    insights_seconds: Seconds = 60
+    success_hours: Annotated[float, Field(ge=0, le=8_784)] = 72
+    alert_failure_percent: Annotated[int, Field(ge=0, le=100)] = 30
+    alert_cost_times: Annotated[float, Field(ge=0, le=1_000)] = 3
+    alert_runs: Annotated[int, Field(ge=1)] = 20
     audit_sinks: AuditSinks = Field({}, repr=False)
     audit_sink_seconds: Seconds = 1
     audit_sink_batch: Annotated[int, Field(ge=1, le=10_000)] = 500

@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "accounts",
     "approvals",
     "agents",
+    "insights",
     *(["demo"] if COUNTERSIGN.demo else []),
     *COUNTERSIGN.apps,
     "countersign",

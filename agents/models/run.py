@@ -242,6 +242,11 @@ class Run(models.Model):
                 condition=Q(forked_from__isnull=False),
                 name="run_forks",
             ),
+            models.Index(
+                fields=["finished_at", "id"],
+                condition=Q(finished_at__isnull=False),
+                name="run_ended_at",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,11 +16,7 @@ def locked_for(run_id: UUID, caller: Caller) -> Run:
     Operators may, and the people of the agent's owner group who decide. Raises UnknownRun, a
     Forbidden, RunEnded.
     """
-    if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
-        raise UnknownRun
-    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.own_group_ids).exists()
-    if not (owns and caller.may("decide_requests", "decide")):
-        caller.require("control_runs", scope="run")
+    require_control(run_id, caller)
     run = (
         Run.objects.select_for_update(of=("self",))
         .select_related("agent", "agent_version", "taken_over_by")
@@ -29,6 +25,16 @@ def locked_for(run_id: UUID, caller: Caller) -> Run:
     if run.state not in OPEN:
         raise RunEnded(run.state)
     return run
+
+
+def require_control(run_id: UUID, caller: Caller) -> None:
+    """Operators may control a run that they see, and the people of its agent's owner group who decide. Raises
+    UnknownRun, a Forbidden."""
+    if not Run.objects.visible_to(caller.user).filter(pk=run_id).exists():
+        raise UnknownRun
+    owns = Run.objects.filter(pk=run_id, agent__owner_group__in=caller.own_group_ids).exists()
+    if not (owns and caller.may("decide_requests", "decide")):
+        caller.require("control_runs", scope="run")
 
 
 def listening(run_id: UUID, caller: Caller) -> Run:

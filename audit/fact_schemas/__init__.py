@@ -49,6 +49,8 @@ from audit.fact_schemas.requests import (
 )
 from audit.fact_schemas.rules import (
     AgentFacts,
+    AlertFacts,
+    AlertsSet,
     BreakerFacts,
     BudgetFacts,
     CalendarFacts,
@@ -64,6 +66,7 @@ from audit.fact_schemas.runs import (
     MemoryDeleted,
     ModelCalled,
     ModelChanged,
+    RunClassified,
     RunDelegated,
     RunEnded,
     RunFacts,
@@ -75,6 +78,8 @@ __all__ = [
     "AccessRefused",
     "ActionFacts",
     "AgentFacts",
+    "AlertFacts",
+    "AlertsSet",
     "ApprovalLapsed",
     "BreakerFacts",
     "BudgetFacts",
@@ -114,6 +119,7 @@ __all__ = [
     "RequestVoted",
     "RetentionFacts",
     "ReviewGroupFacts",
+    "RunClassified",
     "RunDelegated",
     "RunEnded",
     "RunFacts",

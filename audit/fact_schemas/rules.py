@@ -71,6 +71,25 @@ class BudgetFacts(Facts):
     limit: Count
 
 
+class AlertFacts(Facts):
+    """The owner group of an agent was alerted: of what, on which day of UTC, over how many runs, how much it was
+    and how much may be: percent, or millionths of the currency unit."""
+
+    alert: Code
+    day: Code
+    used: Count
+    allowed: Count
+    runs: Count
+
+
+class AlertsSet(Facts):
+    """From when on the owner group of an agent is alerted; what is left out is as the settings say, 0 is never."""
+
+    failure_percent: Count | None = None
+    cost_micros: Count | None = None
+    cost_percent: Count | None = None
+
+
 class SwitchFacts(Facts):
     """A kill switch by id, and what it holds."""
 

@@ -37,6 +37,13 @@ class MemoryDeleted(Facts):
     removed: Count
 
 
+class RunClassified(Facts):
+    """A person said why a run did not succeed: codes of classes of failure, of before and of now."""
+
+    from_failure: Code
+    to_failure: Code
+
+
 class RunDelegated(RunFacts):
     """A run started a run of another agent: its id, and that agent's slug."""
 

@@ -1,0 +1,1 @@
+"""Insights: what agents cost, how they do, and what they ask of people, in figures that lead to their rows."""
