@@ -1,17 +1,22 @@
 """What people type about their time out of office. The service checks what it means."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
+
 MINUTES: Final = "%Y-%m-%dT%H:%M"
 
 
-def _moment(label: str, help_text: str) -> forms.DateTimeField:
+def _moment(label: StrOrPromise, help_text: StrOrPromise) -> forms.DateTimeField:
     return forms.DateTimeField(
         label=label,
         help_text=help_text,

@@ -16,7 +16,8 @@ def ended_after(since: datetime, after: UUID, *, most: int) -> list[tuple[dateti
     rows = Run.objects.filter(finished_at__gte=since).filter(
         Q(finished_at__gt=since) | Q(finished_at=since, pk__gt=after)
     )
-    return list(rows.order_by("finished_at", "id").values_list("finished_at", "pk")[:most])
+    found = rows.order_by("finished_at", "id").values_list("finished_at", "pk")[:most]
+    return [(ended, pk) for ended, pk in found if ended]
 
 
 def undone_by(ids: Collection[UUID]) -> list[UUID]:

@@ -35,7 +35,10 @@ class InOneThread(ASGIHandler):
         """The answer to a request without a body, made in the thread that calls this."""
         set_script_prefix(get_script_prefix(scope))
         request, refusal = self.create_request(scope, BytesIO())
-        return refusal if request is None else self._whole.get_response(request)
+        if request is None:
+            assert refusal is not None
+            return refusal
+        return self._whole.get_response(request)
 
 
 def _is_asynchronous(request: HttpRequest) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
@@ -31,9 +31,9 @@ BODY: Final = (b"content-length", b"transfer-encoding")
 class Pages(Protocol):
     """Answers in the thread that asks; `countersign.in_one_thread`."""
 
-    def answer(self, scope: Scope) -> HttpResponseBase: ...
+    def answer(self, scope: Any) -> HttpResponseBase: ...
 
-    async def send_response(self, response: HttpResponseBase, send: Send) -> None: ...
+    async def send_response(self, response: HttpResponseBase, send: Any) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
 from approvals.filters import AGES, CLAIMS, DUE
-from approvals.views.request_words import KIND_WORDS as KINDS
+from approvals.views.request_words import KIND_WORDS
 from audit.wordings import Words
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
 
 LONGEST_WORDS: Final = 200
 LONGEST_NAME: Final = 100
@@ -24,7 +27,9 @@ Offered = Sequence[tuple[str, str]]
 class _OneOf(forms.ChoiceField):
     """One of a few values, or any."""
 
-    def __init__(self, label: str, offered: Mapping[str, str], wrong: str) -> None:
+    def __init__(
+        self, label: StrOrPromise, offered: Mapping[Any, str], wrong: StrOrPromise
+    ) -> None:
         super().__init__(
             label=label,
             required=False,
@@ -36,7 +41,7 @@ class _OneOf(forms.ChoiceField):
 class _Name(forms.CharField):
     """The name of an agent or tool, picked from those of the list; another finds nothing."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: StrOrPromise) -> None:
         super().__init__(
             label=label, required=False, max_length=LONGEST_NAME, widget=forms.Select()
         )
@@ -49,7 +54,9 @@ class ListFilterForm(forms.Form):
     risk = _OneOf(gettext_lazy("Risk"), RISKS, gettext_lazy("There is no such risk."))
     agent = _Name(gettext_lazy("Agent"))
     tool = _Name(gettext_lazy("Tool"))
-    kind = _OneOf(gettext_lazy("Kind"), KINDS, gettext_lazy("There is no such kind of request."))
+    kind = _OneOf(
+        gettext_lazy("Kind"), KIND_WORDS, gettext_lazy("There is no such kind of request.")
+    )
     claimed = _OneOf(
         gettext_lazy("Claimed"), CLAIMS, gettext_lazy("Claims are not filtered by that.")
     )

@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from approvals.filters import AGES, CLAIMS, DUE, NO_FILTERS, Filters
-from approvals.views.list_form import KINDS, ONLY_WAITING, RISKS, ListFilterForm
+from approvals.views.list_form import ONLY_WAITING, RISKS, ListFilterForm
+from approvals.views.request_words import KIND_WORDS
+from approvals.vocabulary import Kind
 from audit.wordings import Words
 
 TABS: Final = Words({"mine": "Mine", "team": "Team", "snoozed": "Snoozed", "decided": "Decided"})
@@ -107,7 +109,7 @@ def _words(name: str, value: str, titles: Mapping[str, str]) -> str:
         case "tool":
             return gettext("Tool {name}").format(name=value)
         case "kind":
-            return KINDS[value]
+            return KIND_WORDS[Kind(value)]
         case "claimed":
             return CLAIMS[value]
         case "due":

@@ -15,7 +15,14 @@ SHA = "sha256:" + "0" * 64
 AGENTS = {"refund-desk": "bounded", "payables": "workflow"}
 TOOLS = {"issue_refund": ("order", "amount"), "read_order": ("order",)}
 BEGINS = datetime(2026, 8, 20, tzinfo=UTC)
-ATTENTION = ("repairs_exhausted", "same_call", "crash_loop", "model_timeout", "tools_changed", "odd")
+ATTENTION = (
+    "repairs_exhausted",
+    "same_call",
+    "crash_loop",
+    "model_timeout",
+    "tools_changed",
+    "odd",
+)
 RESOLVED = ("approved", "approved", "approved", "sent_back", "rejected", "stopped", "expired", None)
 ENDS = (
     ("succeeded", "done"),
@@ -60,7 +67,7 @@ class History:
     def _version(self, slug: str, category: str, number: int) -> AgentVersion:
         digest = f"sha256:{slug.encode().hex():0<62}{number:02}"[:71]
         tools = [
-            {"name": name, "schema": {"properties": dict.fromkeys(arguments, {})}}
+            {"name": name, "schema": {"properties": {each: {} for each in arguments}}}
             for name, arguments in TOOLS.items()
         ]
         definition = {"slug": slug, "category": category, "tools": tools}
@@ -115,7 +122,9 @@ class History:
 
     def _step(self, run: Run, seq: int, at: datetime) -> None:
         pick = self.random.choice
-        kind = pick(["model", "tool", "tool", "tool", "final", "budget", "attention", "message", "question"])
+        kind = pick(
+            ["model", "tool", "tool", "tool", "final", "budget", "attention", "message", "question"]
+        )
         step = Step(
             run=run,
             seq=seq,
@@ -129,7 +138,9 @@ class History:
         self.made.steps.append(step)
         if kind == "model":
             step.cost_micros = pick([None, 1_000, 25_000, 410_000])
-            step.state, step.problem = pick([("succeeded", ""), ("succeeded", ""), ("failed", "model_timeout")])
+            step.state, step.problem = pick(
+                [("succeeded", ""), ("succeeded", ""), ("failed", "model_timeout")]
+            )
         elif kind == "tool":
             self._call(run, step, at)
         elif kind == "final":
@@ -148,7 +159,9 @@ class History:
             return
         if pick([0, 0, 0, 0, 1]):
             step.state, step.problem = "failed", "arguments_invalid"
-            step.output = {"message": pick(["amount: too much; order: no", "order.0: no", "invented: who"])}
+            step.output = {
+                "message": pick(["amount: too much; order: no", "order.0: no", "invented: who"])
+            }
             return
         gate = pick(["allow", "review", "review", "deny"])
         step.judgement = {"verdict": {"outcome": gate}}
@@ -209,7 +222,11 @@ class History:
         self.made.requests.append(request)
         step.approval_id = request.pk
         if kind is not None:
-            step.resolution = {"kind": kind, "edited": edited, "by_id": str(by.pk) if decided else None}
+            step.resolution = {
+                "kind": kind,
+                "edited": edited,
+                "by_id": str(by.pk) if decided else None,
+            }
         if pick([0, 1, 1]):
             for person in self.random.sample(self.people, 2):
                 looked = opened + self.random.random() * (at - opened)
@@ -217,7 +234,9 @@ class History:
                     Viewing(request=request, revision=1, user=person, opened_at=looked)
                 )
         if decided:
-            self._vote(request, by, at, "edit" if edited else "approve" if kind == "approved" else "reject")
+            self._vote(
+                request, by, at, "edit" if edited else "approve" if kind == "approved" else "reject"
+            )
 
     def _vote(self, request: ApprovalRequest, by: User, at: datetime, verdict: str) -> None:
         pick = self.random.choice
@@ -269,7 +288,13 @@ class History:
             parent=effect.run,
         )
         Step.objects.create(
-            run=undo, seq=1, kind="tool", name="undo", state="succeeded", undoes=effect,
-            judgement={"verdict": {"outcome": "allow"}}, started_at=at, finished_at=at,
+            run=undo,
+            seq=1,
+            kind="tool",
+            name="undo",
+            state="succeeded",
+            undoes=effect,
+            judgement={"verdict": {"outcome": "allow"}},
+            started_at=at,
+            finished_at=at,
         )
-

@@ -21,9 +21,7 @@ COUNTED = ("verdicts", "approved", "risky", "risky_approved", "fast", "timed", "
 
 
 def direct() -> Direct:
-    return Direct(
-        now=database_now(), window=timedelta(hours=settings.COUNTERSIGN.success_hours)
-    )
+    return Direct(now=database_now(), window=timedelta(hours=settings.COUNTERSIGN.success_hours))
 
 
 def summed(span: str = "d") -> dict[Any, tuple[int, int]]:
@@ -55,6 +53,8 @@ def test_every_sum_of_every_day_and_month_is_what_a_loop_over_all_rows_finds(
     found = direct()
     assert summed() == found.figures
     assert len({measure for *_, measure, _ in summed()}) == 17 - 1  # nothing is provisional by now
-    assert people() == {key: {name: each[name] for name in COUNTED} for key, each in found.people.items()}
+    assert people() == {
+        key: {name: each[name] for name in COUNTED} for key, each in found.people.items()
+    }
     assert summed("m") == whole(found.figures)
     assert date(2026, 9, 1) in {day for day, *_ in summed("m")}
