@@ -82,7 +82,7 @@ def session_cookie(user: User) -> str:
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
     # As signing in notes it.
-    SignedIn.objects.create(session_id=session.session_key, user=user, device="benchmark")
+    SignedIn.objects.create(session_id=str(session.session_key), user=user, device="benchmark")
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 

@@ -26,7 +26,7 @@ from agents.registry import require_sound  # noqa: E402
 from approvals.routing import websocket_urlpatterns  # noqa: E402
 from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.in_one_thread import InOneThread  # noqa: E402
-from countersign.in_turn import InTurn  # noqa: E402
+from countersign.in_turn import InTurn, Pages  # noqa: E402
 from countersign.static import Application, StaticFiles  # noqa: E402
 
 require_sound()
@@ -35,7 +35,7 @@ limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.m
 looks = {reverse("inbox-rows"), reverse("inbox-counts")}
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(InTurn(limited, pages=pages, paths=looks)),
+        "http": StaticFiles(InTurn(limited, pages=cast("Pages", pages), paths=looks)),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
         ),

@@ -7,7 +7,7 @@ times in each answer, which takes longer than many of our views.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -35,7 +35,9 @@ class InOneThread(ASGIHandler):
         """The answer to a request without a body, made in the thread that calls this."""
         set_script_prefix(get_script_prefix(scope))
         request, refusal = self.create_request(scope, BytesIO())
-        return refusal if request is None else self._whole.get_response(request)
+        if request is None:
+            return cast("HttpResponseBase", refusal)
+        return self._whole.get_response(request)
 
 
 def _is_asynchronous(request: HttpRequest) -> bool:
