@@ -90,7 +90,8 @@ class InTurn:
 
     def _sit(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answer what waits, one after the other."""
-        request_started.send(sender=type(self), scope=None)
+        # Robust: a receiver that fails is logged, and no turn is lost by it.
+        request_started.send_robust(sender=type(self), scope=None)
         try:
             for _ in range(MOST_IN_A_ROW):
                 try:
@@ -100,7 +101,7 @@ class InTurn:
                 self._answer(look, loop)
         finally:
             # Gives the connection back. The answers hold nothing that is to be closed.
-            request_finished.send(sender=type(self))
+            request_finished.send_robust(sender=type(self))
             loop.call_soon_threadsafe(self._rise, loop)
 
     def _rise(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -108,6 +109,8 @@ class InTurn:
         self._seat(loop)
 
     def _answer(self, look: Look, loop: asyncio.AbstractEventLoop) -> None:
+        if look.answered.done():
+            return  # whoever asked has gone
         response: HttpResponseBase | Exception
         try:
             response = look.context.run(self.pages.answer, look.scope)
