@@ -9,16 +9,19 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest
 
 from accounts.callers import Caller
-from accounts.models import User
+from accounts.models import ReviewGroup, User
 from approvals import eligibility, filters, ports
+from approvals.decided import Decided, newest_decided
 from approvals.filters import NO_FILTERS, Filters
 from approvals.models import (
     MOST_COUNTED,
     ApprovalRequest,
     ApprovalRequestQuerySet,
+    Listing,
     Reader,
     reader_of,
 )
@@ -70,7 +73,7 @@ class Lists:
 
     def visible(self) -> dict[str, Subquery]:
         """How many wait that the person may see."""
-        waiting = self._requests.visible_to(self._reader).pending()
+        waiting = self._requests.visible_to(self._reader).waiting_for(self._reader)
         return {"visible": CountedTo(waiting, 2 * MOST_COUNTED + 1)}
 
     def moments(self) -> dict[str, Subquery]:
@@ -78,8 +81,20 @@ class Lists:
         dated = self.of("team").filter(review_deadline__isnull=False).order_by("review_deadline")
         return {
             "next_deadline": Subquery(dated.values("review_deadline")[:1]),
-            "last_decided_at": Subquery(self.of("decided").values("decided_at")[:1]),
+            "last_decided_at": self._last_decided_at(),
         }
+
+    def _last_decided_at(self) -> Any:
+        """Of each of the reader's groups the last, and of those of the person's own."""
+        reader, newest = self._reader, Listing.objects.filter(closed_at__isnull=False)
+        if reader.reads_everything or reader.groups is None:
+            return Subquery(self.of("decided").values("decided_at")[:1])
+        last = newest.order_by("-closed_at").values("closed_at")
+        of_group = Subquery(last.filter(reader=OuterRef("pk"))[:1])
+        groups = ReviewGroup.objects.filter(pk__in=reader.groups).annotate(last=of_group)
+        of_groups = groups.order_by(F("last").desc(nulls_last=True)).values("last")[:1]
+        own = last.filter(reader=Value(0) - Value(reader.pk))[:1]
+        return Greatest(Subquery(of_groups), Subquery(own))
 
 
 class Desk:
@@ -123,9 +138,19 @@ class Desk:
         asked = vars(self).get("_everything") or self._asked("elsewhere")
         return _others(asked) + int(asked["snoozed"])
 
+    def decided(self, asked: Filters) -> Decided:
+        """The newest of what was decided that fit, one more than are counted; of those that words are looked
+        for in, all."""
+        known: dict[Filters, Decided] = vars(self).setdefault("_decided", {})
+        if asked not in known:
+            known[asked] = newest_decided(self.reader, asked, most=MOST_COUNTED + 1)
+        return known[asked]
+
     def fitting(self, tab: str, asked: Filters) -> ApprovalRequestQuerySet:
         """What of a list fits, in its order."""
         rows, reads = self.lists.of(tab), self._reads
+        if tab == "decided":
+            rows = rows.filter(pk__in=self.decided(asked).ids)
         return filters.fitting(rows, asked, person=self.reader.pk, reads=reads)
 
     def number(self, tab: str, asked: Filters) -> int:
@@ -134,13 +159,16 @@ class Desk:
             return self.counts[tab]
         if asked.words:
             return self.fitting(tab, asked).number()
+        if tab == "decided":
+            return len(self.decided(asked).ids)
         counting = _counting(kind_of(self.reader), tab, asked.shape)
         (row,) = counting(*given_of(self.reader), *asked.values)
         return int(row["number"])
 
     def names(self, tab: str) -> tuple[dict[str, str], set[str]]:
         """The agents of a list with their titles, and its tools; of its first thousand requests."""
-        rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader))
+        given = (self.decided(NO_FILTERS).ids,) if tab == "decided" else ()
+        rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader), *given)
         agents = {row["agent"]: row["agent_title"] or row["agent"] for row in reversed(rows)}
         return agents, {row["tool"] for row in rows if row["tool"]}
 
@@ -239,12 +267,15 @@ def _counting(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
 def _naming(kind: Shape, tab: str) -> PreparedValues:
     """What the first requests of a list are about."""
 
-    def build(person: int, group: int, own: int) -> QuerySet[Any, dict[str, Any]]:
+    def build(person: int, group: int, own: int, *among: UUID) -> QuerySet[Any, dict[str, Any]]:
         rows = Lists(any_reader(kind, person, group, own)).of(tab)
+        if among:
+            rows = rows.filter(pk__in=among)
         named: QuerySet[Any, Any] = rows.values("agent", "agent_title", "tool")
         return named[:MOST_COUNTED]
 
-    return PreparedValues(build, *STAND_INS, rewrite=with_lists)
+    among = (UUID(int=0),) if tab == "decided" else ()
+    return PreparedValues(build, *STAND_INS, *among, rewrite=with_lists)
 
 
 def _others(asked: Mapping[str, Any]) -> int:
