@@ -14,7 +14,7 @@ from approvals.filters import Filters
 from approvals.models import Reader
 
 #: Filters look through no more than this many of the newest that are listed for a group or a person.
-MOST_LOOKED_THROUGH: Final = 50_000
+MOST_LOOKED_THROUGH: Final = 20_000
 #: Words are looked for in no more than this many: no index answers for a part of a word.
 MOST_READ: Final = 3_000
 
@@ -44,34 +44,37 @@ SELECT max(beyond.closed_at) FROM unnest(%(keys)s::bigint[]) AS key,
 @dataclass(frozen=True)
 class Decided:
     """Keys of requests, the newest first. They are listed for the reader, and may be seen where `visible_to`
-    says so. `looked_through_since`: older ones were not looked through."""
+    says so. `until`: when the last of them was decided, where there may be more."""
 
     ids: Sequence[UUID]
-    looked_through_since: datetime | None = None
+    until: datetime | None = None
 
 
 def newest_decided(reader: Reader, asked: Filters, *, most: int) -> Decided:
-    """At most `most` of those that fit the filters but for the words, for which the newest `MOST_READ` are
-    given. One query, and one more where filters left fewer than `most`."""
+    """At most `most` of those that fit the filters but for the words. One query."""
     rank, agent, tool, kind = asked.values
-    words = bool(asked.words)
     given = {
-        "keys": [0] if reader.reads_everything else [*(reader.groups or ()), -reader.pk],
+        "keys": _keys(reader),
         "rank": rank if asked.risk else -1,
         "agent": agent,
         "tool": tool,
         "kind": kind,
         "looked": MOST_LOOKED_THROUGH,
-        "most": MOST_READ if words else most,
+        "most": most,
     }
     found = _asked(_NEWEST, given, reader)
-    ids = [row[0] for row in found]
-    if words and len(ids) == MOST_READ:
-        return Decided(ids, found[-1][1])
-    if not asked or len(ids) == most:
-        return Decided(ids)
+    return Decided([row[0] for row in found], found[-1][1] if len(found) == most else None)
+
+
+def filters_reach_to(reader: Reader) -> Any:
+    """Decisions from before that moment are not looked through by filters; None where all are. One query."""
+    given = {"keys": _keys(reader), "looked": MOST_LOOKED_THROUGH}
     ((horizon,),) = _asked(_HORIZON, given, reader)
-    return Decided(ids, horizon)
+    return horizon
+
+
+def _keys(reader: Reader) -> list[int]:
+    return [0] if reader.reads_everything else list(reader.groups or ())
 
 
 def _asked(statement: str, given: dict[str, Any], reader: Reader) -> list[Any]:

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 from accounts.callers import Caller
 from accounts.models import ReviewGroup, User
 from approvals import eligibility, filters, ports
-from approvals.decided import Decided, newest_decided
+from approvals.decided import MOST_READ, Decided, filters_reach_to, newest_decided
 from approvals.filters import NO_FILTERS, Filters
 from approvals.models import (
     MOST_COUNTED,
@@ -73,8 +73,13 @@ class Lists:
 
     def visible(self) -> dict[str, Subquery]:
         """How many wait that the person may see."""
-        waiting = self._requests.visible_to(self._reader).waiting_for(self._reader)
-        return {"visible": CountedTo(waiting, 2 * MOST_COUNTED + 1)}
+        reader = self._reader
+        most = 2 * MOST_COUNTED + 1
+        if reader.reads_everything or reader.groups is None:
+            return {"visible": CountedTo(self._requests.visible_to(reader).pending(), most)}
+        # What is listed for them; nothing is shown by it.
+        listed = Listing.objects.filter(closed_at__isnull=True, reader__in=reader.groups)
+        return {"visible": CountedTo(listed.values("request_id").distinct(), most, "request_id")}
 
     def moments(self) -> dict[str, Subquery]:
         """The first deadline, and the last decision."""
@@ -143,8 +148,15 @@ class Desk:
         for in, all."""
         known: dict[Filters, Decided] = vars(self).setdefault("_decided", {})
         if asked not in known:
-            known[asked] = newest_decided(self.reader, asked, most=MOST_COUNTED + 1)
+            most = MOST_READ if asked.words else MOST_COUNTED + 1
+            known[asked] = newest_decided(self.reader, asked, most=most)
         return known[asked]
+
+    def looked_through_since(self, asked: Filters) -> datetime | None:
+        """Of a list of what was decided that came to its end: what is older was not looked through."""
+        if asked.words and (until := self.decided(asked).until):
+            return until
+        return filters_reach_to(self.reader) if asked else None
 
     def fitting(self, tab: str, asked: Filters) -> ApprovalRequestQuerySet:
         """What of a list fits, in its order."""
@@ -193,10 +205,11 @@ class Desk:
 
 
 def known_reader(caller: Caller) -> Reader:
-    """The person as lists see them, with the groups that the caller counts as a member of."""
+    """The person as lists see them, with the groups that the caller counts as a member of; among them minus their
+    own key, under which what concerns them by name is listed, and which is no group's."""
     reader = reader_of(caller.user)
     assert reader is not None, "who is signed in is active"
-    groups, own = sorted(caller.group_ids), sorted(caller.own_group_ids)
+    groups, own = [*sorted(caller.group_ids), -reader.pk], sorted(caller.own_group_ids)
     lent = any(absent is not None for _, absent in caller.memberships)
     return replace(reader, groups=groups, own_groups=own, stands_in=lent)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import IsNull
 
@@ -34,9 +34,10 @@ Anybody: TypeAlias = "User | AnonymousUser | Reader"
 class Reader:
     """A person as lists see them: their key, and the two rights that a list depends on.
 
-    `groups` are those that they count as members of, and `own_groups` those of their own, where these were read
-    before; else the database looks them up in the same statement, which it takes long to plan. `stands_in` may
-    be False where they were read and nobody is away for whom the person stands in.
+    `groups` are those that they count as members of, and minus their own key (see `Listing`), and `own_groups`
+    those of their own, where these were read before; else the database looks them up in the same statement, which
+    it takes long to plan. `stands_in` may be False where they were read and nobody is away for whom the person
+    stands in.
     """
 
     pk: int
@@ -117,9 +118,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         waiting = self.pending()
         if reader.reads_everything or reader.groups is None:
             return waiting
-        # What is listed for the person stands under minus their key.
-        keys = Q(reader__in=reader.groups) | Q(reader=Value(0) - Value(reader.pk))
-        listed = Listing.objects.filter(keys, closed_at__isnull=True)
+        listed = Listing.objects.filter(reader__in=reader.groups, closed_at__isnull=True)
         return waiting.filter(pk__in=listed.values("request_id"))
 
     def mine(self, user: Anybody) -> ApprovalRequestQuerySet:

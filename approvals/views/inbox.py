@@ -238,7 +238,7 @@ def _looked_through_since(desk: Desk, listed: Listed, found: int) -> datetime | 
     """Where less was found than is listed, and older decisions were not looked through: since when."""
     if listed.tab != "decided" or listed.wrong or found > MOST_ROWS:
         return None
-    return desk.decided(listed.filters).looked_through_since
+    return desk.looked_through_since(listed.filters)
 
 
 def _panel(desk: Desk, listed: Listed) -> ListFilterForm:
