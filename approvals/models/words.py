@@ -104,22 +104,29 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         given = Vote.objects.filter(
             request=OuterRef("pk"), user=reader.pk, revision=OuterRef("revision"), counts=True
         )
-        waiting = self.waiting_for(reader).filter(allowed)
+        waiting = self.pending().filter(allowed)
         return waiting.exclude(barred_editor=reader.pk).filter(~Exists(given))
 
     def pending(self) -> ApprovalRequestQuerySet:
         """Those that wait for a verdict."""
         return self.filter(state=RequestState.PENDING)
 
-    def waiting_for(self, reader: Reader) -> ApprovalRequestQuerySet:
+    def waiting_for(self, reader: Reader, *, in_order: bool = False) -> ApprovalRequestQuerySet:
         """Pending ones, of which those that cannot concern the reader are left out where that is told by their
         groups: found by an index, where each of ten thousand would be looked at. It says nothing of what the
-        reader may see."""
+        reader may see.
+
+        `in_order`: the first ones of a long list are wanted, so the list is walked and each row asked whether it
+        is among those; PostgreSQL would gather and sort them all.
+        """
         waiting = self.pending()
         if reader.reads_everything or reader.groups is None:
             return waiting
         listed = Listing.objects.filter(reader__in=reader.groups, closed_at__isnull=True)
-        return waiting.filter(pk__in=listed.values("request_id"))
+        among = Q(pk__in=listed.values("request_id"))
+        if not in_order:
+            return waiting.filter(among)
+        return waiting.filter(Coalesce(among, False, output_field=models.BooleanField()))
 
     def mine(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Pending ones that the person has claimed, or that are addressed to them by name, and did not snooze."""
@@ -128,7 +135,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
             return self.none()
         claimed = Q(claimed_by=reader.pk, claim_expires_at__gt=Now())
         asked = Q(kind__in=INITIATOR_MAY, initiator=reader.pk)
-        waiting = self.visible_to(reader).waiting_for(reader)
+        waiting = self.visible_to(reader).pending()
         return waiting.filter(claimed | asked).filter(~_snoozed_by(reader.pk))
 
     def team(self, user: Anybody) -> ApprovalRequestQuerySet:
@@ -143,7 +150,7 @@ class ApprovalRequestQuerySet(models.QuerySet["ApprovalRequest"]):
         reader = reader_of(user)
         if reader is None:
             return self.none()
-        return self.visible_to(reader).waiting_for(reader).filter(_snoozed_by(reader.pk))
+        return self.visible_to(reader).pending().filter(_snoozed_by(reader.pk))
 
     def decided_for(self, user: Anybody) -> ApprovalRequestQuerySet:
         """Those no longer pending that the person may see."""
