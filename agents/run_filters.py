@@ -12,12 +12,16 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import User
 from agents import registry
-from agents.models import AgentVersion, Run
+from agents.models import AgentVersion, HostedAgent, Run
+from agents.models.run import sees_all_runs
 from agents.states import RunState
 from approvals.eligibility import reads_sensitive
 
 #: Words are looked for in the newest runs only: no index answers for a part of a word.
-MOST_READ: Final = 20_000
+MOST_READ: Final = 5_000
+#: Of agents and people whose runs the reader does not see as such, no more are looked through for those that
+#: asked for something that the reader may see.
+MOST_ASKED: Final = 1_000
 #: Of words that are looked for, no more count.
 MOST_WORDS: Final = 8
 #: Of people of one name, no more count.
@@ -46,30 +50,42 @@ class RunFilters:
 
 @dataclass(frozen=True)
 class Found:
-    """The runs that fit; `looked_through_since`: words were looked for in no older ones."""
+    """The runs that fit; `looked_through_since`: no older ones were looked through."""
 
     runs: QuerySet[Run]
     looked_through_since: dt.datetime | None = None
 
 
 def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Found:
-    """Those that fit. A query for people of the name that is asked for, and one where words are."""
+    """Those of the runs that fit, of all that there are. A query for the agent and one for people where these
+    are asked for, and one where not all runs are looked through."""
+    asked = Run.objects.all()
+    # By key and not by name, which would tell PostgreSQL nothing of how many there are.
+    hosted = HostedAgent.objects.filter(slug=filters.agent).first() if filters.agent else None
+    people = _people(filters.person) if filters.person else None
     if filters.states is not None:
-        runs = runs.filter(state__in=filters.states)
+        asked = asked.filter(state__in=filters.states)
     if filters.agent:
-        runs = runs.filter(agent__slug=filters.agent)
-    if filters.person:
-        runs = runs.filter(initiator__in=_people(filters.person))
+        asked = asked.filter(agent=hosted.pk) if hosted else asked.none()
+    if people is not None:
+        asked = asked.filter(initiator__in=people)
     if filters.since:
-        runs = runs.filter(created_at__gte=_midnight(filters.since))
+        asked = asked.filter(created_at__gte=_midnight(filters.since))
     if filters.until:
-        runs = runs.filter(created_at__lt=_midnight(filters.until + dt.timedelta(days=1)))
-    if not filters.words:
-        return Found(runs)
-    horizon = _horizon(filters)
+        asked = asked.filter(created_at__lt=_midnight(filters.until + dt.timedelta(days=1)))
+    foreign = (hosted is not None and not _sees_all_of(hosted, caller)) or (
+        people is not None and not (sees_all_runs(caller.user) or people == [caller.user.pk])
+    )
+    most = MOST_ASKED if foreign else MOST_READ if filters.words else None
+    horizon = _horizon(asked, most) if most is not None else None
     if horizon is not None:
-        runs = runs.filter(created_at__gte=horizon)
-    return Found(_saying(runs, filters.words, caller), horizon)
+        asked = asked.filter(created_at__gte=horizon)
+    found = runs & asked
+    return Found(_saying(found, filters.words, caller) if filters.words else found, horizon)
+
+
+def _sees_all_of(hosted: HostedAgent, caller: Caller) -> bool:
+    return sees_all_runs(caller.user) or hosted.owner_group_id in caller.group_ids
 
 
 def _people(name: str) -> list[int]:
@@ -82,15 +98,10 @@ def _midnight(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
-def _horizon(filters: RunFilters) -> dt.datetime | None:
-    """When the last of the runs that are looked through was started; None where all of them are."""
-    rows = Run.objects.newest_first()
-    if filters.until:
-        rows = rows.filter(created_at__lt=_midnight(filters.until + dt.timedelta(days=1)))
-    oldest = rows.values_list("created_at", flat=True)[MOST_READ : MOST_READ + 1].first()
-    return (
-        oldest if filters.since is None or (oldest and oldest > _midnight(filters.since)) else None
-    )
+def _horizon(asked: QuerySet[Run], most: int) -> dt.datetime | None:
+    """When the last of the newest `most` runs was started; None where there are no more."""
+    newest = asked.order_by("-created_at", "-id")
+    return newest.values_list("created_at", flat=True)[most : most + 1].first()
 
 
 def _saying(runs: QuerySet[Run], words: str, caller: Caller) -> QuerySet[Run]:

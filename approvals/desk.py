@@ -9,16 +9,19 @@ from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest
 
 from accounts.callers import Caller
-from accounts.models import User
+from accounts.models import ReviewGroup, User
 from approvals import eligibility, filters, ports
+from approvals.decided import MOST_READ, Decided, filters_reach_to, newest_decided
 from approvals.filters import NO_FILTERS, Filters
 from approvals.models import (
     MOST_COUNTED,
     ApprovalRequest,
     ApprovalRequestQuerySet,
+    Listing,
     Reader,
     reader_of,
 )
@@ -55,31 +58,57 @@ class Lists:
 
     def of(self, tab: str) -> ApprovalRequestQuerySet:
         """The list of this name, in its order."""
+        if tab == "decided":
+            return self._requests.decided_for(self._reader).last_decided_first()
+        # Few are ever claimed by somebody or put off, and an index knows which.
+        rows = self._waiting(tab)
+        if tab == "team":
+            rows = rows.waiting_for(self._reader, in_order=True)
+        return rows.by_deadline()
+
+    def _waiting(self, tab: str) -> ApprovalRequestQuerySet:
         match tab:
             case "mine":
-                return self._requests.mine(self._reader).by_deadline()
+                return self._requests.mine(self._reader)
             case "snoozed":
-                return self._requests.snoozed(self._reader).by_deadline()
-            case "decided":
-                return self._requests.decided_for(self._reader).last_decided_first()
-        return self._requests.team(self._reader).by_deadline()
+                return self._requests.snoozed(self._reader)
+        return self._requests.team(self._reader)
 
     def counted(self) -> dict[str, Subquery]:
         """How many wait in each list."""
-        return {tab: CountedTo(self.of(tab), MOST_COUNTED + 1) for tab in WAITING}
+        lists = {tab: self._waiting(tab) for tab in WAITING}
+        lists["team"] = lists["team"].waiting_for(self._reader)
+        return {tab: CountedTo(rows, MOST_COUNTED + 1) for tab, rows in lists.items()}
 
     def visible(self) -> dict[str, Subquery]:
         """How many wait that the person may see."""
-        waiting = self._requests.visible_to(self._reader).pending()
-        return {"visible": CountedTo(waiting, 2 * MOST_COUNTED + 1)}
+        reader = self._reader
+        most = 2 * MOST_COUNTED + 1
+        if reader.reads_everything or reader.groups is None:
+            return {"visible": CountedTo(self._requests.visible_to(reader).pending(), most)}
+        # What is listed for them; nothing is shown by it.
+        listed = Listing.objects.filter(closed_at__isnull=True, reader__in=reader.groups)
+        return {"visible": CountedTo(listed.values("request_id").distinct(), most, "request_id")}
 
     def moments(self) -> dict[str, Subquery]:
         """The first deadline, and the last decision."""
         dated = self.of("team").filter(review_deadline__isnull=False).order_by("review_deadline")
         return {
             "next_deadline": Subquery(dated.values("review_deadline")[:1]),
-            "last_decided_at": Subquery(self.of("decided").values("decided_at")[:1]),
+            "last_decided_at": self._last_decided_at(),
         }
+
+    def _last_decided_at(self) -> Any:
+        """Of each of the reader's groups the last, and of those of the person's own."""
+        reader, newest = self._reader, Listing.objects.filter(closed_at__isnull=False)
+        if reader.reads_everything or reader.groups is None:
+            return Subquery(self.of("decided").values("decided_at")[:1])
+        last = newest.order_by("-closed_at").values("closed_at")
+        of_group = Subquery(last.filter(reader=OuterRef("pk"))[:1])
+        groups = ReviewGroup.objects.filter(pk__in=reader.groups).annotate(last=of_group)
+        of_groups = groups.order_by(F("last").desc(nulls_last=True)).values("last")[:1]
+        own = last.filter(reader=Value(0) - Value(reader.pk))[:1]
+        return Greatest(Subquery(of_groups), Subquery(own))
 
 
 class Desk:
@@ -123,9 +152,26 @@ class Desk:
         asked = vars(self).get("_everything") or self._asked("elsewhere")
         return _others(asked) + int(asked["snoozed"])
 
+    def decided(self, asked: Filters) -> Decided:
+        """The newest of what was decided that fit, one more than are counted; of those that words are looked
+        for in, all."""
+        known: dict[Filters, Decided] = vars(self).setdefault("_decided", {})
+        if asked not in known:
+            most = MOST_READ if asked.words else MOST_COUNTED + 1
+            known[asked] = newest_decided(self.reader, asked, most=most)
+        return known[asked]
+
+    def looked_through_since(self, asked: Filters) -> datetime | None:
+        """Of a list of what was decided that came to its end: what is older was not looked through."""
+        if asked.words and (until := self.decided(asked).until):
+            return until
+        return filters_reach_to(self.reader) if asked else None
+
     def fitting(self, tab: str, asked: Filters) -> ApprovalRequestQuerySet:
         """What of a list fits, in its order."""
         rows, reads = self.lists.of(tab), self._reads
+        if tab == "decided":
+            rows = rows.filter(pk__in=self.decided(asked).ids)
         return filters.fitting(rows, asked, person=self.reader.pk, reads=reads)
 
     def number(self, tab: str, asked: Filters) -> int:
@@ -134,13 +180,16 @@ class Desk:
             return self.counts[tab]
         if asked.words:
             return self.fitting(tab, asked).number()
+        if tab == "decided":
+            return len(self.decided(asked).ids)
         counting = _counting(kind_of(self.reader), tab, asked.shape)
         (row,) = counting(*given_of(self.reader), *asked.values)
         return int(row["number"])
 
     def names(self, tab: str) -> tuple[dict[str, str], set[str]]:
         """The agents of a list with their titles, and its tools; of its first thousand requests."""
-        rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader))
+        given = (self.decided(NO_FILTERS).ids,) if tab == "decided" else ()
+        rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader), *given)
         agents = {row["agent"]: row["agent_title"] or row["agent"] for row in reversed(rows)}
         return agents, {row["tool"] for row in rows if row["tool"]}
 
@@ -165,10 +214,11 @@ class Desk:
 
 
 def known_reader(caller: Caller) -> Reader:
-    """The person as lists see them, with the groups that the caller counts as a member of."""
+    """The person as lists see them, with the groups that the caller counts as a member of; among them minus their
+    own key, under which what concerns them by name is listed, and which is no group's."""
     reader = reader_of(caller.user)
     assert reader is not None, "who is signed in is active"
-    groups, own = sorted(caller.group_ids), sorted(caller.own_group_ids)
+    groups, own = [*sorted(caller.group_ids), -reader.pk], sorted(caller.own_group_ids)
     lent = any(absent is not None for _, absent in caller.memberships)
     return replace(reader, groups=groups, own_groups=own, stands_in=lent)
 
@@ -239,12 +289,15 @@ def _counting(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
 def _naming(kind: Shape, tab: str) -> PreparedValues:
     """What the first requests of a list are about."""
 
-    def build(person: int, group: int, own: int) -> QuerySet[Any, dict[str, Any]]:
+    def build(person: int, group: int, own: int, *among: UUID) -> QuerySet[Any, dict[str, Any]]:
         rows = Lists(any_reader(kind, person, group, own)).of(tab)
+        if among:
+            rows = rows.filter(pk__in=among)
         named: QuerySet[Any, Any] = rows.values("agent", "agent_title", "tool")
         return named[:MOST_COUNTED]
 
-    return PreparedValues(build, *STAND_INS, rewrite=with_lists)
+    among = (UUID(int=0),) if tab == "decided" else ()
+    return PreparedValues(build, *STAND_INS, *among, rewrite=with_lists)
 
 
 def _others(asked: Mapping[str, Any]) -> int:

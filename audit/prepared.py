@@ -22,14 +22,15 @@ CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 class CountedTo(Subquery):
-    """How many rows a query has, up to `most`: counting on would take longer than anybody reads."""
+    """How many rows a query has, up to `most`: counting on would take longer than anybody reads. `told` is the
+    column that is counted."""
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
     empty_result_set_value = 0
 
-    def __init__(self, rows: QuerySet[Any], most: int) -> None:
-        super().__init__(rows.order_by().values("pk")[:most])
+    def __init__(self, rows: QuerySet[Any, Any], most: int, told: str = "pk") -> None:
+        super().__init__(rows.order_by().values(told)[:most])
 
 
 def locking_first(model: type[Model]) -> Callable[[str], str]:

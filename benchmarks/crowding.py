@@ -14,6 +14,7 @@ from agents.services.start_run import start_run
 from agents.states import StepKind
 from approvals.models import (
     ApprovalRequest,
+    Listing,
     PolicyVersion,
     RequestGroup,
     RequestRevision,
@@ -62,7 +63,7 @@ def fill(owner: psycopg.Connection[Any], pending: int, decided: int) -> None:
     _copy(crowd, ended, range(pending + 1, pending + decided + 1), agents, waits=False)
     _lengthen(crowd, Run.objects.filter(agent=agents[groups[GROUPS[0]]]).open()[:1].get(), parked)
     # As autovacuum leaves it: with statistics, and a map of what is visible to all.
-    for model in (ApprovalRequest, RequestGroup, RequestRevision, Vote, Run, Step, Event):
+    for model in (ApprovalRequest, Listing, RequestGroup, RequestRevision, Vote, Run, Step, Event):
         owner.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(model._meta.db_table)))
 
 

@@ -21,7 +21,7 @@ from approvals.visibility import asks_visibly
 from audit.writes import update
 
 
-def _sees_all(user: User) -> bool:
+def sees_all_runs(user: User) -> bool:
     """Whoever may start any agent sees what came of it, for everybody."""
     return user.has_perm("accounts.read_everything") or user.has_perm("accounts.start_runs")
 
@@ -35,7 +35,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         everything for those who may read it."""
         if not user.is_active:
             return self.none()
-        if _sees_all(user):
+        if sees_all_runs(user):
             return self.all()
         seen = Q(initiator=user) | Q(agent__owner_group__in=groups_of(user))
         return self.filter(seen | Q(asks_visibly(user, run=OuterRef("pk"))))
@@ -45,7 +45,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         them up than to answer."""
         if not caller.user.is_active:
             return self.none()
-        if _sees_all(caller.user):
+        if sees_all_runs(caller.user):
             return self.all()
         seen = Q(initiator=caller.user) | Q(agent__owner_group__in=caller.group_ids)
         return self.filter(seen | Q(asks_visibly(caller, run=OuterRef("pk"))))

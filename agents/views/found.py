@@ -22,7 +22,7 @@ MOST_WORDS: Final = 8
 def found_runs(caller: Caller, words: str, *, most: int) -> list[Found]:
     """At most `most` of the newest runs that the person may see: with every word in title or agent, or with
     that id. What is kept from the person in a title finds nothing."""
-    visible = Run.objects.visible_to(caller.user).select_related("agent", "agent_version")
+    visible = Run.objects.visible_for(caller).select_related("agent", "agent_version")
     if (known := _id(words)) is not None:
         return [_found_run(row) for row in rows_of(list(visible.filter(pk=known)), caller)]
     newest = Run.objects.newest_first().values("pk")[:LOOKED_THROUGH]

@@ -1,6 +1,7 @@
 """Requests that wait for people, what was decided on them, reason chips, and the policy versions."""
 
 from approvals.models.calendar import WorkingCalendar
+from approvals.models.listing import Listing
 from approvals.models.policy import PolicyVersion
 from approvals.models.reason_chip import ReasonChip
 from approvals.models.request import ApprovalRequest
@@ -22,6 +23,7 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRequestQuerySet",
     "Comment",
+    "Listing",
     "PolicyVersion",
     "Reader",
     "ReasonChip",

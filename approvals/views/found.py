@@ -11,28 +11,30 @@ from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility
+from approvals.decided import newest_decided
 from approvals.desk import known_reader
-from approvals.filters import matching
+from approvals.filters import NO_FILTERS, matching
 from approvals.found import Found
 from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.masking import masked
 
-#: How many of the newest requests of the house are looked through beside those that wait.
-LOOKED_THROUGH: Final = 2_000
+#: How many of the newest decisions are looked through beside what waits.
+LOOKED_THROUGH: Final = 1_000
 
 
 def found_requests(caller: Caller, words: str, *, most: int) -> list[Found]:
     """At most `most` requests that the person may see, those that wait first: with every word in title, agent
     or tool, as in the inbox's filter, or with that id. Of those that were decided only the newest are looked
     through; the list of decided ones finds the others."""
-    visible = ApprovalRequest.objects.visible_to(known_reader(caller))
+    reader = known_reader(caller)
+    visible = ApprovalRequest.objects.visible_to(reader)
     if (known := _id(words)) is not None:
         return [_found(item, caller) for item in visible.filter(pk=known)]
     reads = eligibility.reads_sensitive(caller, listed=True)
-    newest = ApprovalRequest.objects.newest_first().values("pk")[:LOOKED_THROUGH]
-    waiting = _first(visible.pending(), words, reads, most)
+    newest = newest_decided(reader, NO_FILTERS, most=LOOKED_THROUGH).ids
+    waiting = _first(visible.waiting_for(reader), words, reads, most)
     decided = visible.exclude(state=RequestState.PENDING).filter(pk__in=newest)
     rest = _first(decided, words, reads, most - len(waiting))
     return [_found(item, caller) for item in chain(waiting, rest)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -161,6 +162,7 @@ def rows_context(
         "batches": tab in ("mine", "team") and caller.holds("decide_requests"),
         "whole_url": f"{reverse('inbox')}?{urlencode({'tab': tab})}",
         "all": desk.number(tab, listed.filters) if len(found) > MOST_ROWS else 0,
+        "looked_through_since": _looked_through_since(desk, listed, len(found)),
         "elsewhere": 0 if shown or listed.said else desk.elsewhere,
     }
 
@@ -225,8 +227,18 @@ def _found(desk: Desk, listed: Listed) -> list[ApprovalRequest]:
     reader, asked = desk.reader, listed.filters
     if asked.words:
         return list(_as_rows(desk.fitting(listed.tab, asked))[: MOST_ROWS + 1])
+    if listed.tab == "decided":
+        first = desk.decided(asked).ids[: MOST_ROWS + 1]
+        return _named(desk, listed.tab, NO_FILTERS, first) if first else []
     rows = _rows(kind_of(reader), listed.tab, asked.shape)
     return rows(*given_of(reader), *asked.values)
+
+
+def _looked_through_since(desk: Desk, listed: Listed, found: int) -> datetime | None:
+    """Where less was found than is listed, and older decisions were not looked through: since when."""
+    if listed.tab != "decided" or listed.wrong or found > MOST_ROWS:
+        return None
+    return desk.looked_through_since(listed.filters)
 
 
 def _panel(desk: Desk, listed: Listed) -> ListFilterForm:

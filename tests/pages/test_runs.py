@@ -270,7 +270,7 @@ def test_runs_are_found_by_person_days_and_words(
     assert shown("q=pay") == {rent.pk, wages.pk}
     monkeypatch.setattr("agents.run_filters.MOST_READ", 0)
     assert shown("q=pay") == {rent.pk}
-    assert "Words were looked for in runs since" in text_of(desk.get("/runs/?q=pay"))
+    assert "For older ones, say up to which day" in text_of(desk.get("/runs/?q=pay"))
     assert shown(f"q=pay&until={today - 2 * DAY}") == {wages.pk}
 
 
