@@ -16,6 +16,7 @@ from accounts.callers import Caller
 from accounts.errors import TokenRefused
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
+from accounts.sessions import note_use
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -55,6 +56,8 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
         return None
     if request.user.is_authenticated:
         request.caller = Caller.of_session(request.user)  # type: ignore[attr-defined]
+        if key := request.session.session_key:
+            note_use(key)
     return None
 
 
