@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from allauth.account.signals import password_changed, password_set
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
+from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
 from accounts.devices import device_of
 from accounts.session_models import SignedIn
+from accounts.session_uses import handle_of, noted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,11 +27,16 @@ MOST_LISTED: Final = 50
 
 @dataclass(frozen=True)
 class Browser:
-    """One browser; `here` is the one that asks. Of one that was never noted, `began_at` is not known."""
+    """One browser; `here` is the one that asks. Of one that was never noted, `began_at` is not known.
+
+    `handle` names its session where it is ended; empty for the one that asks.
+    """
 
     device: str
     began_at: datetime | None
+    used_at: datetime | None
     here: bool
+    handle: str = ""
 
 
 def connect() -> None:
@@ -42,8 +49,10 @@ def _note(*, request: HttpRequest | None, user: User, **_signal: Any) -> None:
     key = request.session.session_key if request is not None else None
     if request is not None and key:
         SignedIn.objects.update_or_create(
-            session_id=key, defaults={"user": user, "device": _device(request)}
+            session_id=key,
+            defaults={"user": user, "device": _device(request), "last_used_at": Now()},
         )
+        noted(key)
 
 
 def browsers_of(user: User, request: HttpRequest) -> list[Browser]:
@@ -54,9 +63,20 @@ def browsers_of(user: User, request: HttpRequest) -> list[Browser]:
     others = known.exclude(pk=key).newest_first()[:MOST_LISTED]
     good = user.get_session_auth_hash()
     return [
-        Browser(_device(request), this.began_at if this else None, here=True),
+        Browser(
+            _device(request),
+            this.began_at if this else None,
+            this.last_used_at if this else None,
+            here=True,
+        ),
         *(
-            Browser(each.device, each.began_at, here=False)
+            Browser(
+                each.device,
+                each.began_at,
+                each.last_used_at,
+                here=False,
+                handle=handle_of(each.pk),
+            )
             for each in others
             if constant_time_compare(each.session.get_decoded().get(HASH_SESSION_KEY, ""), good)
         ),

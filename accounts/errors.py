@@ -80,6 +80,13 @@ class UnknownToken(NotFound):
         super().__init__(gettext("There is no such token of yours."))
 
 
+class UnknownSession(NotFound):
+    code = "unknown_session"
+
+    def __init__(self) -> None:
+        super().__init__(gettext("You are not signed in there any more."))
+
+
 class UsernameTaken(Conflict):
     code = "username_taken"
 

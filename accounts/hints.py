@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Hint(TypedDict):
-    topic: Literal["request", "run", "switch", "presence"]
+    topic: Literal["request", "run", "switch", "presence", "session"]
     id: str
     version: int
     kind: str
@@ -42,6 +42,11 @@ def to_person(user_id: int) -> str:
 
 def to_run(run_id: object) -> str:
     return f"run:{run_id}"
+
+
+def to_session(handle: str) -> str:
+    """The sockets of one session, by `accounts.session_uses.handle_of` its key."""
+    return f"session:{handle}"
 
 
 class _Outbox:

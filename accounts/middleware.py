@@ -18,6 +18,7 @@ from accounts.callers import Caller
 from accounts.errors import TokenRefused
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
+from accounts.session_uses import note_use
 from accounts.sessions import SessionStore
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
     if request.user.is_authenticated:
         known: Memberships | None = getattr(request, "_memberships", None)
         request.caller = Caller.of_session(request.user, known)  # type: ignore[attr-defined]
+        if key := request.session.session_key:
+            note_use(key)
     return None
 
 

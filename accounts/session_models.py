@@ -25,7 +25,7 @@ class SignedInQuerySet(models.QuerySet["SignedIn"]):
 
 
 class SignedIn(models.Model):
-    """One browser in which a person signed in: which kind, and when. It goes with its session.
+    """One browser in which a person signed in: which kind, when, and when last used. It goes with its session.
 
     No address is kept here: those of sign-ins stand in the log, where they can be erased.
     """
@@ -38,6 +38,8 @@ class SignedIn(models.Model):
     )
     device = models.CharField(max_length=40)
     began_at = models.DateTimeField(db_default=Now())
+    #: To the minute: `accounts.session_uses` notes it no more often.
+    last_used_at = models.DateTimeField(db_default=Now())
 
     objects = SignedInQuerySet.as_manager()
 

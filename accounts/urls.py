@@ -73,6 +73,7 @@ urlpatterns = [
     path("settings/second-factor/password/", confirming.confirm_password, name="password-confirm"),
     path("settings/keys/", keys.own_keys, name="own-keys"),
     path("settings/sessions/end/", settings.sessions_end, name="sessions-end"),
+    path("settings/sessions/<slug:handle>/end/", settings.session_end, name="session-end"),
     path("settings/tokens/", settings.token_create, name="token-create"),
     path("settings/tokens/<uuid:pk>/revoke/", settings.token_revoke, name="token-revoke"),
 ]

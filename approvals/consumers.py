@@ -12,8 +12,9 @@ import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run
+from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run, to_session
 from accounts.models import EffectiveMembership, User
+from accounts.session_uses import handle_of
 from approvals import ports
 from approvals.hub import hub
 from approvals.mailbox import Mailbox
@@ -64,17 +65,28 @@ class InboxConsumer(AsyncWebsocketConsumer):
     async def _send(self) -> None:
         while True:
             hint = await self.mailbox.take()
+            if hint["topic"] == "session":
+                # Said to this session alone. Whether it has ended is looked up: a hint is no word to trust.
+                if not await self._still_there():
+                    return
+                continue
             await self.send(text_data=orjson.dumps(hint).decode())
 
     async def _recheck(self) -> None:
         """Roles and groups change while a page is open; so do sessions end."""
         while True:
             await asyncio.sleep(self.access_seconds)
-            audiences = await self._audiences()
-            if audiences is None:
-                await self.close(code=SIGNED_OUT)
+            if not await self._still_there():
                 return
-            hub().join(self.mailbox, audiences)
+
+    async def _still_there(self) -> bool:
+        """Hear what the person may hear by now; a socket of nobody is closed."""
+        audiences = await self._audiences()
+        if audiences is None:
+            await self.close(code=SIGNED_OUT)
+            return False
+        hub().join(self.mailbox, audiences)
+        return True
 
     async def _audiences(self) -> frozenset[str] | None:
         if self.user_id is None:
@@ -97,6 +109,8 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
     if user is None or (key and not session.exists(key)):
         return None
     audiences = {EVERYBODY, to_person(user.pk)}
+    if key:
+        audiences.add(to_session(handle_of(key)))
     groups = EffectiveMembership.objects.filter(user=user).values_list("group_id", flat=True)
     audiences.update(to_group(pk) for pk in groups)
     if user.has_perm("accounts.read_everything"):

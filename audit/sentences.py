@@ -118,6 +118,7 @@ SENTENCES: Final = Words(
         "token.used_first": "{actor} used an API token for the first time",
         "token.revoked": "{actor} revoked an API token",
         "keys.set": "{actor} changed the keys of their pages",
+        "session.ended": "{actor} signed out another browser",
         "sessions.ended": "{actor} signed out in every other browser",
         "export.asked": "{actor} asked for an export of the log",
         "export.downloaded": "{actor} downloaded an export of the log",

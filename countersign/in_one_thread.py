@@ -7,7 +7,7 @@ times in each answer, which takes longer than many of our views.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix

@@ -1,22 +1,50 @@
-"""A person signs out every browser but the one they sit at."""
+"""A person signs out a browser from another one: one of them, or all but the one they sit at."""
 
+from __future__ import annotations
+
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
-from accounts.errors import SessionRequired
+from accounts.errors import SessionRequired, UnknownSession
+from accounts.hints import publish, to_session
 from accounts.session_models import SignedIn
+from accounts.session_uses import handle_of
 from audit.recorder import record
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
 
 
-def end_other_sessions(*, keep: str, caller: "Caller") -> int:
+def end_session(*, handle: str, caller: Caller) -> str:
+    """End the session of the caller's that is called so; the kind of browser it was in.
+
+    What is open there is signed out with its next request, and its socket is closed at once. Raises
+    SessionRequired for a token caller, and UnknownSession where there is none, or it is somebody else's.
+    """
+    if caller.is_token:
+        raise SessionRequired
+    with transaction.atomic():
+        own = SignedIn.objects.visible_to(caller.user).open().select_for_update(of=("self",))
+        found = next((each for each in own if handle_of(each.pk) == handle), None)
+        if found is None:
+            raise UnknownSession
+        _end([found.pk])
+        record(
+            type="session.ended",
+            actor=caller.actor,
+            stream=f"person:{caller.user.pk}",
+            facts={"session": handle},
+        )
+    return found.device
+
+
+def end_other_sessions(*, keep: str, caller: Caller) -> int:
     """End every session of the caller's but the one with the key `keep`; how many there were.
 
-    What is open in those browsers is signed out with its next request, and its socket within half a minute.
+    What is open in those browsers is signed out with its next request, and its sockets are closed at once.
     Raises SessionRequired for a token caller.
     """
     if caller.is_token:
@@ -25,7 +53,7 @@ def end_other_sessions(*, keep: str, caller: "Caller") -> int:
         others = SignedIn.objects.visible_to(caller.user).exclude(pk=keep).select_for_update()
         keys = list(others.values_list("pk", flat=True))
         if keys:
-            Session.objects.filter(pk__in=keys).delete()
+            _end(keys)
             record(
                 type="sessions.ended",
                 actor=caller.actor,
@@ -33,3 +61,15 @@ def end_other_sessions(*, keep: str, caller: "Caller") -> int:
                 facts={"ended": len(keys)},
             )
     return len(keys)
+
+
+def _end(keys: list[str]) -> None:
+    """The hint closes nothing by itself: a socket that hears it looks whether its session is there."""
+    Session.objects.filter(pk__in=keys).delete()
+    for handle in map(handle_of, keys):
+        hint = partial(
+            publish,
+            [to_session(handle)],
+            {"topic": "session", "id": handle, "version": 0, "kind": "ended"},
+        )
+        transaction.on_commit(hint, robust=True)

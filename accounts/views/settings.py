@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.absences import absences_of
 from accounts.browsers import browsers_of
 from accounts.doors import signed_in
-from accounts.errors import BadToken, ScopeBeyondAccount, UnknownToken
+from accounts.errors import BadToken, ScopeBeyondAccount, UnknownSession, UnknownToken
 from accounts.factors import has_factor
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.roles import roles_of
 from accounts.services.create_token import NewToken, create_token
-from accounts.services.end_sessions import end_other_sessions
+from accounts.services.end_sessions import end_other_sessions, end_session
 from accounts.services.revoke_token import revoke_token
 from accounts.vocabulary import ROLES
 
@@ -62,6 +62,20 @@ def token_revoke(request: HttpRequest, pk: UUID) -> HttpResponse:
     except UnknownToken as refusal:
         raise Http404(refusal.detail) from refusal
     messages.success(request, gettext("The token is revoked. Nothing can use it any more."))
+    return redirect("settings")
+
+
+@require_POST
+@login_required
+def session_end(request: HttpRequest, handle: str) -> HttpResponse:
+    """Sign out one browser."""
+    try:
+        device = end_session(handle=handle, caller=signed_in(request))
+    except UnknownSession as gone:
+        # Somebody was faster, or it ended by itself: what was wanted is so.
+        messages.info(request, gone.detail)
+    else:
+        messages.success(request, gettext("{device} is signed out.").format(device=device))
     return redirect("settings")
 
 

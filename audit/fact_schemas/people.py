@@ -76,6 +76,12 @@ class KeyFacts(Facts):
     changed: Codes
 
 
+class SessionEnded(Facts):
+    """Which session a person ended from another browser: a name of it that opens nothing."""
+
+    session: Code
+
+
 class SessionsEnded(Facts):
     """How many browsers a person signed out from another one."""
 

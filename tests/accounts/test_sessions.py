@@ -1,15 +1,22 @@
 """Where one is signed in: listed for oneself alone, and ended from elsewhere."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.test import Client
 
+from accounts import sessions
 from accounts.browsers import MOST_LISTED
+from accounts.callers import Caller
 from accounts.devices import device_of
-from accounts.errors import SessionRequired
+from accounts.errors import SessionRequired, UnknownSession
 from accounts.models import SignedIn, User
-from accounts.services.end_sessions import end_other_sessions
+from accounts.services.end_sessions import end_other_sessions, end_session
 from accounts.services.use_token import use_token
+from audit.clock import database_now
 from tests.accounts.conftest import Bodies, MakeToken
 
 PASSWORD = "a long enough password"
@@ -68,6 +75,52 @@ def test_every_other_browser_is_signed_out_and_this_one_is_not(
     assert "Sign out everywhere else" not in here.get("/settings/").content.decode()
 
 
+def handle_in(page: str, device: str) -> str:
+    """What the session in that browser is called on the page of settings."""
+    found = re.search(rf"{device}.*?/settings/sessions/([0-9a-f]{{32}})/end/", page, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_one_browser_is_signed_out_and_no_other(
+    reviewer: User, operator: User, bodies: Bodies
+) -> None:
+    here, phone, edge = (browser(reviewer, each) for each in (FIREFOX, PHONE, EDGE))
+    page = here.get("/settings/").content.decode()
+    for key in Session.objects.values_list("pk", flat=True):
+        assert key not in page
+    handle = handle_in(page, "Safari on iPhone")
+    # It is one's own alone to end.
+    with pytest.raises(UnknownSession):
+        end_session(handle=handle, caller=Caller.of_session(operator))
+    url = f"/settings/sessions/{handle}/end/"
+    assert here.get(url).status_code == 405
+    assert "Safari on iPhone is signed out." in here.post(url, follow=True).content.decode()
+    assert [is_signed_in(each) for each in (here, phone, edge)] == [True, False, True]
+    assert [body["facts"] for body in bodies("session.ended")] == [{"session": handle}]
+    assert "not signed in there any more" in here.post(url, follow=True).content.decode()
+    assert len(bodies("session.ended")) == 1
+
+
+def test_the_last_use_of_a_browser_is_noted_once_a_minute(reviewer: User) -> None:
+    here, phone = browser(reviewer, FIREFOX), browser(reviewer, PHONE)
+    key = phone.session.session_key
+    long_ago = database_now() - timedelta(hours=3)
+    SignedIn.objects.filter(pk=key).update(last_used_at=long_ago)
+    assert "3 h ago" in here.get("/settings/").content.decode()
+    # This process has seen it a moment ago, and does not ask the database again.
+    phone.get("/settings/")
+    assert SignedIn.objects.get(pk=key).last_used_at == long_ago
+    sessions.forget_uses()
+    phone.get("/settings/")
+    used = SignedIn.objects.get(pk=key).last_used_at
+    assert used > long_ago + timedelta(hours=2)
+    # Nor does a process that has not, where the row says that it was noted within the minute.
+    sessions.forget_uses()
+    phone.get("/settings/")
+    assert SignedIn.objects.get(pk=key).last_used_at == used
+
+
 def test_ending_none_is_no_event(reviewer: User, bodies: Bodies) -> None:
     here = browser(reviewer, FIREFOX)
     assert here.post("/settings/sessions/end/").status_code == 302
@@ -98,10 +151,12 @@ def test_the_list_has_an_end(reviewer: User) -> None:
     for _ in range(MOST_LISTED + 2):
         Client().force_login(get_user_model().objects.get(pk=reviewer.pk))
     page = here.get("/settings/").content.decode()
-    assert page.count("Another browser") == MOST_LISTED
+    assert page.count('data-label="Browser">Another browser') == MOST_LISTED
 
 
 def test_a_token_ends_no_session(reviewer: User, make_token: MakeToken) -> None:
     caller = use_token(presented=make_token(reviewer))
     with pytest.raises(SessionRequired):
         end_other_sessions(keep="", caller=caller)
+    with pytest.raises(SessionRequired):
+        end_session(handle="", caller=caller)

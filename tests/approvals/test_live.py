@@ -16,8 +16,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from redis import Redis
 
-from accounts.hints import CHANNEL, EVERYBODY, publish
-from accounts.models import User
+from accounts.callers import Caller
+from accounts.hints import CHANNEL, EVERYBODY, publish, to_session
+from accounts.models import SignedIn, User
+from accounts.services.end_sessions import end_session
+from accounts.session_uses import handle_of
 from approvals import hub as hubs
 from approvals.consumers import InboxConsumer
 from approvals.mailbox import RESYNC, Mailbox
@@ -233,6 +236,30 @@ async def test_a_session_that_ended_is_put_out(
     async with socket(reviewer, session=session) as one:
         await aloud(SessionStore(session.session_key).delete)
         assert await one.next() == {"type": "websocket.close", "code": 4401}
+
+
+async def test_the_socket_of_a_session_that_is_ended_elsewhere_is_closed_at_once(
+    aloud: Aloud, reviewer: User
+) -> None:
+    assert InboxConsumer.access_seconds > PATIENCE
+    one, other = SessionStore(), SessionStore()
+    for session in (one, other):
+        await aloud(session.create)
+        await aloud(SignedIn.objects.create, session_id=session.session_key, user=reviewer)
+    async with (
+        socket(reviewer, session=one) as ended,
+        socket(reviewer, session=other) as kept,
+    ):
+        # Somebody who only says so closes nothing.
+        handle = handle_of(str(one.session_key))
+        hint: Any = {"topic": "session", "id": handle, "version": 0, "kind": "ended"}
+        await aloud(publish, [to_session(handle)], hint)
+        mark = await aloud(marker, reviewer)
+        assert await ended.until("run", mark) == await kept.until("run", mark)
+        await aloud(end_session, handle=handle, caller=Caller.of_session(reviewer))
+        assert await ended.next() == {"type": "websocket.close", "code": 4401}
+        mark = await aloud(marker, reviewer)
+        assert [hint["id"] for hint in await kept.until("run", mark)] == [mark]
 
 
 async def test_who_left_the_groups_hears_no_more_of_them(

@@ -54,6 +54,7 @@ NOT_PAGES = {
     "memory-delete",
     "token-create",
     "token-revoke",
+    "session-end",
     "sessions-end",
     "absence-end",
     "calendar-delete",
