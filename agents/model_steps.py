@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents import span_content, spans
+from agents import spans
 from agents.context import Context, build_context
 from agents.conversations import requests_of
 from agents.decisions import DecisionPoint
@@ -103,7 +103,7 @@ class ModelSteps:
 
     def ask(self, step: Step, request: Mapping[str, Any]) -> bool:
         """Make the call that was begun as this step; True when the run goes on."""
-        with spans.step(step), span_content.of_run(self.run):
+        with spans.step(step):
             return self._ask(step, request)
 
     def _ask(self, step: Step, request: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from structlog.contextvars import bind_contextvars
 
 from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run, to_session
 from accounts.models import EffectiveMembership, User
@@ -36,6 +38,7 @@ class InboxConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Let a signed-in person in; anybody else is told by close code 4401."""
+        bind_contextvars(socket=token_hex(4))
         self.mailbox = Mailbox()
         self.tasks: list[asyncio.Task[None]] = []
         user = self.scope.get("user")

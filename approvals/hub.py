@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Collection
+from contextvars import Context
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -56,7 +57,10 @@ class Hub:
         for audience in audiences:
             self._audiences.setdefault(audience, set()).add(mailbox)
         if self._listening is None or self._listening.done():
-            self._listening = asyncio.get_running_loop().create_task(self._listen())
+            # It outlives the socket that happens to come first, whose ids its log lines must not carry.
+            self._listening = asyncio.get_running_loop().create_task(
+                self._listen(), context=Context()
+            )
 
     def leave(self, mailbox: Mailbox) -> None:
         """Forget the mailbox; the last one ends the subscription."""

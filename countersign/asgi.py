@@ -28,6 +28,7 @@ from countersign.body_limit import BodyLimit  # noqa: E402
 from countersign.in_one_thread import InOneThread  # noqa: E402
 from countersign.in_turn import InTurn  # noqa: E402
 from countersign.lifespan import Lifespan  # noqa: E402
+from countersign.requests import Requests  # noqa: E402
 from countersign.static import Application, StaticFiles  # noqa: E402
 
 require_sound()
@@ -36,7 +37,7 @@ limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.m
 looks = {reverse("inbox-rows"), reverse("inbox-counts")}
 application = ProtocolTypeRouter(
     {
-        "http": StaticFiles(InTurn(limited, pages=pages, paths=looks)),
+        "http": StaticFiles(Requests(InTurn(limited, pages=pages, paths=looks))),
         "lifespan": Lifespan(),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter(websocket_urlpatterns))

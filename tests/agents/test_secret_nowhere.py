@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from approvals.models import ApprovalRequest
 from audit.models import Event
 from tests.agents.conftest import host
 from tests.harness.client import ApiClient
+from tests.harness.receiver import Receiver
 from tests.harness.stack import Stack
 from tests.leak.agents import NAME, blabber
 from tests.leak.forms import all_forms, forms_of
@@ -50,10 +52,19 @@ def script() -> list[Answer]:
 
 
 @pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    made = Receiver(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def leaking(
-    stack: Callable[..., Stack], finance: ReviewGroup, model_server: ModelServer
+    stack: Callable[..., Stack], finance: ReviewGroup, model_server: ModelServer, receiver: Receiver
 ) -> Iterator[Stack]:
     made = stack(
+        **receiver.environment,
+        trace_content=True,
         apps="tests.leak",
         **{f"secret_{NAME}": PLANT},
         openai_base_url=model_server.url,
@@ -152,6 +163,7 @@ def assert_clean(content: bytes | str, where: object) -> None:
 def test_a_secret_that_a_tool_lets_slip_is_found_nowhere(
     leaking: Stack,
     model_server: ModelServer,
+    receiver: Receiver,
     operator: User,
     reviewer: User,
     second_reviewer: User,
@@ -181,6 +193,9 @@ def test_a_secret_that_a_tool_lets_slip_is_found_nowhere(
     for key, content in redis_of(redis_client):
         assert_clean(content, key)
     assert_clean(logged, "the logs")
+    sent = receiver.file.read_text()
+    assert f"[secret: {NAME}]" in sent, "spans hold content here"
+    assert_clean(sent, "spans")
     # Mails among them: without a mail server they are files.
     for path in (leaking.folder / "data").rglob("*"):
         if path.is_file():
