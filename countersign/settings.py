@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "accounts",
     "approvals",
     "agents",
+    "evaluations",
     *(["demo"] if COUNTERSIGN.demo else []),
     *COUNTERSIGN.apps,
     "countersign",

@@ -23,6 +23,7 @@ from audit.services.sweep import sweep as audit_sweep
 from audit.streamer import Streamer, send_all
 from countersign.liveness import forget_scheduler, show_scheduler
 from countersign.redis import connect
+from evaluations.services.finish_evaluation import interrupt_stale
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ TASKS: dict[str, Callable[[], object]] = {
     "runs": sweep_once,
     "requests": sweep,
     "audit": audit_sweep,
+    "evaluations": interrupt_stale,
 }
 
 
