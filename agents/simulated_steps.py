@@ -23,6 +23,7 @@ from agents.simulation import (
     unanswered,
     used_answers,
 )
+from agents.simulation_ports import scripted
 from agents.states import StepKind, StepState, Unanswered
 from agents.wording import plain
 from audit.fault_points import reached
@@ -81,7 +82,9 @@ class SimulatedSteps(CallSteps):
     def _answers(self) -> Answers:
         simulation = self.simulation
         given = [GivenAnswer.model_validate(each) for each in simulation.answers]
-        return FirstOf([Given(given, used_answers(self.journal.steps)), self._recorded])
+        known: list[Answers] = [Given(given, used_answers(self.journal.steps)), self._recorded]
+        script = scripted(self.run.pk, self.journal.steps)
+        return FirstOf(known if script is None else [script, *known])
 
     @cached_property
     def _recorded(self) -> Recorded:

@@ -57,12 +57,14 @@ class Asked:
 @dataclass(frozen=True)
 class Simulated:
     """What came of a call: the state that its step takes, what the agent is told (`output`, as
-    `context.result_message` and `context.refusal_message` make it), and `source`, which the step keeps."""
+    `context.result_message` and `context.refusal_message` make it), and `source`, which the step keeps.
+    `arguments`: those that a person changed the call's to."""
 
     state: StepState
     output: dict[str, Any]
     problem: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] | None = None
 
 
 class Answers(Protocol):

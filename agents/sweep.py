@@ -49,6 +49,12 @@ def sweep_once() -> dict[str, int]:
     }
 
 
+def sweep_run(run_id: UUID) -> None:
+    """The same for one run, where no scheduler need be there: free its expired lease, wake it when it is due."""
+    _each([run_id], _free)
+    _each([run_id], _rouse)
+
+
 def _expired(now: datetime) -> list[UUID]:
     rows = Run.objects.filter(state=RunState.RUNNING, lease_expires_at__lt=now)
     return list(rows.order_by("lease_expires_at").values_list("pk", flat=True)[:BATCH])

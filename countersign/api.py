@@ -33,6 +33,7 @@ from audit.api.tlog import hashes_router, is_open
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from countersign.api_docs import outline, with_problems
+from evaluations.api import router as evaluations_router
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ for router in (
     memories_router,
     callbacks_router,
     prices_router,
+    evaluations_router,
     approvals_router,
     audit_router,
 ):

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "approvals",
     "agents",
     "insights",
+    "evaluations",
     *(["demo"] if COUNTERSIGN.demo else []),
     *COUNTERSIGN.apps,
     "countersign",

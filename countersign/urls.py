@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("audit.urls")),
     path("", include("approvals.urls")),
+    path("", include("evaluations.urls")),
     path("", include("agents.urls")),
     *([path("", include("demo.urls"))] if settings.COUNTERSIGN.demo else []),
 ]

@@ -30,6 +30,7 @@ def settle_simulated(lease: Lease, step: Step, simulated: Simulated) -> None:
             problem=simulated.problem,
             request={**(step.request or {}), SIMULATED: dict(simulated.source)},
             finished_at=database_now(),
+            **({} if simulated.arguments is None else {"arguments": dict(simulated.arguments)}),
         )
         taint: dict[str, Any] = {}
         if output.get("trust") == Trust.UNTRUSTED and step.name not in run.tainted_by:

@@ -233,6 +233,8 @@ def run_context(
         "looked_at": _looked_at(timeline),
         "may_control": may_control(run, caller) and not run.ended,
         "may_undo": may_control(run, caller),
+        "may_keep_case": run.ended
+        and (caller.holds("start_runs") or run.agent.owner_group_id in caller.own_group_ids),
         "may_read_audit": caller.holds("read_audit"),
         "unread": _unread(run, withheld),
         "hand_back": next((wait.request for wait in waits if wait.hands_back), None),

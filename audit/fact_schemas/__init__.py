@@ -7,6 +7,7 @@ from audit.fact_schemas.base import (
     Moment,
     moment_text,
 )
+from audit.fact_schemas.evaluations import EvaluationCaseFacts, EvaluationFacts
 from audit.fact_schemas.log import (
     DisclosureFacts,
     ExportFacts,
@@ -89,6 +90,8 @@ __all__ = [
     "DecisionRefused",
     "DisclosureFacts",
     "EffectFacts",
+    "EvaluationCaseFacts",
+    "EvaluationFacts",
     "ExportFacts",
     "FactorFacts",
     "Facts",

@@ -52,6 +52,8 @@ NOT_PAGES = {
     # What forms post to; a refusal comes back as the page that posted.
     "effect-undo",
     "memory-delete",
+    "evaluation-case-delete",
+    "evaluation-suite-export",
     "token-create",
     "token-revoke",
     "session-end",
@@ -83,6 +85,9 @@ ELSEWHERE = {
     # tests/pages/test_runs_browser.py
     *("run-list", "run-detail", "run-step", "run-compare", "agent-list", "agent-detail"),
     "agent-version",
+    # tests/evaluations/test_pages.py
+    *("evaluation-list", "evaluation-detail", "evaluation-cases", "evaluation-case"),
+    "run-evaluation-case",
     # Reached through a mail, or on the way to another page.
     *("account_inactive", "account_set_password", "person-invite"),
     *("account_reset_password_from_key", "account_reset_password_from_key_done"),

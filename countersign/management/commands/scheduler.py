@@ -24,6 +24,7 @@ from audit.services.sweep import sweep as audit_sweep
 from audit.streamer import Streamer, send_all
 from countersign.liveness import forget_scheduler, show_scheduler
 from countersign.redis import connect
+from evaluations.services.finish_evaluation import interrupt_stale
 from insights.sweep import sweep as insights_sweep
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ TASKS: dict[str, Callable[[], object]] = {
     "requests": sweep,
     "audit": audit_sweep,
     "insights": insights_sweep,
+    "evaluations": interrupt_stale,
 }
 
 
