@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower, Now
 from uuid6 import uuid7
 
+from accounts.identity_models import LinkedIdentity
 from accounts.session_models import SignedIn
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, RoleName
 from audit.printable import printable
@@ -24,6 +25,7 @@ __all__ = [
     "ApiToken",
     "EffectiveMembership",
     "FactorLock",
+    "LinkedIdentity",
     "Membership",
     "ReviewGroup",
     "SignedIn",

@@ -37,6 +37,7 @@ _KNOWN: Final = {
     "sink.moved": Severity.MEDIUM,
     "witness.failing": Severity.MEDIUM,
     "signin.failed": Severity.LOW,
+    "signin.refused": Severity.LOW,
     "factor.failed": Severity.LOW,
     "access.refused": Severity.LOW,
     "decision.refused": Severity.LOW,
