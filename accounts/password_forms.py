@@ -11,6 +11,8 @@ from accounts.passwords import may_use_password
 class ResetForm(ResetPasswordForm):  # type: ignore[misc]
     """A link by mail. Whoever signs in at the identity provider gets none, and the page does not tell."""
 
+    users: list[Any]
+
     def clean_email(self) -> str:
         email: str = super().clean_email()
         self.users = [person for person in self.users if may_use_password(person)]

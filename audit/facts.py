@@ -150,6 +150,7 @@ FACTS: Final[dict[str, type[Facts]]] = {
     "breaker.closed": BreakerFacts,
     "signin.succeeded": SessionFacts,
     "signin.failed": SessionFacts,
+    "signin.locked": SessionFacts,
     "signin.refused": SessionFacts,
     "signout": SessionFacts,
     "signin.confirmed": SessionFacts,

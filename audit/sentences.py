@@ -92,6 +92,7 @@ SENTENCES: Final = Words(
         "breaker.closed": "{Tool} answers again",
         "signin.succeeded": "{actor} signed in",
         "signin.failed": "A sign-in failed",
+        "signin.locked": "Sign-in was closed for a while after many wrong passwords",
         "signin.refused": "Somebody whom the identity provider vouches for was not let in",
         "signout": "{actor} signed out",
         "signin.confirmed": "{actor} confirmed with the password",

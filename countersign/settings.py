@@ -175,13 +175,15 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Countersign"
 AXES_USERNAME_CALLABLE = "accounts.lockout.attempted_account"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "login"]
-AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
+AXES_HANDLER = "accounts.lockout.Lockout"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Sign-ins are events of the audit log, where their personal part can be erased.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# The order is that of accounts.lockout.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 

@@ -41,6 +41,7 @@ _ACCOUNT, _AUTHENTICATION, _GROUP, _API = 3001, 3002, 3006, 6003
 _KINDS: Final = {
     "signin.succeeded": Kind(_AUTHENTICATION, 1),
     "signin.failed": Kind(_AUTHENTICATION, 1),
+    "signin.locked": Kind(_AUTHENTICATION, OTHER),
     "signin.refused": Kind(_AUTHENTICATION, 1),
     "signout": Kind(_AUTHENTICATION, 2),
     "signin.confirmed": Kind(_AUTHENTICATION, OTHER),

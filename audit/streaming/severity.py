@@ -33,6 +33,7 @@ _KNOWN: Final = {
     "switch.set": Severity.MEDIUM,
     "agent.disabled": Severity.MEDIUM,
     "factor.reset": Severity.MEDIUM,
+    "signin.locked": Severity.MEDIUM,
     "sink.failing": Severity.MEDIUM,
     "sink.moved": Severity.MEDIUM,
     "witness.failing": Severity.MEDIUM,
