@@ -4,12 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.stages import AuthenticateStage
 from django.urls import reverse
 from django.utils import translation
 
 from accounts import factor_secrets
 from accounts.factors import has_factor
 from accounts.languages import languages
+from accounts.login_stages import SecondFactorStage
+from accounts.passwords import may_use_password
 from audit import spellings
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if not user.is_authenticated:
             return []
         name = "second-factor-confirm" if has_factor(user) else "password-confirm"
+        if name == "password-confirm" and not may_use_password(user):
+            name = "oidc-confirm"
         return [{"id": name, "description": "Confirm that it is you", "url": reverse(name)}]
 
     def render_mail(
@@ -52,6 +57,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             named = {**(headers or {}), "Content-Language": spellings.language()}
             mail: EmailMessage = super().render_mail(template_prefix, email, context, named)
         return mail
+
+    def get_login_stages(self) -> list[str]:
+        """django-allauth's, with our second step."""
+        ours = {AuthenticateStage: SecondFactorStage}
+        named = {_path(theirs): _path(stage) for theirs, stage in ours.items()}
+        return [named.get(path, path) for path in super().get_login_stages()]
+
+
+def _path(stage: type) -> str:
+    return f"{stage.__module__}.{stage.__name__}"
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

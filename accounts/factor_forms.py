@@ -13,6 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from accounts.confirmations import remember
 from accounts.errors import WrongPasskey
+from accounts.passwords import may_use_password
 from accounts.services.use_factor import use_code, use_passkey
 from audit.errors import Refusal
 
@@ -139,6 +140,13 @@ class ConfirmPasskeyForm(PasskeyForm):
 
 class PasskeySignInForm(PasskeyForm):
     """A passkey instead of user name and password."""
+
+    def clean_credential(self) -> Any:
+        """Only of those who may come in by what is kept here."""
+        factor = super().clean_credential()
+        if not may_use_password(factor.user):
+            raise forms.ValidationError(WrongPasskey().detail)
+        return factor
 
     def noted(self) -> dict[str, bool]:
         """The second factor is not asked for again on the way in."""

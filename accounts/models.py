@@ -13,6 +13,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext, gettext_lazy
 from uuid6 import uuid7
 
+from accounts.identity_models import LinkedIdentity
 from accounts.session_models import SignedIn
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, RoleName
 from audit.printable import printable
@@ -25,6 +26,7 @@ __all__ = [
     "ApiToken",
     "EffectiveMembership",
     "FactorLock",
+    "LinkedIdentity",
     "Membership",
     "ReviewGroup",
     "SignedIn",

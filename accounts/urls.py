@@ -7,18 +7,31 @@ people have one e-mail address, which an admin gives.
 from allauth.account import views as allauth
 from django.urls import path, re_path
 
-from accounts.views import absences, confirming, keys, languages, people, second_factor, settings
+from accounts.views import (
+    absences,
+    confirming,
+    keys,
+    languages,
+    oidc,
+    passwords,
+    people,
+    second_factor,
+    settings,
+)
 
 urlpatterns = [
     path("accounts/login/", allauth.login, name="account_login"),
     # The names of these two are django-allauth's: its sign-in leads there.
     path("accounts/login/second-factor/", confirming.SecondStep.as_view(), name="mfa_authenticate"),
     path("accounts/login/passkey/", confirming.PasskeySignIn.as_view(), name="mfa_login_webauthn"),
-    path("accounts/logout/", allauth.logout, name="account_logout"),
+    path("accounts/oidc/login/", oidc.sign_in, name="oidc-sign-in"),
+    path("accounts/oidc/callback/", oidc.callback, name="oidc-callback"),
+    path("accounts/oidc/confirm/", oidc.confirm, name="oidc-confirm"),
+    path("accounts/logout/", oidc.SignOut.as_view(), name="account_logout"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
     path("accounts/signup/", allauth.signup, name="account_signup"),
-    path("accounts/password/change/", allauth.password_change, name="account_change_password"),
-    path("accounts/password/set/", allauth.password_set, name="account_set_password"),
+    path("accounts/password/change/", passwords.change, name="account_change_password"),
+    path("accounts/password/set/", passwords.set_first, name="account_set_password"),
     path("accounts/password/reset/", allauth.password_reset, name="account_reset_password"),
     path(
         "accounts/password/reset/done/",

@@ -20,7 +20,7 @@ Permission = Literal[
     "keep_records",
 ]
 Scope = Literal["read", "run", "decide", "audit", "admin"]
-FactorMethod = Literal["authenticator_app", "passkey", "recovery_code"]
+FactorMethod = Literal["authenticator_app", "passkey", "recovery_code", "identity_provider"]
 FactorPurpose = Literal["sign_in", "confirmation"]
 RoleName = Literal[
     "reviewer",
@@ -64,6 +64,7 @@ FACTOR_WORDS: Final = Words(
         "authenticator_app": "authenticator app",
         "passkey": "passkey",
         "recovery_code": "recovery code",
+        "identity_provider": "identity provider",
     }
 )
 

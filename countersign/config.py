@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from accounts.oidc.terms import Terms, checked_issuer, mapping
+from accounts.vocabulary import ROLES
 from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.endpoints import NamedEndpoint, named_endpoints, plain_address
 from agents.mcp_servers import McpServer, named_servers
@@ -49,6 +51,7 @@ Witnesses = Annotated[dict[str, Witness], NoDecode]
 ToolSecrets = Annotated[dict[str, str], NoDecode]
 #: The codes of `settings.LANGUAGES`.
 Language = Literal["en-gb", "de"]
+ClaimMapping = Annotated[dict[str, tuple[str, ...]] | None, NoDecode]
 CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -120,6 +123,23 @@ class Config(BaseSettings):
     calendar: CalendarName = "working-week"
     second_factor_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     second_factor_lock_seconds: Seconds = 300
+    sign_in_address_attempts: Annotated[int, Field(ge=10, le=100_000)] = 50
+    sign_in_account_attempts: Annotated[int, Field(ge=10, le=100_000)] = 100
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field("", repr=False)
+    oidc_name: Annotated[str, Field(max_length=40)] = ""
+    oidc_scopes: Commas = ("openid", "profile", "email")
+    oidc_domains: Commas = ()
+    oidc_groups: Commas = ()
+    oidc_groups_claim: str = "groups"
+    oidc_roles: ClaimMapping = None
+    oidc_review_groups: ClaimMapping = None
+    oidc_link_by_email: bool = False
+    oidc_second_factor: Commas = ()
+    oidc_sign_out: bool = False
+    passwords: bool = True
+    break_glass: Commas = ()
     sign_of_life_seconds: Seconds = 15
     wake_drain_seconds: Annotated[float, Field(ge=0)] = 1
 
@@ -181,7 +201,16 @@ class Config(BaseSettings):
     fault_points: Path | None = None
     demo_password: str = Field("", repr=False)
 
-    @field_validator("allowed_hosts", "apps", mode="before")
+    @field_validator(
+        "allowed_hosts",
+        "apps",
+        "oidc_scopes",
+        "oidc_domains",
+        "oidc_groups",
+        "oidc_second_factor",
+        "break_glass",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -207,6 +236,16 @@ class Config(BaseSettings):
     @classmethod
     def _read_witnesses(cls, value: object) -> object:
         return named_witnesses(value) if isinstance(value, str) else value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, value: str) -> str:
+        return checked_issuer(value) if value else value
+
+    @field_validator("oidc_roles", "oidc_review_groups", mode="before")
+    @classmethod
+    def _read_claim_mapping(cls, value: object) -> object:
+        return mapping(value) if isinstance(value, str) else value
 
     @field_validator("openai_base_url")
     @classmethod
@@ -271,6 +310,51 @@ class Config(BaseSettings):
                 "with COUNTERSIGN_DEMO or COUNTERSIGN_DEBUG and without COUNTERSIGN_BASE_URL"
             )
         return self
+
+    @model_validator(mode="after")
+    def _sign_in_fits(self) -> Self:
+        given = {
+            name: bool(getattr(self, name))
+            for name in ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+        }
+        if any(given.values()) and not all(given.values()):
+            missing = ", ".join(PREFIX + name.upper() for name, there in given.items() if not there)
+            raise ValueError(f"signing in at an identity provider needs {missing} as well")
+        if not self.passwords and not self.oidc_issuer:
+            raise ValueError(
+                "COUNTERSIGN_PASSWORDS off needs COUNTERSIGN_OIDC_ISSUER: else nobody could sign in"
+            )
+        if "openid" not in self.oidc_scopes:
+            raise ValueError("COUNTERSIGN_OIDC_SCOPES must name openid")
+        known = set(ROLES)
+        for claimed, roles in (self.oidc_roles or {}).items():
+            if unknown := sorted(set(roles) - known):
+                raise ValueError(
+                    f"COUNTERSIGN_OIDC_ROLES gives {claimed!r} the role {unknown[0]!r}, which there is not; "
+                    f"there are {', '.join(ROLES)}"
+                )
+        return self
+
+    @property
+    def oidc(self) -> Terms | None:
+        """The identity provider at which people sign in; None where there is none."""
+        if not self.oidc_issuer:
+            return None
+        return Terms(
+            issuer=self.oidc_issuer,
+            client_id=self.oidc_client_id,
+            client_secret=self.oidc_client_secret,
+            name=self.oidc_name or urlsplit(self.oidc_issuer).hostname or "",
+            scopes=self.oidc_scopes,
+            domains=self.oidc_domains,
+            groups=self.oidc_groups,
+            groups_claim=self.oidc_groups_claim,
+            roles=self.oidc_roles,
+            review_groups=self.oidc_review_groups,
+            link_by_email=self.oidc_link_by_email,
+            second_factor=frozenset(self.oidc_second_factor),
+            sign_out=self.oidc_sign_out,
+        )
 
     @property
     def practice(self) -> bool:

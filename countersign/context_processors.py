@@ -72,6 +72,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "languages": settings.LANGUAGES,
         "language": get_language(),
         "words_js": _words_js(),
+        "identity_provider": settings.COUNTERSIGN.oidc,
+        "passwords_on": settings.COUNTERSIGN.passwords,
     }
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -144,6 +144,7 @@ STORAGES = {
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    "accounts.backend.PasswordDoor",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -165,6 +166,10 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "reset_password": "accounts.password_forms.ResetForm",
+    "user_token": "accounts.password_forms.LinkForm",
+}
 # Axes counts failed attempts, in the database and so for all web processes together.
 ACCOUNT_RATE_LIMITS = {"login": False, "login_failed": False}
 MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
@@ -173,13 +178,15 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Countersign"
 AXES_USERNAME_CALLABLE = "accounts.lockout.attempted_account"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "login"]
-AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
+AXES_HANDLER = "accounts.lockout.Lockout"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 # Sign-ins are events of the audit log, where their personal part can be erased.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# The order is that of accounts.lockout.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 

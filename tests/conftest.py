@@ -19,6 +19,10 @@ from redis import Redis  # noqa: E402
 from accounts.models import User  # noqa: E402
 from demo.seed import seed  # noqa: E402
 from tests.harness.browser import browser, chromium, context_for, troubles  # noqa: E402, F401
+from tests.harness.identity_provider import (  # noqa: E402, F401
+    identity_provider,
+    identity_provider_process,
+)
 from tests.harness.people import (  # noqa: E402, F401
     admin,
     auditor,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from allauth.mfa.models import Authenticator
@@ -16,6 +17,7 @@ from accounts.models import FactorLock, User
 from accounts.vocabulary import FactorPurpose
 from audit.clock import database_now
 from audit.errors import Refusal
+from audit.ports import alarm
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -49,6 +51,8 @@ def use_code(*, person: User, code: str, purpose: FactorPurpose, request: "HttpR
             _count(lock, now)
             closed = lock.closed_until is not None and lock.closed_until > now
             _failed(person, purpose, request, "code", closed=closed)
+            if closed and purpose == "sign_in":
+                transaction.on_commit(partial(_tell_of_guessing, person), robust=True)
     raise refusal
 
 
@@ -104,6 +108,15 @@ def _count(lock: FactorLock, now: datetime) -> None:
         seconds = config.second_factor_lock_seconds * 2 ** min(beyond, 20)
         lock.closed_until = now + min(timedelta(seconds=seconds), LONGEST_LOCK)
     lock.save()
+
+
+def _tell_of_guessing(person: User) -> None:
+    """Whoever types codes at sign-in knew the password."""
+    alarm(
+        "Second factor refused again and again",
+        f"Somebody who knows the password of {person.username} typed wrong codes, and none is taken for a while. "
+        "Ask them whether it was they; if not, the password has to be changed.",
+    )
 
 
 def _accepted(

@@ -2,15 +2,12 @@
 
 import json
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ReauthenticateForm
-from allauth.account.internal.flows.reauthentication import (
-    is_reauthentication_required,
-    reauthenticate_by_password,
-)
+from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.webauthn.internal.auth import begin_authentication
 from allauth.mfa.webauthn.views import LoginWebAuthnView
@@ -19,7 +16,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -34,14 +30,15 @@ from accounts.factor_forms import (
     PasskeySignInForm,
 )
 from accounts.factors import factors_of, has_factor
+from accounts.going_on import NEXT, going_on_to
+from accounts.passwords import confirms_at_provider, may_use_password, provider
+from accounts.reauthentication import is_confirmed
 from audit.recorder import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.http import HttpResponseRedirect
-
-NEXT: Final = "next"
 
 
 class SecondStep(AuthenticateView):  # type: ignore[misc]
@@ -91,6 +88,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         "factors": factors,
         "options": json.dumps(begin_authentication(person)) if factors.passkeys else "",
         "next": _next(request),
+        "provider": provider() if confirms_at_provider(person) else None,
     }
     status = 200 if posted is None else 422
     return render(request, "mfa/confirm.html", context, status=status)
@@ -105,6 +103,8 @@ def confirm_password(request: HttpRequest) -> HttpResponse:
     caller = signed_in(request)
     if has_factor(caller.user):
         return redirect(f"{reverse('second-factor-confirm')}?{urlencode({NEXT: _next(request)})}")
+    if not may_use_password(caller.user):
+        return redirect(f"{reverse('oidc-confirm')}?{urlencode({NEXT: _next(request)})}")
     posted = request.POST if request.method == "POST" else None
     form = ReauthenticateForm(posted, user=caller.user)
     if posted is not None and form.is_valid():
@@ -128,15 +128,14 @@ def confirmed(view: "Callable[..., HttpResponse]") -> "Callable[..., HttpRespons
 
     @wraps(view)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        if is_reauthentication_required(request, app="allauth.mfa"):
-            return _sent_to_confirm(request)
-        return view(request, **kwargs)
+        if is_confirmed(request):
+            return view(request, **kwargs)
+        return _sent_to_confirm(request)
 
     return guarded
 
 
 def _sent_to_confirm(request: HttpRequest) -> "HttpResponseRedirect":
-    # Without a password and without a factor nobody is asked for anything (see allauth).
     (method,) = get_adapter(request).get_reauthentication_methods(request.user)
     back = request.path if request.method == "GET" else reverse("second-factor")
     return redirect(f"{method['url']}?{urlencode({NEXT: back})}")
@@ -144,8 +143,4 @@ def _sent_to_confirm(request: HttpRequest) -> "HttpResponseRedirect":
 
 def _next(request: HttpRequest) -> str:
     """Where to go on to: an address of ours, or the page of second factors."""
-    wanted = str(request.POST.get(NEXT) or request.GET.get(NEXT) or "")
-    ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return wanted if ours else reverse("second-factor")
+    return going_on_to(request, reverse("second-factor"))

@@ -23,6 +23,7 @@ from accounts.factors import has_factor
 from accounts.forms import AccessForm, GroupForm, PersonForm
 from accounts.invitations import invitation_url
 from accounts.models import User
+from accounts.passwords import is_linked, may_be_invited, provider
 from accounts.roles import roles_of
 from accounts.services.create_group import create_group
 from accounts.services.create_person import create_person
@@ -118,7 +119,8 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "person": person,
             "form": form,
-            "invited": not person.has_usable_password(),
+            "invited": may_be_invited(person),
+            "signs_in_at": provider() if is_linked(person) else None,
             "may_decide": person.has_perm("accounts.decide_requests"),
             **absences_of(person),
             "has_factor": has_factor(person),
@@ -139,12 +141,16 @@ def person_invite(request: HttpRequest, pk: int) -> HttpResponse:
     could sign in as a reviewer and approve in their name.
     """
     person = get_object_or_404(User, pk=pk)
-    if person.has_usable_password():
+    if not may_be_invited(person):
         messages.error(
             request,
             gettext(
                 "{person} has a password already and can ask for a new one when signing in."
-            ).format(person=person),
+            ).format(person=person)
+            if person.has_usable_password()
+            else gettext("{person} signs in at the identity provider and needs no link.").format(
+                person=person
+            ),
         )
         return redirect("person-detail", pk=person.pk)
     return _invitation(request, person)
@@ -209,7 +215,8 @@ def _give_access(person: User, form: AccessForm, caller: Caller) -> None:
 
 
 def _invitation(request: HttpRequest, person: User) -> HttpResponse:
-    context = {"person": person, "link": invitation_url(person)}
+    link = invitation_url(person) if may_be_invited(person) else ""
+    context = {"person": person, "link": link, "provider": provider()}
     return render(request, "accounts/invitation.html", context)
 
 

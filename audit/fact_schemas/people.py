@@ -19,6 +19,14 @@ class PersonFacts(Facts):
     removed: Codes | None = None
 
 
+class IdentityFacts(Facts):
+    """A person by id, at an identity provider by its issuer; never by their name there."""
+
+    person: Id
+    issuer: Code
+    how: Code | None = None
+
+
 class LanguageFacts(Facts):
     """The language, by its code, in which a person reads."""
 

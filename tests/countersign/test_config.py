@@ -147,3 +147,55 @@ def test_a_secret_of_a_tool_that_cannot_be_used_is_named_without_its_value(
     with pytest.raises(ConfigError, match=sentence) as refusal:
         load()
     assert value not in str(refusal.value)
+
+
+PROVIDER = {
+    "COUNTERSIGN_OIDC_ISSUER": "https://login.example",
+    "COUNTERSIGN_OIDC_CLIENT_ID": "countersign",
+    "COUNTERSIGN_OIDC_CLIENT_SECRET": "kept-to-itself",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"CLIENT_SECRET": ""}, "needs COUNTERSIGN_OIDC_CLIENT_SECRET as well"),
+        ({"ISSUER": "http://login.example"}, "must begin with https://"),
+        ({"ISSUER": "https://login.example/?tenant=1"}, "has no"),
+        ({"ISSUER": "login.example"}, "is not a web address"),
+        ({"ISSUER": "https://one:two@login.example"}, "is not a web address"),
+        ({"SCOPES": "profile"}, "must name openid"),
+        ({"ROLES": '{"leads": ["rewiever"]}'}, "the role 'rewiever', which there is not"),
+        ({"ROLES": '{"leads": 7}'}, "is a JSON object"),
+        ({"REVIEW_GROUPS": "leads"}, "is a JSON object"),
+    ],
+)
+def test_an_identity_provider_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
+) -> None:
+    given = {f"COUNTERSIGN_OIDC_{name}": value for name, value in changes.items()}
+    for name, value in (PROVIDER | given).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=sentence) as refusal:
+        load()
+    assert "kept-to-itself" not in str(refusal.value)
+
+
+def test_an_identity_provider_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PROVIDER.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COUNTERSIGN_OIDC_ROLES", '{"leads": ["reviewer", "operator"]}')
+    monkeypatch.setenv("COUNTERSIGN_OIDC_REVIEW_GROUPS", '{"leads": "finance"}')
+    terms = load().oidc
+    assert terms is not None
+    assert terms.name == "login.example"
+    assert terms.roles == {"leads": ("reviewer", "operator")}
+    assert terms.review_groups == {"leads": ("finance",)}
+    assert "kept-to-itself" not in repr(terms)
+    assert not terms.lets_strangers_in
+
+
+def test_passwords_stay_where_nothing_else_lets_people_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERSIGN_PASSWORDS", "0")
+    with pytest.raises(ConfigError, match="else nobody could sign in"):
+        load()

@@ -62,6 +62,8 @@ NOT_PAGES = {
     "calendar-delete",
     "second-factor-codes-download",
     "mfa_login_webauthn",
+    # On the way to the identity provider and back: tests/pages/test_identity_provider.py.
+    *("oidc-sign-in", "oidc-callback"),
     "audit-export-ask",
     "audit-verify",
     "audit-sample-download",
@@ -91,6 +93,8 @@ ELSEWHERE = {
     # Reached through a mail, or on the way to another page.
     *("account_inactive", "account_set_password", "person-invite"),
     *("account_reset_password_from_key", "account_reset_password_from_key_done"),
+    # tests/pages/test_identity_provider.py
+    "oidc-confirm",
     # Second factors: tests/pages/test_second_factor.py.
     *("mfa_authenticate", "password-confirm", "person-factors-reset", "second-factor"),
     *(f"second-factor-{what}" for what in ("app-add", "passkey-add", "passkey-edit")),
