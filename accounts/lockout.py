@@ -13,10 +13,12 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 
 from accounts.passwords import is_break_glass
 from accounts.signins import DOORKEEPER, record_signin
 from audit.ports import alarm
+from audit.wordings import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,16 +30,18 @@ What = Literal["account_from_address", "address", "account"]
 COOL_OFF_SECONDS: Final = 900
 STATUS: Final = 429
 #: What admins are told of at once; the first is mostly somebody who forgot their password.
-ALARMS: Final[dict[What, str]] = {
-    "address": (
-        "Passwords of many accounts were tried from one address. It may not sign in for a quarter of an hour. The "
-        "audit log (signin.locked) has the address."
-    ),
-    "account": (
-        "The password of one account was tried from many addresses. It may not be used for a quarter of an hour; "
-        "passkeys and the identity provider still work. The audit log (signin.locked) says whose."
-    ),
-}
+ALARMS: Final = Words[What](
+    {
+        "address": (
+            "Passwords of many accounts were tried from one address. It may not sign in for a quarter of an hour. The "
+            "audit log (signin.locked) has the address."
+        ),
+        "account": (
+            "The password of one account was tried from many addresses. It may not be used for a quarter of an hour; "
+            "passkeys and the identity provider still work. The audit log (signin.locked) says whose."
+        ),
+    }
+)
 
 
 def attempted_account(
@@ -60,7 +64,9 @@ class Lockout(AxesDatabaseHandler):  # type: ignore[misc]
     ) -> int:
         """Failures as a share of their own limit, on the scale of the one that django-axes compares them with."""
         most = get_failure_limit(request, credentials)
-        return max(count * most // limit for _, count, limit in self._counts(request, credentials))
+        return int(
+            max(count * most // limit for _, count, limit in self._counts(request, credentials))
+        )
 
     def user_login_failed(
         self,
@@ -107,7 +113,7 @@ class Lockout(AxesDatabaseHandler):  # type: ignore[misc]
         user = get_user_model().objects.filter(username__iexact=typed).first() if typed else None
         record_signin("signin.locked", user, request, actor=DOORKEEPER, facts={"why": what})
         if what in ALARMS and cache.add(f"lockout-alarm-{what}", 1, COOL_OFF_SECONDS):
-            alarm("Sign-in is closed after many wrong passwords", ALARMS[what])
+            alarm(lambda: (gettext("Sign-in is closed after many wrong passwords"), ALARMS[what]))
 
 
 def locked_out(

@@ -12,6 +12,7 @@ from django.contrib.auth.signals import (
     user_login_failed,
 )
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.passwords import BREAK_GLASS
 from audit.actors import Actor
@@ -61,10 +62,15 @@ def _method(request: "HttpRequest | None", user: "User") -> str | None:
 
 
 def _tell_of_emergency(user: "User") -> None:
+    name = user.username
     alarm(
-        "An emergency account was used",
-        f"{user.username} signed in with a password, though passwords are switched off. If nobody of you did "
-        "that, end the sessions of this account and change its password.",
+        lambda: (
+            gettext("An emergency account was used"),
+            gettext(
+                "{name} signed in with a password, though passwords are switched off. If nobody of you did "
+                "that, end the sessions of this account and change its password."
+            ).format(name=name),
+        )
     )
 
 

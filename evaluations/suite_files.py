@@ -70,7 +70,7 @@ class _Loader(yaml.SafeLoader):
     values = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
         if self.check_event(yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Stop(line, "anchors (&) and aliases (*) are not read; write the value out")
@@ -218,7 +218,7 @@ def _value(node: Node, path: Place, lines: dict[Place, int]) -> Any:
     text = str(node.value)
     if "\0" in text:
         raise _Stop(line, "a text holds a NUL character")
-    return text if node.style is not None else _plain_value(text)
+    return text if getattr(node, "style", None) is not None else _plain_value(text)
 
 
 def _plain_value(text: str) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts import totp
 from accounts.errors import CodesClosed, FactorUnreadable, WrongCode, WrongPasskey
@@ -112,10 +113,15 @@ def _count(lock: FactorLock, now: datetime) -> None:
 
 def _tell_of_guessing(person: User) -> None:
     """Whoever types codes at sign-in knew the password."""
+    name = person.username
     alarm(
-        "Second factor refused again and again",
-        f"Somebody who knows the password of {person.username} typed wrong codes, and none is taken for a while. "
-        "Ask them whether it was they; if not, the password has to be changed.",
+        lambda: (
+            gettext("Second factor refused again and again"),
+            gettext(
+                "Somebody who knows the password of {name} typed wrong codes, and none is taken for a while. "
+                "Ask them whether it was they; if not, the password has to be changed."
+            ).format(name=name),
+        )
     )
 
 

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0007_keys")]
+    dependencies = [("accounts", "0008_last_use")]
 
     operations = [
         migrations.CreateModel(
