@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
-    from accounts.callers import Memberships
     from accounts.models import User
 
 API: Final = "/api/"
@@ -51,10 +50,7 @@ def person_of(request: "HttpRequest") -> "User | AnonymousUser":
     if known is not None:
         request._cached_user = known.user  # type: ignore[attr-defined]
         if request.method in READS:
-            # As `ModelBackend.get_all_permissions` leaves it; a superuser has them all.
-            if not known.user.is_superuser:
-                known.user._perm_cache = set(known.permissions)  # type: ignore[attr-defined]
-            request._memberships = known.memberships  # type: ignore[attr-defined]
+            request._known_caller = known.caller()  # type: ignore[attr-defined]
     found: User | AnonymousUser = get_user(request)
     return found
 
@@ -87,8 +83,8 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
         forget_session(request)  # tokens open the API, no page
         return None
     if request.user.is_authenticated:
-        known: Memberships | None = getattr(request, "_memberships", None)
-        request.caller = Caller.of_session(request.user, known)  # type: ignore[attr-defined]
+        known: Caller | None = getattr(request, "_known_caller", None)
+        request.caller = known or Caller.of_session(request.user)  # type: ignore[attr-defined]
         if key := request.session.session_key:
             note_use(key)
     return None

@@ -10,7 +10,7 @@ that will be: a guess, taken only where the signed content says the same. Whatev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.conf import settings
@@ -24,11 +24,9 @@ from django.db.models import CharField, F, Func, IntegerField, OuterRef, QuerySe
 from django.db.models.functions import Concat, Now
 from django.utils.crypto import constant_time_compare
 
+from accounts.callers import Caller, Memberships
 from accounts.models import EffectiveMembership, User
 from audit.prepared import Prepared
-
-if TYPE_CHECKING:
-    from accounts.callers import Memberships
 
 #: Reads people as `_asking` does; of a session that another backend made, that backend says whose it is.
 BACKEND: Final = f"{AuthenticationBackend.__module__}.{AuthenticationBackend.__qualname__}"
@@ -64,6 +62,13 @@ class Known:
     user: User
     permissions: frozenset[str]
     memberships: Memberships
+
+    def caller(self) -> Caller:
+        """As who they ask, with rights and groups as they were read."""
+        # As `ModelBackend.get_all_permissions` leaves it; a superuser has them all.
+        if not self.user.is_superuser:
+            self.user._perm_cache = set(self.permissions)  # type: ignore[attr-defined]
+        return Caller.of_session(self.user, self.memberships)
 
 
 class SessionStore(db.SessionStore):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from secrets import token_hex
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -14,9 +15,11 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from structlog.contextvars import bind_contextvars
 
+from accounts.callers import Caller
 from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run, to_session
-from accounts.models import EffectiveMembership, User
+from accounts.models import User
 from accounts.session_uses import handle_of
+from accounts.sessions import SessionStore
 from approvals import ports
 from approvals.hub import hub
 from approvals.mailbox import Mailbox
@@ -26,6 +29,7 @@ from approvals.models import ApprovalRequest
 SIGNED_OUT: Final = 4401
 #: How often an open socket looks again at who its person is now.
 ACCESS_SECONDS: Final = 30.0
+SOONEST: Final = 0.8
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +82,8 @@ class InboxConsumer(AsyncWebsocketConsumer):
     async def _recheck(self) -> None:
         """Roles and groups change while a page is open; so do sessions end."""
         while True:
-            await asyncio.sleep(self.access_seconds)
+            # Sockets that were opened together, after a restart say, do not all ask together.
+            await asyncio.sleep(self.access_seconds * random.uniform(SOONEST, 1))  # noqa: S311
             if not await self._still_there():
                 return
 
@@ -108,20 +113,31 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
 
     The same words as `ApprovalRequest.objects.visible_to`: their own, their groups', or everything.
     """
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or (key and not session.exists(key)):
+    caller = _caller_of(user_id, session, key)
+    if caller is None:
         return None
+    user = caller.user
     audiences = {EVERYBODY, to_person(user.pk)}
     if key:
         audiences.add(to_session(handle_of(key)))
-    groups = EffectiveMembership.objects.filter(user=user).values_list("group_id", flat=True)
-    audiences.update(to_group(pk) for pk in groups)
+    audiences.update(to_group(pk) for pk in caller.group_ids)
     if user.has_perm("accounts.read_everything"):
         audiences.add(EVERYTHING)
     run_id = _uuid(run)
     if run_id is not None and _may_follow(user, run_id):
         audiences.add(to_run(run_id))
     return frozenset(audiences)
+
+
+def _caller_of(user_id: int, session: Any, key: str | None) -> Caller | None:
+    """Who sits at the socket, in one statement where the session says so by itself."""
+    known = SessionStore(key).known() if key else None
+    if known is not None and known.user.pk == user_id:
+        return known.caller()
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or (key and not session.exists(key)):
+        return None
+    return Caller.of_session(user)
 
 
 def _may_follow(user: User, run_id: UUID) -> bool:

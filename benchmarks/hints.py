@@ -9,6 +9,7 @@
 - a decision over the API by itself, with every page open, and while requests keep coming in;
 - sockets that never read: the memory of the web process, and the hints of the others meanwhile.
 
+Each figure is told on stderr when it is there. What `--seconds` leaves no time for is left out, and named at the end.
 JSON goes to `benchmarks/results/`.
 """
 
@@ -26,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -37,11 +38,12 @@ from asgiref.sync import sync_to_async
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from redis import Redis
 
+from approvals.pacing import within
 from benchmarks import product
 from benchmarks.figures import summary
 from benchmarks.listening import Crowd, Listener
 from benchmarks.processes import usage
-from benchmarks.screens import Screens
+from benchmarks.screens import REST_TIMES, Screens
 from benchmarks.waiting import until
 from countersign.programs import PROJECT
 
@@ -49,24 +51,27 @@ if TYPE_CHECKING:
     from benchmarks.house import House
 
 RESULTS = PROJECT / "benchmarks" / "results"
-PAUSE_SECONDS = 0.2
-SETTLE_SECONDS = 2.0
+PAUSE_SECONDS = 0.1
+SETTLE_SECONDS = 1.0
 EVERY_SECONDS = 1.0
 STOP_SECONDS = 30
 FLOODED_AT_ONCE = 500
 
 Tell = Callable[[], Awaitable[int]]
+#: Takes a figure by its name as soon as it is there.
+Note = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: sockets, a few of them, requests for each figure, decisions, silent sockets, and the
-    hints that are meant for those."""
+    """How much is measured: sockets, a few of them, requests whose hints and requests whose rows are waited for,
+    decisions for each figure, silent sockets, and the hints that are meant for those."""
 
     sockets: int = 500
     few: int = 50
     requests: int = 20
-    decisions: int = 40
+    rows: int = 8
+    decisions: int = 25
     silent: int = 20
     flood: int = 50_000
 
@@ -76,11 +81,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hints", description=__doc__)
     for name, number in vars(Size()).items():
         parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument("--seconds", type=int, default=210, help="how long it measures at most")
     parser.add_argument("--into", type=Path, help="where the JSON goes")
     options = vars(parser.parse_args())
-    into = options.pop("into")
+    into, seconds = options.pop("into"), options.pop("seconds")
     size = Size(**options)
-    busy = psutil.cpu_percent(interval=2) / 100
+    figures: dict[str, Any] = {
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "size": options,
+        "cores": os.cpu_count(),
+        "busy_before": psutil.cpu_percent(interval=2) / 100,
+    }
+    note = noting(figures)
     with (
         tempfile.TemporaryDirectory(prefix="countersign-hints-") as folder,
         product.services(Path(folder)) as config,
@@ -88,23 +100,45 @@ def main() -> int:
         django.setup()
         from benchmarks.house import House
 
+        print(f"{size.sockets} reviewers sign in", file=sys.stderr)
         house = House.of(size.sockets)
+        ends = monotonic() + seconds
         with product.running(config, only="web") as pids:
-            figures = asyncio.run(measure(config.address, pids["web"], house, size))
-        figures |= asyncio.run(peers(config.redis_url, size))
-    figures = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "size": options,
-        "cores": os.cpu_count(),
-        "busy_before": busy,
-        "load_after": os.getloadavg(),
-        **figures,
-    }
+            in_time = asyncio.run(
+                until_then(ends, measure(config.address, pids["web"], house, size, note))
+            )
+        in_time = in_time and asyncio.run(until_then(ends, peers(config.redis_url, size, note)))
+    figures["load_after"] = os.getloadavg()
+    figures["in_time"] = in_time
     RESULTS.mkdir(exist_ok=True)
     path = into or RESULTS / f"hints-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     path.write_text(json.dumps(figures, indent=2) + "\n")
     print("\n".join(lines(figures)))
-    return 0
+    if not in_time:
+        print(f"Stopped after {seconds} s: what is not listed was not measured.", file=sys.stderr)
+    return 0 if in_time else 1
+
+
+def noting(figures: dict[str, Any]) -> Note:
+    """Keeps each figure, and tells it."""
+
+    def note(name: str, figure: dict[str, Any]) -> None:
+        figures[name] = figure
+        print("\n".join(_row(name, figure, None)), file=sys.stderr, flush=True)
+
+    return note
+
+
+async def until_then(ends: float, work: Awaitable[None]) -> bool:
+    """Whether it was done by that moment of the monotonic clock; it is given up then."""
+    try:
+        async with asyncio.timeout(ends - monotonic()):
+            await work
+    except TimeoutError:
+        if monotonic() < ends:
+            raise  # something in it took too long, and the bench did not
+        return False
+    return True
 
 
 def lines(figures: dict[str, Any]) -> Iterator[str]:
@@ -112,37 +146,44 @@ def lines(figures: dict[str, Any]) -> Iterator[str]:
     yield f"{'':46}{'p50':>9}{'p95':>9}{'p99':>9}"
     floor = figures.get("hint, bare fan-out", {}).get("p99_ms")
     for name, one in figures.items():
-        if not isinstance(one, dict) or "p99_ms" not in one:
-            continue
+        if isinstance(one, dict):
+            yield from _row(name, one, floor)
+
+
+def _row(name: str, one: dict[str, Any], floor: float | None) -> Iterator[str]:
+    if "p99_ms" in one:
         ratio = f"   {one['p99_ms'] / floor:.1f} ×" if floor and name.startswith("hint, ") else ""
         numbers = "".join(f"{one[part]:>9.1f}" for part in ("p50_ms", "p95_ms", "p99_ms"))
-        yield f"{name:46}{numbers}{ratio}"
-    if "silent" in figures:
-        silent = figures["silent"]
-        yield f"memory of the web process, MB: {silent['before_mb']} before, {silent['after_mb']} after"
+        spent = one.get("processor_ms")
+        worked = f"   {spent:.1f} ms of the web process for each" if spent else ""
+        yield f"{name:46}{numbers}{ratio}{worked}"
+    if "before_mb" in one:
+        yield f"memory of the web process, MB: {one['before_mb']} before, {one['after_mb']} after"
 
 
-async def measure(url: str, web: int, house: "House", size: Size) -> dict[str, Any]:
-    """The product's figures, by name."""
-    figures: dict[str, Any] = {}
+async def measure(url: str, web: int, house: "House", size: Size, note: Note) -> None:
+    """The product's figures."""
     told = opening(house)
-    figures["hint, ours"] = await heard(f"{url}/ws/inbox/", house.cookies, size.requests, told)
-    figures["silent"] = await _silent(url, web, house, size)
-    figures["hint, beside silent sockets"] = figures["silent"].pop("others")
+    note("hint, ours", await heard(f"{url}/ws/inbox/", house.cookies, size.requests, told))
+    silent = await _silent(url, web, house, size)
+    others = silent.pop("others")
+    note("silent", silent)
+    note("hint, beside silent sockets", others)
     decisions = Decisions(url, house)
-    figures["decision, nobody looks"] = summary(await decisions.take(size.decisions))
+    # The first is slower: statements and templates are made with it.
+    await decisions.take(1)
+    note("decision, nobody looks", summary(await decisions.take(size.decisions)))
     for number in sorted({size.few, size.sockets}):
         screens = Screens()
         await screens.open(url, house.cookies[:number])
         await asyncio.sleep(SETTLE_SECONDS)
-        figures[f"row on {number} screens"] = await _rows(screens, house, size.requests)
-        figures[f"decision, {number} pages open"] = summary(await decisions.take(size.decisions))
+        note(f"row on {number} screens", await _rows(screens, house, size.rows, web))
+        note(f"decision, {number} pages open", summary(await decisions.take(size.decisions)))
         stream = asyncio.create_task(_stream(house))
         busy = await decisions.take(size.decisions)
         stream.cancel()
-        figures[f"decision, {number} pages and new requests"] = summary(busy)
+        note(f"decision, {number} pages and new requests", summary(busy))
         await screens.close()
-    return figures
 
 
 def opening(house: "House") -> Tell:
@@ -168,15 +209,24 @@ async def heard(address: str, cookies: list[str], requests: int, tell: Tell) -> 
     return {"sockets": len(cookies), **summary(taken)}
 
 
-async def _rows(screens: Screens, house: "House", requests: int) -> dict[str, Any]:
+async def _rows(screens: Screens, house: "House", requests: int, web: int) -> dict[str, Any]:
     taken: list[float] = []
-    spread = len(screens.all) * 3 * 3 / 1e3
+    process, worked = psutil.Process(web), 0.0
+    rest = within(len(screens.all)) * REST_TIMES / 1e3
     for _ in range(requests):
         # One new request in a quiet house: the pages have rested from the one before.
-        await asyncio.sleep(spread + EVERY_SECONDS)
+        await asyncio.sleep(rest + EVERY_SECONDS)
         name, committed = await sync_to_async(house.open)()
+        before = _worked(process)
         taken += await screens.show(name, committed)
-    return {"looks": screens.looks, **summary(taken)}
+        worked += _worked(process) - before
+    each = worked / len(taken) * 1e3
+    return {"looks": len(taken), "processor_ms": round(each, 2), **summary(taken)}
+
+
+def _worked(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _stream(house: "House") -> None:
@@ -254,7 +304,7 @@ def _flood(audience: str, number: int) -> None:
                 pipeline.execute()
 
 
-async def peers(redis_url: str, size: Size) -> dict[str, Any]:
+async def peers(redis_url: str, size: Size, note: Note) -> None:
     """The same hint through the stock layer, and through one bare subscription."""
     from benchmarks.fanouts import CHANNEL, GROUP
 
@@ -273,17 +323,15 @@ async def peers(redis_url: str, size: Size) -> dict[str, Any]:
         client.publish(CHANNEL, text)
         return moment
 
-    figures = {}
     nobody = [""] * size.sockets
     for name, application, tell in (
         ("hint, stock Channels layer", "stock", by_layer),
         ("hint, bare fan-out", "bare", bare),
     ):
         with _served(application) as url:
-            figures[name] = await heard(url, nobody, size.requests, tell)
+            note(name, await heard(url, nobody, size.requests, tell))
     client.close()
     await layer.flush()
-    return figures
 
 
 @contextmanager

@@ -141,10 +141,11 @@ class Screens:
         """Milliseconds from `since` until the row of that request is on each of them."""
 
         async def on_all() -> None:
-            while not all(name in screen.shown for screen in self.all):
+            waiting = self.all
+            while waiting := [screen for screen in waiting if name not in screen.shown]:
                 self._changed.clear()
                 await self._changed.wait()
-                for screen in self.all:
+                for screen in waiting:
                     screen.require_well()
 
         await asyncio.wait_for(on_all(), patience_seconds)

@@ -65,7 +65,7 @@ def test_what_is_read_with_the_session_is_what_would_be_read_by_itself(
     fresh = User.objects.get(pk=user.pk)
     known = EffectiveMembership.objects.filter(user=user).values_list("group_id", "on_behalf_of_id")
     assert vars(caller)["memberships"] == frozenset(known)
-    assert caller.user._wrapped._perm_cache == fresh.get_all_permissions()  # type: ignore[attr-defined]
+    assert caller.user._perm_cache == fresh.get_all_permissions()  # type: ignore[attr-defined]
     columns = [field.attname for field in User._meta.concrete_fields]
     assert [getattr(caller.user, name) for name in columns] == [
         getattr(fresh, name) for name in columns
@@ -98,7 +98,7 @@ def test_a_superuser_has_every_right_and_no_list_of_them(
 ) -> None:
     caller = asked(login(client, superuser)).caller
     assert caller.holds("manage_people")
-    assert not hasattr(caller.user._wrapped, "_perm_cache")
+    assert not hasattr(caller.user, "_perm_cache")
 
 
 def test_rights_that_are_taken_are_gone_with_the_next_request(
