@@ -21,7 +21,7 @@ from approvals.eligibility import reads_sensitive
 MOST_READ: Final = 5_000
 #: Of agents and people whose runs the reader does not see as such, no more are looked through for those that
 #: asked for something that the reader may see.
-MOST_ASKED: Final = 1_000
+MOST_ASKED: Final = 500
 #: Of words that are looked for, no more count.
 MOST_WORDS: Final = 8
 #: Of people of one name, no more count.
@@ -76,10 +76,18 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
     foreign = (hosted is not None and not _sees_all_of(hosted, caller)) or (
         people is not None and not (sees_all_runs(caller.user) or people == [caller.user.pk])
     )
-    most = MOST_ASKED if foreign else MOST_READ if filters.words else None
-    horizon = _horizon(asked, most) if most is not None else None
-    if horizon is not None:
-        asked = asked.filter(created_at__gte=horizon)
+    horizon = None
+    if people is not None or foreign:
+        # Which ones are the newest is told by an index; who started none of a million runs would else be looked
+        # for in each of them.
+        newest = asked.order_by("-created_at", "-id").values_list("pk", "created_at")
+        first = list(newest[: MOST_ASKED + 1])
+        if foreign or len(first) <= MOST_ASKED:
+            horizon = first[MOST_ASKED - 1][1] if len(first) > MOST_ASKED else None
+            asked = Run.objects.filter(pk__in=[pk for pk, _ in first[:MOST_ASKED]])
+    if filters.words and horizon is None:
+        horizon = _horizon(asked)
+        asked = asked if horizon is None else asked.filter(created_at__gte=horizon)
     found = runs & asked
     return Found(_saying(found, filters.words, caller) if filters.words else found, horizon)
 
@@ -98,10 +106,10 @@ def _midnight(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
-def _horizon(asked: QuerySet[Run], most: int) -> dt.datetime | None:
-    """When the last of the newest `most` runs was started; None where there are no more."""
+def _horizon(asked: QuerySet[Run]) -> dt.datetime | None:
+    """When the last of the runs that words are looked for in was started; None where all of them are."""
     newest = asked.order_by("-created_at", "-id")
-    return newest.values_list("created_at", flat=True)[most : most + 1].first()
+    return newest.values_list("created_at", flat=True)[MOST_READ : MOST_READ + 1].first()
 
 
 def _saying(runs: QuerySet[Run], words: str, caller: Caller) -> QuerySet[Run]:

@@ -225,8 +225,11 @@ class Run(models.Model):
         ]
         indexes = [
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
-            models.Index(fields=["initiator", "-created_at"], name="run_of_initiator"),
-            models.Index(fields=["agent", "-created_at"], name="run_of_agent"),
+            # With the key, so that which ones are the newest is told by the index alone.
+            models.Index(
+                fields=["initiator", "-created_at", "-id"], name="run_of_initiator_newest"
+            ),
+            models.Index(fields=["agent", "-created_at", "-id"], name="run_of_agent_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="run_of_state"),
             models.Index(
                 fields=["ready_at"],

@@ -235,17 +235,19 @@ def _row(hosted: HostedAgent, counts: Counter[str], board: Switchboard) -> Agent
 
 
 def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]]:
-    """How many runs of each agent stand in each state, in two queries: of those that ended no more than people
+    """How many runs of each agent stand in each state, in three queries: of those that ended no more than people
     read, and only where the reader sees all of the agent's, since nobody looks through a million runs for the
     few that one may see."""
     counted: dict[int, Counter[str]] = {}
-    found = Run.objects.visible_for(caller).filter(agent__in=agents, state__in=OPEN)
-    for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
-        counted.setdefault(agent, Counter())[state] += number
+    whole = {each.pk for each in agents if _sees_all(each, caller)}
+    parts = {each.pk for each in agents} - whole
+    # Where all are seen none is looked at for whether it is.
+    for runs, among in ((Run.objects.all(), whole), (Run.objects.visible_for(caller), parts)):
+        found = runs.filter(agent__in=among, state__in=OPEN)
+        for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
+            counted.setdefault(agent, Counter())[state] += number
     ended = Run.objects.filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
-    asked = HostedAgent.objects.filter(
-        pk__in=[each.pk for each in agents if _sees_all(each, caller)]
-    )
+    asked = HostedAgent.objects.filter(pk__in=whole)
     for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1)):
         counted.setdefault(agent, Counter())[ALL_ENDED] = number
     return counted

@@ -12,9 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ReviewGroup, User
+from accounts.models import Membership, ReviewGroup, User
 from agents.models import Run
 from agents.services.operate_agent import disable_agent
+from approvals.models import RequestGroup
 from demo.agents import refund_desk
 from tests.agents.bank import Bank
 from tests.agents.conftest import TEST
@@ -272,6 +273,39 @@ def test_runs_are_found_by_person_days_and_words(
     assert shown("q=pay") == {rent.pk}
     assert "For older ones, say up to which day" in text_of(desk.get("/runs/?q=pay"))
     assert shown(f"q=pay&until={today - 2 * DAY}") == {wages.pk}
+
+
+def test_of_somebody_elses_runs_so_many_are_looked_through_for_a_visible_request(
+    client: Client,
+    login: Login,
+    counter: Counter,
+    reviewer: User,
+    operator: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = paying(counter), paying(counter)
+    quiet = counter.start([final(summary="Nothing to do.")])
+    Membership.objects.filter(user=reviewer).delete()
+    other = ReviewGroup.objects.create(slug="others", title="Others")
+    Membership.objects.create(user=reviewer, group=other)
+    for run in (first, second):
+        RequestGroup.objects.create(request=counter.request(run), group=other)
+    page = login(client, reviewer)
+
+    def shown(query: str) -> set[object]:
+        answer = page.get(f"/runs/?{query}")
+        assert ("For older ones, say" in text_of(answer)) is said
+        return {row.run.pk for row in answer.context["rows"]}
+
+    seen = {run.pk for run in Run.objects.visible_to(reviewer)}
+    said = False
+    for query in ("", "agent=teller", f"person={operator.username}"):
+        assert shown(query) == seen == {first.pk, second.pk}
+    assert shown("person=nobody") == set()
+    monkeypatch.setattr("agents.run_filters.MOST_ASKED", 2)
+    said = True
+    for query in ("agent=teller", f"person={operator.username}", "agent=teller&q=pay"):
+        assert shown(query) == {second.pk}, (query, quiet)
 
 
 @pytest.mark.parametrize(
