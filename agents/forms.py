@@ -55,8 +55,12 @@ class StartForm(forms.Form):
 
 def state_choices() -> list[tuple[str, str]]:
     """Every state, and the groups of states, in words."""
-    groups = [(key, words) for key, (words, _) in STATE_GROUPS.items()]
-    return [("", "Any"), *groups, *((state.value, wording.RUN_STATES[state]) for state in RunState)]
+    groups = [(key, str(words)) for key, (words, _) in STATE_GROUPS.items()]
+    return [
+        ("", gettext("Any")),
+        *groups,
+        *((state.value, wording.RUN_STATES[state]) for state in RunState),
+    ]
 
 
 class RunFilterForm(forms.Form):
