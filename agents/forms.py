@@ -74,13 +74,13 @@ class RunFilterForm(forms.Form):
         required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"})
+        required=False, label=gettext_lazy("Until"), widget=forms.DateInput(attrs={"type": "date"})
     )
 
     def __init__(self, *args: Any, agents: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast("forms.ChoiceField", self.fields["agent"])
-        field.choices = [("", "Any"), *agents]
+        field.choices = [("", gettext("Any")), *agents]
 
     def clean(self) -> dict[str, Any]:
         """Days in their order, and such as a clock can name."""
