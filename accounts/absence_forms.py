@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from audit.wordings import str_later
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrOrPromise as StrOrPromise
@@ -34,9 +35,9 @@ class AbsenceForm(forms.Form):
         empty_label=gettext_lazy("Choose a person"),
     )
     starts_at = _moment(
-        gettext_lazy("From (UTC)"), gettext_lazy("A time that is past means: from now on.")
+        str_later("From (UTC)"), str_later("A time that is past means: from now on.")
     )
-    ends_at = _moment(gettext_lazy("Until (UTC)"), gettext_lazy("It ends by itself then."))
+    ends_at = _moment(str_later("Until (UTC)"), str_later("It ends by itself then."))
 
     def __init__(self, data: Any, *, person: User, now: datetime) -> None:
         super().__init__(data, initial={"starts_at": now})

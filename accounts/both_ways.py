@@ -1,5 +1,6 @@
 """What middleware has in common that answers sync and async requests alike."""
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 
-class BothWays:
+class BothWays(ABC):
     """Tells Django which of the two it is; `is_async` is for the answering to ask."""
 
     sync_capable = True
@@ -26,5 +27,6 @@ class BothWays:
         if self.is_async:
             markcoroutinefunction(self)
 
+    @abstractmethod
     def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
-        raise NotImplementedError
+        """The answer, or what it is awaited from where `is_async`."""

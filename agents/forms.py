@@ -56,7 +56,11 @@ class StartForm(forms.Form):
 def state_choices() -> list[tuple[str, str]]:
     """Every state, and the groups of states, in words."""
     groups = [(key, str(words)) for key, (words, _) in STATE_GROUPS.items()]
-    return [("", "Any"), *groups, *((state.value, wording.RUN_STATES[state]) for state in RunState)]
+    return [
+        ("", gettext("Any")),
+        *groups,
+        *((state.value, wording.RUN_STATES[state]) for state in RunState),
+    ]
 
 
 class RunFilterForm(forms.Form):
@@ -70,13 +74,13 @@ class RunFilterForm(forms.Form):
         required=False, label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        required=False, label=gettext_lazy("To"), widget=forms.DateInput(attrs={"type": "date"})
+        required=False, label=gettext_lazy("Until"), widget=forms.DateInput(attrs={"type": "date"})
     )
 
     def __init__(self, *args: Any, agents: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast("forms.ChoiceField", self.fields["agent"])
-        field.choices = [("", "Any"), *agents]
+        field.choices = [("", gettext("Any")), *agents]
 
     def clean(self) -> dict[str, Any]:
         """Days in their order, and such as a clock can name."""

@@ -19,7 +19,7 @@ def type_choices() -> list[tuple[str, Any]]:
     for name in FACTS:
         group = name.partition(".")[0]
         groups.setdefault(_GROUP_NAMES.get(group, group), []).append((name, name))
-    choices: list[tuple[str, Any]] = [("", "Any")]
+    choices: list[tuple[str, Any]] = [("", gettext("Any"))]
     for group, names in groups.items():
         everything = (
             [(f"{group}.*", gettext("{group}: any").format(group=group))]
@@ -56,7 +56,7 @@ class FilterForm(forms.Form):
     )
     until = forms.DateTimeField(
         required=False,
-        label=gettext_lazy("To"),
+        label=gettext_lazy("Until"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     stream = forms.CharField(required=False, max_length=200, widget=forms.HiddenInput)

@@ -52,7 +52,7 @@ class ExceptionsForm(_Period):
         choices=[("", gettext_lazy("Any")), *KINDS.choices()],
     )
     since = _day("From")
-    until = _day("To")
+    until = _day("Until")
 
     def given(self) -> dict[str, str]:
         """What a valid form asks for, for addresses."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django import forms
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 
 from approvals.filters import AGES, CLAIMS, DUE
 from approvals.views.request_words import KIND_WORDS
-from audit.wordings import Words
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrOrPromise as StrOrPromise
+from audit.wordings import Words, str_later
 
 LONGEST_WORDS: Final = 200
 LONGEST_NAME: Final = 100
 RISKS: Final = Words({"critical": "Critical", "high": "High", "medium": "Medium", "low": "Low"})
+
+KINDS: Final[Mapping[str, str]] = KIND_WORDS
 #: What was decided is on nobody's desk any more.
 ONLY_WAITING: Final = ("claimed", "due", "age")
 
@@ -27,9 +26,7 @@ Offered = Sequence[tuple[str, str]]
 class _OneOf(forms.ChoiceField):
     """One of a few values, or any."""
 
-    def __init__(
-        self, label: StrOrPromise, offered: Mapping[Any, str], wrong: StrOrPromise
-    ) -> None:
+    def __init__(self, label: str, offered: Mapping[str, str], wrong: str) -> None:
         super().__init__(
             label=label,
             required=False,
@@ -41,7 +38,7 @@ class _OneOf(forms.ChoiceField):
 class _Name(forms.CharField):
     """The name of an agent or tool, picked from those of the list; another finds nothing."""
 
-    def __init__(self, label: StrOrPromise) -> None:
+    def __init__(self, label: str) -> None:
         super().__init__(
             label=label, required=False, max_length=LONGEST_NAME, widget=forms.Select()
         )
@@ -50,19 +47,15 @@ class _Name(forms.CharField):
 class ListFilterForm(forms.Form):
     """What of a list is shown. `offered` are agents and tools, with the words for each."""
 
-    q = forms.CharField(label=gettext_lazy("Words"), required=False, max_length=LONGEST_WORDS)
-    risk = _OneOf(gettext_lazy("Risk"), RISKS, gettext_lazy("There is no such risk."))
-    agent = _Name(gettext_lazy("Agent"))
-    tool = _Name(gettext_lazy("Tool"))
-    kind = _OneOf(
-        gettext_lazy("Kind"), KIND_WORDS, gettext_lazy("There is no such kind of request.")
-    )
-    claimed = _OneOf(
-        gettext_lazy("Claimed"), CLAIMS, gettext_lazy("Claims are not filtered by that.")
-    )
-    due = _OneOf(gettext_lazy("Decide"), DUE, gettext_lazy("Deadlines are not filtered by that."))
+    q = forms.CharField(label=str_later("Words"), required=False, max_length=LONGEST_WORDS)
+    risk = _OneOf(str_later("Risk"), RISKS, str_later("There is no such risk."))
+    agent = _Name(str_later("Agent"))
+    tool = _Name(str_later("Tool"))
+    kind = _OneOf(str_later("Kind"), KINDS, str_later("There is no such kind of request."))
+    claimed = _OneOf(str_later("Claimed"), CLAIMS, str_later("Claims are not filtered by that."))
+    due = _OneOf(str_later("Decide"), DUE, str_later("Deadlines are not filtered by that."))
     age = _OneOf(
-        gettext_lazy("Waiting"), AGES, gettext_lazy("The time of waiting is not filtered by that.")
+        str_later("Waiting"), AGES, str_later("The time of waiting is not filtered by that.")
     )
 
     def __init__(

@@ -10,7 +10,7 @@ from approvals.layouts import lay_out, words_of
 from approvals.vocabulary import Kind
 from audit.wordings import Words
 
-KIND_WORDS = Words(
+KIND_WORDS: Words[str] = Words(
     {
         Kind.ACTION: "Action",
         Kind.QUESTION: "Question",

@@ -3,7 +3,7 @@
 import { reach, speak } from "./live.js";
 import { paced } from "./looks.js";
 import { morph } from "./morph.js";
-import { announceNew } from "./notifications.js";
+import { announceNew, isAnnounced, withdraw } from "./notifications.js";
 import { noticed, startRequest } from "./request.js";
 import { offer as offerKeys } from "./keys.js";
 import { requestKeys } from "./request_keys.js";
@@ -12,6 +12,8 @@ import { startBatch, sync, toggle } from "./batch.js";
 import { gettext, ngettext } from "./words.js";
 
 const AT_MOST_EVERY_MS = 300;
+// Hidden tabs are not polled. One that has told something is: a lost hint must not leave that standing.
+const CHECK_MS = 45_000;
 const WAITING = new Set(["mine", "team"]);
 const COUNTED = / \(\d+\+?\)$/;
 const NARROW = matchMedia("(max-width: 60rem)");
@@ -91,9 +93,10 @@ async function closeGone(fresh) {
   if (tab === "decided" || !gone.length) return;
   const asked = sent;
   const decided = await fragment(decidedQuery);
-  if (asked !== sent) return;
+  // Unanswered, it says nothing of what became of them: the look after this one finds them gone again.
+  if (asked !== sent || !decided) return;
   for (const row of gone) {
-    const found = decided?.querySelector(`#${row.id}`) ?? null;
+    const found = decided.querySelector(`#${row.id}`);
     if (found || !isCut()) close(row, found);
   }
 }
@@ -273,6 +276,13 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   look({ urgent: true });
 });
 document.addEventListener("visibilitychange", notify);
+document.addEventListener("connection", ({ detail: { state } }) => {
+  if (state === "signed-out") withdraw();
+});
+addEventListener("pagehide", withdraw);
+setInterval(() => {
+  if (document.hidden && isAnnounced()) look();
+}, CHECK_MS);
 arrivals.addEventListener("click", takeIn);
 startRequest();
 const moves = rowKeys({

@@ -16,6 +16,16 @@ function isOn() {
   return "Notification" in window && Notification.permission === "granted" && localStorage.getItem(keyOf()) === "on";
 }
 
+// Whether one stands on the reader's screen.
+export function isAnnounced() {
+  return shown !== null;
+}
+
+// Nothing keeps it true any more: the page goes away, or its reader is signed out.
+export function withdraw() {
+  announceNew(0);
+}
+
 // `number` new requests wait for the reader and were not seen; fewer than before make no noise, none clears it.
 export function announceNew(number) {
   if (number === told) return;

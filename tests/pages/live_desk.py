@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, WebSocketRoute, expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
@@ -56,6 +57,35 @@ class Desk:
         """Wait until the request is in that state."""
         states = ApprovalRequest.objects.filter(pk=request.pk).values_list("state", flat=True)
         self.site.wait_for(lambda: states.get() == state, 15, f"the request is {state}")
+
+
+class Line:
+    """A page's socket through the test's hands: it can be cut, and spoken into."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.is_up = True
+        #: What the server says does not arrive, and the page is not told so.
+        self.is_deaf = False
+        self.sockets: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/inbox/", self._connect)
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        if not self.is_up:
+            socket.close()
+            return
+        server = socket.connect_to_server()
+        server.on_message(lambda said: None if self.is_deaf else socket.send(said))
+        self.sockets.append(socket)
+
+    def cut(self) -> None:
+        self.is_up = False
+        self.sockets[-1].close()
+
+    def hint(self, request: ApprovalRequest, **more: Any) -> None:
+        """As the server would: something happened to that request."""
+        hint = {"topic": "request", "id": str(request.pk), "version": 99, "kind": "x"} | more
+        self.sockets[-1].send(json.dumps(hint))
 
 
 def grow_old(page: Page) -> None:

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 from django.db import transaction
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
@@ -20,35 +18,18 @@ from audit.actors import Actor
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import SCHEMA, Till, by, one_of, refund
 from tests.harness.browser import Troubles
-from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
+from tests.pages.live_desk import (  # noqa: F401
+    Desk,
+    Line,
+    desk,
+    grow_old,
+    posts,
+    row,
+    title,
+    verdict,
+)
 
 MINUTE_MS = 60_000
-
-
-class Line:
-    """A page's socket through the test's hands: it can be cut, and spoken into."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.is_up = True
-        self.sockets: list[WebSocketRoute] = []
-        page.route_web_socket("**/ws/inbox/", self._connect)
-
-    def _connect(self, socket: WebSocketRoute) -> None:
-        if not self.is_up:
-            socket.close()
-            return
-        socket.connect_to_server()
-        self.sockets.append(socket)
-
-    def cut(self) -> None:
-        self.is_up = False
-        self.sockets[-1].close()
-
-    def hint(self, request: ApprovalRequest, **more: Any) -> None:
-        """As the server would: something happened to that request."""
-        hint = {"topic": "request", "id": str(request.pk), "version": 99, "kind": "x"} | more
-        self.sockets[-1].send(json.dumps(hint))
 
 
 def stand_still(page: Page) -> None:
@@ -123,6 +104,35 @@ def test_after_a_minute_without_a_line_nothing_is_missing_and_nothing_is_there_t
     assert set(shown) == {str(each.pk) for each in (stays, *edited, *new)}
     assert page.locator("#inbox-badge").get_attribute("data-count") == "11"
     assert page.locator('[data-count-of="team"]').text_content() == "11"
+
+
+def test_a_row_is_not_said_to_be_gone_before_the_page_knows_what_became_of_it(
+    desk: Desk, reviewer: User, second_reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("ERR_FAILED")
+    needs = one_of("finance", "support")
+    decided, stays = (desk.request(amount=f"{n}.00", needs=needs) for n in (10, 11))
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    line = Line(page)
+    page.goto("/inbox/?tab=team")
+    pill = page.locator("#live-pill")
+    expect(pill).to_have_text("Live")
+    line.cut()
+    expect(pill).to_contain_text("Reconnecting")
+    desk.decide(decided, second_reviewer, "reject", reason="Paid already.")
+    # The list is answered, and then nothing more: the line went between the two.
+    of_decided = re.compile("tab=decided")
+    page.route(of_decided, lambda route: route.abort())
+    line.is_up = True
+    with page.expect_request_finished(lambda sent: "/inbox/rows/?tab=team" in sent.url):
+        tell(page, "online", on="window")
+    expect(pill).to_contain_text("Offline")
+    expect(row(page, decided)).not_to_contain_class("closed")
+    page.unroute(of_decided)
+    tell(page, "online", on="window")
+    expect(row(page, decided)).to_contain_class("closed")
+    expect(row(page, decided)).to_contain_text(f"Rejected by {second_reviewer}")
+    expect(row(page, stays)).not_to_contain_class("closed")
 
 
 def _version(request: ApprovalRequest) -> int:
