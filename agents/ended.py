@@ -16,7 +16,8 @@ def ended_after(since: datetime, after: UUID, *, most: int) -> list[tuple[dateti
     rows = Run.objects.filter(finished_at__gte=since).filter(
         Q(finished_at__gt=since) | Q(finished_at=since, pk__gt=after)
     )
-    return list(rows.order_by("finished_at", "id").values_list("finished_at", "pk")[:most])
+    found = rows.order_by("finished_at", "id").values_list("finished_at", "pk")[:most]
+    return [(at, pk) for at, pk in found if at is not None]
 
 
 def undone_by(ids: Collection[UUID]) -> list[UUID]:

@@ -32,6 +32,7 @@ from audit.api.tlog import hashes_router, is_open
 from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from countersign.api_docs import outline, with_problems
+from insights.api import router as insights_router
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ for router in (
     prices_router,
     approvals_router,
     audit_router,
+    insights_router,
 ):
     api.add_router("", router)
 # Hashes alone, which the settings may open to everybody.

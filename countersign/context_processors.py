@@ -52,6 +52,14 @@ DESTINATIONS: Final = (
         ("manage_agents",),
     ),
     Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
+    Destination(
+        "insights",
+        "Insights",
+        "insights",
+        "insights",
+        ("/insights/",),
+        ("start_runs", "read_everything"),
+    ),
     Destination("people", "People", "people", "people", ("/people/",), ("manage_people",)),
     Destination("settings", "Settings", "settings", "settings", ("/settings/",)),
 )

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("approvals.urls")),
     path("", include("agents.urls")),
+    path("", include("insights.urls")),
     *([path("", include("demo.urls"))] if settings.COUNTERSIGN.demo else []),
 ]
 

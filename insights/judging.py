@@ -276,4 +276,3 @@ def _interventions(run: RunRow, failure: Failure | None) -> list[datetime]:
 
 def _ms(span: timedelta) -> int:
     return max(0, span // timedelta(milliseconds=1))
-

@@ -62,7 +62,7 @@ class ByRun:
 
 
 def _one_of(words: Mapping[Any, str]) -> Said:
-    return lambda value: words[value] if value in words else None
+    return lambda value: words.get(value, None)
 
 
 def _if_set(words: Callable[[], str]) -> Said:
@@ -97,7 +97,9 @@ def _with_call(part: str) -> Callable[[str], Q]:
 def _result(value: str) -> str | None:
     if value == ENDED:
         return gettext("Ended")
-    return gettext("Ended without success") if value == UNSUCCESSFUL else _one_of(RESULT_WORDS)(value)
+    return (
+        gettext("Ended without success") if value == UNSUCCESSFUL else _one_of(RESULT_WORDS)(value)
+    )
 
 
 def _with_result(value: str) -> Q:
@@ -118,18 +120,30 @@ def _band(value: str) -> str | None:
 
 NARROWINGS: Final[tuple[Narrowing, ...]] = (
     ByRun("version", _version, lambda value: Q(agent_version__digest=value)),
-    ByRun("category", _one_of(CATEGORY_WORDS), lambda value: Q(agent_version__definition__category=value)),
+    ByRun(
+        "category",
+        _one_of(CATEGORY_WORDS),
+        lambda value: Q(agent_version__definition__category=value),
+    ),
     ByRun("tasks", _if_set(lambda: gettext("Without undos")), lambda _: Q(undoes__isnull=True)),
     ByFact("result", _result, _with_result),
     ByFact("failure", _one_of(FAILURE_WORDS), lambda value: Q(failure=value)),
     ByFact("band", _band, lambda value: Q(band=value)),
     ByFact("retried", _if_set(lambda: gettext("With a retry")), lambda _: Q(retries__gt=0)),
     ByFact(
-        "intervened", _if_set(lambda: gettext("A person intervened")), lambda _: Q(interventions__gt=0)
+        "intervened",
+        _if_set(lambda: gettext("A person intervened")),
+        lambda _: Q(interventions__gt=0),
     ),
-    ByFact("unpriced", _if_set(lambda: gettext("With calls without a price")), lambda _: Q(unpriced__gt=0)),
     ByFact(
-        "provisional", _if_set(lambda: gettext("May still be corrected")), lambda _: Q(provisional=True)
+        "unpriced",
+        _if_set(lambda: gettext("With calls without a price")),
+        lambda _: Q(unpriced__gt=0),
+    ),
+    ByFact(
+        "provisional",
+        _if_set(lambda: gettext("May still be corrected")),
+        lambda _: Q(provisional=True),
     ),
     ByFact("call", _of_call(_one_of(HOW_WORDS)), _with_call("how")),
     ByFact("error", _of_call(problem_words), _with_call("problem")),

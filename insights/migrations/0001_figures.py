@@ -7,156 +7,423 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('agents', '0015_run_ended_at'),
+        ("agents", "0015_run_ended_at"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Progress',
+            name="Progress",
             fields=[
-                ('only', models.BooleanField(default=True, primary_key=True, serialize=False)),
-                ('ended_until', models.DateTimeField()),
-                ('ended_id', models.UUIDField()),
-                ('decided_until', models.DateTimeField()),
-                ('started_until', models.DateTimeField()),
-                ('patrolled', models.DateField(null=True)),
-                ('window_seconds', models.FloatField()),
-                ('caught_up_at', models.DateTimeField(null=True)),
+                ("only", models.BooleanField(default=True, primary_key=True, serialize=False)),
+                ("ended_until", models.DateTimeField()),
+                ("ended_id", models.UUIDField()),
+                ("decided_until", models.DateTimeField()),
+                ("started_until", models.DateTimeField()),
+                ("patrolled", models.DateField(null=True)),
+                ("window_seconds", models.FloatField()),
+                ("caught_up_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('only', True)), name='progress_only_one')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("only", True)), name="progress_only_one"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Slice',
+            name="Slice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('agent', models.CharField(max_length=100)),
-                ('version', models.CharField(max_length=100)),
-                ('category', models.CharField(blank=True, max_length=20)),
-                ('tool', models.CharField(blank=True, max_length=100)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("agent", models.CharField(max_length=100)),
+                ("version", models.CharField(max_length=100)),
+                ("category", models.CharField(blank=True, max_length=20)),
+                ("tool", models.CharField(blank=True, max_length=100)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('agent', 'version', 'tool'), name='slice_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("agent", "version", "tool"), name="slice_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Thresholds',
+            name="Thresholds",
             fields=[
-                ('agent', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='agents.hostedagent')),
-                ('failure_percent', models.PositiveSmallIntegerField(null=True)),
-                ('cost_micros', models.PositiveBigIntegerField(null=True)),
-                ('cost_times', models.FloatField(null=True)),
-                ('set_at', models.DateTimeField()),
-                ('set_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "agent",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="agents.hostedagent",
+                    ),
+                ),
+                ("failure_percent", models.PositiveSmallIntegerField(null=True)),
+                ("cost_micros", models.PositiveBigIntegerField(null=True)),
+                ("cost_times", models.FloatField(null=True)),
+                ("set_at", models.DateTimeField()),
+                (
+                    "set_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Touched',
+            name="Touched",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('span', models.CharField(max_length=1)),
-                ('day', models.DateField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("span", models.CharField(max_length=1)),
+                ("day", models.DateField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('span', 'day'), name='touched_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("span", "day"), name="touched_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Alert',
+            name="Alert",
             fields=[
-                ('id', models.UUIDField(default=uuid6.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('day', models.DateField()),
-                ('used', models.PositiveBigIntegerField()),
-                ('allowed', models.PositiveBigIntegerField()),
-                ('runs', models.PositiveIntegerField()),
-                ('told_at', models.DateTimeField()),
-                ('mail_due_at', models.DateTimeField(null=True)),
-                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='agents.hostedagent')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid6.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(max_length=20)),
+                ("day", models.DateField()),
+                ("used", models.PositiveBigIntegerField()),
+                ("allowed", models.PositiveBigIntegerField()),
+                ("runs", models.PositiveIntegerField()),
+                ("told_at", models.DateTimeField()),
+                ("mail_due_at", models.DateTimeField(null=True)),
+                (
+                    "agent",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="agents.hostedagent",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['-told_at', '-id'], name='alert_newest'), models.Index(condition=models.Q(('mail_due_at__isnull', False)), fields=['mail_due_at'], name='alert_mail_due')],
-                'constraints': [models.UniqueConstraint(fields=('agent', 'kind', 'day'), name='alert_once_a_day')],
+                "indexes": [
+                    models.Index(fields=["-told_at", "-id"], name="alert_newest"),
+                    models.Index(
+                        condition=models.Q(("mail_due_at__isnull", False)),
+                        fields=["mail_due_at"],
+                        name="alert_mail_due",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("agent", "kind", "day"), name="alert_once_a_day"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Correction',
+            name="Correction",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='agents.run')),
-                ('failure', models.CharField(max_length=20)),
-                ('corrected_at', models.DateTimeField()),
-                ('corrected_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="agents.run",
+                    ),
+                ),
+                ("failure", models.CharField(max_length=20)),
+                ("corrected_at", models.DateTimeField()),
+                (
+                    "corrected_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('failure__in', ['wrong_answer', 'undone', 'bounced', 'abstained', 'limit', 'loop', 'unusable_replies', 'context_full', 'model', 'workflow', 'deploy', 'crash', 'in_doubt', 'refused', 'denied', 'no_decision', 'tool_error', 'cancelled', 'other'])), name='correction_failure_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "failure__in",
+                                [
+                                    "wrong_answer",
+                                    "undone",
+                                    "bounced",
+                                    "abstained",
+                                    "limit",
+                                    "loop",
+                                    "unusable_replies",
+                                    "context_full",
+                                    "model",
+                                    "workflow",
+                                    "deploy",
+                                    "crash",
+                                    "in_doubt",
+                                    "refused",
+                                    "denied",
+                                    "no_decision",
+                                    "tool_error",
+                                    "cancelled",
+                                    "other",
+                                ],
+                            )
+                        ),
+                        name="correction_failure_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RunFact',
+            name="RunFact",
             fields=[
-                ('run', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='agents.run')),
-                ('day', models.DateField()),
-                ('result', models.CharField(max_length=10)),
-                ('provisional', models.BooleanField()),
-                ('assigned', models.CharField(blank=True, max_length=20)),
-                ('failure', models.CharField(blank=True, max_length=20)),
-                ('steps', models.PositiveIntegerField()),
-                ('band', models.CharField(max_length=8)),
-                ('cost_micros', models.PositiveBigIntegerField()),
-                ('unpriced', models.PositiveIntegerField()),
-                ('retries', models.PositiveIntegerField()),
-                ('interventions', models.PositiveIntegerField()),
-                ('intervened_ms', models.PositiveBigIntegerField(null=True)),
-                ('resolved_ms', models.PositiveBigIntegerField()),
-                ('worked_ms', models.PositiveBigIntegerField()),
-                ('calls', models.JSONField(default=list)),
-                ('look_at', models.DateTimeField(null=True)),
-                ('slice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='insights.slice')),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to="agents.run",
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("result", models.CharField(max_length=10)),
+                ("provisional", models.BooleanField()),
+                ("assigned", models.CharField(blank=True, max_length=20)),
+                ("failure", models.CharField(blank=True, max_length=20)),
+                ("steps", models.PositiveIntegerField()),
+                ("band", models.CharField(max_length=8)),
+                ("cost_micros", models.PositiveBigIntegerField()),
+                ("unpriced", models.PositiveIntegerField()),
+                ("retries", models.PositiveIntegerField()),
+                ("interventions", models.PositiveIntegerField()),
+                ("intervened_ms", models.PositiveBigIntegerField(null=True)),
+                ("resolved_ms", models.PositiveBigIntegerField()),
+                ("worked_ms", models.PositiveBigIntegerField()),
+                ("calls", models.JSONField(default=list)),
+                ("look_at", models.DateTimeField(null=True)),
+                (
+                    "slice",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="insights.slice",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['day'], name='fact_of_day'), models.Index(condition=models.Q(('failure', ''), _negated=True), fields=['failure', 'day'], name='fact_failed'), models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='fact_to_look_at')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('result__in', ['success', 'corrected', 'abstained', 'stopped', 'failed'])), name='fact_result_known'), models.CheckConstraint(condition=models.Q(('failure__in', ['', 'wrong_answer', 'undone', 'bounced', 'abstained', 'limit', 'loop', 'unusable_replies', 'context_full', 'model', 'workflow', 'deploy', 'crash', 'in_doubt', 'refused', 'denied', 'no_decision', 'tool_error', 'cancelled', 'other']), ('assigned__in', ['', 'wrong_answer', 'undone', 'bounced', 'abstained', 'limit', 'loop', 'unusable_replies', 'context_full', 'model', 'workflow', 'deploy', 'crash', 'in_doubt', 'refused', 'denied', 'no_decision', 'tool_error', 'cancelled', 'other'])), name='fact_failure_known')],
+                "indexes": [
+                    models.Index(fields=["day"], name="fact_of_day"),
+                    models.Index(
+                        condition=models.Q(("failure", ""), _negated=True),
+                        fields=["failure", "day"],
+                        name="fact_failed",
+                    ),
+                    models.Index(
+                        condition=models.Q(("look_at__isnull", False)),
+                        fields=["look_at"],
+                        name="fact_to_look_at",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "result__in",
+                                ["success", "corrected", "abstained", "stopped", "failed"],
+                            )
+                        ),
+                        name="fact_result_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "failure__in",
+                                [
+                                    "",
+                                    "wrong_answer",
+                                    "undone",
+                                    "bounced",
+                                    "abstained",
+                                    "limit",
+                                    "loop",
+                                    "unusable_replies",
+                                    "context_full",
+                                    "model",
+                                    "workflow",
+                                    "deploy",
+                                    "crash",
+                                    "in_doubt",
+                                    "refused",
+                                    "denied",
+                                    "no_decision",
+                                    "tool_error",
+                                    "cancelled",
+                                    "other",
+                                ],
+                            ),
+                            (
+                                "assigned__in",
+                                [
+                                    "",
+                                    "wrong_answer",
+                                    "undone",
+                                    "bounced",
+                                    "abstained",
+                                    "limit",
+                                    "loop",
+                                    "unusable_replies",
+                                    "context_full",
+                                    "model",
+                                    "workflow",
+                                    "deploy",
+                                    "crash",
+                                    "in_doubt",
+                                    "refused",
+                                    "denied",
+                                    "no_decision",
+                                    "tool_error",
+                                    "cancelled",
+                                    "other",
+                                ],
+                            ),
+                        ),
+                        name="fact_failure_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PersonFigure',
+            name="PersonFigure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('verdicts', models.PositiveIntegerField()),
-                ('approved', models.PositiveIntegerField()),
-                ('risky', models.PositiveIntegerField()),
-                ('risky_approved', models.PositiveIntegerField()),
-                ('fast', models.PositiveIntegerField()),
-                ('timed', models.PositiveIntegerField()),
-                ('active_seconds', models.PositiveBigIntegerField()),
-                ('person', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('slice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='insights.slice')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("verdicts", models.PositiveIntegerField()),
+                ("approved", models.PositiveIntegerField()),
+                ("risky", models.PositiveIntegerField()),
+                ("risky_approved", models.PositiveIntegerField()),
+                ("fast", models.PositiveIntegerField()),
+                ("timed", models.PositiveIntegerField()),
+                ("active_seconds", models.PositiveBigIntegerField()),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "slice",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="insights.slice",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('day', 'slice', 'person'), name='person_figure_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("day", "slice", "person"), name="person_figure_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Figure',
+            name="Figure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('span', models.CharField(max_length=1)),
-                ('day', models.DateField()),
-                ('measure', models.CharField(max_length=12)),
-                ('key', models.CharField(blank=True, max_length=80)),
-                ('number', models.PositiveBigIntegerField()),
-                ('total', models.PositiveBigIntegerField(default=0)),
-                ('slice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='insights.slice')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("span", models.CharField(max_length=1)),
+                ("day", models.DateField()),
+                ("measure", models.CharField(max_length=12)),
+                ("key", models.CharField(blank=True, max_length=80)),
+                ("number", models.PositiveBigIntegerField()),
+                ("total", models.PositiveBigIntegerField(default=0)),
+                (
+                    "slice",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="insights.slice",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('span', 'day', 'measure', 'slice', 'key'), name='figure_once'), models.CheckConstraint(condition=models.Q(('span__in', ['d', 'm']), ('measure__in', ['started', 'result', 'band', 'failure', 'retried', 'intervened', 'resolved', 'worked', 'unpriced', 'provisional', 'call', 'error', 'argument', 'decided', 'deadline', 'to_decide', 'to_look'])), name='figure_known')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("span", "day", "measure", "slice", "key"), name="figure_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("span__in", ["d", "m"]),
+                            (
+                                "measure__in",
+                                [
+                                    "started",
+                                    "result",
+                                    "band",
+                                    "failure",
+                                    "retried",
+                                    "intervened",
+                                    "resolved",
+                                    "worked",
+                                    "unpriced",
+                                    "provisional",
+                                    "call",
+                                    "error",
+                                    "argument",
+                                    "decided",
+                                    "deadline",
+                                    "to_decide",
+                                    "to_look",
+                                ],
+                            ),
+                        ),
+                        name="figure_known",
+                    ),
+                ],
             },
         ),
     ]

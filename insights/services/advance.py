@@ -79,4 +79,3 @@ def _caught_up() -> None:
         if progress is not None:
             progress.caught_up_at = database_now()
             progress.save(update_fields=["caught_up_at"])
-

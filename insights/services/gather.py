@@ -120,15 +120,15 @@ class Gathering:
         )
         touch({row.day for row in changed})
 
-    def _slices_of(
-        self, judged: Sequence[tuple[RunRow, Facts]]
-    ) -> dict[tuple[str, str, str], int]:
+    def _slices_of(self, judged: Sequence[tuple[RunRow, Facts]]) -> dict[tuple[str, str, str], int]:
         wanted: dict[tuple[str, str, str], str] = {}
         for run, facts in judged:
             for tool in {"", *(call["tool"] for call in facts.calls)}:
                 wanted[run.version.agent, run.version.digest, tool] = run.version.category
-        missing = [Slice(agent=a, version=v, tool=t, category=wanted[a, v, t])
-                   for a, v, t in sorted(wanted.keys() - self._slices.keys())]
+        missing = [
+            Slice(agent=a, version=v, tool=t, category=wanted[a, v, t])
+            for a, v, t in sorted(wanted.keys() - self._slices.keys())
+        ]
         if missing:
             Slice.objects.bulk_create(missing, ignore_conflicts=True)
             found = Slice.objects.filter(version__in={each.version for each in missing})
@@ -165,4 +165,3 @@ def _values(row: RunFact | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {name: getattr(row, "slice_id" if name == "slice" else name) for name in _WRITTEN}
-

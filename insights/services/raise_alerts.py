@@ -63,7 +63,9 @@ def raise_alerts() -> int:
     for (_, day), each in days.items():
         if day != today or each.ended < settings.COUNTERSIGN.alert_runs:
             continue
-        before = [days[each.agent, past] for agent, past in days if agent == each.agent and past < day]
+        before = [
+            days[each.agent, past] for agent, past in days if agent == each.agent and past < day
+        ]
         for found in _found(each, before, limits.get(each.agent)):
             raised += _raise(each, found, today)
     return raised + _note_models(today)
@@ -149,6 +151,10 @@ def _note_models(today: date) -> int:
         )
         for agent, number, told_at in changed
     ]
-    known = set(Alert.objects.filter(kind=AlertKind.MODEL.value, day=today).values_list("agent_id", flat=True))
+    known = set(
+        Alert.objects.filter(kind=AlertKind.MODEL.value, day=today).values_list(
+            "agent_id", flat=True
+        )
+    )
     new = [each for each in made if each.agent_id not in known]
     return len(Alert.objects.bulk_create(new, ignore_conflicts=True))

@@ -288,7 +288,9 @@ def _forget_own() -> None:
         del sys.modules[name]
 
 
-OWN = frozenset({"accounts", "agents", "approvals", "audit", "countersign", "demo", "tests"})
+OWN = frozenset(
+    {"accounts", "agents", "approvals", "audit", "countersign", "demo", "insights", "tests"}
+)
 
 
 def _run(arguments: list[str]) -> None:

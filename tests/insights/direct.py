@@ -45,7 +45,9 @@ class Direct:
     def figures(self) -> dict[Key, tuple[int, int]]:
         return {key: (number, self.totals[key]) for key, number in self.numbers.items()}
 
-    def _add(self, where: Any, measure: str, key: str = "", number: int = 1, total: int = 0) -> None:
+    def _add(
+        self, where: Any, measure: str, key: str = "", number: int = 1, total: int = 0
+    ) -> None:
         day, agent, version, tool = where
         full = (day, agent, version, tool, measure, key)
         self.numbers[full] += number
@@ -104,7 +106,9 @@ class Direct:
         last = run.finished_at + self.window
         for effect in effects:
             undos = Step.objects.filter(undoes=effect, state="succeeded")
-            if any(run.finished_at < undo.finished_at <= last for undo in undos if undo.finished_at):
+            if any(
+                run.finished_at < undo.finished_at <= last for undo in undos if undo.finished_at
+            ):
                 return "corrected", "undone", False
         if any(effect.state == "bounced" for effect in effects):
             return "corrected", "bounced", False
@@ -149,7 +153,8 @@ class Direct:
             if step.kind == "message":
                 moments.append(step.finished_at)
             elif resolution.get("by_id") and (
-                resolution["edited"] or resolution["kind"] not in ("approved", "accepted", "answered")
+                resolution["edited"]
+                or resolution["kind"] not in ("approved", "accepted", "answered")
             ):
                 moments.append(ApprovalRequest.objects.get(pk=step.approval_id).decided_at)
         return min((moment for moment in moments if moment), default=None)
@@ -174,7 +179,9 @@ class Direct:
             self._add(where, "error", step.problem)
         if step.problem == "arguments_invalid":
             assert step.output is not None
-            names = {part.split(":")[0].split(".")[0] for part in step.output["message"].split("; ")}
+            names = {
+                part.split(":")[0].split(".")[0] for part in step.output["message"].split("; ")
+            }
             takes = "order|amount" if step.name == "issue_refund" else "order"
             for name in {name if re.fullmatch(takes, name) else "?" for name in names}:
                 self._add(where, "argument", name)

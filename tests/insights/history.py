@@ -14,8 +14,17 @@ from approvals.models import ApprovalRequest, Viewing, Vote
 SHA = "sha256:" + "0" * 64
 AGENTS = {"refund-desk": "bounded", "payables": "workflow"}
 TOOLS = {"issue_refund": ("order", "amount"), "read_order": ("order",)}
-BEGINS = datetime(2026, 8, 20, tzinfo=UTC)
-ATTENTION = ("repairs_exhausted", "same_call", "crash_loop", "model_timeout", "tools_changed", "odd")
+#: Long enough ago that a month is over.
+DAYS = 80
+BEGINS = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
+ATTENTION = (
+    "repairs_exhausted",
+    "same_call",
+    "crash_loop",
+    "model_timeout",
+    "tools_changed",
+    "odd",
+)
 RESOLVED = ("approved", "approved", "approved", "sent_back", "rejected", "stopped", "expired", None)
 ENDS = (
     ("succeeded", "done"),
@@ -60,7 +69,7 @@ class History:
     def _version(self, slug: str, category: str, number: int) -> AgentVersion:
         digest = f"sha256:{slug.encode().hex():0<62}{number:02}"[:71]
         tools = [
-            {"name": name, "schema": {"properties": dict.fromkeys(arguments, {})}}
+            {"name": name, "schema": {"properties": {key: {} for key in arguments}}}
             for name, arguments in TOOLS.items()
         ]
         definition = {"slug": slug, "category": category, "tools": tools}
@@ -69,10 +78,10 @@ class History:
             defaults={"slug": slug, "definition": definition, "first_seen_at": BEGINS},
         )[0]
 
-    def write(self, runs: int, *, days: int) -> Made:
-        """So many runs over so many days, with everything that belongs to them."""
+    def write(self, runs: int) -> Made:
+        """So many runs over `DAYS` days, with everything that belongs to them."""
         for _ in range(runs):
-            self._run(days)
+            self._run()
         made = self.made
         # A journal's ids are known only once its rows are written, so undos come after them.
         Run.objects.bulk_create(made.runs)
@@ -85,18 +94,20 @@ class History:
             self._undo(effect, later)
         return made
 
-    def _run(self, days: int) -> None:
+    def _run(self) -> None:
         pick = self.random.choice
         slug = pick(list(AGENTS))
         state, outcome = pick(ENDS)
-        began = BEGINS + timedelta(seconds=self.random.randrange(days * 86_400))
+        # A few lately, so that what they did may still be corrected.
+        days = DAYS - 1 if pick([0, 0, 0, 0, 1]) else self.random.randrange(DAYS - 1)
+        began = BEGINS + timedelta(days=days, seconds=self.random.randrange(86_400))
         ended = state != "running"
         took = timedelta(milliseconds=int(self.random.lognormvariate(10, 3)))
         run = Run(
             agent=self.agents[slug],
             agent_version=pick(self.versions[slug]),
             initiator=self.people[0],
-            input={},
+            input={"text": "x"},
             input_digest=SHA,
             title="A made-up task",
             state=state,
@@ -115,7 +126,9 @@ class History:
 
     def _step(self, run: Run, seq: int, at: datetime) -> None:
         pick = self.random.choice
-        kind = pick(["model", "tool", "tool", "tool", "final", "budget", "attention", "message", "question"])
+        kind = pick(
+            ["model", "tool", "tool", "tool", "final", "budget", "attention", "message", "question"]
+        )
         step = Step(
             run=run,
             seq=seq,
@@ -129,7 +142,9 @@ class History:
         self.made.steps.append(step)
         if kind == "model":
             step.cost_micros = pick([None, 1_000, 25_000, 410_000])
-            step.state, step.problem = pick([("succeeded", ""), ("succeeded", ""), ("failed", "model_timeout")])
+            step.state, step.problem = pick(
+                [("succeeded", ""), ("succeeded", ""), ("failed", "model_timeout")]
+            )
         elif kind == "tool":
             self._call(run, step, at)
         elif kind == "final":
@@ -148,7 +163,9 @@ class History:
             return
         if pick([0, 0, 0, 0, 1]):
             step.state, step.problem = "failed", "arguments_invalid"
-            step.output = {"message": pick(["amount: too much; order: no", "order.0: no", "invented: who"])}
+            step.output = {
+                "message": pick(["amount: too much; order: no", "order.0: no", "invented: who"])
+            }
             return
         gate = pick(["allow", "review", "review", "deny"])
         step.judgement = {"verdict": {"outcome": gate}}
@@ -194,6 +211,7 @@ class History:
             agent_version=run.agent_version.digest,
             tool=step.name if step.kind == "tool" else "",
             title="A made-up request",
+            preview={"title": "A made-up request", "summary": ""},
             digest=SHA,
             shown_sha256=SHA,
             risk=pick(["low", "medium", "high", "critical"]),
@@ -209,7 +227,11 @@ class History:
         self.made.requests.append(request)
         step.approval_id = request.pk
         if kind is not None:
-            step.resolution = {"kind": kind, "edited": edited, "by_id": str(by.pk) if decided else None}
+            step.resolution = {
+                "kind": kind,
+                "edited": edited,
+                "by_id": str(by.pk) if decided else None,
+            }
         if pick([0, 1, 1]):
             for person in self.random.sample(self.people, 2):
                 looked = opened + self.random.random() * (at - opened)
@@ -217,7 +239,9 @@ class History:
                     Viewing(request=request, revision=1, user=person, opened_at=looked)
                 )
         if decided:
-            self._vote(request, by, at, "edit" if edited else "approve" if kind == "approved" else "reject")
+            self._vote(
+                request, by, at, "edit" if edited else "approve" if kind == "approved" else "reject"
+            )
 
     def _vote(self, request: ApprovalRequest, by: User, at: datetime, verdict: str) -> None:
         pick = self.random.choice
@@ -269,7 +293,13 @@ class History:
             parent=effect.run,
         )
         Step.objects.create(
-            run=undo, seq=1, kind="tool", name="undo", state="succeeded", undoes=effect,
-            judgement={"verdict": {"outcome": "allow"}}, started_at=at, finished_at=at,
+            run=undo,
+            seq=1,
+            kind="tool",
+            name="undo",
+            state="succeeded",
+            undoes=effect,
+            judgement={"verdict": {"outcome": "allow"}},
+            started_at=at,
+            finished_at=at,
         )
-
