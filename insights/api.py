@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import ConfigDict, Field
 
 from accounts.doors import signed_in
-from insights.asking import answer, now_and_form
+from insights.asking import Question
 from insights.errors import PeriodInvalid
 from insights.representations import report_json
 from insights.services.correct_failure import correct_failure
@@ -58,11 +58,12 @@ def read_insights(request: HttpRequest, asked: Query[AskedIn]) -> dict[str, Any]
     For operators, admins and auditors; `people` is null for those who may not see what each person decided."""
     caller = signed_in(request)
     require_sight_by_api(caller)
-    now, form = now_and_form(asked.model_dump())
+    question = Question.read(asked.model_dump())
+    form = question.form
     if not form.is_valid():
         field, errors = next(iter(form.errors.items()))
         raise PeriodInvalid(str(field), str(errors[0]))
-    found = answer(form, caller, now)
+    found = question.answer(caller)
     counted = found.counted_at.isoformat() if found.counted_at else None
     return report_json(found.report, found.people, counted)
 

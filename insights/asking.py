@@ -8,11 +8,12 @@ from datetime import datetime
 
 from accounts.callers import Caller
 from audit.clock import database_now
-from insights.choices import Choices, choices
+from insights.choices import Choices, choices, lines
 from insights.forms import InsightsForm
 from insights.links import Links
 from insights.models import Progress
 from insights.people import Load, loads_of
+from insights.reading import Figures, Line
 from insights.report import Report, report_of
 from insights.visibility import may_see_people
 
@@ -26,30 +27,37 @@ class Answer:
     counted_at: datetime | None
 
 
-def form_of(given: Mapping[str, str], now: datetime) -> tuple[InsightsForm, Choices]:
-    """The form of the page, with what it offers."""
-    offered = choices(str(given.get("agent") or ""))
-    form = InsightsForm(
-        given,
-        today=now.date(),
-        agents=offered.agents,
-        versions=offered.versions,
-        tools=offered.tools,
-    )
-    return form, offered
+@dataclass(frozen=True)
+class Question:
+    """What an address asks: the form, what it offers, and all slices that have figures."""
 
+    form: InsightsForm
+    offered: Choices
+    lines: dict[int, Line]
+    now: datetime
 
-def answer(form: InsightsForm, caller: Caller, now: datetime) -> Answer:
-    """What a valid form asks for."""
-    people = may_see_people(caller)
-    links = Links(form.asked, requests=people)
-    counted = Progress.objects.values_list("caught_up_at", flat=True).first()
-    return Answer(
-        report_of(form.asked, links, now), loads_of(form.asked, links) if people else None, counted
-    )
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Question:
+        """From the fields of an address. Three statements."""
+        now, known = database_now(), lines()
+        offered = choices(known.values(), str(given.get("agent") or ""))
+        form = InsightsForm(
+            given,
+            today=now.date(),
+            agents=offered.agents,
+            versions=offered.versions,
+            tools=offered.tools,
+        )
+        return cls(form, offered, known, now)
 
-
-def now_and_form(given: Mapping[str, str]) -> tuple[datetime, InsightsForm]:
-    """The moment, and the form without what it offers, for programs."""
-    now = database_now()
-    return now, InsightsForm(given, today=now.date())
+    def answer(self, caller: Caller) -> Answer:
+        """Where the form is valid."""
+        people = may_see_people(caller)
+        figures = Figures(self.form.asked, self.lines, self.now.date())
+        links = Links(self.form.asked, requests=people)
+        counted = Progress.objects.values_list("caught_up_at", flat=True).first()
+        return Answer(
+            report_of(figures, links, self.now),
+            loads_of(figures, links) if people else None,
+            counted,
+        )

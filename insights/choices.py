@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agents.hosted import titles_of
 from agents.wording import plain
 from insights.models import Slice
+from insights.reading import Line
 
 
 @dataclass(frozen=True)
@@ -23,20 +25,23 @@ class Choices:
         return dict(self.agents)
 
 
-def choices(agent: str) -> Choices:
-    """Two statements, over as many rows as there are agents, versions and tools."""
-    rows = list(Slice.objects.values_list("agent", "version", "tool"))
-    titles = titles_of({name for name, _, _ in rows})
-    named = sorted(
-        ((name, titles.get(name, name)) for name in {row[0] for row in rows}), key=_called
-    )
-    here = [row for row in rows if agent in ("", row[0])]
-    versions = sorted(
-        {(version, f"{titles.get(name, name)} {version[7:19]}") for name, version, _ in here},
-        key=_called,
-    )
-    tools = sorted(((tool, plain(tool)) for tool in {row[2] for row in here} if tool), key=_called)
-    return Choices(named, versions, tools)
+def lines() -> dict[int, Line]:
+    """All slices that have figures, by key: as many as there are agents, versions and tools. One statement."""
+    rows = Slice.objects.values_list("pk", "agent", "version", "category", "tool")
+    return {pk: Line(*told) for pk, *told in rows}
+
+
+def choices(known: Iterable[Line], agent: str) -> Choices:
+    """Versions and tools are those of the agent, where one is chosen. One statement."""
+    rows = list(known)
+    titles = titles_of({row.agent for row in rows})
+    named = {(row.agent, titles.get(row.agent, row.agent)) for row in rows}
+    here = [row for row in rows if agent in ("", row.agent)]
+    versions = {
+        (row.version, f"{titles.get(row.agent, row.agent)} {row.version[7:19]}") for row in here
+    }
+    tools = {(row.tool, plain(row.tool)) for row in here if row.tool}
+    return Choices(*(sorted(each, key=_called) for each in (named, versions, tools)))
 
 
 def _called(each: tuple[str, str]) -> str:

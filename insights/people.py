@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from insights.links import Links
-from insights.reading import Asked, Person, read_people
+from insights.reading import Figures, Person
 from insights.report import Number, Part
 
 #: Of fewer verdicts a change of rates says nothing.
@@ -32,10 +32,11 @@ class Load:
         return self.drift is not None and abs(self.drift) >= DRIFT
 
 
-def loads_of(asked: Asked, links: Links) -> list[Load]:
+def loads_of(figures: Figures, links: Links) -> list[Load]:
     """Of everybody who decided in the period. Two statements."""
-    before = {each.pk: each for each in read_people(asked, asked.period.before)}
-    return [_load(each, before.get(each.pk), links) for each in read_people(asked, asked.period)]
+    period = figures.asked.period
+    before = {each.pk: each for each in figures.people(period.before)}
+    return [_load(each, before.get(each.pk), links) for each in figures.people(period)]
 
 
 def _load(now: Person, past: Person | None, links: Links) -> Load:

@@ -1,4 +1,4 @@
-"""Sums for a page, from the roll-ups: three statements, whatever is asked, and two more about people."""
+"""Sums for a page, from the roll-ups: a statement for each part of it, whatever is asked."""
 
 from __future__ import annotations
 
@@ -10,27 +10,50 @@ from typing import Any, Final
 
 from django.db import connection
 
-from insights.periods import Period
+from insights.periods import Period, Step
 from insights.vocabulary import Measure
 
 _M = Measure
 #: Measures that are histograms of durations: their keys are buckets.
 DURATIONS: Final = (_M.RESOLVED, _M.WORKED, _M.TO_DECIDE, _M.TO_LOOK)
-_IN_LINES: Final = (
-    *(_M.STARTED, _M.RESULT, _M.INTERVENED, _M.CALL, _M.ERROR, _M.ARGUMENT, _M.DECIDED),
-)
 _IN_SERIES: Final = (_M.CALL, _M.RESULT)
-#: Where whole months are in it, they are read as such: the days of years are many.
-_DAYS: Final = """(
-       (figure.span = 'd' AND figure.day >= %(since)s AND figure.day <= %(until)s
-        AND NOT (figure.day >= %(first)s AND figure.day < %(next)s))
-    OR (figure.span = 'm' AND figure.day >= %(first)s AND figure.day < %(next)s))"""
-_FROM: Final = """
-  FROM insights_figure AS figure JOIN insights_slice AS slice ON slice.id = figure.slice_id
- WHERE {days}
-   AND (%(agent)s = '' OR slice.agent = %(agent)s) AND (%(version)s = '' OR slice.version = %(version)s)
-   AND (%(category)s = '' OR slice.category = %(category)s) AND (%(tool)s = '' OR slice.tool = %(tool)s)
+EVERY: Final = tuple(_M)
+# Each part is a few ranges of the index. Where whole months are in it, they are read as such: the days of years
+# are many.
+_SUMMED: Final = """
+SELECT {by}measure, {slice}key, sum(number), sum(total) FROM (
+    SELECT measure, day, slice_id, key, number, total FROM insights_figure
+     WHERE span = 'd' AND measure = ANY(%(measures)s) AND day >= %(since)s AND day < %(first)s
+     UNION ALL
+    SELECT measure, day, slice_id, key, number, total FROM insights_figure
+     WHERE span = 'm' AND measure = ANY(%(measures)s) AND day >= %(first)s AND day < %(next)s
+     UNION ALL
+    SELECT measure, day, slice_id, key, number, total FROM insights_figure
+     WHERE span = 'd' AND measure = ANY(%(measures)s) AND day >= %(next)s AND day <= %(until)s) AS figure
+ WHERE %(all)s OR slice_id = ANY(%(slices)s)
+ GROUP BY {by}measure, {slice}key
 """
+_BY_LINE: Final = _SUMMED.format(by="", slice="slice_id, ")
+_BY_DAY: Final = _SUMMED.format(by="day, ", slice="")
+_PEOPLE: Final = """
+SELECT person.id, coalesce(nullif(person.display_name, ''), person.username), figure.*
+  FROM (SELECT person_id, sum(verdicts), sum(approved), sum(risky), sum(risky_approved), sum(fast), sum(timed),
+               sum(active_seconds) FROM insights_personfigure
+         WHERE day >= %(since)s AND day <= %(until)s AND (%(all)s OR slice_id = ANY(%(slices)s))
+         GROUP BY person_id) AS figure
+  JOIN accounts_user AS person ON person.id = figure.person_id
+ ORDER BY 4 DESC, 2, 1
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What figures of a slice are told by; `tool` is empty for whole runs."""
+
+    agent: str
+    version: str
+    category: str
+    tool: str
 
 
 @dataclass(frozen=True)
@@ -43,23 +66,17 @@ class Asked:
     category: str = ""
     tool: str = ""
 
-    def given(self, *, today: date, period: Period | None = None) -> dict[str, Any]:
-        """What statements are given."""
-        asked = period or self.period
-        months = asked.whole_months(today)
-        # No day lies between a moment and itself.
-        first, last = months or (asked.since, None)
-        after = (last + timedelta(days=32)).replace(day=1) if last else first
-        return {
-            "since": asked.since,
-            "until": asked.until,
-            "first": first,
-            "next": after,
-            "agent": self.agent,
-            "version": self.version,
-            "category": self.category,
-            "tool": self.tool,
-        }
+    @property
+    def narrow(self) -> bool:
+        """Whether it asks for less than everything of the period."""
+        return bool(self.agent or self.version or self.category or self.tool)
+
+    def takes(self, line: Line) -> bool:
+        """Whether the figures of a slice are asked for."""
+        return all(
+            getattr(self, name) in ("", getattr(line, name))
+            for name in ("agent", "version", "category", "tool")
+        )
 
 
 @dataclass(frozen=True)
@@ -98,16 +115,6 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Line:
-    """What figures of a slice are told by."""
-
-    agent: str
-    version: str
-    category: str
-    tool: str
-
-
-@dataclass(frozen=True)
 class Person:
     """What one person decided in a period. See `insights.models.PersonFigure`."""
 
@@ -122,66 +129,68 @@ class Person:
     active_seconds: int
 
 
-def read_sums(asked: Asked, today: date) -> Sums:
-    """Everything that is asked for, in one sum."""
-    sums = Sums()
-    statement = f"SELECT figure.measure, figure.key, sum(figure.number), sum(figure.total) {_from()} GROUP BY 1, 2"
-    for measure, key, number, total in _rows(statement, asked.given(today=today)):
-        sums.add(measure, key, int(number), int(total))
-    return sums
+class Figures:
+    """What is asked for, read from the sums; `lines` are all slices that have figures, by key."""
+
+    def __init__(self, asked: Asked, lines: Mapping[int, Line], today: date) -> None:
+        self.asked = asked
+        self._today = today
+        self._lines = {key: line for key, line in lines.items() if asked.takes(line)}
+
+    def by_line(self) -> dict[Line, Sums]:
+        """Sums of each slice. One statement."""
+        found: dict[Line, Sums] = {}
+        for measure, slice_id, key, number, total in _rows(_BY_LINE, self._given(EVERY)):
+            sums = found.setdefault(self._lines[slice_id], Sums())
+            sums.add(measure, key, int(number), int(total))
+        return found
+
+    def series(self) -> list[tuple[tuple[date, date], Sums]]:
+        """Calls and results for each point of the period. One statement."""
+        bins = [(each, Sums()) for each in self.asked.period.bins()]
+        given = self._given(_IN_SERIES)
+        if self.asked.period.step is not Step.MONTH:
+            # Months have no days.
+            given["first"] = given["next"] = self.asked.period.since
+        place = {day: sums for (first, last), sums in bins for day in _days(first, last)}
+        for day, measure, key, number, total in _rows(_BY_DAY, given):
+            place[day].add(measure, key, int(number), int(total))
+        return bins
+
+    def people(self, period: Period) -> list[Person]:
+        """What each person decided of the requests that were closed in a period, who decided most first. One
+        statement."""
+        given = {"since": period.since, "until": period.until, **self._which()}
+        return [
+            Person(pk, name, *(int(number) for number in rest))
+            for pk, name, _, *rest in _rows(_PEOPLE, given)
+        ]
+
+    def _which(self) -> dict[str, Any]:
+        return {"all": not self.asked.narrow, "slices": sorted(self._lines)}
+
+    def _given(self, measures: Sequence[Measure]) -> dict[str, Any]:
+        period = self.asked.period
+        months = period.whole_months(self._today)
+        first, last = months or (period.since, None)
+        after = (last + timedelta(days=32)).replace(day=1) if last else first
+        return {
+            "measures": [each.value for each in measures],
+            "since": period.since,
+            "first": first,
+            "next": after,
+            "until": period.until,
+            **self._which(),
+        }
 
 
-def read_lines(asked: Asked, today: date) -> dict[Line, Sums]:
-    """The same by agent, version and tool, without durations."""
-    lines: dict[Line, Sums] = {}
-    statement = (
-        "SELECT slice.agent, slice.version, slice.category, slice.tool, figure.measure, figure.key,"
-        f" sum(figure.number), sum(figure.total) {_from(_IN_LINES)} GROUP BY 1, 2, 3, 4, 5, 6"
-    )
-    for *line, measure, key, number, total in _rows(statement, asked.given(today=today)):
-        sums = lines.setdefault(Line(*line), Sums())
-        sums.add(measure, key, int(number), int(total))
-    return lines
-
-
-def read_series(asked: Asked, today: date) -> list[tuple[tuple[date, date], Sums]]:
-    """Calls and results for each point of the period."""
-    bins = [(each, Sums()) for each in asked.period.bins()]
-    statement = (
-        "SELECT figure.day, figure.measure, figure.key, sum(figure.number), sum(figure.total)"
-        f" {_from(_IN_SERIES)} GROUP BY 1, 2, 3"
-    )
-    given = asked.given(today=today)
-    if asked.period.step != "month":
-        # Months have no days.
-        given |= {"first": asked.period.since, "next": asked.period.since}
-    place = {day: sums for (first, last), sums in bins for day in _days(first, last)}
-    for day, measure, key, number, total in _rows(statement, given):
-        place[day].add(measure, key, int(number), int(total))
-    return bins
-
-
-def read_people(asked: Asked, period: Period) -> list[Person]:
-    """What each person decided of the requests that were closed in a period, who decided most first."""
-    statement = """
-SELECT person.id, coalesce(nullif(person.display_name, ''), person.username), sum(figure.verdicts),
-       sum(figure.approved), sum(figure.risky), sum(figure.risky_approved), sum(figure.fast), sum(figure.timed),
-       sum(figure.active_seconds)
-  FROM insights_personfigure AS figure JOIN insights_slice AS slice ON slice.id = figure.slice_id
-  JOIN accounts_user AS person ON person.id = figure.person_id
- WHERE figure.day >= %(since)s AND figure.day <= %(until)s
-   AND (%(agent)s = '' OR slice.agent = %(agent)s) AND (%(version)s = '' OR slice.version = %(version)s)
-   AND (%(category)s = '' OR slice.category = %(category)s) AND (%(tool)s = '' OR slice.tool = %(tool)s)
- GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1
-"""
-    given = asked.given(today=period.until, period=period)
-    rows = _rows(statement, {name: given[name] for name in given if name not in ("first", "next")})
-    return [Person(pk, name, *(int(number) for number in rest)) for pk, name, *rest in rows]
-
-
-def _from(measures: Sequence[Measure] = ()) -> str:
-    only = ", ".join(f"'{each.value}'" for each in measures)
-    return _FROM.format(days=_DAYS) + (f"   AND figure.measure IN ({only})\n" if only else "")
+def whole_of(lines: Mapping[Line, Sums]) -> Sums:
+    """All of them in one sum."""
+    whole = Sums()
+    for sums in lines.values():
+        whole.numbers.update(sums.numbers)
+        whole.totals.update(sums.totals)
+    return whole
 
 
 def _days(first: date, last: date) -> list[date]:

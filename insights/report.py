@@ -10,7 +10,7 @@ from typing import Final
 from insights.histograms import quantile
 from insights.links import Links
 from insights.narrowing import ENDED
-from insights.reading import Asked, Line, Sums, read_lines, read_series, read_sums
+from insights.reading import Asked, Figures, Line, Sums, whole_of
 from insights.vocabulary import BANDS, How, Measure, Result
 from insights.waiting import waiting_by_age
 
@@ -133,10 +133,11 @@ class Report:
     runs: Runs | None
 
 
-def report_of(asked: Asked, links: Links, now: datetime) -> Report:
-    """Four statements."""
-    today = now.date()
-    sums, lines = read_sums(asked, today), read_lines(asked, today)
+def report_of(figures: Figures, links: Links, now: datetime) -> Report:
+    """Three statements."""
+    asked = figures.asked
+    lines = figures.by_line()
+    sums = whole_of(lines)
     made = _Made(asked, links)
     closed = links.closed()
     deadlines = sums.of(_M.DEADLINE)
@@ -158,7 +159,7 @@ def report_of(asked: Asked, links: Links, now: datetime) -> Report:
         ],
         errors=made.of_tools(lines, _M.ERROR, "error"),
         arguments=made.of_tools(lines, _M.ARGUMENT, "argument"),
-        points=[made.point(days, each) for days, each in read_series(asked, today)],
+        points=[made.point(days, each) for days, each in figures.series()],
         agents=made.rows(lines, lambda line: line.agent, "agent"),
         versions=made.rows(lines, lambda line: line.version, "version"),
         categories=made.rows(lines, lambda line: line.category, "category"),

@@ -16,9 +16,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.doors import signed_in
 from agents.hosted import hosted_of, titles_of
 from agents.services.locking import require_control
-from audit.clock import database_now
 from audit.errors import Refusal
-from insights.asking import answer, form_of, now_and_form
+from insights.asking import Question
 from insights.csv_file import csv_of
 from insights.forms import FailureForm, ThresholdsForm
 from insights.models import Alert, RunFact, Thresholds
@@ -37,19 +36,19 @@ def insights(request: HttpRequest) -> HttpResponse:
     """What agents cost, how they do and what they ask of people. Nothing is counted here, sums are read."""
     caller = signed_in(request)
     require_sight(caller)
-    now = database_now()
-    form, offered = form_of(request.GET.dict(), now)
+    question = Question.read(request.GET.dict())
+    form = question.form
     context: dict[str, Any] = {"form": form, "query": request.GET.urlencode()}
     if not form.is_valid():
         return render(request, "insights/insights.html", context, status=422)
-    found = answer(form, caller, now)
+    found = question.answer(caller)
     alerts = Alert.objects.select_related("agent").order_by("-told_at", "-id")
     if form.asked.agent:
         alerts = alerts.filter(agent__slug=form.asked.agent)
     context |= {
         "answer": found,
         "report": found.report,
-        "shown": page_of(found, offered.titles),
+        "shown": page_of(found, question.offered.titles),
         "alerts": list(alerts[:ALERTS_SHOWN]),
         "may_set": caller.holds("manage_agents"),
     }
@@ -62,11 +61,11 @@ def insights_csv(request: HttpRequest) -> HttpResponse:
     """The same figures as a file."""
     caller = signed_in(request)
     require_sight(caller)
-    now, form = now_and_form(request.GET.dict())
-    if not form.is_valid():
+    question = Question.read(request.GET.dict())
+    if not question.form.is_valid():
         return redirect("insights")
-    found = answer(form, caller, now)
-    period = form.asked.period
+    found = question.answer(caller)
+    period = question.form.asked.period
     return HttpResponse(
         csv_of(found.report, found.people or []),
         content_type="text/csv; charset=utf-8",
