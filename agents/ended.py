@@ -17,7 +17,7 @@ def ended_after(since: datetime, after: UUID, *, most: int) -> list[tuple[dateti
         Q(finished_at__gt=since) | Q(finished_at=since, pk__gt=after)
     )
     found = rows.order_by("finished_at", "id").values_list("finished_at", "pk")[:most]
-    return [(ended, pk) for ended, pk in found if ended]
+    return [(at, pk) for at, pk in found if at is not None]
 
 
 def undone_by(ids: Collection[UUID]) -> list[UUID]:

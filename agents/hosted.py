@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from agents.models import HostedAgent
 
 
@@ -11,3 +13,8 @@ def hosted_of(slug: str, *, lock: bool = False) -> int | None:
     if lock:
         rows = rows.select_for_update()
     return rows.values_list("pk", flat=True).first()
+
+
+def titles_of(slugs: Collection[str]) -> dict[str, str]:
+    """What the agents are called, by name; those that are not hosted here are left out."""
+    return dict(HostedAgent.objects.filter(slug__in=slugs).values_list("slug", "title"))

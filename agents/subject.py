@@ -172,6 +172,11 @@ class HostedRuns:
         rows = Run.objects.visible_for(caller).filter(state__in=ACTIVE)
         return rows.order_by()[:most].count()
 
+    def versions_of(self, category: str) -> Sequence[str]:
+        """Digests of all versions of agents of a category."""
+        rows = AgentVersion.objects.filter(definition__category=category)
+        return list(rows.values_list("digest", flat=True))
+
     def run_title(self, run_id: UUID) -> str:
         """The run's task in a line, without what is sensitive; empty when there is no such run."""
         run = _named.one(run_id)

@@ -133,6 +133,10 @@ class Runs(Protocol):
     def past_calls_number(self, since: datetime, until: datetime) -> int:
         """How many those are."""
 
+    def versions_of(self, category: str) -> Sequence[str]:
+        """Digests of all versions of agents of a category."""
+        ...
+
     def catalogue(self) -> tuple[ToolFacts, ...]:
         """Every tool of every agent that is installed, by agent and name."""
 
@@ -197,6 +201,10 @@ class NullRuns:
     def past_calls_number(self, since: datetime, until: datetime) -> int:
         """There were none."""
         return 0
+
+    def versions_of(self, category: str) -> Sequence[str]:
+        """None are known."""
+        return ()
 
     def catalogue(self) -> tuple[ToolFacts, ...]:
         """Nobody is known here."""

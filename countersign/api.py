@@ -34,6 +34,7 @@ from audit.canonical import MalformedJson, holds_nul, loads_strict
 from audit.errors import Refusal, TooLarge
 from countersign.api_docs import outline, with_problems
 from evaluations.api import router as evaluations_router
+from insights.api import router as insights_router
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ for router in (
     evaluations_router,
     approvals_router,
     audit_router,
+    insights_router,
 ):
     api.add_router("", router)
 # Hashes alone, which the settings may open to everybody.

@@ -58,6 +58,15 @@ DESTINATIONS: Final = (
     ),
     Destination("audit", "Audit", "audit", "audit-list", ("/audit/",), ("read_audit",)),
     Destination(
+        "insights",
+        "Insights",
+        "insights",
+        "insights",
+        ("/insights/",),
+        ("start_runs", "read_everything"),
+        further=True,
+    ),
+    Destination(
         "people", "People", "people", "people", ("/people/",), ("manage_people",), further=True
     ),
     Destination("settings", "Settings", "settings", "settings", ("/settings/",)),

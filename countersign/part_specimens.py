@@ -89,6 +89,11 @@ PARTS: Final[tuple[Part, ...]] = (
         ),
     ),
     Part("controls", "Controls", (_state("Checks, a row of fields, a choice"),)),
+    Part(
+        "filter_chips",
+        "Filters that hold",
+        (_state("Taken away one by one", chips=["Failed", "Refund desk"]),),
+    ),
     Part("table", "Table", (_state("Rows that lead somewhere"),)),
     Part("keys", "Keys", (_state("A list of keys"),)),
 )

@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("approvals.urls")),
     path("", include("evaluations.urls")),
     path("", include("agents.urls")),
+    path("", include("insights.urls")),
     *([path("", include("demo.urls"))] if settings.COUNTERSIGN.demo else []),
 ]
 

@@ -25,7 +25,16 @@ from django.utils.translation.template import trim_whitespace
 PROJECT = Path(__file__).resolve().parent.parent
 LOCALE = PROJECT / "locale"
 SCRIPTS = PROJECT / "static" / "js"
-APPS = ("accounts", "agents", "approvals", "audit", "countersign", "demo", "evaluations")
+APPS = (
+    "accounts",
+    "agents",
+    "approvals",
+    "audit",
+    "countersign",
+    "demo",
+    "evaluations",
+    "insights",
+)
 #: Which arguments of a call are what: (context, one, many), counted from nought; None where there is none.
 CALLS = {
     **dict.fromkeys(("gettext", "gettext_lazy", "gettext_noop", "_"), (None, 0, None)),

@@ -71,22 +71,17 @@ def read_runs(ids: Sequence[UUID], versions: Versions, *, window: timedelta) -> 
     """The runs among these that ended and are no undo, with their journals."""
     found = _rows(_RUNS, [list(ids)])
     known = versions.of(key for _, key, *_ in found)
-    effects = {
-        run: tuple(rest) for run, *rest in _rows(_EFFECTS, [window.total_seconds(), list(ids)])
-    }
-    runs = [
-        RunRow(*(run, known[key], *facts, *_came_of(effects, run))) for run, key, *facts in found
-    ]
+    given = [window.total_seconds(), list(ids)]
+    effects = {run: (bounced, undone) for run, bounced, undone in _rows(_EFFECTS, given)}
+    runs = []
+    for run, key, *facts in found:
+        bounced, undone = effects.get(run, (False, False))
+        effect = {"acted": run in effects, "undone": undone, "bounced": bounced}
+        runs.append(RunRow(run, known[key], *facts, **effect))
     steps: dict[UUID, list[StepRow]] = {run.id: [] for run in runs}
     for run_id, *facts in _rows(_STEPS, [[run.id for run in runs]]):
         steps[run_id].append(StepRow(*facts))
     return [replace(run, steps=steps[run.id]) for run in runs]
-
-
-def _came_of(effects: Mapping[UUID, tuple[bool, ...]], run: UUID) -> tuple[bool, bool, bool]:
-    """Whether it had effects, whether one was undone, and whether one bounced."""
-    bounced, undone = effects.get(run, (False, False))
-    return run in effects, undone, bounced
 
 
 def _rows(statement: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:

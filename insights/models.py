@@ -120,7 +120,9 @@ class Figure(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["span", "day", "measure", "slice", "key"], name="figure_once"
+                # By measure first: charts are of few of them. Whoever wants a day of all names all.
+                fields=["span", "measure", "day", "slice", "key"],
+                name="figure_once",
             ),
             models.CheckConstraint(
                 condition=Q(span__in=[each.value for each in Span])

@@ -62,7 +62,7 @@ class ByRun:
 
 
 def _one_of(words: Mapping[Any, str]) -> Said:
-    return words.get
+    return lambda value: words.get(value, None)
 
 
 def _if_set(words: Callable[[], str]) -> Said:

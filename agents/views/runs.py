@@ -26,6 +26,7 @@ from agents.done import done_by
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.kin import below, parent_of
 from agents.models import HostedAgent, Run, RunMessage
+from agents.narrowings import asked_in, narrowed, words_of
 from agents.run_filters import found_among
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
@@ -55,6 +56,14 @@ class RunRow:
     @property
     def tokens(self) -> int:
         return self.run.shown_tokens_in + self.run.shown_tokens_out
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that holds beside those of the form, in words, and the list without it."""
+
+    words: str
+    url: str
 
 
 def rows_of(runs: list[Run], caller: Caller) -> list[RunRow]:
@@ -111,13 +120,16 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
     agents = _agents(caller)
     known = [(hosted.slug, hosted.title) for hosted in agents]
     filters = RunFilterForm(request.GET if form is None else {}, agents=known, auto_id="filter-%s")
+    # Filters of figures: they stand in addresses that pages give, and are taken away one by one.
+    asked = asked_in(request.GET) if form is None else {}
     given: dict[str, str] = {}
     runs: list[Run] = []
     next_cursor = None
     looked_through_since = None
     if filters.is_valid():
-        given = {name: str(value) for name, value in filters.cleaned_data.items() if value}
-        found = found_among(Run.objects.visible_for(caller), filters.asked, caller)
+        given = {name: str(value) for name, value in filters.cleaned_data.items() if value} | asked
+        fitting = narrowed(Run.objects.visible_for(caller), asked)
+        found = found_among(fitting, filters.asked, caller)
         looked_through_since = found.looked_through_since
         try:
             shown = page(
@@ -138,6 +150,11 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
         "rows": rows_of(runs, caller),
         "filters": filters,
         "given": given,
+        "asked": asked,
+        "chips": [
+            Chip(words or name, _list_url({key: given[key] for key in given if key != name}))
+            for name, words in words_of(asked).items()
+        ],
         "looked_through_since": looked_through_since,
         "list_url": _list_url({**given, "cursor": request.GET.get("cursor", "")}),
         "next_url": _list_url({**given, "cursor": next_cursor}) if next_cursor else "",

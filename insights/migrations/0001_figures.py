@@ -393,7 +393,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("span", "day", "measure", "slice", "key"), name="figure_once"
+                        fields=("span", "measure", "day", "slice", "key"), name="figure_once"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -15,7 +15,7 @@ from insights.services.gather import OVERLAP, Gathering, progress_or_none
 from insights.services.raise_alerts import raise_alerts
 from insights.services.roll_up import sum_next_day, sum_next_month
 from insights.services.touch import touch
-from insights.vocabulary import Span
+from insights.vocabulary import Measure, Span
 
 #: After that long others have their turn in the queue.
 SECONDS: Final = 20.0
@@ -69,7 +69,9 @@ def _touch_new() -> None:
 
 def _before(day: date) -> date | None:
     """The last day before that one which has figures; None when there is none, so that it begins anew."""
-    rows = Figure.objects.filter(span=Span.DAY.value, day__lt=day).order_by("-day")
+    rows = Figure.objects.filter(
+        span=Span.DAY.value, measure=Measure.STARTED.value, day__lt=day
+    ).order_by("-day")
     return rows.values_list("day", flat=True).first()
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from audit.clock import database_now
 from audit.fault_points import reached
@@ -16,7 +17,7 @@ from insights.histograms import EDGES
 from insights.models import Figure, PersonFigure, Touched
 from insights.services.gather import progress_or_none
 from insights.services.touch import touch
-from insights.vocabulary import Span
+from insights.vocabulary import Measure, Span
 
 # Requests are told apart by the same as runs; those of agents that run elsewhere have no version here.
 _MISSING_SLICES: Final = """
@@ -136,7 +137,7 @@ SELECT %(day)s::date, slice_id, user_id, count(*), count(*) FILTER (WHERE approv
 _MONTH: Final = """
 INSERT INTO insights_figure (span, day, measure, slice_id, key, number, total)
 SELECT 'm', %(first)s::date, measure, slice_id, key, sum(number), sum(total) FROM insights_figure
- WHERE span = 'd' AND day >= %(first)s AND day < %(next)s
+ WHERE span = 'd' AND measure = ANY(%(measures)s) AND day >= %(first)s AND day < %(next)s
  GROUP BY measure, slice_id, key
 """
 
@@ -157,8 +158,8 @@ def sum_next_month() -> date | None:
     with transaction.atomic():
         first = _taken(Span.MONTH, before=database_now().date().replace(day=1))
         if first is not None:
-            Figure.objects.filter(span=Span.MONTH.value, day=first).delete()
-            _run(_MONTH, {"first": first, "next": next_month(first)})
+            _sums_of(Span.MONTH, first).delete()
+            _run(_MONTH, {"measures": list(Measure), "first": first, "next": next_month(first)})
         return first
 
 
@@ -166,10 +167,14 @@ def sum_day(day: date) -> None:
     """All figures of the day, in the caller's transaction."""
     begins = datetime.combine(day, time(), UTC)
     given = {"day": day, "begins": begins, "ends": begins + timedelta(days=1), "edges": list(EDGES)}
-    Figure.objects.filter(span=Span.DAY.value, day=day).delete()
+    _sums_of(Span.DAY, day).delete()
     PersonFigure.objects.filter(day=day).delete()
     for statement in (_MISSING_SLICES, _RUNS, _REQUESTS):
         _run(statement, given)
+
+
+def _sums_of(span: Span, day: date) -> QuerySet[Figure]:
+    return Figure.objects.filter(span=span.value, measure__in=list(Measure), day=day)
 
 
 def next_month(first: date) -> date:

@@ -148,6 +148,10 @@ class Till:
     def past_calls_number(self, since: datetime, until: datetime) -> int:
         return len(self.past_calls(since, until))
 
+    def versions_of(self, category: str) -> Sequence[str]:
+        """It is of no category."""
+        return ()
+
     def catalogue(self) -> tuple[ToolFacts, ...]:
         return CATALOGUE
 

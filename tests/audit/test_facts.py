@@ -11,7 +11,7 @@ from audit.schemas import ActionRef
 from audit.sentences import SENTENCES, sentence
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-APPS = ("audit", "accounts", "approvals", "agents", "demo", "countersign")
+APPS = ("audit", "accounts", "approvals", "agents", "insights", "demo", "countersign")
 
 PROMISED = (
     "run.started",

@@ -12,7 +12,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGE = PROJECT / "docs" / "failures.md"
 TEST = re.compile(r"`(tests/[a-z_/]+\.py)::(\w+)`")
-APPS = ("audit", "accounts", "approvals", "agents", "evaluations")
+APPS = ("audit", "accounts", "approvals", "agents", "evaluations", "insights")
 
 
 def sections() -> dict[str, list[str]]:

@@ -289,7 +289,17 @@ def _forget_own() -> None:
 
 
 OWN = frozenset(
-    {"accounts", "agents", "approvals", "audit", "countersign", "demo", "evaluations", "tests"}
+    {
+        "accounts",
+        "agents",
+        "approvals",
+        "audit",
+        "countersign",
+        "demo",
+        "evaluations",
+        "insights",
+        "tests",
+    }
 )
 
 

@@ -14,7 +14,9 @@ from approvals.models import ApprovalRequest, Viewing, Vote
 SHA = "sha256:" + "0" * 64
 AGENTS = {"refund-desk": "bounded", "payables": "workflow"}
 TOOLS = {"issue_refund": ("order", "amount"), "read_order": ("order",)}
-BEGINS = datetime(2026, 8, 20, tzinfo=UTC)
+#: Long enough ago that a month is over.
+DAYS = 80
+BEGINS = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
 ATTENTION = (
     "repairs_exhausted",
     "same_call",
@@ -67,7 +69,7 @@ class History:
     def _version(self, slug: str, category: str, number: int) -> AgentVersion:
         digest = f"sha256:{slug.encode().hex():0<62}{number:02}"[:71]
         tools = [
-            {"name": name, "schema": {"properties": {each: {} for each in arguments}}}
+            {"name": name, "schema": {"properties": {key: {} for key in arguments}}}
             for name, arguments in TOOLS.items()
         ]
         definition = {"slug": slug, "category": category, "tools": tools}
@@ -76,10 +78,10 @@ class History:
             defaults={"slug": slug, "definition": definition, "first_seen_at": BEGINS},
         )[0]
 
-    def write(self, runs: int, *, days: int) -> Made:
-        """So many runs over so many days, with everything that belongs to them."""
+    def write(self, runs: int) -> Made:
+        """So many runs over `DAYS` days, with everything that belongs to them."""
         for _ in range(runs):
-            self._run(days)
+            self._run()
         made = self.made
         # A journal's ids are known only once its rows are written, so undos come after them.
         Run.objects.bulk_create(made.runs)
@@ -92,18 +94,20 @@ class History:
             self._undo(effect, later)
         return made
 
-    def _run(self, days: int) -> None:
+    def _run(self) -> None:
         pick = self.random.choice
         slug = pick(list(AGENTS))
         state, outcome = pick(ENDS)
-        began = BEGINS + timedelta(seconds=self.random.randrange(days * 86_400))
+        # A few lately, so that what they did may still be corrected.
+        days = DAYS - 1 if pick([0, 0, 0, 0, 1]) else self.random.randrange(DAYS - 1)
+        began = BEGINS + timedelta(days=days, seconds=self.random.randrange(86_400))
         ended = state != "running"
         took = timedelta(milliseconds=int(self.random.lognormvariate(10, 3)))
         run = Run(
             agent=self.agents[slug],
             agent_version=pick(self.versions[slug]),
             initiator=self.people[0],
-            input={},
+            input={"text": "x"},
             input_digest=SHA,
             title="A made-up task",
             state=state,
@@ -207,6 +211,7 @@ class History:
             agent_version=run.agent_version.digest,
             tool=step.name if step.kind == "tool" else "",
             title="A made-up request",
+            preview={"title": "A made-up request", "summary": ""},
             digest=SHA,
             shown_sha256=SHA,
             risk=pick(["low", "medium", "high", "critical"]),

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("agents", "0014_desk"),
+        ("agents", "0016_run_ended_at"),
     ]
 
     operations = [

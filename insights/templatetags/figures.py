@@ -1,0 +1,50 @@
+"""How figures are written, and where they lead."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from audit import spellings
+from insights.report import Part
+from insights.words import percent, share
+
+register = template.Library()
+
+
+@register.simple_tag
+def figure(number: int, url: str = "", name: str = "") -> SafeString:
+    """A number, as a link to its rows where there are any. `name` says to screen readers what it counts."""
+    text = spellings.number(number)
+    if not (number and url):
+        return format_html("{}", text)
+    told = format_html('<span class="visually-hidden">: {}</span>', name) if name else ""
+    return format_html('<a class="figure" href="{}">{}{}</a>', url, text, told)
+
+
+@register.filter
+def part(value: Part | None) -> str:
+    """`12 of 40 (30 %)`; a dash for a part of nothing."""
+    return (share(value.number, value.of) if value else "") or "–"
+
+
+@register.filter
+def points(value: float | None) -> str:
+    """A change of a share in points: `+12 points`; a dash where it is not known."""
+    if value is None:
+        return "–"
+    return gettext("{points} points").format(points=f"{round(100 * value):+d}".replace("-", "−"))
+
+
+@register.filter
+def percentage(value: Part) -> str:
+    """`30 %`; a dash for a part of nothing."""
+    return percent(value.number, value.of) if value.of else "–"
+
+
+@register.filter
+def plain(value: float) -> str:
+    """A place in a drawing: with a point, whatever the reader's language."""
+    return f"{value:g}"
