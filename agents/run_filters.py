@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import BooleanField, Func, Q, QuerySet, Value
 from django.utils import timezone
@@ -66,10 +67,20 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
         runs = runs.filter(created_at__lt=_midnight(filters.until + dt.timedelta(days=1)))
     if not filters.words:
         return Found(runs)
+    if (known := _id(filters.words)) is not None:
+        return Found(runs.filter(pk=known))
     horizon = _horizon(filters)
     if horizon is not None:
         runs = runs.filter(created_at__gte=horizon)
     return Found(_saying(runs, filters.words, caller), horizon)
+
+
+def _id(words: str) -> UUID | None:
+    """The id of a run, with hyphens or, as its trace is called, without."""
+    try:
+        return UUID(words.strip())
+    except ValueError:
+        return None
 
 
 def _people(name: str) -> list[int]:
