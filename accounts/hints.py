@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict
 import orjson
 from redis import RedisError
 
+from audit.counts import Counted
 from audit.fault_points import reached
 from audit.told import client
 
@@ -21,6 +22,10 @@ EVERYTHING: Final = "everything"
 EVERYBODY: Final = "everybody"
 """The audience of all who are signed in."""
 MOST_AT_ONCE: Final = 100
+HINTS_SENT: Final = Counted("countersign_hints_sent_total", "Hints that Redis took.")
+HINTS_LOST: Final = Counted(
+    "countersign_hints_lost_total", "Hints that Redis did not take: pages look again by themselves."
+)
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +100,9 @@ def _send(messages: list[bytes]) -> None:
             for message in messages:
                 pipeline.publish(CHANNEL, message)
             pipeline.execute()
+        HINTS_SENT.add(by=len(messages))
     except (RedisError, OSError):
+        HINTS_LOST.add(by=len(messages))
         log.warning("hints lost: Redis did not take %s", len(messages), exc_info=True)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import structlog
 from pydantic import BaseModel
 
 from agents import span_content, spans
+from agents.counted import TOOL_ERRORS, TOOL_SECONDS
 from agents.foreign_errors import told_of
 from agents.storable import storable
 from agents.tool_threads import TimedOut, bounded
@@ -75,10 +77,13 @@ def call_tool(
     """
     with spans.tool_span(tool.name) as made:
         span_content.given(made, tool, arguments)
+        began = monotonic()
         outcome = _called(tool, ctx, arguments, here=here)
+        TOOL_SECONDS.add(tool.name, took=monotonic() - began)
         if isinstance(outcome, Done):
             span_content.gave(made, outcome.result)
         else:
+            TOOL_ERRORS.add(tool.name, outcome.code)
             tracing.fail(made, outcome.code)
         return outcome
 

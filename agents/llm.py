@@ -19,6 +19,7 @@ from httpx2 import Response
 
 from agents import model_spans
 from agents.bounded_body import read_body
+from agents.counted import MODEL_ERRORS, MODEL_SECONDS
 from agents.endpoints import strict_offer
 from agents.llm_types import Endpoint, ModelError, Reply, calls_in
 from agents.retry_after import retry_after_seconds
@@ -66,9 +67,16 @@ def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:
 
     Raises ModelError for everything that is not a well-formed reply within the endpoint's time.
     """
+    began = monotonic()
     with model_spans.asking(endpoint) as asked:
         model_spans.sent(asked, request)
-        reply = _complete(endpoint, request)
+        try:
+            reply = _complete(endpoint, request)
+        except ModelError as error:
+            MODEL_ERRORS.add(endpoint.name, error.code)
+            raise
+        finally:
+            MODEL_SECONDS.add(endpoint.name, took=monotonic() - began)
         model_spans.answered(asked, reply)
         return reply
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from redis import RedisError
 
 from agents import spans
+from agents.counted import WAKES
 from audit import told, tracing
 from audit.fault_points import reached
 
@@ -66,8 +67,10 @@ def wake(run_id: UUID, wake_seq: int, queue: str, *, again: bool = False) -> Non
                 result_ttl=0,
                 failure_ttl=FAILURE_TTL_SECONDS,
             )
+        WAKES.add(queue, "sent_again" if again else "sent")
         reached("wake.sent")
     except (RedisError, OSError) as error:
+        WAKES.add(queue, "lost")
         log.warning("wake_lost", run=str(run_id), queue=queue, error=type(error).__name__)
 
 

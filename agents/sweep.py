@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from agents import spans
+from agents.counted import LEASES_EXPIRED
 from agents.events import announce, tell
 from agents.models import BudgetNotice, EffectRecord, ReportedModel, Run
 from agents.queues import RESUMES, RUNS, mail_bounce, mail_budget, mail_model, wake, wake_on_commit
@@ -98,6 +99,7 @@ def _free(run_id: UUID) -> bool:
     if run is None:
         return False
     spans.lost_stretch(run)
+    LEASES_EXPIRED.add()
     if end_if_cancelled(run):
         return True
     Run.objects.move(

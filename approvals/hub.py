@@ -24,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from accounts.hints import CHANNEL
+from approvals.counted import HINTS_DELIVERED, HINTS_DROPPED, SOCKETS
 from approvals.mailbox import Mailbox
 from approvals.pacing import WHOLE_MS, within
 
@@ -70,6 +71,11 @@ class Hub:
             self._listening = None
             self._subscribed.clear()
 
+    @property
+    def sockets(self) -> int:
+        """How many hear something."""
+        return len(self._joined)
+
     async def subscribed(self, seconds: float = CONNECT_SECONDS) -> bool:
         """Wait until hints arrive, at most so long; says whether they do."""
         try:
@@ -96,8 +102,10 @@ class Hub:
             return
         if spread := within(len(reached)):
             plain["within"] = spread
-        for mailbox in reached:
-            mailbox.put(plain)
+        if dropped := sum(not mailbox.put(plain) for mailbox in reached):
+            HINTS_DROPPED.add(by=dropped)
+        if reached:
+            HINTS_DELIVERED.add(by=len(reached))
 
     def _drop(self, mailbox: Mailbox) -> None:
         for audience in self._joined.pop(mailbox, frozenset()):
@@ -118,6 +126,7 @@ class Hub:
                         spread = within(len(self._joined), WHOLE_MS)
                         for mailbox in list(self._joined):
                             mailbox.put_resync(spread)
+                            HINTS_DROPPED.add()
                     before, backoff = True, FIRST_BACKOFF_SECONDS
                     self._subscribed.set()
                     await self._receive(pubsub)
@@ -174,4 +183,9 @@ def hub() -> Hub:
     found = _hubs.get(loop)
     if found is None:
         found = _hubs[loop] = Hub(settings.COUNTERSIGN.redis_url)
+        SOCKETS.asked(_sockets)
     return found
+
+
+def _sockets() -> int:
+    return sum(each.sockets for each in list(_hubs.values()))

@@ -23,19 +23,22 @@ class Mailbox:
         self._hints: OrderedDict[tuple[str, str], Hint] = OrderedDict()
         self._filled = asyncio.Event()
 
-    def put(self, hint: Hint) -> None:
-        """Add a hint; an older version of the same thing gives way to it."""
+    def put(self, hint: Hint) -> bool:
+        """Add a hint; an older version of the same thing gives way to it. False where that was one too many, and
+        the page is to fetch everything instead."""
         key = (str(hint.get("topic")), str(hint.get("id")))
         if ("all", "") in self._hints:
-            return
+            return True
         waiting = self._hints.get(key)
         if waiting is not None and waiting["version"] > hint["version"]:
-            return
+            return True
         self._hints[key] = hint
-        if len(self._hints) > self._most:
+        fits = len(self._hints) <= self._most
+        if not fits:
             self._hints.clear()
             self._hints[("all", "")] = RESYNC
         self._filled.set()
+        return fits
 
     def put_resync(self, within: int = 0) -> None:
         """Drop what waits: the page fetches everything anyway, within so many milliseconds where many do."""

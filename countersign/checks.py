@@ -8,6 +8,8 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Tags, register
 from django.core.checks import Warning as CheckWarning
 
+from countersign.otlp_environment import SPEAKS, is_wanted, protocol
+
 
 @register(Tags.security, deploy=True)
 def named_in_environment(
@@ -25,3 +27,12 @@ def named_in_environment(
         for number, (name, why) in enumerate(needed.items(), start=1)
         if not os.environ.get(name)
     ]
+
+
+@register()
+def spans_are_spoken(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """Spans that would go nowhere are said at the start, instead of being missed when they are needed."""
+    if not is_wanted() or protocol() == SPEAKS:
+        return []
+    what = f"Spans are sent as {SPEAKS}; OTEL_EXPORTER_OTLP_PROTOCOL asks for {protocol()}."
+    return [CheckWarning(what, hint=f"Set it to {SPEAKS}.", id="countersign.W005")]

@@ -8,6 +8,7 @@ sentence instead of being ignored.
 import os
 import re
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ CALLBACK_SECRETS = (
 )
 CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
 Commas = Annotated[tuple[str, ...], NoDecode]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode]
 Seconds = Annotated[float, Field(gt=0)]
 Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
 McpServers = Annotated[dict[str, McpServer], NoDecode]
@@ -103,6 +105,8 @@ class Config(BaseSettings):
     language: Language = "en-gb"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     trace_content: bool = False
+    metrics_token: Annotated[str, Field(pattern=r"^(\S{16,})?$")] = Field("", repr=False)
+    metrics_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
     resume_workers: Workers = 1
     run_workers: Workers = 1
@@ -216,6 +220,20 @@ class Config(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("metrics_networks", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.strip().lower() == "none":
+            return ()
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(
+                f"is no list of networks such as 10.0.0.0/8, or none: {error}"
+            ) from None
 
     @field_validator("endpoints", mode="before")
     @classmethod

@@ -248,6 +248,11 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
             State("In a frame of its own", lambda theme: _letter(theme, frame_url="about:blank")),
         ),
     ),
+    Specimen(
+        "copied",
+        "Text to copy",
+        (_plain("An id", text="01a200c1537d7920b05f3ad48ef39b8d", label="the trace's id"),),
+    ),
     Specimen("link_list", "Links", (_plain("Addresses written out", links=data.LINKS),)),
     Specimen("messages", "Messages", (State("Each kind", _messages),)),
     Specimen(

@@ -9,6 +9,7 @@ from django.db import connection
 
 from agents.agent_budgets import Budgeted, budgets_of, spent_by, today
 from agents.agent_limits import AgentLimits
+from agents.counted import MODEL_COST, MODEL_TOKENS, MODEL_UNPRICED
 from agents.llm_types import Reply
 from agents.models import BudgetNotice, Run
 from agents.queues import mail_budget_on_commit
@@ -63,6 +64,7 @@ def charge_reply(run: Run, reply: Reply, cost: int | None, *, scores: bool = Fal
     }
     with connection.cursor() as cursor:
         cursor.execute(_CHARGE, given)
+    _count(reply, cost)
     limits = AgentLimits.load(run.agent.limits)
     if not limits.limit_spending:
         return
@@ -70,6 +72,15 @@ def charge_reply(run: Run, reply: Reply, cost: int | None, *, scores: bool = Fal
         for percent in TOLD_AT:
             if budget.percent >= percent:
                 _tell(run, budget, percent)
+
+
+def _count(reply: Reply, cost: int | None) -> None:
+    MODEL_TOKENS.add(reply.asked, "in", by=reply.tokens_in)
+    MODEL_TOKENS.add(reply.asked, "out", by=reply.tokens_out)
+    if cost is None:
+        MODEL_UNPRICED.add(reply.asked)
+    else:
+        MODEL_COST.add(reply.asked, by=cost)
 
 
 def _tell(run: Run, budget: Budgeted, percent: int) -> None:

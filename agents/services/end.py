@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from agents import spans
+from agents.counted import RUNS_ENDED
 from agents.events import announce, tell
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
@@ -172,6 +174,7 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
     assert landed, f"run {run.pk} could not become {state} from {run.state}"
     kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
     spans.ended(run, state.value, outcome.value)
+    transaction.on_commit(partial(RUNS_ENDED.add, run.agent.slug, state.value), robust=True)
     hand_over_undos(run)
     tell_parent(run)
     tell(run, kind, actor=actor, outcome=OutcomeRef(decision=state.value, meaning=outcome.value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from accounts.callers import Caller
 from accounts.confirmations import Confirmation
 from approvals import bodies, chips, eligibility, events, ports
 from approvals.closing import Approval, approve, close
+from approvals.counted import DECISION_SECONDS, REVIEW_SECONDS
 from approvals.errors import (
     AlreadyVoted,
     BadBody,
@@ -238,7 +240,17 @@ def _take(
     )
     vote.answer = _stored(decided)
     insert(vote)
+    transaction.on_commit(partial(_count, request, ballot), robust=True)
     return decided
+
+
+def _count(request: ApprovalRequest, ballot: Ballot) -> None:
+    risk, verdict = str(request.risk), ballot.decision.verdict.value
+    waited = (ballot.now - request.created_at).total_seconds()
+    DECISION_SECONDS.add(risk, verdict, took=max(0.0, waited))
+    if ballot.opened_at is not None:
+        looked = (ballot.now - ballot.opened_at).total_seconds()
+        REVIEW_SECONDS.add(risk, verdict, took=max(0.0, looked))
 
 
 def _told(

@@ -1,4 +1,5 @@
 // What every page has: theme without a reload, menus that close, times that stay true, and the live connection.
+import { startCopying } from "./copy.js";
 import { startTimes } from "./times.js";
 import { startTheme } from "./theme.js";
 import { startLive } from "./live.js";
@@ -25,6 +26,7 @@ document.addEventListener("keydown", (event) => {
 
 startTheme();
 startTimes();
+startCopying();
 if (document.body.hasAttribute("data-signed-in")) {
   startLive();
   startNotifications();

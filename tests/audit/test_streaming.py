@@ -30,7 +30,6 @@ from audit.streamer import Streamer, send_all
 from audit.streaming.sinks import Sink, named_sinks
 from audit.verifier.verify import Tree
 from countersign.health import _streaming
-from countersign.metrics import _streaming as counted
 from countersign.programs import PROJECT
 from tests.audit.conftest import SEALING_LOGINS, Attacker, Record, on_machine
 from tests.audit.receivers import PATIENCE_SECONDS, Got, WebReceiver, web_receiver
@@ -402,7 +401,10 @@ def test_operators_auditors_and_probes_see_how_far_each_sink_is(
     (sentence,) = _streaming()
     assert sentence.startswith("Audit events have not reached the sink siem for ")
     assert sentence.endswith("It answered 500. 3 events wait.")
-    assert 'countersign_audit_sink_behind_events{sink="siem"} 3' in counted()
+    assert (
+        'countersign_audit_sink_behind_events{sink="siem"} 3.0'
+        in Client().get("/metrics").content.decode()
+    )
     with pytest.raises(CommandError, match="It answered 500"):
         call_command("audit_sinks", "status", stdout=(said := StringIO()))
     assert f"siem (webhook, 127.0.0.1:{receiver.port}): 0 events sent, 3 wait." in said.getvalue()

@@ -146,3 +146,25 @@ def test_the_palette_opens_by_a_button_on_a_phone_and_is_not_there_without_a_scr
     expect(bare.get_by_role("button", name="Search")).to_have_count(0)
     expect(bare.get_by_role("button", name="Keys of this page")).to_have_count(0)
     expect(bare.locator(".nav-runs a")).to_be_visible()
+
+
+def test_the_id_of_a_trace_finds_its_run_everywhere(
+    counter: Counter, operator: User, auditor: User, outsider: User
+) -> None:
+    run = counter.start([calls(call("pay", PAY)), final(summary="Paid.")], "Please pay the rent.")
+    counter.start([final(summary="Nothing.")], "Please pay nothing.")
+    trace, page = run.pk.hex, f"/runs/{run.pk}/"
+    assert list(found(operator, trace).values()) == [page]
+    assert found(outsider, trace) == {}
+    client = Client()
+    client.force_login(operator)
+    for asked in (trace, f" {run.pk} "):
+        rows = client.get("/runs/", {"q": asked}).content.decode()
+        assert page in rows
+        assert "Please pay nothing." not in rows
+    shown = client.get(page).content.decode()
+    assert f'data-copy="{trace}"' in shown
+    client.force_login(auditor)
+    events = client.get("/audit/", {"run": trace}).content.decode()
+    assert events.count("/audit/events/") >= 3
+    assert "Please pay nothing." not in events

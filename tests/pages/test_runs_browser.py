@@ -217,3 +217,23 @@ def test_the_list_follows_runs_and_an_example_starts_one_in_place(
     row = watching.locator(f"#run-{started(operator, REVIEWED).pk}")
     expect(row).to_contain_text("Waiting for a person")
     expect(row.get_by_role("link", name="Refund €420.00 to")).to_be_visible()
+
+
+def test_the_id_of_a_run_s_trace_is_copied_by_a_button(
+    site: Stack, page_for: PageFor, operator: User
+) -> None:
+    run = started(operator, BY_ITSELF)
+    page = page_for(operator)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/runs/{run.pk}/")
+    button = page.locator("#run-trace button")
+    expect(button).to_have_accessible_name("Copy: the trace's id")
+    button.click()
+    expect(button).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == run.pk.hex
+    # Without a clipboard, as over plain HTTP, the id is selected instead.
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    expect(button).to_have_text("Copy")
+    button.click()
+    expect(page.locator("#live-region")).to_contain_text("Copy it with the keyboard")
+    assert page.evaluate("getSelection().toString()") == run.pk.hex

@@ -6,6 +6,7 @@ globalThis.countersignWords = {
  "Blocked. Allow notifications for this address in the browser's settings, then come back here.": "Blockiert. Erlauben Sie Benachrichtigungen für diese Adresse in den Einstellungen des Browsers und kommen Sie dann zurück.",
  "Change": "Änderung",
  "Connecting": "Verbindet",
+ "Copied": "Kopiert",
  "Live": "Live",
  "No longer waits for you": "Wartet nicht mehr auf Sie",
  "No more go together": "Mehr gehen nicht zusammen",
@@ -22,6 +23,7 @@ globalThis.countersignWords = {
   "{number} neue Anfragen warten auf Sie"
  ],
  "Reconnecting": "Verbindet wieder",
+ "Selected. Copy it with the keyboard.": "Ausgewählt. Kopieren Sie es mit der Tastatur.",
  "Signed out": "Abgemeldet",
  "Snoozed": "Zurückgestellt",
  "Steps {first} to {last}": "Schritte {first} bis {last}",
