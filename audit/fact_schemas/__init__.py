@@ -67,6 +67,7 @@ from audit.fact_schemas.runs import (
     RunDelegated,
     RunEnded,
     RunFacts,
+    RunForked,
     RunVersionChanged,
 )
 
@@ -117,6 +118,7 @@ __all__ = [
     "RunDelegated",
     "RunEnded",
     "RunFacts",
+    "RunForked",
     "RunVersionChanged",
     "SampleFacts",
     "SessionFacts",
