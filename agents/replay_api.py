@@ -6,14 +6,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
+from pydantic import Field
 
-from accounts.callers import Caller
 from accounts.doors import signed_in
-from agents.errors import UnknownRun
-from agents.models import Run
+from agents.api import run_shown, visible_to_caller
+from agents.api_shapes import Body
 from agents.replay import replay_for
 from agents.replayed import Against, Replay, Result
+from agents.services.fork_run import LONGEST_INSTRUCTIONS, LONGEST_MODEL, Wish, fork_run
 from agents.services.look_at import look_at
 
 router = Router()
@@ -53,15 +54,6 @@ def read_replay(
     return replay_as_json(replay_for(run, caller, against=version, after=cursor, most=limit))
 
 
-def visible_to_caller(caller: Caller, run_id: UUID) -> Run:
-    """The run with its agent and version. Raises UnknownRun."""
-    rows = Run.objects.visible_for(caller).select_related("agent__owner_group", "agent_version")
-    run = rows.filter(pk=run_id).first()
-    if run is None:
-        raise UnknownRun
-    return run
-
-
 def replay_as_json(replayed: Replay) -> dict[str, Any]:
     """A replay as programs read it."""
     return {
@@ -74,3 +66,32 @@ def replay_as_json(replayed: Replay) -> dict[str, Any]:
         "items": [step.as_json() for step in replayed.steps],
         "next_cursor": None if replayed.after is None else str(replayed.after),
     }
+
+
+class ForkIn(Body):
+    """What is to be other in the fork. `step`: how many steps of the journal it keeps, 0 for none; the last place at
+    which something was asked, where it is left out. `version`: the digest of a version of the agent; `model` takes
+    the place of all its models, `endpoint/model` or one of the default endpoint."""
+
+    step: Annotated[int, Field(ge=0, le=10**9)] | None = None
+    version: Annotated[str, Field(max_length=71)] | None = None
+    model: Annotated[str, Field(max_length=LONGEST_MODEL)] | None = None
+    instructions: Annotated[str, Field(max_length=LONGEST_INSTRUCTIONS)] | None = None
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+@router.post(
+    "runs/{uuid:run_id}/fork",
+    response={201: dict[str, Any], 200: dict[str, Any]},
+    tags=["runs"],
+    summary="Fork it",
+)
+def post_fork(request: HttpRequest, run_id: UUID, body: ForkIn) -> Status[dict[str, Any]]:
+    """A simulated run that begins with its steps: its calls are answered from the journal or simulated, and it
+    reaches no tool. 201 with it; 200 with the first one when the idempotency key was used before."""
+    caller = signed_in(request)
+    wish = Wish(body.step, body.version, body.model, body.instructions)
+    fork, new = fork_run(
+        run_id=run_id, wish=wish, caller=caller, idempotency_key=body.idempotency_key
+    )
+    return Status(201 if new else 200, run_shown(visible_to_caller(caller, fork.pk), caller))

@@ -59,8 +59,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Replayed:
     """One step made anew. `why`: it could not be, or what is not shown of it. `reading`: how a call would be read
-    now, where that is not as it was; `digests`: of the request as it was sent and as it is made anew;
-    `verdict`: of a call that was judged."""
+    now, where that is not as it was; `digests`: of the request as it was sent and as it is now; `verdict`: of a call
+    that was judged."""
 
     seq: int
     kind: str

@@ -16,7 +16,7 @@ from agents.proposals import Malformed, read_call
 from agents.rebuilding import Rebuilder
 from agents.replayed import Verdict
 from agents.route_steps import routed
-from agents.services.record_reply import Judged
+from agents.services.record_reply import MOST_CALLS, Judged
 from agents.states import PROPOSING, StepKind
 from approvals.gate import judge, sampled
 from approvals.policies import PublishedPolicy
@@ -47,7 +47,8 @@ def reading_of(step: Step, rebuilder: Rebuilder, mask: Mask) -> str:
     if reply is None or reply.kind != StepKind.MODEL or not reply.response:
         return ""
     written, place = calls_in(reply.response), step.seq - reply.seq - 1
-    if place >= len(written) or written[place].id != step.call_id:
+    # Of very many calls in a reply the last ones are not read at all.
+    if place >= min(len(written), MOST_CALLS) or written[place].id != step.call_id:
         return ""
     read = read_call(_agent(step, rebuilder), written[place])
     if isinstance(read, Malformed):

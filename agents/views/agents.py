@@ -158,7 +158,7 @@ def _detail_page(
     active = hosted.active_version
     bound = bind(declared, active) if declared and active else declared
     # Of a million runs that takes no longer than of a thousand, whoever asks.
-    newest = Run.objects.filter(agent=hosted).newest_first().values("pk")[:MOST_COUNTED]
+    newest = Run.objects.real().filter(agent=hosted).newest_first().values("pk")[:MOST_COUNTED]
     looked_at = runs.filter(pk__in=newest)
     outcomes = _outcomes(looked_at)
     context: dict[str, Any] = {
@@ -243,10 +243,10 @@ def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]
     parts = {each.pk for each in agents} - whole
     # Where all are seen none is looked at for whether it is.
     for runs, among in ((Run.objects.all(), whole), (Run.objects.visible_for(caller), parts)):
-        found = runs.filter(agent__in=among, state__in=OPEN)
+        found = runs.real().filter(agent__in=among, state__in=OPEN)
         for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
             counted.setdefault(agent, Counter())[state] += number
-    ended = Run.objects.filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
+    ended = Run.objects.real().filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
     asked = HostedAgent.objects.filter(pk__in=whole)
     for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1)):
         counted.setdefault(agent, Counter())[ALL_ENDED] = number

@@ -73,6 +73,7 @@ from audit.fact_schemas.runs import (
     RunDelegated,
     RunEnded,
     RunFacts,
+    RunForked,
     RunVersionChanged,
 )
 
@@ -129,6 +130,7 @@ __all__ = [
     "RunDelegated",
     "RunEnded",
     "RunFacts",
+    "RunForked",
     "RunVersionChanged",
     "SampleFacts",
     "SessionEnded",

@@ -32,9 +32,11 @@ from agents.authoring import (
     Trust,
     tool,
 )
+from agents.errors import ForkHidden
 from agents.masking import SENSITIVE
 from agents.models import Run, Step
 from agents.runner import advance
+from agents.services.fork_run import Wish, fork_run
 from agents.services.message_run import message_run
 from agents.services.start_run import start_run
 from approvals.errors import SensitiveHidden
@@ -559,3 +561,41 @@ def test_a_tool_that_breaks_over_a_sensitive_value_leaves_it_out_of_the_log(
     assert "tool_raised" in logged
     assert "ValueError" in logged
     assert_clean(logged, "log")
+
+
+def test_whoever_may_not_read_it_neither_forks_the_run_nor_reads_it_in_a_replay_or_a_fork(
+    counter: Counter, vault: str, login: Login, eyes: list[User], operator: User, trusted: User
+) -> None:
+    run = begun(counter, saying(sends(7)), final(summary=f"Sent to {FIRST}"))
+    counter.decide(counter.request(run), Verdict.APPROVE, trusted)
+    run = counter.go_on(run)
+    # What is made anew is another by one letter, in a message that holds the value.
+    Run.objects.filter(pk=run.pk).update(input={"text": f"Send 8 to {FIRST}."})
+    assert not Run.objects.get(pk=run.pk).simulated
+    wish = Wish(step=0, instructions="Say the recipient backwards.")
+    for who in (operator, eyes[0]):
+        with pytest.raises(ForkHidden):
+            fork_run(run_id=run.pk, wish=wish, caller=Caller.of_session(who))
+    trusted_caller = Caller.of_session(trusted)
+    fork, _ = fork_run(run_id=run.pk, wish=wish, caller=trusted_caller)
+    # Its own journal never says that the value is sensitive; that of the run which it is a fork of does.
+    counter.model.follow([final(summary=f"It is {FIRST}")])
+    fork = counter.go_on(fork)
+    assert fork.state == "succeeded"
+    for user in eyes:
+        client = login(Client(), user)
+        for each in (run, fork):
+            for path in (
+                f"/runs/{each.pk}/",
+                f"/runs/{each.pk}/replay/",
+                f"/runs/{each.pk}/fork/",
+                f"/api/v1/runs/{each.pk}/replay",
+                f"/api/v1/runs/{each.pk}",
+                f"/api/v1/runs/{each.pk}/steps",
+                f"/runs/compare/?run={run.pk}&run={fork.pk}",
+            ):
+                assert_clean(client.get(path).content, (user, path))
+    told = login(Client(), eyes[0]).get(f"/api/v1/runs/{run.pk}/replay").json()
+    assert told["counts"]["differs"] >= 1
+    seen = login(Client(), trusted).get(f"/api/v1/runs/{run.pk}/replay").content.decode()
+    assert PLANTS[0] in seen.lower()
