@@ -7,7 +7,7 @@ A scalar or a list is expected as it is. A mapping says how to compare, by one o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Any, Self
@@ -87,7 +87,7 @@ class Matcher(Strict):
             return self.present is False
         if self.present is False:
             return False
-        tests = {
+        tests: dict[str, Callable[[], bool]] = {
             "equals": lambda: same(self.equals, found),
             "number": lambda: self._is_near(found),
             "at_least": lambda: self._bounded(found, least=True),
