@@ -36,6 +36,7 @@ from agents.services.message_run import message_run
 from agents.services.say import LONGEST_TEXT
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
+from agents.simulation import source_of
 from agents.spending import spending_of_tree
 from agents.states import ENDED, RunState, StepKind
 from agents.step_context import effects_of, mask_of
@@ -74,7 +75,8 @@ class StepList(Schema):
     next_cursor: str | None
 
 
-def _visible(caller: Caller, run_id: UUID) -> Run:
+def visible_to_caller(caller: Caller, run_id: UUID) -> Run:
+    """The run with what its JSON names. Raises UnknownRun."""
     caller.require(None, scope="read")
     rows = Run.objects.visible_for(caller).select_related(*NAMED)
     run = rows.filter(pk=run_id).first()
@@ -83,7 +85,8 @@ def _visible(caller: Caller, run_id: UUID) -> Run:
     return run
 
 
-def _shown(run: Run, caller: Caller) -> dict[str, Any]:
+def run_shown(run: Run, caller: Caller) -> dict[str, Any]:
+    """The run as the caller may see it."""
     withheld = look_at(run, caller)
     run = cleared(run, withheld)
     done = done_by([run] if run.ended else [], caller, {run.pk: withheld})
@@ -111,7 +114,7 @@ def create_run(request: HttpRequest, body: StartIn) -> Status[dict[str, Any]]:
     )
     return Status(
         201 if new else 200,
-        _shown(Run.objects.select_related(*NAMED).get(pk=run.pk), caller),
+        run_shown(Run.objects.select_related(*NAMED).get(pk=run.pk), caller),
     )
 
 
@@ -158,12 +161,12 @@ async def read_run(
 ) -> dict[str, Any]:
     """The run now; with `wait` (seconds), once its state changes or the time is up."""
     caller = await sync_to_async(signed_in)(request)
-    run = await sync_to_async(_visible)(caller, run_id)
+    run = await sync_to_async(visible_to_caller)(caller, run_id)
     before, ends = run.state, monotonic() + wait
     while run.state == before and run.state not in ENDED and monotonic() < ends:
         await asyncio.sleep(min(LOOK_EVERY_SECONDS, max(0.0, ends - monotonic())))
-        run = await sync_to_async(_visible)(caller, run_id)
-    return await sync_to_async(_shown)(run, caller)
+        run = await sync_to_async(visible_to_caller)(caller, run_id)
+    return await sync_to_async(run_shown)(run, caller)
 
 
 @router.get("runs/{uuid:run_id}/steps", response=StepList, tags=["runs"], summary="Its journal")
@@ -172,7 +175,7 @@ def list_steps(
 ) -> dict[str, Any]:
     """The steps in order, with raw requests and responses, as far as the caller may see them."""
     caller = signed_in(request)
-    run = _visible(caller, run_id)
+    run = visible_to_caller(caller, run_id)
     look_at(run, caller)
     rows = Step.objects.filter(run=run)
     found = page(rows, order=("seq",), cursor=cursor, limit=limit)
@@ -184,6 +187,8 @@ def list_steps(
         "items": [
             {
                 **step_as_json(step, mask, sent=sent),
+                "copied": run.is_copied(step.seq),
+                "simulated": source_of(step).get("from"),
                 "effect": effect_as_json(effects.get(step.pk), mask),
             }
             for step in found.items
@@ -200,7 +205,7 @@ def post_cancel(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None
     reason = body.reason if body else ""
     caller = signed_in(request)
     cancel_run(run_id=run_id, reason=reason, caller=caller)
-    return _shown(_visible(caller, run_id), caller)
+    return run_shown(visible_to_caller(caller, run_id), caller)
 
 
 @router.post("runs/{uuid:run_id}/pause", response=dict[str, Any], tags=["runs"], summary="Pause it")
@@ -209,7 +214,7 @@ def post_pause(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None)
     reason = body.reason if body else ""
     caller = signed_in(request)
     pause_run(run_id=run_id, reason=reason, caller=caller)
-    return _shown(_visible(caller, run_id), caller)
+    return run_shown(visible_to_caller(caller, run_id), caller)
 
 
 @router.post(
@@ -219,7 +224,7 @@ def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     """Let workers take the run up again."""
     caller = signed_in(request)
     resume_run(run_id=run_id, caller=caller)
-    return _shown(_visible(caller, run_id), caller)
+    return run_shown(visible_to_caller(caller, run_id), caller)
 
 
 @router.post(
@@ -241,7 +246,7 @@ def post_goal(request: HttpRequest, run_id: UUID, body: TextIn) -> dict[str, Any
     """Its open requests are superseded; nothing that it proposed for the old task runs any more."""
     caller = signed_in(request)
     change_goal(run_id=run_id, text=body.text, caller=caller)
-    return _shown(_visible(caller, run_id), caller)
+    return run_shown(visible_to_caller(caller, run_id), caller)
 
 
 @router.post(
@@ -253,7 +258,7 @@ def post_take_over(
     """It stands still until its request of kind `hand_back` is decided with `return`."""
     caller = signed_in(request)
     take_over(run_id=run_id, reason=body.reason if body else "", caller=caller)
-    return _shown(_visible(caller, run_id), caller)
+    return run_shown(visible_to_caller(caller, run_id), caller)
 
 
 @router.post(
@@ -269,4 +274,6 @@ def post_undo(
     caller = signed_in(request)
     reason = body.reason if body else ""
     run = ask_undo(run_id=run_id, effect_id=effect_id, reason=reason, caller=caller)
-    return Status(200 if run.pk == run_id else 201, _shown(_visible(caller, run.pk), caller))
+    return Status(
+        200 if run.pk == run_id else 201, run_shown(visible_to_caller(caller, run.pk), caller)
+    )

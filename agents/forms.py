@@ -257,3 +257,39 @@ class LiftForm(forms.Form):
         label=gettext_lazy("Let it go on now: what was held back is carried out"),
         error_messages={"required": gettext_lazy("Confirm that it is to go on now.")},
     )
+
+
+class ForkForm(forms.Form):
+    """A fork of a run. `key` makes a form that was sent twice start one."""
+
+    step = forms.TypedChoiceField(coerce=int, label=gettext_lazy("It keeps"))
+    model = forms.CharField(
+        required=False,
+        max_length=200,
+        label=gettext_lazy("Model"),
+        help_text=gettext_lazy(
+            "As agents name it: endpoint/model. Empty: the models of the version."
+        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    version = forms.ChoiceField(label=gettext_lazy("Version of the agent"))
+    instructions = forms.CharField(
+        required=False,
+        max_length=100_000,
+        label=gettext_lazy("Instructions"),
+        help_text=gettext_lazy("Change them here, or leave them as they are in the version."),
+        widget=forms.Textarea(attrs={"rows": 12}),
+    )
+    key = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self,
+        *args: Any,
+        steps: Sequence[tuple[int, str]],
+        versions: Sequence[tuple[str, str]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        cast("forms.ChoiceField", self.fields["step"]).choices = list(steps)
+        cast("forms.ChoiceField", self.fields["version"]).choices = list(versions)
+        self.fields["key"].initial = secrets.token_hex(12)

@@ -15,15 +15,16 @@ from agents.models import Run, Step
 from agents.states import OPEN, StepKind
 from approvals.withholding import Withheld
 
-# Up to the first run of each line, then down to all below it: whoever may not read something in one of them
-# may not read it in another.
+# Up to the first run of each line, and from a fork to what it is one of, then down to all below them: whoever may
+# not read something in one of them may not read it in another.
 _KIN = """
 WITH RECURSIVE up AS (
-    SELECT id AS start, id, parent_id, delegated_by_id FROM agents_run WHERE id = ANY(%s)
+    SELECT id AS start, id, parent_id, delegated_by_id, forked_from_id
+      FROM agents_run WHERE id = ANY(%s)
     UNION ALL
-    SELECT up.start, run.id, run.parent_id, run.delegated_by_id
-      FROM up JOIN agents_run AS run ON run.id = up.parent_id
-     WHERE up.delegated_by_id IS NOT NULL),
+    SELECT up.start, run.id, run.parent_id, run.delegated_by_id, run.forked_from_id
+      FROM up JOIN agents_run AS run
+        ON run.id = CASE WHEN up.delegated_by_id IS NULL THEN up.forked_from_id ELSE up.parent_id END),
 down AS (
     SELECT start, id FROM up WHERE delegated_by_id IS NULL
     UNION ALL
@@ -79,7 +80,11 @@ def may_delegate(run: Run) -> bool:
 def kin_ids(runs: Sequence[Run]) -> dict[UUID, set[UUID]]:
     """By run, the ids of all runs of its line, its own among them; runs without any are left out. No query
     unless one of them hands over work or was handed it; else one."""
-    asked = [run.pk for run in runs if run.delegated_by_id is not None or may_delegate(run)]
+    asked = [
+        run.pk
+        for run in runs
+        if run.delegated_by_id is not None or run.forked_from_id is not None or may_delegate(run)
+    ]
     if not asked:
         return {}
     with connection.cursor() as cursor:

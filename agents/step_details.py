@@ -14,6 +14,7 @@ from agents.chains import MOST_REPAIRS
 from agents.journal_schemas import CONTEXT
 from agents.masking import Mask
 from agents.models import Step
+from agents.simulation import source_of
 from agents.states import SETTLED, StepKind, StepState
 from approvals.reasons import points, sentences, without_score
 from approvals.schemas import Confidence
@@ -131,6 +132,24 @@ def attempts_of(step: Step) -> list[Attempt]:
         asked = str(attempt.get("model") or "")
         made.append(Attempt(moments[number], asked, message, took[number], again))
     return made
+
+
+SOURCES: Final = Words(
+    {
+        "given": "Not made: answered with what was given for it.",
+        "nothing": "Simulated: not made, and nothing is known of what would come of it.",
+    }
+)
+
+
+def simulated_words(step: Step) -> str:
+    """What answered a call of a simulated run in place of its tool; empty for other steps."""
+    source = source_of(step)
+    if source.get("from") == "journal":
+        return gettext("Not made: answered from step {seq} of the journal.").format(
+            seq=source["step"]
+        )
+    return SOURCES.get(str(source.get("from")), "")
 
 
 def note_of(step: Step) -> str:

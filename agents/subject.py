@@ -247,7 +247,8 @@ class HostedRuns:
 
 
 def _judged(since: datetime, until: datetime) -> QuerySet[Step]:
-    return Step.objects.filter(judgement__isnull=False, started_at__gte=since, started_at__lt=until)
+    told = {"started_at__gte": since, "started_at__lt": until}
+    return Step.objects.filter(judgement__isnull=False, run__simulated=False, **told)
 
 
 def _as_known(slug: str, digest: str) -> Agent | None:

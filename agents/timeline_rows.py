@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from agents import amounts, wording
+from agents.fork_points import ASKS
 from agents.journal import ACTIONS, has_child
 from agents.kin import Kin
 from agents.masking import SENSITIVE, Mask
@@ -31,6 +32,7 @@ from agents.step_details import (
     reasoning_of,
     result_of,
     said_of,
+    simulated_words,
     sure_words,
 )
 from agents.undoing import PREFIX, UNDOABLE
@@ -64,7 +66,8 @@ class Row:
     """One step. `shown` is the step as programs get it; `hides` says why a reply is not shown.
 
     `covered`: it has arguments that this reader may not see, so nothing that could repeat them is
-    here. `goes_on_at`: when the run went on, or will, after a model call that gave nothing.
+    here. `goes_on_at`: when the run went on, or will, after a model call that gave nothing. `copied`: it came with
+    the journal of the run that this one is a fork of; `simulated`: what answered a call that was not made.
     """
 
     step: Step
@@ -103,6 +106,13 @@ class Row:
     response: Any
     hides: str
     goes_on_at: datetime | None
+    copied: bool
+    simulated: str
+
+    @property
+    def asks(self) -> bool:
+        """Whether a fork may begin in its place: a model or code was asked there."""
+        return self.step.kind in ASKS
 
     @property
     def result_label(self) -> str:
@@ -222,6 +232,8 @@ class Rows:
             response=None if hides or covered else step.response,
             hides=hides,
             goes_on_at=self._goes_on_at(step),
+            copied=self._run.is_copied(step.seq),
+            simulated=simulated_words(step),
         )
 
     def _standing(self, step: Step) -> tuple[str, str]:

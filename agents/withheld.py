@@ -98,6 +98,7 @@ def cleared(run: Run, withheld: Withheld) -> Run:
 
 def kin_values(run: Run) -> frozenset[str]:
     """The sensitive values of the run's line; none where it handed over no work and was handed none."""
-    if run.delegated_by_id is None and not may_delegate(run):
+    alone = run.delegated_by_id is None and run.forked_from_id is None
+    if alone and not may_delegate(run):
         return frozenset()
     return sensitive_values([run]).get(run.pk, frozenset())

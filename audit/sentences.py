@@ -14,6 +14,7 @@ SENTENCES: Final = Words(
         "run.parked": "The run of {agent} was parked to wait for {parked_for}",
         "run.woken": "The run of {agent} was woken",
         "run.delegated": "The run of {agent} handed work to {delegate}",
+        "run.forked": "{actor} forked the run of {agent}",
         "run.ended": "The run of {agent} ended{state}",
         "run.cancelled": "{actor} cancelled the run of {agent}",
         "run.paused": "{actor} paused the run of {agent}",

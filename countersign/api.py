@@ -24,6 +24,7 @@ from agents.callback_api import router as callbacks_router
 from agents.limits_api import router as limits_router
 from agents.memory_api import router as memories_router
 from agents.price_api import router as prices_router
+from agents.replay_api import router as replays_router
 from agents.switch_api import router as switches_router
 from agents.version_api import router as versions_router
 from approvals.api import router as approvals_router
@@ -124,6 +125,7 @@ for router in (
     switches_router,
     limits_router,
     versions_router,
+    replays_router,
     memories_router,
     callbacks_router,
     prices_router,

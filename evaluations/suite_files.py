@@ -72,7 +72,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event: Event = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if self.check_event(yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Stop(line, "anchors (&) and aliases (*) are not read; write the value out")
         if getattr(event, "tag", None) is not None:

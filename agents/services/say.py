@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import F
 
 from accounts.callers import Caller
-from agents.errors import TooManyMessages, UnfitText
+from agents.errors import RunSimulated, TooManyMessages, UnfitText
 from agents.models import Run, RunMessage
 from agents.states import MessageKind
 from agents.storable import storable
@@ -18,7 +18,9 @@ MOST_A_MINUTE = 20
 
 
 def say(run: Run, kind: MessageKind, text: str, caller: Caller) -> RunMessage:
-    """Keep what the caller says, for a run whose row they hold. Raises TooManyMessages."""
+    """Keep what the caller says, for a run whose row they hold. Raises TooManyMessages, RunSimulated."""
+    if run.simulated:
+        raise RunSimulated
     now = database_now()
     lately = RunMessage.objects.filter(run=run, sent_at__gt=now - timedelta(minutes=1)).count()
     if lately >= MOST_A_MINUTE:

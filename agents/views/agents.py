@@ -158,7 +158,7 @@ def _detail_page(
     active = hosted.active_version
     bound = bind(declared, active) if declared and active else declared
     # Of a million runs that takes no longer than of a thousand, whoever asks.
-    newest = Run.objects.filter(agent=hosted).newest_first().values("pk")[:MOST_COUNTED]
+    newest = Run.objects.real().filter(agent=hosted).newest_first().values("pk")[:MOST_COUNTED]
     looked_at = runs.filter(pk__in=newest)
     outcomes = _outcomes(looked_at)
     context: dict[str, Any] = {
@@ -239,10 +239,10 @@ def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]
     read, and only where the reader sees all of the agent's, since nobody looks through a million runs for the
     few that one may see."""
     counted: dict[int, Counter[str]] = {}
-    found = Run.objects.visible_for(caller).filter(agent__in=agents, state__in=OPEN)
+    found = Run.objects.visible_for(caller).real().filter(agent__in=agents, state__in=OPEN)
     for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
         counted.setdefault(agent, Counter())[state] += number
-    ended = Run.objects.filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
+    ended = Run.objects.real().filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
     asked = HostedAgent.objects.filter(
         pk__in=[each.pk for each in agents if _sees_all(each, caller)]
     )

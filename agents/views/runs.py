@@ -27,6 +27,7 @@ from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, Start
 from agents.kin import below, parent_of
 from agents.models import HostedAgent, Run, RunMessage
 from agents.run_filters import found_among
+from agents.services.fork_run import may_fork
 from agents.services.look_at import look_at
 from agents.spending import spending_of_tree
 from agents.stages import stages_of_run
@@ -41,6 +42,7 @@ from audit.clock import database_now
 from audit.paging import BadCursor, page
 
 RUNS_PER_PAGE: Final = 40
+MOST_FORKS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -235,6 +237,9 @@ def run_context(
         "may_undo": may_control(run, caller),
         "may_keep_case": run.ended
         and (caller.holds("start_runs") or run.agent.owner_group_id in caller.own_group_ids),
+        "may_fork": may_fork(run, caller) and run.undoes_id is None,
+        "origin": _origin(run, caller),
+        "forks": _forks(run, caller),
         "may_read_audit": caller.holds("read_audit"),
         "unread": _unread(run, withheld),
         "hand_back": next((wait.request for wait in waits if wait.hands_back), None),
@@ -246,6 +251,23 @@ def run_context(
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?step={opened}" if opened else ""),
         **(refused or {}),
     }
+
+
+def _origin(run: Run, caller: Caller) -> Run | None:
+    """The run that this one is a fork of; None where there is none that the caller may see."""
+    if run.forked_from_id is None:
+        return None
+    rows = Run.objects.visible_for(caller).select_related("agent", "agent_version")
+    origin = rows.filter(pk=run.forked_from_id).first()
+    return (
+        cleared(origin, withheld_from([origin], caller).get(origin.pk, NOTHING)) if origin else None
+    )
+
+
+def _forks(run: Run, caller: Caller) -> list[Run]:
+    """The newest forks of the run that the caller may see."""
+    rows = Run.objects.visible_for(caller).filter(forked_from=run.pk)
+    return list(rows.only("pk", "created_at").newest_first()[:MOST_FORKS])
 
 
 def _looked_at(timeline: Timeline) -> str:

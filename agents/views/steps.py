@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.doors import signed_in
+from agents.services.fork_run import may_fork
 from agents.services.look_at import look_at
 from agents.timeline import read_step, read_window
 from agents.views.runs import may_control, visible_run
@@ -45,7 +46,13 @@ def run_step(request: HttpRequest, pk: UUID, seq: int) -> HttpResponse:
     whole = read_step(run, seq, caller, now=database_now())
     if whole is None:
         raise Http404(gettext("The run has no such step."))
-    context = {"run": run, "whole": whole, "row": whole.row, "may_undo": may_control(run, caller)}
+    context = {
+        "run": run,
+        "whole": whole,
+        "row": whole.row,
+        "may_undo": may_control(run, caller),
+        "may_fork": may_fork(run, caller),
+    }
     if request.headers.get("HX-Request") != "true":
         return render(request, "agents/run_step.html", context)
     beside = request.headers.get("HX-Target") == "step-panel"

@@ -68,6 +68,7 @@ from audit.fact_schemas.runs import (
     RunDelegated,
     RunEnded,
     RunFacts,
+    RunForked,
     RunVersionChanged,
 )
 
@@ -120,6 +121,7 @@ __all__ = [
     "RunDelegated",
     "RunEnded",
     "RunFacts",
+    "RunForked",
     "RunVersionChanged",
     "SampleFacts",
     "SessionFacts",

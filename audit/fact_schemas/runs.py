@@ -44,6 +44,12 @@ class RunDelegated(RunFacts):
     to: Code
 
 
+class RunForked(RunFacts):
+    """A person forked a run: the id of the fork."""
+
+    fork: Id
+
+
 class RunEnded(RunFacts):
     """How a run ended and what it used."""
 

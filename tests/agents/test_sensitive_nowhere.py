@@ -188,6 +188,7 @@ def pages_of(run: Run) -> Iterator[str]:
     yield from (f"/inbox/batch/?verdict={verdict}&{ids}" for verdict in ("approve", "reject"))
     yield f"/runs/{run.pk}/"
     yield f"/runs/{run.pk}/steps/"
+    yield f"/runs/{run.pk}/replay/"
     for step in Step.objects.filter(run=run):
         yield f"/runs/{run.pk}/steps/{step.seq}/"
     for request in ApprovalRequest.objects.filter(run_id=run.pk):
@@ -217,6 +218,7 @@ def api_of(run: Run) -> Iterator[str]:
     yield f"approvals?run={run.pk}"
     yield f"runs/{run.pk}"
     yield f"runs/{run.pk}/steps"
+    yield f"runs/{run.pk}/replay"
     yield f"runs/{run.pk}/steps?limit=1"
     for request in ApprovalRequest.objects.filter(run_id=run.pk):
         yield f"approvals/{request.pk}"

@@ -139,6 +139,8 @@ def looks(
         Look("saved-views", reviewer, "/inbox/views/"),
         Look("request-detail", reviewer, reverse("request-detail", kwargs={"pk": request.pk})),
         Look("request-detail", operator, reverse("request-detail", kwargs={"pk": request.pk})),
+        Look("run-fork", operator, f"/runs/{request.run_id}/fork/"),
+        Look("run-replay", operator, f"/runs/{request.run_id}/replay/"),
         Look("memory-list", admin, "/agents/refund-desk/memory/"),
         Look("people", admin, "/people/"),
         Look("person-detail", admin, f"/people/{reviewer.pk}/"),
