@@ -15,6 +15,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from yaml.events import Event
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from audit.canonical import MalformedJson, canonical_bytes, loads_strict
@@ -70,8 +71,8 @@ class _Loader(yaml.SafeLoader):
     values = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        line = event.start_mark.line + 1
+        event: Event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if self.check_event(yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Stop(line, "anchors (&) and aliases (*) are not read; write the value out")
         if getattr(event, "tag", None) is not None:
@@ -215,6 +216,7 @@ def _value(node: Node, path: Place, lines: dict[Place, int]) -> Any:
         return found
     if isinstance(node, SequenceNode):
         return [_value(each, (*path, place), lines) for place, each in enumerate(node.value)]
+    assert isinstance(node, ScalarNode), "YAML has three kinds of nodes"
     text = str(node.value)
     if "\0" in text:
         raise _Stop(line, "a text holds a NUL character")

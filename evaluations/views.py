@@ -332,7 +332,9 @@ def _case(caller: Caller, pk: UUID) -> SavedCase:
 
 def _visible_run(row: SavedCase, caller: Caller) -> Run | None:
     """The run that a case was made from, for whoever may open it."""
-    return Run.objects.visible_for(caller).filter(pk__in=[row.made_from_id]).first()
+    if row.made_from_id is None:
+        return None
+    return Run.objects.visible_for(caller).filter(pk=row.made_from_id).first()
 
 
 def _saved(form: CaseForm, caller: Caller, agent: str, **more: Any) -> SavedCase | None:
