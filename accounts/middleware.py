@@ -14,6 +14,7 @@ from django.db import OperationalError
 from accounts.both_ways import BothWays
 from accounts.callers import Caller
 from accounts.errors import TokenRefused
+from accounts.open_sessions import is_over
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
 
@@ -53,6 +54,9 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
     if scheme.lower() == "bearer":
         forget_session(request)  # tokens open the API, no page
         return None
+    if request.user.is_authenticated and is_over(request.session):
+        request.session.flush()
+        forget_session(request)
     if request.user.is_authenticated:
         request.caller = Caller.of_session(request.user)  # type: ignore[attr-defined]
     return None

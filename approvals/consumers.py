@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run
 from accounts.models import EffectiveMembership, User
+from accounts.open_sessions import is_open
 from approvals import ports
 from approvals.hub import hub
 from approvals.mailbox import Mailbox
@@ -83,18 +84,18 @@ class InboxConsumer(AsyncWebsocketConsumer):
         key = getattr(session, "session_key", None)
         query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
         run = query.get("run", [""])[0]
-        found: frozenset[str] | None = await audiences_of(self.user_id, session, key, run)
+        found: frozenset[str] | None = await audiences_of(self.user_id, key, run)
         return found
 
 
 @database_sync_to_async
-def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> frozenset[str] | None:
+def audiences_of(user_id: int, key: str | None, run: str) -> frozenset[str] | None:
     """What the person may hear of; None when they are not signed in any more.
 
     The same words as `ApprovalRequest.objects.visible_to`: their own, their groups', or everything.
     """
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or (key and not session.exists(key)):
+    if user is None or (key and not is_open(key, user)):
         return None
     audiences = {EVERYBODY, to_person(user.pk)}
     groups = EffectiveMembership.objects.filter(user=user).values_list("group_id", flat=True)
