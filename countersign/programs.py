@@ -45,6 +45,7 @@ def _web(config: Config, listener: int | None) -> Program:
         (
             *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
             *("--lifespan", "off", "--log-level", "warning", "--no-access-log"),
+            "--no-server-header",
             # Nothing is taken from sockets, however well it was packed.
             *("--ws-max-size", str(WS_MAX_BYTES)),
             # Open sockets would otherwise hold the end of the process for ever.

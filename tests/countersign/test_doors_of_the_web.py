@@ -209,4 +209,4 @@ def test_the_web_process_takes_small_messages_and_writes_no_access_log() -> None
     (web,) = [program for program in programs(Config()) if program.name == "web"]
     arguments = list(web.arguments)
     assert arguments[arguments.index("--ws-max-size") + 1] == "65536"
-    assert "--no-access-log" in arguments
+    assert {"--no-access-log", "--no-server-header"} <= set(arguments)
