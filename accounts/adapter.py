@@ -1,10 +1,12 @@
 """Sign-in rules for django-allauth."""
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.stages import AuthenticateStage
+from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
@@ -31,6 +33,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_password_change_redirect_url(self, request: "HttpRequest") -> str:
         return reverse("settings")
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """Of the public address: whoever asks for somebody else's link does not choose the host that it leads to."""
+        parts = {"uidb36": "UID", "key": "KEY"}
+        path = reverse("account_reset_password_from_key", kwargs=parts)
+        return settings.COUNTERSIGN.address + path.replace("UID-KEY", quote(key))
 
     def get_reauthentication_methods(self, user: "User") -> list[dict[str, Any]]:
         """Who has a second factor confirms with it: a password alone does not replace one."""

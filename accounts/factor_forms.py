@@ -15,6 +15,7 @@ from accounts.confirmations import remember
 from accounts.errors import WrongPasskey
 from accounts.passwords import may_use_password
 from accounts.services.use_factor import use_code, use_passkey
+from accounts.strict_fields import StrictJsonField
 from audit.errors import Refusal
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class CodeForm(UseForm):
 class PasskeyForm(UseForm):
     """What the browser got from a passkey."""
 
-    credential = forms.JSONField(widget=forms.HiddenInput)
+    credential = StrictJsonField(widget=forms.HiddenInput)
 
     def clean_credential(self) -> Any:
         """The answer to our challenge, signed."""
@@ -185,7 +186,7 @@ class AddPasskeyForm(PasskeyNameForm):
         initial=True,
         widget=forms.CheckboxInput(attrs={"data-signs-in": ""}),
     )
-    credential = forms.JSONField(widget=forms.HiddenInput)
+    credential = StrictJsonField(widget=forms.HiddenInput)
 
     def clean(self) -> dict[str, Any]:
         """The browser's answer to our challenge."""

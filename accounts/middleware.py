@@ -16,6 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.both_ways import BothWays
 from accounts.callers import Caller
 from accounts.errors import TokenRefused
+from accounts.open_sessions import is_over
 from accounts.problems import problem, refused
 from accounts.services.use_token import use_token
 from accounts.session_uses import note_use
@@ -82,6 +83,9 @@ def identify(request: "HttpRequest") -> "HttpResponse | None":
     if scheme.lower() == "bearer":
         forget_session(request)  # tokens open the API, no page
         return None
+    if request.user.is_authenticated and is_over(request.session):
+        request.session.flush()
+        forget_session(request)
     if request.user.is_authenticated:
         known: Caller | None = getattr(request, "_known_caller", None)
         request.caller = known or Caller.of_session(request.user)  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from django.contrib.auth.signals import (
 from django.db import transaction
 from django.utils.translation import gettext
 
+from accounts.open_sessions import begin
 from accounts.passwords import BREAK_GLASS
 from audit.actors import Actor
 from audit.ports import alarm
@@ -42,6 +43,8 @@ def connect() -> None:
 
 
 def _signed_in(*, request: "HttpRequest | None", user: "User", **_signal: Any) -> None:
+    if request is not None:
+        begin(request.session)
     method = _method(request, user)
     emergency = method == "password" and not settings.COUNTERSIGN.passwords
     record_signin(

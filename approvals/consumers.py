@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 from secrets import token_hex
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars
 from accounts.callers import Caller
 from accounts.hints import EVERYBODY, EVERYTHING, to_group, to_person, to_run, to_session
 from accounts.models import User
+from accounts.open_sessions import is_open, is_over
 from accounts.session_uses import handle_of
 from accounts.sessions import SessionStore
 from approvals import ports
@@ -103,17 +104,17 @@ class InboxConsumer(AsyncWebsocketConsumer):
         key = getattr(session, "session_key", None)
         query = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"))
         run = query.get("run", [""])[0]
-        found: frozenset[str] | None = await audiences_of(self.user_id, session, key, run)
+        found: frozenset[str] | None = await audiences_of(self.user_id, key, run)
         return found
 
 
 @database_sync_to_async
-def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> frozenset[str] | None:
+def audiences_of(user_id: int, key: str | None, run: str) -> frozenset[str] | None:
     """What the person may hear of; None when they are not signed in any more.
 
     The same words as `ApprovalRequest.objects.visible_to`: their own, their groups', or everything.
     """
-    caller = _caller_of(user_id, session, key)
+    caller = _caller_of(user_id, key)
     if caller is None:
         return None
     user = caller.user
@@ -129,13 +130,14 @@ def audiences_of(user_id: int, session: Any, key: str | None, run: str) -> froze
     return frozenset(audiences)
 
 
-def _caller_of(user_id: int, session: Any, key: str | None) -> Caller | None:
-    """Who sits at the socket, in one statement where the session says so by itself."""
-    known = SessionStore(key).known() if key else None
+def _caller_of(user_id: int, key: str | None) -> Caller | None:
+    """Who sits at the socket, in one statement where the session says so by itself; None when it is over."""
+    session = SessionStore(key)
+    known = session.known() if key else None
     if known is not None and known.user.pk == user_id:
-        return known.caller()
+        return None if is_over(session) else known.caller()
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or (key and not session.exists(key)):
+    if user is None or (key and not is_open(key, user)):
         return None
     return Caller.of_session(user)
 

@@ -127,6 +127,7 @@ class Config(BaseSettings):
     calendar: CalendarName = "working-week"
     second_factor_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     second_factor_lock_seconds: Seconds = 300
+    session_seconds: Seconds = 12 * 3600
     sign_in_address_attempts: Annotated[int, Field(ge=10, le=100_000)] = 50
     sign_in_account_attempts: Annotated[int, Field(ge=10, le=100_000)] = 100
     oidc_issuer: str = ""

@@ -1,16 +1,20 @@
 """Logging as JSON lines on standard error, without secrets."""
 
 import logging
+import re
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from django.http import HttpRequest
 from opentelemetry.trace import format_trace_id
 
 from agents.tool_secrets import without_secrets
 from audit.tracing import here
 
 MASK = "[masked]"
+#: The address of a link for a new password.
+RESET_KEY = re.compile(r"(/password/reset/key/)[^/\s\"']+")
 SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "cookie", "nonce")
 
 
@@ -24,6 +28,9 @@ def mask_secrets(
 
 
 def _masked(key: str, value: Any) -> Any:
+    if isinstance(value, HttpRequest):
+        # What stands behind the question mark may be a code of a sign-in, or what somebody searched for.
+        return f"{value.method} {value.path}"
     if any(word in key.lower() for word in SECRET_WORDS):
         return MASK
     if isinstance(value, dict):
@@ -52,7 +59,8 @@ class _Rendered(structlog.processors.JSONRenderer):
     """The line as JSON; what shows a secret only once it is written down is masked there."""
 
     def __call__(self, logger: Any, name: str, event_dict: MutableMapping[str, Any]) -> str:
-        return without_secrets(str(super().__call__(logger, name, event_dict)))
+        line = str(super().__call__(logger, name, event_dict))
+        return without_secrets(RESET_KEY.sub(rf"\1{MASK}", line))
 
 
 def add_trace(

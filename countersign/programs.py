@@ -10,6 +10,7 @@ from countersign.config import Config
 
 PROJECT = Path(__file__).resolve().parent.parent
 GRACE_SECONDS = 5
+WS_MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ def _web(config: Config, listener: int | None) -> Program:
         (
             *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
             *("--lifespan", "on", "--log-level", "warning", "--no-access-log"),
+            "--no-server-header",
+            # Nothing is taken from sockets, however well it was packed.
+            *("--ws-max-size", str(WS_MAX_BYTES)),
             # Open sockets would otherwise hold the end of the process for ever.
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
         ),

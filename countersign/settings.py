@@ -57,7 +57,10 @@ MIDDLEWARE = [
     "countersign.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Outside of what puts a problem document in an answer's place.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "countersign.health.probes",
+    "countersign.not_kept.NotKept",
     "countersign.problems.ProblemMiddleware",
     "countersign.addresses_without_nul.no_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -68,7 +71,6 @@ MIDDLEWARE = [
     "accounts.middleware.CallerMiddleware",
     "accounts.languages.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -211,6 +213,11 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "accounts.sessions"
+# Browsers take a cookie of such a name from this very host alone, and over https.
+COOKIE_PREFIX = "__Host-" if COUNTERSIGN.https_only else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+SESSION_COOKIE_AGE = max(1, int(COUNTERSIGN.session_seconds))
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True

@@ -1,12 +1,13 @@
 """Post the newest checkpoint to an address of somebody else's, who can show it when the log was rewritten."""
 
-import urllib.request
 from typing import Final
 
 import structlog
 from django.conf import settings
 
 from audit.services.checkpoints import newest_checkpoint
+from audit.streaming.failing import NotDelivered
+from audit.streaming.http import post
 
 TIMEOUT_SECONDS: Final = 5
 log = structlog.get_logger(__name__)
@@ -22,16 +23,13 @@ def post_checkpoint() -> bool:
     newest = newest_checkpoint() if address else None
     if newest is None or _posted.get(address) == newest.size:
         return False
-    request = urllib.request.Request(  # noqa: S310 -- the settings take http and https alone
-        address,
-        data=newest.note.encode(),
-        headers={"Content-Type": "text/plain; charset=utf-8"},
-        method="POST",
-    )
+    headers = {"Content-Type": "text/plain; charset=utf-8"}
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310
-            _posted[address] = newest.size
-    except OSError as error:
-        log.warning("checkpoint_not_posted", size=newest.size, error=type(error).__name__)
+        answer = post(address, newest.note.encode(), headers, seconds=TIMEOUT_SECONDS, ca_file=None)
+        if not answer.is_well:
+            raise answer.refusal()
+    except NotDelivered as error:
+        log.warning("checkpoint_not_posted", size=newest.size, error=error.why)
         return False
+    _posted[address] = newest.size
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from redis import Redis
@@ -231,9 +232,10 @@ async def test_a_session_that_ended_is_put_out(
     aloud: Aloud, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(InboxConsumer, "access_seconds", 0.05)
-    session = SessionStore()
-    await aloud(session.create)
+    session = await aloud(signed_in, reviewer)
     async with socket(reviewer, session=session) as one:
+        mark = await aloud(marker, reviewer)
+        assert [hint["id"] for hint in await one.until("run", mark)] == [mark]
         await aloud(SessionStore(session.session_key).delete)
         assert await one.next() == {"type": "websocket.close", "code": 4401}
 
@@ -242,9 +244,8 @@ async def test_the_socket_of_a_session_that_is_ended_elsewhere_is_closed_at_once
     aloud: Aloud, reviewer: User
 ) -> None:
     assert InboxConsumer.access_seconds > PATIENCE
-    one, other = SessionStore(), SessionStore()
+    one, other = [await aloud(signed_in, reviewer) for _ in range(2)]
     for session in (one, other):
-        await aloud(session.create)
         await aloud(SignedIn.objects.create, session_id=session.session_key, user=reviewer)
     async with (
         socket(reviewer, session=one) as ended,
@@ -260,6 +261,28 @@ async def test_the_socket_of_a_session_that_is_ended_elsewhere_is_closed_at_once
         assert await ended.next() == {"type": "websocket.close", "code": 4401}
         mark = await aloud(marker, reviewer)
         assert [hint["id"] for hint in await kept.until("run", mark)] == [mark]
+
+
+async def test_a_changed_password_puts_out_who_is_signed_in_elsewhere(
+    aloud: Aloud, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InboxConsumer, "access_seconds", 0.05)
+    session = await aloud(signed_in, reviewer)
+    async with socket(reviewer, session=session) as one:
+        mark = await aloud(marker, reviewer)
+        assert [hint["id"] for hint in await one.until("run", mark)] == [mark]
+        reviewer.set_password("another long and quiet password")
+        await aloud(reviewer.save)
+        assert await one.next() == {"type": "websocket.close", "code": 4401}
+
+
+def signed_in(user: User) -> SessionStore:
+    """The session of somebody who signed in."""
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return session
 
 
 async def test_who_left_the_groups_hears_no_more_of_them(

@@ -359,7 +359,7 @@ async def test_a_stand_in_hears_of_what_happens_in_the_groups(
     reviewer: User, colleague: User, away: Away, support: ReviewGroup
 ) -> None:
     await sync_to_async(away)(reviewer, colleague)
-    heard = await audiences_of(colleague.pk, None, None, "")
+    heard = await audiences_of(colleague.pk, None, "")
     assert heard is not None
     assert f"group:{support.pk}" in heard
 

@@ -443,12 +443,22 @@ class Receiver(BaseHTTPRequestHandler):
 
     got: ClassVar[list[str]] = []
     status: ClassVar[int] = 204
+    location: ClassVar[str] = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(f"GET {self.path}")
+        self.send_response(204)
+        self.end_headers()
 
     def do_POST(self) -> None:
+        self.asked.append(f"POST {self.path}")
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.status == 204:
             self.got.append(body.decode())
         self.send_response(self.status)
+        if self.location:
+            self.send_header("Location", self.location)
         self.end_headers()
 
     def log_message(self, *_args: object) -> None:
@@ -463,6 +473,17 @@ def address() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/checkpoints"
         server.shutdown()
         thread.join()
+
+
+def test_a_redirect_of_the_receiver_is_not_followed(
+    begun: Record, machine: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Receiver, "status", 302)
+    monkeypatch.setattr(Receiver, "location", f"{address}/elsewhere")
+    monkeypatch.setattr(Receiver, "asked", [])
+    with on_machine(machine, checkpoint_url=address):
+        assert not post_checkpoint()
+    assert Receiver.asked == ["POST /checkpoints"]
 
 
 def test_the_newest_checkpoint_is_posted_to_an_address_once(
