@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from accounts import sessions
+from accounts import session_uses
 from accounts.browsers import MOST_LISTED
 from accounts.callers import Caller
 from accounts.devices import device_of
@@ -111,12 +111,12 @@ def test_the_last_use_of_a_browser_is_noted_once_a_minute(reviewer: User) -> Non
     # This process has seen it a moment ago, and does not ask the database again.
     phone.get("/settings/")
     assert SignedIn.objects.get(pk=key).last_used_at == long_ago
-    sessions.forget_uses()
+    session_uses.forget_uses()
     phone.get("/settings/")
     used = SignedIn.objects.get(pk=key).last_used_at
     assert used > long_ago + timedelta(hours=2)
     # Nor does a process that has not, where the row says that it was noted within the minute.
-    sessions.forget_uses()
+    session_uses.forget_uses()
     phone.get("/settings/")
     assert SignedIn.objects.get(pk=key).last_used_at == used
 
