@@ -171,7 +171,7 @@ class Desk:
         """What of a list fits, in its order."""
         rows, reads = self.lists.of(tab), self._reads
         if tab == "decided":
-            rows = rows.filter(pk__in=self.decided(asked).ids)
+            rows = rows.filter(pk__in=self.decided(asked).among)
         return filters.fitting(rows, asked, person=self.reader.pk, reads=reads)
 
     def number(self, tab: str, asked: Filters) -> int:

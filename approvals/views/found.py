@@ -33,7 +33,7 @@ def found_requests(caller: Caller, words: str, *, most: int) -> list[Found]:
     if (known := _id(words)) is not None:
         return [_found(item, caller) for item in visible.filter(pk=known)]
     reads = eligibility.reads_sensitive(caller, listed=True)
-    newest = newest_decided(reader, NO_FILTERS, most=LOOKED_THROUGH).ids
+    newest = newest_decided(reader, NO_FILTERS, most=LOOKED_THROUGH).among
     waiting = _first(visible.waiting_for(reader), words, reads, most)
     decided = visible.exclude(state=RequestState.PENDING).filter(pk__in=newest)
     rest = _first(decided, words, reads, most - len(waiting))

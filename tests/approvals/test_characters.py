@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.characters import MOST_COMBINED, runs, spelled
+from approvals.characters import MOST_COMBINED, is_plain, runs, spelled
 from approvals.templatetags.interface import reveal
 from tests.approvals.hostile import HOSTILE, UNSEEN
 
@@ -30,6 +30,17 @@ def marked(text: str) -> list[str]:
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert marked(text) == []
+
+
+@pytest.mark.parametrize(
+    "around", ["{}", "pay{}now", "a@{}b.de", "{}.com", "http://{}/", "{0}{0}{0}{0}{0}{0}"]
+)
+def test_what_is_plain_at_a_glance_is_plain_looked_at_one_by_one(around: str) -> None:
+    for point in range(0x3000):
+        text = around.format(chr(point))
+        if is_plain(text):
+            # What hides at the end has each character looked at; the blank keeps it out of the last word.
+            assert marked(f"{text} \u200b") == ["U+200B"], hex(point)
 
 
 @pytest.mark.parametrize(
