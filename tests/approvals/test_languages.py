@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import orjson
 import pytest
 from django.utils import translation
 
 from accounts.models import User
+from approvals.forms import ThresholdForm
+from approvals.policies import TimeWindow
+from approvals.policy_words import share_text, window_text
 from approvals.reasons import sentence
 from approvals.showing import show
 from approvals.states import RequestState
+from approvals.views.list_form import ListFilterForm
 from audit.models import Event
 from tests.approvals.conftest import Opener
 from tests.invariants.doors import PageDoor
@@ -59,3 +65,25 @@ def test_a_reason_is_said_in_the_language_of_its_reader() -> None:
     english = sentence(reason)
     with translation.override("de"):
         assert sentence(reason) != english
+
+
+def test_numbers_lists_and_days_of_a_policy_are_the_readers() -> None:
+    below = {
+        "code": "below_threshold",
+        "params": {"confidence_bp": 6_100, "threshold_bp": 8_000, "source": "risk"},
+    }
+    window = TimeWindow.model_validate({"days": [0, 5], "start": "08:00", "until": "12:00"})
+    assert ".61 is below the threshold .80" in sentence(below)
+    assert share_text(Decimal("0.8125")) == "0.8125"
+    assert window_text(window).startswith("on Monday or Saturday between 08:00")
+    with translation.override("de"):
+        assert "0,61 liegt unter der Schwelle 0,80" in sentence(below)
+        assert share_text(Decimal("0.8125")) == "0,8125"
+        assert window_text(window).startswith("Montag oder Samstag zwischen 08:00")
+        assert dict(ListFilterForm({}, tab="team").fields["due"].choices)["none"] == "Keine Frist"
+        form = ThresholdForm(
+            lines=[("", [("risk=high", "High")])],
+            data={"line": "risk=high", "value": "0,85", "why": "x", "base_version": "1"},
+        )
+        assert form.is_valid(), form.errors
+        assert form.cleaned_data["value"] == Decimal("0.85")

@@ -4,6 +4,7 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from accounts.models import ReviewGroup, User
+from tests.harness.visible import left_in_english
 
 
 def test_the_application_login_is_no_superuser_and_owns_nothing(db: None) -> None:
@@ -44,3 +45,14 @@ def test_both_reviewers_are_in_finance_and_support(
 
 def test_the_outsider_may_do_nothing(outsider: User) -> None:
     assert outsider.get_all_permissions() == set()
+
+
+def test_a_sentence_that_a_german_page_leaves_in_english_is_named_and_what_people_wrote_is_not() -> (
+    None
+):
+    page = "<title>{} · Countersign (1)</title><p>{}</p><code>the end</code><p>: Paid for by us</p>"
+    english = page.format("Paid for by us", "Nobody is on it")
+    assert left_in_english(english, english, '["Paid for by us"]') == ["Nobody is on it"]
+    german = page.format("Paid for by us", "Von niemandem vorgemerkt")
+    assert left_in_english(english, german, '["Paid for by us"]') == []
+    assert left_in_english(english, german, "") == ["Paid for by us"]

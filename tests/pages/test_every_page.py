@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.callers import Caller
 from accounts.models import User
-from agents.models import Run
+from agents.kill_switches import KillSwitch
+from agents.models import AgentVersion, Run
 from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
 from agents.states import SwitchScope
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, PolicyVersion, ReasonChip, WorkingCalendar
 from audit.filters import EventFilter
 from audit.models import Event, SinkCursor, SubjectKey, WitnessState
 from audit.record_keeping import ErasureReason, HoldScope
@@ -24,10 +26,12 @@ from audit.services.draw_sample import draw_sample
 from audit.services.hold import set_hold
 from audit.services.redact import propose_erasure
 from audit.services.verify_log import ask_verification
+from audit.verification import Verification
 from demo.agents import refund_desk
 from tests.harness.looks import troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
+from tests.harness.visible import left_in_english
 
 NOT_PAGES = {
     "metrics",
@@ -102,6 +106,10 @@ ELSEWHERE = {
     # An export is ready only after a worker made it: tests/audit/test_views.py.
     "audit-export",
 }
+
+
+#: Samples of an engineer, in their own words.
+ENGLISH_ALONE = {"styleguide"}
 
 
 @dataclass(frozen=True)
@@ -246,4 +254,35 @@ def test_axe_finds_nothing_on_any_page_and_nothing_sticks_out(
         page.goto(look.path)
         expect(page.locator("main")).to_be_visible()
         found += troubles_of(page)
+        if look.name not in ENGLISH_ALONE:
+            english, german = in_two_languages(page, look)
+            left = left_in_english(english, german, written())
+            found += [f"{look.path} says in German: {text}" for text in left]
     assert not found, "\n".join(found)
+
+
+def in_two_languages(page: Page, look: Look) -> tuple[str, str]:
+    """The page's source in English and in German."""
+    sources = []
+    for code in ("en-gb", "de"):
+        if look.who is not None:
+            User.objects.filter(pk=look.who.pk).update(language=code)
+        sources.append(page.request.get(look.path, headers={"Accept-Language": code}).text())
+    if look.who is not None:
+        User.objects.filter(pk=look.who.pk).update(language="")
+    return sources[0], sources[1]
+
+
+def written() -> str:
+    """What people, agents and tools wrote, and pages show as it stands."""
+    rows: list[Any] = [
+        *ApprovalRequest.objects.values("title", "preview", "arguments", "evidence", "rationale"),
+        *Run.objects.values("title", "input"),
+        *AgentVersion.objects.values("definition"),
+        *PolicyVersion.objects.values("document"),
+        *ReasonChip.objects.values("label"),
+        *WorkingCalendar.objects.values("document"),
+        *KillSwitch.objects.values("reason"),
+        *Verification.objects.values("summary"),
+    ]
+    return json.dumps(rows, default=str, ensure_ascii=False)
