@@ -44,6 +44,8 @@ def _web(config: Config, listener: int | None) -> Program:
         (
             *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
             *("--lifespan", "off", "--log-level", "warning", "--no-access-log"),
+            # Hints are a hundred bytes: compressing them takes as long again, and twice the memory of a socket.
+            *("--ws-per-message-deflate", "false"),
             # Open sockets would otherwise hold the end of the process for ever.
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
         ),
