@@ -81,7 +81,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hints", description=__doc__)
     for name, number in vars(Size()).items():
         parser.add_argument(f"--{name}", type=int, default=number)
-    parser.add_argument("--seconds", type=int, default=210, help="how long it measures at most")
+    parser.add_argument("--seconds", type=int, default=190, help="how long it measures at most")
     parser.add_argument("--into", type=Path, help="where the JSON goes")
     options = vars(parser.parse_args())
     into, seconds = options.pop("into"), options.pop("seconds")

@@ -48,6 +48,8 @@ def _web(config: Config, listener: int | None) -> Program:
             "--no-server-header",
             # Nothing is taken from sockets, however well it was packed.
             *("--ws-max-size", str(WS_MAX_BYTES)),
+            # Hints are a hundred bytes: compressing them takes as long again, and twice the memory of a socket.
+            *("--ws-per-message-deflate", "false"),
             # Open sockets would otherwise hold the end of the process for ever.
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
         ),

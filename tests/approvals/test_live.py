@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
+from django.test import Client
 from redis import Redis
 
 from accounts.callers import Caller
@@ -22,8 +22,9 @@ from accounts.hints import CHANNEL, EVERYBODY, publish, to_session
 from accounts.models import SignedIn, User
 from accounts.services.end_sessions import end_session
 from accounts.session_uses import handle_of
+from accounts.sessions import BACKEND, SessionStore
 from approvals import hub as hubs
-from approvals.consumers import InboxConsumer
+from approvals.consumers import InboxConsumer, audiences_of
 from approvals.mailbox import RESYNC, Mailbox
 from approvals.models import ApprovalRequest
 from approvals.services.claim import claim
@@ -367,3 +368,29 @@ async def test_another_sites_page_cannot_open_a_socket(origin: bytes) -> None:
     assert first["type"] == "websocket.close"
     await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
     await communicator.wait(timeout=PATIENCE)
+
+
+def session_of(user: User) -> SessionStore:
+    """The session of a browser in which the person signed in."""
+    client = Client()
+    client.force_login(user, backend=BACKEND)
+    return SessionStore(client.session.session_key)
+
+
+def test_an_open_socket_asks_in_one_statement_who_is_there(
+    reviewer: User, django_assert_num_queries: Any
+) -> None:
+    session = session_of(reviewer)
+    alone = audiences_of.func(reviewer.pk, None, None, "")
+    with django_assert_num_queries(1):
+        heard = audiences_of.func(reviewer.pk, session, session.session_key, "")
+    assert heard == alone
+    assert len(heard) == 4
+
+
+def test_a_socket_hears_as_its_own_person_whoever_its_session_is_of_by_now(
+    reviewer: User, outsider: User
+) -> None:
+    session = session_of(reviewer)
+    heard = audiences_of.func(outsider.pk, session, session.session_key, "")
+    assert heard == {EVERYBODY, f"person:{outsider.pk}"}

@@ -58,3 +58,16 @@ def test_moments_find_their_place(streams: None) -> None:
     newest = Event.objects.aggregate(at=models.Max("inserted_at"))["at"]
     assert SINCE(newest) == list(Event.objects.filter(inserted_at__gte=newest).order_by("pk"))
     assert len(SINCE(datetime(2001, 1, 1, tzinfo=UTC))) == Event.objects.count()
+
+
+def test_what_is_the_same_each_time_stands_in_the_statement_whatever_it_holds(
+    streams: None,
+) -> None:
+    odd = "50 % of 'agent:a' \\ %s {}"
+    said = models.Value(odd, models.TextField())
+    asked = Prepared(lambda seq: Event.objects.filter(seq__gte=seq).annotate(said=said), 9_999)
+    assert {event.said for event in asked(5)} == {odd}  # type: ignore[attr-defined]
+    assert asked(6) == []
+    # PostgreSQL plans once for all only where it sees what is not a parameter.
+    assert asked._plan.sql.count("%(g0)s") == 1
+    assert "50 %% of ''agent:a''" in asked._plan.sql
