@@ -180,6 +180,8 @@ def test_figures_take_as_many_statements_however_much_there_is(
 
 SPEAKS = """
 import django; django.setup()
+from audit import counts
+counts.GONE_SECONDS = 600
 from agents.counted import MODEL_TOKENS, MODEL_SECONDS
 from approvals.counted import SOCKETS
 from audit.counts import send_counts

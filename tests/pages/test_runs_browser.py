@@ -222,7 +222,7 @@ def test_the_list_follows_runs_and_an_example_starts_one_in_place(
 def test_the_id_of_a_run_s_trace_is_copied_by_a_button(
     site: Stack, page_for: PageFor, operator: User
 ) -> None:
-    run = started(operator, BY_ITSELF)
+    run = until(site, started(operator, BY_ITSELF), "succeeded")
     page = page_for(operator)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"/runs/{run.pk}/")
