@@ -64,8 +64,8 @@ class Lockout(AxesDatabaseHandler):  # type: ignore[misc]
     ) -> int:
         """Failures as a share of their own limit, on the scale of the one that django-axes compares them with."""
         most = get_failure_limit(request, credentials)
-        return int(
-            max(count * most // limit for _, count, limit in self._counts(request, credentials))
+        return max(
+            count * int(most) // limit for _, count, limit in self._counts(request, credentials)
         )
 
     def user_login_failed(
