@@ -12,10 +12,10 @@ from django.db import connection
 
 from agents import spans
 from agents.definitions import Agent
-from agents.errors import InEarnest
 from agents.foreign_errors import told_of
 from agents.kill_switches import KillSwitch
 from agents.models import EffectRecord, Run
+from agents.simulation_errors import InEarnest
 from agents.storable import storable
 from agents.tool_secrets import secrets_of
 from agents.tool_threads import bounded

@@ -11,12 +11,13 @@ from django.db import connection
 from django.db.models import F
 
 from agents.definitions import Agent
-from agents.errors import CallStopped, InEarnest
+from agents.errors import CallStopped
 from agents.events import action_ref, announce, args_disclosure, tell
 from agents.gating import effect_key
 from agents.holding import is_held
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
+from agents.simulation_errors import InEarnest
 from agents.states import EffectState, StepState, step_sources
 from agents.tools import Tool
 from agents.undoing import UNDOABLE

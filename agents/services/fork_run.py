@@ -10,14 +10,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.callers import Caller
-from agents.errors import (
-    ForkHidden,
-    ForkInvalid,
-    IdempotencyKeyReused,
-    NoForkPoint,
-    UnknownRun,
-    UnknownVersion,
-)
+from agents.errors import IdempotencyKeyReused, UnknownRun, UnknownVersion
 from agents.events import tell
 from agents.fork_points import ForkPoint, fork_points, usual_point
 from agents.models import AgentVersion, Run, Simulation, Step
@@ -32,6 +25,7 @@ from agents.services.start_simulated import (
     let_begin,
     may_simulate,
 )
+from agents.simulation_errors import ForkHidden, ForkInvalid, NoForkPoint
 from agents.states import SETTLED, StepKind, Unanswered
 from agents.step_context import mask_of
 from agents.storable import storable

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from agents import spans
 from agents.context import refusal_message
-from agents.errors import InEarnest
 from agents.events import action_ref, announce, tell
 from agents.holding import is_held
 from agents.models import Run, Step
@@ -19,6 +18,7 @@ from agents.resolved import earliest_ready_at, resolved_steps
 from agents.services.claim import Lease, fenced
 from agents.services.end import end_if_cancelled
 from agents.services.release_locks import check_turn_on_commit, release_locks
+from agents.simulation_errors import InEarnest
 from agents.states import PEOPLE, RunState, StepState
 from approvals.errors import NobodyCouldDecide
 from approvals.schemas import Opening

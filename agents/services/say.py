@@ -7,8 +7,9 @@ from datetime import timedelta
 from django.db.models import F
 
 from accounts.callers import Caller
-from agents.errors import RunSimulated, TooManyMessages, UnfitText
+from agents.errors import TooManyMessages, UnfitText
 from agents.models import Run, RunMessage
+from agents.simulation_errors import RunSimulated
 from agents.states import MessageKind
 from agents.storable import storable
 from audit.clock import database_now

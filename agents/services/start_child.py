@@ -11,7 +11,7 @@ from agents import registry, spans
 from agents.agent_limits import AgentLimits, budget_in_force
 from agents.definitions import Agent
 from agents.delegation import Delegation
-from agents.errors import BudgetSpent, InEarnest, InvalidInput
+from agents.errors import BudgetSpent, InvalidInput
 from agents.events import action_ref, announce, tell
 from agents.holding import held_for_now, is_held
 from agents.models import HostedAgent, Run, Step
@@ -21,6 +21,7 @@ from agents.services.claim import Lease, fenced
 from agents.services.dispatch import Lapsed, Reopened, StepMoved
 from agents.services.spent_budget import refuse_where_spent
 from agents.services.start_run import normalised_input, title_for
+from agents.simulation_errors import InEarnest
 from agents.states import StepState
 from agents.tools import Tool
 from approvals.vocabulary import Risk

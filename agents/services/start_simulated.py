@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from agents import registry
 from agents.definitions import Agent
 from agents.drift import may_finish_old
-from agents.errors import AgentDisabled, EverythingStopped, UnknownAgent, VersionNotThere
+from agents.errors import AgentDisabled, EverythingStopped, UnknownAgent
 from agents.events import announce, tell
 from agents.flow_changes import changed_states
 from agents.holding import held_for_now, is_held
@@ -21,6 +21,7 @@ from agents.queues import RUNS, wake_on_commit
 from agents.services.spent_budget import refuse_where_spent
 from agents.services.start_run import INPUT, normalised_input, title_for
 from agents.simulation import GivenAnswer
+from agents.simulation_errors import VersionNotThere
 from agents.states import StepKind, StepState, Unanswered
 from agents.tools import Trust
 from audit.canonical import canonical_bytes, sha256_hex

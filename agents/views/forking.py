@@ -15,12 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.doors import signed_in
 from agents import registry
-from agents.errors import ForkHidden, ForkInvalid
 from agents.fork_points import ForkPoint, fork_points, usual_point
 from agents.forms import ForkForm
 from agents.models import AgentVersion, Run, Step
 from agents.services.fork_run import Wish, fork_run, may_fork
 from agents.services.look_at import look_at
+from agents.simulation_errors import ForkHidden, ForkInvalid
 from agents.templatetags.run_words import short_digest
 from agents.views.refusals import say
 from agents.views.runs import visible_run

@@ -15,17 +15,7 @@ from accounts.models import ReviewGroup, User
 from accounts.services.create_token import create_token
 from agents import registry
 from agents.authoring import Budget
-from agents.errors import (
-    AgentDisabled,
-    ForkInvalid,
-    IdempotencyKeyReused,
-    InEarnest,
-    NoForkPoint,
-    RunSimulated,
-    UnknownRun,
-    UnknownVersion,
-    VersionNotThere,
-)
+from agents.errors import AgentDisabled, IdempotencyKeyReused, UnknownRun, UnknownVersion
 from agents.fork_points import fork_points, usual_point
 from agents.gating import Subject, gate_context
 from agents.models import AgentSpend, AgentVersion, EffectRecord, Memory, Run, Step
@@ -35,6 +25,13 @@ from agents.services.message_run import message_run
 from agents.services.operate_agent import activate_version, disable_agent
 from agents.services.sync import sync_agents
 from agents.services.take_over import take_over
+from agents.simulation_errors import (
+    ForkInvalid,
+    InEarnest,
+    NoForkPoint,
+    RunSimulated,
+    VersionNotThere,
+)
 from agents.states import StepKind
 from agents.versions import versions_of
 from approvals.models import ApprovalRequest

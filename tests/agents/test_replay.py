@@ -196,7 +196,7 @@ def test_requests_for_scores_are_made_anew_as_they_were(
     counter: Counter, bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     score_by({"source": "verifier", "also": ["agreement"], "samples": 3})
-    paid = [calls(call("pay", PAY), call("read_balance", READ)), final(summary="ok")]
+    paid = [calls(call("read_balance", READ), call("pay", PAY)), final(summary="ok")]
     cast = Cast(paid, reviews=[review(0.95)], samples=[paid[0]] * 2)
     run = counter.start(cast)
     kinds = [step.kind for step in replayed(run).steps if step.result]

@@ -32,13 +32,13 @@ from agents.authoring import (
     Trust,
     tool,
 )
-from agents.errors import ForkHidden
 from agents.masking import SENSITIVE
 from agents.models import Run, Step
 from agents.runner import advance
 from agents.services.fork_run import Wish, fork_run
 from agents.services.message_run import message_run
 from agents.services.start_run import start_run
+from agents.simulation_errors import ForkHidden
 from approvals.errors import SensitiveHidden
 from approvals.models import ApprovalRequest, PolicyVersion
 from approvals.services.comment import comment

@@ -8,16 +8,24 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.callers import Caller
+from agents import registry
 from agents.context import refusal_message, result_message
-from agents.models import EffectRecord, Memory, Run, Step
+from agents.models import EffectRecord, Memory, ResourceClaim, Run, Step
+from agents.openings import for_action
+from agents.services.claim import Lease
+from agents.services.dispatch import note_intent
+from agents.services.park import Ask, park
+from agents.services.start_child import start_child
 from agents.services.start_simulated import start_simulated
 from agents.simulation import GivenAnswer
+from agents.simulation_errors import InEarnest
 from agents.states import StepKind, Unanswered
 from agents.tools import Trust
 from approvals.models import ApprovalRequest
-from tests.agents.bank import Bank
+from approvals.schemas import Opening
+from tests.agents.bank import Bank, teller
 from tests.agents.conftest import Counter
-from tests.model_server import Script, call, calls, final, judged
+from tests.model_server import ModelServer, Script, call, calls, final, judged
 
 PAY = judged({"account": "A1", "amount": "5.00"})
 PAID = result_message({"reference": "R7"}, trust=Trust.TRUSTED, as_of="2026-11-01T00:00:00+00:00")
@@ -104,13 +112,34 @@ def test_what_would_ask_a_person_ends_it(counter: Counter) -> None:
     assert (capped.state, (capped.failure or {})["code"]) == ("failed", "cap_reached")
 
 
+def held(run: Run) -> Lease:
+    """A lease of the run, as if a worker were at it."""
+    Run.objects.filter(pk=run.pk).update(
+        state="running", finished_at=None, lease_expires_at=run.created_at
+    )
+    return Lease(run.pk, run.epoch, run.wake_seq, "test")
+
+
+def opening_of(run: Run) -> Opening:
+    """What the parked run asks for."""
+    step = run.steps.get(kind=StepKind.TOOL)
+    row = Run.objects.select_related("agent__owner_group", "agent_version").get(pk=run.pk)
+    agent = registry.find("teller")
+    assert agent is not None
+    tool = agent.tool(step.name)
+    assert tool is not None
+    return for_action(agent, row, step, tool, [], run.created_at)
+
+
 def test_the_database_and_the_engine_refuse_it_whatever_acts_in_earnest(
     counter: Counter, bank: Bank
 ) -> None:
     run = simulate(counter, [calls(call("pay", PAY)), final(summary="x")], given("pay", PAID))
     step = Step.objects.get(run=run, kind=StepKind.TOOL)
     real = counter.start([final(summary="x")])
+    parked = counter.start([calls(call("pay", PAY)), final(summary="x")])
     rows: list[Any] = [
+        ResourceClaim(resource="r", step=step, run=run, since=run.created_at),
         EffectRecord(
             run=run, step=step, digest="d", effect_class="opaque", idempotency_key="k", epoch=1
         ),
@@ -129,6 +158,16 @@ def test_the_database_and_the_engine_refuse_it_whatever_acts_in_earnest(
     for row in rows:
         with pytest.raises(IntegrityError, match="simulated"), transaction.atomic():
             row.save(force_insert=True)
+    request = ApprovalRequest.objects.filter(run_id=parked.pk)
+    with pytest.raises(IntegrityError, match="simulated"), transaction.atomic():
+        request.update(run_id=run.pk)
+    tool = next(tool for tool in teller(bank).tools if tool.name == "pay")
+    with pytest.raises(InEarnest):
+        note_intent(run, step, tool, None, step.input_digest)
+    with pytest.raises(InEarnest):
+        park(held(run), [Ask(step, opening_of(parked))])
+    with pytest.raises(InEarnest):
+        start_child(held(run), step, tool, teller(bank), deepest=1)
     for change in ({"simulated": False}, {"parent": real}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Run.objects.filter(pk=run.pk).update(**change)
@@ -136,7 +175,14 @@ def test_the_database_and_the_engine_refuse_it_whatever_acts_in_earnest(
         Run.objects.filter(pk=real.pk).update(simulated=True)
 
 
-def test_another_release_leaves_it_alone(counter: Counter) -> None:
-    run = simulate(counter, [final(summary="x")])
+def test_a_worker_of_an_older_release_leaves_it_alone(
+    counter: Counter, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller.of_session(counter.operator)
+    run = start_simulated(agent="teller", input="Pay.", answers=[], caller=caller)
     first = Step.objects.get(run=run, seq=1)
     assert (first.kind, first.schema) == (StepKind.SIMULATION, Step.SIMULATION_SCHEMA)
+    monkeypatch.setattr(Step, "SCHEMA", Step.CONTEXT_SCHEMA)
+    model.follow([final(summary="x")])
+    left = counter.go_on(run)
+    assert (left.state, bool(left.left), model.requests) == ("ready", True, [])
