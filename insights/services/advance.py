@@ -49,8 +49,7 @@ def advance(*, seconds: float = SECONDS) -> bool:
 
 
 def _touch_new() -> None:
-    """Days on which runs began or requests were closed since the last look, and one older day in turn: what a
-    late change escaped is found by that."""
+    """Days on which runs began or requests were closed since the last look."""
     with transaction.atomic():
         progress = progress_or_none()
         if progress is None:
@@ -60,11 +59,9 @@ def _touch_new() -> None:
             since = {"started": progress.started_until, "decided": progress.decided_until}
             cursor.execute(_TOUCHED, since)
             days = {day for (day,) in cursor.fetchall()}
-        turn = _before(progress.patrolled or now.date())
-        touch({*days, *([turn] if turn else [])})
-        progress.patrolled = turn
+        touch(days)
         progress.started_until = progress.decided_until = now - OVERLAP
-        progress.save(update_fields=["patrolled", "started_until", "decided_until"])
+        progress.save(update_fields=["started_until", "decided_until"])
 
 
 def _before(day: date) -> date | None:
@@ -76,8 +73,13 @@ def _before(day: date) -> date | None:
 
 
 def _caught_up() -> None:
+    """Note it, and have the next pass sum one older day in turn: what escaped a late change is found by that."""
     with transaction.atomic():
         progress = progress_or_none()
-        if progress is not None:
-            progress.caught_up_at = database_now()
-            progress.save(update_fields=["caught_up_at"])
+        if progress is None:
+            return
+        progress.caught_up_at = now = database_now()
+        progress.patrolled = _before(progress.patrolled or now.date())
+        if progress.patrolled is not None:
+            touch([progress.patrolled])
+        progress.save(update_fields=["caught_up_at", "patrolled"])
