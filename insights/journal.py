@@ -16,7 +16,7 @@ from insights.judging import RunRow, StepRow, Version
 _RUNS: Final = """
 SELECT id, agent_version_id, created_at, finished_at, state, outcome, parent_id IS NOT NULL, step_count, waited_seconds
   FROM agents_run
- WHERE id = ANY(%s) AND undoes_id IS NULL AND finished_at IS NOT NULL
+ WHERE id = ANY(%s) AND undoes_id IS NULL AND finished_at IS NOT NULL AND NOT simulated
 """
 # Of what was asked and answered, only what counts: a conversation is large.
 _STEPS: Final = """

@@ -125,7 +125,11 @@ NARROWINGS: Final[tuple[Narrowing, ...]] = (
         _one_of(CATEGORY_WORDS),
         lambda value: Q(agent_version__definition__category=value),
     ),
-    ByRun("tasks", _if_set(lambda: gettext("Without undos")), lambda _: Q(undoes__isnull=True)),
+    ByRun(
+        "tasks",
+        _if_set(lambda: gettext("Without undos and simulations")),
+        lambda _: Q(undoes__isnull=True, simulated=False),
+    ),
     ByFact("result", _result, _with_result),
     ByFact("failure", _one_of(FAILURE_WORDS), lambda value: Q(failure=value)),
     ByFact("band", _band, lambda value: Q(band=value)),

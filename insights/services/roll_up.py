@@ -50,7 +50,7 @@ INSERT INTO insights_figure (span, day, measure, slice_id, key, number, total)
 SELECT 'd', %(day)s::date, measure, slice_id, key, number, total FROM (
     SELECT 'started' AS measure, slice.id AS slice_id, '' AS key, sum(run.number) AS number, 0 AS total
       FROM (SELECT agent_id, agent_version_id, count(*) AS number FROM agents_run
-             WHERE created_at >= %(begins)s AND created_at < %(ends)s AND undoes_id IS NULL
+             WHERE created_at >= %(begins)s AND created_at < %(ends)s AND undoes_id IS NULL AND NOT simulated
              GROUP BY 1, 2) AS run
       JOIN agents_hostedagent AS agent ON agent.id = run.agent_id
       JOIN agents_agentversion AS version ON version.id = run.agent_version_id

@@ -36,7 +36,9 @@ class Direct:
         self.numbers: Counter[Key] = Counter()
         self.totals: Counter[Key] = Counter()
         self.people: dict[tuple[date, str, str, str, int], Counter[str]] = {}
-        for run in Run.objects.select_related("agent", "agent_version").filter(undoes=None):
+        for run in Run.objects.select_related("agent", "agent_version").filter(
+            undoes=None, simulated=False
+        ):
             self._run(run)
         for request in ApprovalRequest.objects.exclude(state="pending"):
             self._request(request)

@@ -118,8 +118,12 @@ class History:
             lease_expires_at=None if ended else began,
             waited_seconds=self.random.random() * took.total_seconds() if pick([0, 1]) else 0.0,
             step_count=self.random.randrange(1, 30),
+            simulated=pick([True, *[False] * 19]),
         )
         self.made.runs.append(run)
+        if run.simulated:
+            # Counted nowhere; the database refuses it effects and requests.
+            return
         moments = sorted(self.random.random() for _ in range(self.random.randrange(1, 8)))
         for seq, share in enumerate(moments, start=1):
             self._step(run, seq, began + share * took)

@@ -15,6 +15,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents.kill_switches import KillSwitch
 from agents.models import AgentVersion, Run
+from agents.services.control import cancel_run
 from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
 from agents.states import SwitchScope
@@ -28,6 +29,7 @@ from audit.services.redact import propose_erasure
 from audit.services.verify_log import ask_verification
 from audit.verification import Verification
 from demo.agents import refund_desk
+from insights.services.advance import advance
 from tests.harness.looks import troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
@@ -71,6 +73,7 @@ NOT_PAGES = {
     "audit-export-ask",
     "audit-verify",
     "audit-sample-download",
+    "insights-csv",
     "audit-hold-lift",
     *(f"request-{what}" for what in ("decide", "undo", "claim", "extend", "snooze", "comment")),
     *("saved-view-change", "reason-chip-move", "reason-chip-retire", "sticky-revoke"),
@@ -142,6 +145,7 @@ def looks(
 ) -> list[Look]:
     """Every page that no other test looks at, and a request with the evidence of a real run."""
     request = started(site, operator)
+    ended = failed(site, operator)
     off = set_switch(scope=SwitchScope.GLOBAL, reason="Incident.", caller=Caller.of_session(admin))
     event = Event.objects.filter(request=request.pk).order_by("inserted_at").first()
     assert event is not None
@@ -154,6 +158,12 @@ def looks(
         Look("request-detail", operator, reverse("request-detail", kwargs={"pk": request.pk})),
         Look("run-fork", operator, f"/runs/{request.run_id}/fork/"),
         Look("run-replay", operator, f"/runs/{request.run_id}/replay/"),
+        Look("insights", admin, "/insights/"),
+        Look("insights", operator, "/insights/?agent=refund-desk"),
+        Look("agent-alerts", admin, "/insights/alerts/refund-desk/"),
+        Look("run-failure", operator, f"/runs/{ended.pk}/failure/"),
+        Look("request-list", admin, "/requests/"),
+        Look("request-list", reviewer, "/requests/?agent=refund-desk"),
         Look("memory-list", admin, "/agents/refund-desk/memory/"),
         Look("people", admin, "/people/"),
         Look("person-detail", admin, f"/people/{reviewer.pk}/"),
@@ -233,6 +243,16 @@ def started(site: Stack, operator: User) -> ApprovalRequest:
         lambda: Run.objects.filter(pk=run.pk, state="waiting").exists(), what="the run is waiting"
     )
     return ApprovalRequest.objects.get(run_id=run.pk)
+
+
+def failed(site: Stack, operator: User) -> Run:
+    """A run that came to nothing, and is counted among those."""
+    caller = Caller.of_session(operator)
+    run, _ = start_run(agent="refund-desk", input=refund_desk.examples[1].input, caller=caller)
+    cancel_run(run_id=run.pk, reason="Asked twice.", caller=caller)
+    site.wait_for(lambda: Run.objects.get(pk=run.pk).ended, what="the run has ended")
+    advance()
+    return run
 
 
 def test_axe_finds_nothing_on_any_page_and_nothing_sticks_out(
