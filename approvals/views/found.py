@@ -34,8 +34,9 @@ def found_requests(caller: Caller, words: str, *, most: int) -> list[Found]:
         return [_found(item, caller) for item in visible.filter(pk=known)]
     reads = eligibility.reads_sensitive(caller, listed=True)
     newest = newest_decided(reader, NO_FILTERS, most=LOOKED_THROUGH).among
-    waiting = _first(visible.waiting_for(reader), words, reads, most)
-    decided = visible.exclude(state=RequestState.PENDING).filter(pk__in=newest)
+    # In the order of an index of what waits: in that of all requests a million would be looked at.
+    waiting = _first(visible.waiting_for(reader).by_deadline(), words, reads, most)
+    decided = visible.exclude(state=RequestState.PENDING).filter(pk__in=newest).newest_first()
     rest = _first(decided, words, reads, most - len(waiting))
     return [_found(item, caller) for item in chain(waiting, rest)]
 
@@ -43,7 +44,7 @@ def found_requests(caller: Caller, words: str, *, most: int) -> list[Found]:
 def _first(
     rows: ApprovalRequestQuerySet, words: str, reads: bool, most: int
 ) -> list[ApprovalRequest]:
-    joined = rows.select_related("decided_by").newest_first()
+    joined = rows.select_related("decided_by")
     return list(matching(joined, words, reads=reads)[:most]) if most else []
 
 
