@@ -164,7 +164,7 @@ def test_a_verifier_that_does_not_answer_in_time_counts_as_zero(
 ) -> None:
     score_by(VERIFIER)
     settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(
-        update={"model_timeout_seconds": 0.2, "model_attempts": 1}
+        update={"model_timeout_seconds": 2.0, "model_attempts": 1}
     )
     late = threading.Event()
     run = counter.start(Cast([pay()], [replace(review(1), hold=late)]))
