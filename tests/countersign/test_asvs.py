@@ -15,7 +15,17 @@ from countersign.api import api
 
 PAGE = (settings.BASE_DIR / "docs" / "asvs.md").read_text()
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
-OURS = {"accounts", "agents", "approvals", "audit", "benchmarks", "countersign", "demo"}
+OURS = {
+    "accounts",
+    "agents",
+    "approvals",
+    "audit",
+    "benchmarks",
+    "countersign",
+    "demo",
+    "evaluations",
+    "insights",
+}
 CHAPTERS = 17
 
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.deprecation import MiddlewareMixin
@@ -85,15 +86,35 @@ def handler(settings: Any) -> Callable[..., Any]:
     return made
 
 
-async def test_a_page_is_answered_in_one_thread(handler: Callable[..., Any]) -> None:
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the synchronous chain was asked for."""
+    asked: list[str] = []
+    answer = BaseHandler.get_response
+
+    def noted(self: BaseHandler, request: HttpRequest) -> Any:
+        asked.append(request.path)
+        return answer(self, request)
+
+    monkeypatch.setattr(BaseHandler, "get_response", noted)
+    return asked
+
+
+async def test_a_page_is_answered_in_one_thread(
+    handler: Callable[..., Any], calls: list[str]
+) -> None:
     assert await handler(InOneThread())("/plain/") == (200, b"plain")
+    assert calls == ["/plain/"]
     assert len(threads) == 5
+    assert set(threads) != {threading.current_thread().name}
     assert len(set(threads)) == 1
-    assert threads[0] != threading.current_thread().name
 
 
-async def test_what_may_wait_long_holds_no_thread(handler: Callable[..., Any]) -> None:
+async def test_what_may_wait_long_holds_no_thread(
+    handler: Callable[..., Any], calls: list[str]
+) -> None:
     assert await handler(InOneThread())("/waits/") == (200, b"waits")
+    assert calls == []
     assert threads[2] == threading.current_thread().name
 
 

@@ -38,6 +38,7 @@ from audit.services.hold import set_hold
 from audit.services.redact import propose_erasure
 from audit.services.verify_log import ask_verification
 from countersign.api import api
+from evaluations.models import Evaluation, SavedCase
 from tests.agents.conftest import Counter, bank, bystander, counter, model  # noqa: F401
 from tests.harness.factors import give_app
 from tests.harness.people import PASSWORD, person
@@ -46,8 +47,9 @@ from tests.model_server import call, calls, judged
 ANY_UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 #: How somebody is told that a thing is not there, not for them, or not asked for in this way.
 SHUT = {403, 404, 405}
-#: Lead to the page of the run whatever it is, which is walked itself.
-OPEN_TO_ALL = {"run-goal", "run-message"}
+#: Lead to the page of the run whatever it is, which is walked itself; and end none but one's own sessions, saying so
+#: alike of those of others and of none: tests/accounts/test_sessions.py.
+OPEN_TO_ALL = {"run-goal", "run-message", "session-end"}
 #: What changes by looking: no content of anybody's.
 NOT_COMPARED = {"django_session", "accounts_cache", "accounts_signedin", "audit_stream"}
 
@@ -89,6 +91,16 @@ def of_others(
     hold = set_hold(
         matter="17", why="A suit.", scope=HoldScope.PERSON, target=str(reviewer.pk), caller=keeper
     )
+    run.refresh_from_db()
+    evaluation = Evaluation.objects.create(
+        agent=run.agent, agent_version=run.agent_version, suite="theirs", suite_digest="sha256:x",
+        suite_document={}, started_by=operator, started_at=now, cases=1,
+        lease_expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    case = SavedCase.objects.create(
+        agent=run.agent, suite="theirs", name="One", document={}, saved_by=operator,
+        created_at=now, saved_at=now,
+    )  # fmt: skip
     view = SavedView.objects.create(user=reviewer, name="Mine", query="tab=mine")
     return {
         "request": request.pk,
@@ -110,6 +122,8 @@ def of_others(
         "audit-verification": ask_verification(caller=reads).pk,
         "audit-event": Event.objects.filter(run=run.pk)[0].pk,
         "policy": published.version,
+        "evaluation": evaluation.pk,
+        "evaluation-case": case.pk,
     }
 
 
@@ -123,13 +137,15 @@ def filled(route: str, name: str, ids: dict[str, object]) -> str:
         "holds": "audit-hold", "samples": "audit-sample", "erasures": "audit-erasure",
         "checks": "audit-verification", "verifications": "audit-verification",
         "events": "audit-event", "kill-switches": "kill-switch", "steps": "seq",
-        "policies": "policy",
+        "policies": "policy", "evaluations": "evaluation", "cases": "evaluation-case",
+        "evaluation-cases": "evaluation-case",
     }  # fmt: skip
     plain = {
         "agents": "teller", "versions": "x", "calendars": "working-week", "reasons": "wrong_amount",
         "rules": "x", "baseline": "0", "windows": "1", "effects": ANY_UUID, "memory": ANY_UUID,
         "memories": ANY_UUID, "sticky": ANY_UUID, "sticky-approvals": ANY_UUID,
-        "simulations": ANY_UUID,
+        "simulations": ANY_UUID, "alerts": "teller", "suites": "teller", "evaluation-suites": "teller",
+        "teller": "theirs", "sessions": "0" * 32,
     }  # fmt: skip
     path = ""
     for part in re.split(r"(?<=/)", route):

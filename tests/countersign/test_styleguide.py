@@ -27,7 +27,7 @@ COMPONENTS = {path.stem for path in (ROOT / "templates/components").glob("*.html
 #: Stands on every page, drawn by `{% icon %}`: the guide shows its icons.
 SPRITE = "sprite"
 #: Stand on one kind of page each.
-NOT_SHOWN = {"absences", "control-sure", "wide"}
+NOT_SHOWN = {"absences", "control-sure", "menu-further", "wide"}
 NO_NAMES = {"None", "True", "False"}
 
 
