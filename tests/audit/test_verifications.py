@@ -79,7 +79,7 @@ def test_what_was_changed_behind_the_log_is_named_and_those_who_administer_are_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(ports, "_raised_by", [lambda subject, text: told.append(text)])
+    monkeypatch.setattr(ports, "_raised_by", [lambda say: told.append(say()[1])])
     event = recorded()
     seal()
     attacker.does(

@@ -148,7 +148,9 @@ def test_a_stretch_whose_worker_was_killed_stands_in_the_trace_and_the_next_is_l
     def arrived(name: str) -> list[Received]:
         return named([span for span in receiver.spans() if span.trace == trace_of(run)], name)
 
-    (looked,) = site.wait_for(lambda: arrived("execute_tool look_up_order"), what="a span is there")
+    # Spans around others are sent after them: what the worker had sent is seen by the outer one.
+    site.wait_for(lambda: arrived("step tool"), what="the step's span is there")
+    (looked,) = arrived("execute_tool look_up_order")
     site.wait_for(lambda: len(model.requests) == 2, what="the model was asked again")
     site.kill("runs")
     site.start("runs")

@@ -37,6 +37,7 @@ from agents.runner import advance
 from agents.services.operate_agent import disable_agent
 from agents.services.start_run import start_run
 from agents.sweep import sweep_once
+from agents.windows import SIZE
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST
@@ -458,13 +459,13 @@ def test_a_window_costs_as_many_queries_in_a_run_of_thousands_as_in_a_short_one(
     for path in (f"{short.pk}/windows/2/", f"{long.pk}/windows/12/", f"{long.pk}/windows/25/"):
         with CaptureQueriesContext(connection) as asked:
             answer = desk.get(f"/runs/{path}")
-        assert len(answer.context["window"].rows) <= 100
+        assert len(answer.context["window"].rows) <= SIZE
         counts.append(len(asked))
     assert counts[0] == counts[1] == counts[2] <= 11
     with CaptureQueriesContext(connection) as whole:
-        assert len(page_of(desk, long).context["timeline"].rows) == 300
+        assert len(page_of(desk, long).context["timeline"].rows) == 3 * SIZE
     assert len(whole) <= 24
-    for beyond in (0, 26):
+    for beyond in (0, 2500 // SIZE + 1):
         assert desk.get(f"/runs/{long.pk}/windows/{beyond}/").status_code == 404
 
 
