@@ -33,6 +33,7 @@ class Screen:
         self._rested_at = 0.0
         self._task: asyncio.Task[None] | None = None
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._asking = asyncio.Lock()
         self.listener: Listener | None = None
 
     async def open(self) -> "Screen":
@@ -89,7 +90,9 @@ class Screen:
             self._task = loop.create_task(self._look(0))
 
     async def _get(self, path: str) -> bytes:
-        status, body = await asyncio.wait_for(self._ask(path), MOST_WAIT_SECONDS)
+        # A hint may come while the page is still being opened; it has one connection.
+        async with self._asking:
+            status, body = await asyncio.wait_for(self._ask(path), MOST_WAIT_SECONDS)
         if status != 200:
             raise RuntimeError(f"{path} answered {status}")
         return body

@@ -18,13 +18,20 @@ with sync_playwright() as playwright:
 PYTHON
 }
 
-works chromium-headless-shell && exit 0
+# Notifications are shown by a whole one alone.
+whole() { works chromium || works chromium-browser || works google-chrome; }
+if works chromium-headless-shell && ! whole && [ "$(id -u)" = 0 ]; then
+    printf 'Installing chromium with apt-get.\n' >&2
+    apt-get update -qq >&2 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2 || true
+fi
+works chromium-headless-shell && whole && exit 0
 if [ "$(id -u)" = 0 ] && apt-cache show chromium-headless-shell 2>/dev/null | grep -q '^Depends:'; then
     printf 'Installing chromium-headless-shell with apt-get.\n' >&2
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        -o Acquire::Retries=0 -o Acquire::http::Timeout=20 chromium-headless-shell >&2 || true
+        -o Acquire::Retries=0 -o Acquire::http::Timeout=20 chromium-headless-shell chromium >&2 || true
 fi
-found && exit 0
+works chromium-headless-shell && whole && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt-get update -qq >&2
     # Ubuntu's package is a pointer to a snap, which is no use here: only a real one is installed.
@@ -32,9 +39,9 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
         if apt-cache show "$package" 2>/dev/null | grep -q '^Depends:'; then
             printf 'Installing %s with apt-get.\n' "$package" >&2
             DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2 || true
-            found && exit 0
-        fi
+                    fi
     done
+    found && exit 0
     "$venv/bin/python" -m playwright install-deps chromium >&2 || true
 fi
 "$venv/bin/python" -m playwright install chromium >&2 || true

@@ -3,7 +3,7 @@
 import { reach, speak } from "./live.js";
 import { paced } from "./looks.js";
 import { morph } from "./morph.js";
-import { announceNew, isAnnounced, withdraw } from "./notifications.js";
+import { announceNew, isAnnounced, pageLeft, withdraw } from "./notifications.js";
 import { noticed, startRequest } from "./request.js";
 import { offer as offerKeys } from "./keys.js";
 import { requestKeys } from "./request_keys.js";
@@ -279,7 +279,7 @@ document.addEventListener("visibilitychange", notify);
 document.addEventListener("connection", ({ detail: { state } }) => {
   if (state === "signed-out") withdraw();
 });
-addEventListener("pagehide", withdraw);
+addEventListener("pagehide", pageLeft);
 setInterval(() => {
   if (document.hidden && isAnnounced()) look();
 }, CHECK_MS);

@@ -7,6 +7,7 @@ const BLOCKED = gettext("Blocked. Allow notifications for this address in the br
 
 let shown = null;
 let told = 0;
+let isLeft = false;
 
 function keyOf() {
   return `notifications ${document.querySelector(".account .menu-note strong")?.textContent ?? ""}`;
@@ -21,14 +22,23 @@ export function isAnnounced() {
   return shown !== null;
 }
 
-// Nothing keeps it true any more: the page goes away, or its reader is signed out.
+// Nothing keeps it true any more: its reader is signed out.
 export function withdraw() {
   announceNew(0);
 }
 
+// The page goes away, and what it hears on its way out announces nothing any more.
+export function pageLeft() {
+  withdraw();
+  isLeft = true;
+}
+addEventListener("pageshow", () => {
+  isLeft = false;
+});
+
 // `number` new requests wait for the reader and were not seen; fewer than before make no noise, none clears it.
 export function announceNew(number) {
-  if (number === told) return;
+  if (isLeft || number === told) return;
   const isMore = number > told;
   told = number;
   if (number === 0 || !isOn()) {

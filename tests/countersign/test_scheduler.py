@@ -44,7 +44,7 @@ def test_a_failing_sweep_never_stops_the_others(
 
 
 def test_runs_and_requests_are_swept() -> None:
-    assert list(scheduler.TASKS) == ["runs", "requests", "audit", "insights"]
+    assert list(scheduler.TASKS) == ["runs", "requests", "audit", "insights", "evaluations"]
 
 
 def test_it_shows_that_it_lives_and_takes_the_sign_back_at_its_end(

@@ -25,7 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from tests.harness.stack import free_port
+from tests.harness.ports import free_port
 
 START_SECONDS = 30.0
 KINDS = ("", "internal", "server", "client", "producer", "consumer")

@@ -70,7 +70,7 @@ def test_what_is_decided_while_the_tab_is_hidden_is_told_no_more_also_where_its_
     desk.request(amount="40.00")
     told("One new request waits for you")
     page.goto("/settings/")
-    assert page.evaluate("sessionStorage.getItem('notified')") == "closed"
+    page.wait_for_function("() => sessionStorage.getItem('notified') === 'closed'")
     page.goto("/inbox/?tab=team")
     expect(page.locator("#live-pill")).to_have_text("Live")
     page.evaluate(UNSEEN, True)

@@ -33,12 +33,21 @@ def places(user: User) -> list[str]:
     ("who", "led_to"),
     [
         ("outsider", ["Inbox", "Runs", "Agents", "Settings"]),
-        ("operator", ["Inbox", "Runs", "Agents", "Settings"]),
+        ("operator", ["Inbox", "Runs", "Agents", "Insights", "Settings"]),
         ("reviewer", ["Inbox", "Runs", "Agents", "Policies", "Settings"]),
-        ("auditor", ["Inbox", "Runs", "Agents", "Policies", "Audit", "Settings"]),
+        ("auditor", ["Inbox", "Runs", "Agents", "Policies", "Audit", "Insights", "Settings"]),
         (
             "admin",
-            ["Inbox", "Runs", "Agents", "Policies", "Kill switches", "People", "Settings"],
+            [
+                "Inbox",
+                "Runs",
+                "Agents",
+                "Policies",
+                "Kill switches",
+                "Insights",
+                "People",
+                "Settings",
+            ],
         ),
     ],
 )
