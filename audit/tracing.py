@@ -164,7 +164,7 @@ def span(
     """
     if _here.collector is None:
         return _NOTHING
-    return _open(_here.collector, name, facts, run, kind, after, span_id, since, links)
+    return _open(_started(_here.collector, name, facts, run, kind, after, span_id, since, links))
 
 
 def note(
@@ -201,18 +201,7 @@ def fail(made: Span, code: str) -> None:
 
 
 @contextmanager
-def _open(
-    collector: Collector,
-    name: str,
-    facts: Facts | None,
-    run: UUID | None,
-    kind: SpanKind,
-    after: int | None,
-    span_id: int | None,
-    since: int | None,
-    links: Sequence[SpanContext],
-) -> Iterator[Span]:
-    made = _started(collector, name, facts, run, kind, after, span_id, since, links)
+def _open(made: Span) -> Iterator[Span]:
     token = contexts.attach(set_span_in_context(made))
     try:
         yield made

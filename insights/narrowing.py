@@ -32,8 +32,8 @@ Said = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
-class ByFact:
-    """Runs whose facts fit what `where` makes of the value; `said` is None for a value that it does not know."""
+class _By:
+    """What `where` makes of the value; `said` is None for a value that it does not know."""
 
     name: str
     said: Said
@@ -41,28 +41,24 @@ class ByFact:
 
     def words(self, value: str) -> str:
         return self.said(value) or ""
+
+
+class ByFact(_By):
+    """Runs whose facts fit."""
 
     def applied(self, runs: RunRows, value: str) -> RunRows:
         return runs.filter(Exists(RunFact.objects.filter(self.where(value), run=OuterRef("pk"))))
 
 
-@dataclass(frozen=True)
-class ByRun:
-    """Runs that themselves fit what `where` makes of the value."""
-
-    name: str
-    said: Said
-    where: Callable[[str], Q]
-
-    def words(self, value: str) -> str:
-        return self.said(value) or ""
+class ByRun(_By):
+    """Runs that themselves fit."""
 
     def applied(self, runs: RunRows, value: str) -> RunRows:
         return runs.filter(self.where(value))
 
 
 def _one_of(words: Mapping[Any, str]) -> Said:
-    return lambda value: words.get(value, None)
+    return words.get
 
 
 def _if_set(words: Callable[[], str]) -> Said:
