@@ -17,6 +17,8 @@ WITHOUT_SERVICES = {
     "startagent",
     "startapp",
     "version",
+    # The server that it becomes starts them.
+    "web",
     "--forget",
     "--help",
     "--version",
