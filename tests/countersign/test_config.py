@@ -201,9 +201,7 @@ def test_passwords_stay_where_nothing_else_lets_people_in(monkeypatch: pytest.Mo
         load()
 
 
-def test_secrets_may_lie_in_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_secrets_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SECRET_KEY", raising=False)
     address = "postgresql://app:kept-to-itself@database.example/countersign"
     for name, content in {

@@ -19,4 +19,4 @@ class Command(BaseCommand):
         # This process read its settings as a command does; the server's reads them anew, as the web does.
         program = web(load())
         os.chdir(PROJECT)
-        os.execv(program.arguments[0], program.arguments)
+        os.execv(program.arguments[0], program.arguments)  # noqa: S606
