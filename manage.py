@@ -14,6 +14,7 @@ WITHOUT_SERVICES = {
     "help",
     "makemessages",
     "makemigrations",
+    "settings_reference",
     "startagent",
     "startapp",
     "version",
