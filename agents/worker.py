@@ -25,7 +25,7 @@ from agents import spans
 from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
-from agents.worker_loop import next_ready_run, owner, stopping, worn_out
+from agents.worker_loop import OWNER, next_ready_run, owner, stopping, worn_out
 from audit import log_ids, tracing
 from audit.fault_points import reached
 
@@ -248,7 +248,7 @@ class AdvancingWorker(SimpleWorker):
             for name in self.queue_names():
                 key = f"countersign:alive:worker:{name}:{self.life_id}"
                 try:
-                    self.connection.set(key, str(os.getpid()), ex=max(1, int(seconds)))
+                    self.connection.set(key, f"{OWNER}:{os.getpid()}", ex=max(1, int(seconds)))
                 except RedisError:
                     log.debug("sign_of_life_lost", queue=name)
             pause.wait(seconds / 3)
