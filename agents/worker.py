@@ -26,7 +26,7 @@ from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
 from agents.worker_loop import OWNER, next_ready_run, owner, stopping, worn_out
-from audit import log_ids, tracing
+from audit import background_jobs, log_ids, tracing
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -155,11 +155,14 @@ class AdvancingWorker(SimpleWorker):
         reached("job.popped")
         close_old_connections()
         try:
-            with log_ids.only(job=job.id):
-                if isinstance(job, WakeUp):
-                    with spans.taking(job.run_id, job.wake_seq, queue.name):
-                        self._wake(job)
-                else:
+            if isinstance(job, WakeUp):
+                with (
+                    log_ids.only(job=job.id),
+                    spans.taking(job.run_id, job.wake_seq, queue.name),
+                ):
+                    self._wake(job)
+            else:
+                with background_jobs.taken(job.id, job.func_name, job.meta):
                     super().execute_job(job, queue)
         finally:
             close_old_connections()
