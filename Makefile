@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test chaos races check bench format
+.PHONY: help demo demo-reset test chaos races check bench pictures site format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100")
 
 pictures: $(READY)  ## Make the pictures of the README and the documents anew, over the real product
 	@$(BIN)/python -m pytest -q tests/pictures.py
+
+site: $(READY)  ## Build the documentation as a site in .site, and say what does not fit in it
+	@$(BIN)/python deploy/documentation.py
 
 format: $(READY)  ## Bring code and templates into shape
 	@$(BIN)/ruff format .

@@ -43,6 +43,8 @@ run deployment deployed
 run vendored "$bin/python" deploy/check_vendored.py
 run lock "$bin/python" deploy/check_lock.py
 run languages "$bin/python" deploy/catalogues.py --check
+run reference "$bin/python" deploy/reference.py --check
+run site "$bin/python" deploy/documentation.py
 
 if [ -n "$failed" ]; then
     printf 'Not well:%s\n' "$failed"
