@@ -8,14 +8,13 @@ from uuid import UUID
 import pytest
 from opentelemetry.trace import format_trace_id
 from redis import Redis
-from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from structlog.contextvars import bind_contextvars, get_contextvars
 
-from agents.worker import AdvancingWorker
 from audit import log_ids, tracing
 from audit.background_jobs import BACKGROUND, CAUSE, put
+from tests.harness.background import work
 from tests.harness.collecting import collected
 
 RUN = UUID("01a200c1-537d-7920-b05f-3ad48ef39b8d")
@@ -32,21 +31,12 @@ JOB = f"{__name__}.look"
 
 
 @pytest.fixture(autouse=True)
-def nothing_seen(redis_client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_seen(redis_client: Redis) -> None:
     redis_client.flushall()
     seen.clear()
-    monkeypatch.setattr("agents.worker.close_old_connections", lambda: None)
 
 
-def work(redis_client: Redis) -> None:
-    """Do what is in the queue, as a worker of the product does."""
-    queue = Queue(BACKGROUND, connection=redis_client, serializer=JSONSerializer)
-    worker = AdvancingWorker([queue], connection=redis_client, prepare_for_work=False)
-    while (found := worker._pop(None)) is not None:
-        worker.execute_job(*found)
-
-
-def test_a_job_is_done_in_the_trace_of_its_cause_and_under_its_ids(redis_client: Redis) -> None:
+def test_a_job_is_done_in_the_trace_of_its_cause_and_under_its_ids() -> None:
     with collected() as spans:
         with log_ids.only(request_id="a-request", socket="no-business-of-the-job"):
             with tracing.span("cause", run=RUN):
@@ -55,7 +45,7 @@ def test_a_job_is_done_in_the_trace_of_its_cause_and_under_its_ids(redis_client:
             put(JOB, once="a-job")
         # A sweep finds what was lost, with nothing around it.
         put(JOB, run=RUN)
-        work(redis_client)
+        work()
     (cause,) = spans.named("cause")
     sent = spans.named(f"send {BACKGROUND}")
     done = spans.named(f"process {BACKGROUND}")
@@ -92,14 +82,14 @@ def test_a_job_of_another_version_is_done_all_the_same(
         job = Job.fetch("older", connection=redis_client, serializer=JSONSerializer)
         job.meta = meta
         job.save()
-        work(redis_client)
+        work()
     assert seen == [{"job": "older"}]
     (done,) = spans.named(f"process {BACKGROUND}")
     assert done.parent is None
 
 
-def test_without_anybody_who_collects_lines_carry_the_ids(redis_client: Redis) -> None:
+def test_without_anybody_who_collects_lines_carry_the_ids() -> None:
     with log_ids.only(run=str(RUN)):
         put(JOB, once="one")
-    work(redis_client)
+    work()
     assert seen == [{"job": "one", "run": str(RUN)}]
