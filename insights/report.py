@@ -119,6 +119,7 @@ class Report:
     asked: Asked
     waiting: list[Number]
     deadlines: Part
+    missed: Number
     to_decide: Time
     to_look: Time
     decided: list[Number]
@@ -147,8 +148,9 @@ def report_of(figures: Figures, links: Links, now: datetime) -> Report:
             for age, number in waiting_by_age(asked, now).items()
         ],
         deadlines=Part(
-            deadlines.get("met", 0), sum(deadlines.values()), links.closed(deadline="missed")
+            deadlines.get("met", 0), sum(deadlines.values()), links.closed(deadline="met")
         ),
+        missed=Number("missed", deadlines.get("missed", 0), links.closed(deadline="missed")),
         to_decide=_time(sums, _M.TO_DECIDE, links.closed(how="decided")),
         to_look=_time(sums, _M.TO_LOOK, closed),
         decided=[Number(how, n, links.closed(how=how)) for how, n in sums.of(_M.DECIDED).items()],

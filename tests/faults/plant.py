@@ -52,6 +52,7 @@ SMALL = {
 ROLES = {
     "resumes": "worker",
     "runs": "worker",
+    "background": "worker",
     "web": "web",
     "scheduler": "scheduler",
     "second scheduler": "scheduler",
