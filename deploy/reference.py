@@ -67,21 +67,25 @@ def operations() -> str:
     return page(
         "Operations of the API",
         """
-        Each installation tells its own at `/api/v1/openapi.json`, for people at `/api/v1/docs`. How to begin, and what
-        goes together with what: [the API, by task](../api.md). Fields in **bold** must be given. Whatever is refused
-        is a problem document (RFC 9457) with a stable `code`, and nothing has changed.
+        Paths begin with `/api/v1/`. Each installation tells its own at `/api/v1/openapi.json`, for people at
+        `/api/v1/docs`. How to begin, and what goes together with what: [the API, by task](../api.md). Fields in
+        **bold** must be given. Whatever is refused is a problem document (RFC 9457) with a stable `code`, and nothing
+        has changed.
         """,
         parts,
     )
 
 
 def _operation(each: dict[str, Any]) -> Iterator[str]:
-    yield f"### {each['method']} {each['path']}"
+    yield f"### {each['method']} {each['path'].removeprefix('/api/v1/')}"
     yield f"{each['summary'].rstrip('.')}. {each['description']}".strip()
     taken = [*(each["parameters"]), *({**field, "in": "body"} for field in each["body"])]
     rows = [(_name(field), field["in"], field["type"], field["description"]) for field in taken]
     if rows:
-        yield table(("takes", "in", "type", "meaning"), rows)
+        said = any(row[-1] for row in rows)
+        yield table(
+            ("takes", "in", "type", "meaning")[: 3 + said], [row[: 3 + said] for row in rows]
+        )
     for answer in each["answers"]:
         names = ", ".join(f"`{field['name']}`" for field in answer["fields"])
         yield f"**{answer['label']}**" + (f": {names}" if names else "")

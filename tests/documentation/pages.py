@@ -13,7 +13,7 @@ from countersign.programs import PROJECT
 DOCUMENTS = PROJECT / "docs"
 PAGES = (*sorted(DOCUMENTS.rglob("*.md")), PROJECT / "README.md", PROJECT / "CONTRIBUTING.md")
 #: How a block of commands says why no test runs it; readers see it above the block.
-NOT_RUN = re.compile(r'title="Not run: [^"]+"')
+NOT_RUN = re.compile(r'title="Not run by tests: [^"]+"')
 
 
 @dataclass(frozen=True)
