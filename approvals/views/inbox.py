@@ -64,7 +64,7 @@ _IN_A_ROW = (
 
 @dataclass(frozen=True)
 class Row:
-    """One request in a list, as templates/approvals/_row.html takes it.
+    """One request in a list, as the tag `request_row` takes it.
 
     `order` is greater for what comes later in a list that waits. `batch` is the same for requests that
     may be decided together, and empty for one that is decided alone; `alone` then says why.
