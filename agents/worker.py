@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 PR_SET_PDEATHSIG = 1
 POP_SECONDS = 2
 AWAY_SECONDS = 1.0
+# For how long runs are advanced before Redis is asked again: one that is cut off takes seconds not to answer.
+WITHOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10.0
 
 
@@ -221,10 +223,17 @@ class AdvancingWorker(SimpleWorker):
                 self.connection.ping()
                 return
             except RedisError:
-                close_old_connections()
-                if "background" not in self.queue_names() and self._advance_next():
-                    continue
+                self._advance_for(WITHOUT_SECONDS)
             pause.wait(AWAY_SECONDS)
+
+    def _advance_for(self, seconds: float) -> None:
+        """Advance ready runs until there is none, one went wrong, or that time is over."""
+        close_old_connections()
+        if "background" in self.queue_names():
+            return
+        ends = monotonic() + seconds
+        while monotonic() < ends and not stopping() and not worn_out() and self._advance_next():
+            close_old_connections()
 
     def _advance_next(self) -> bool:
         """Advance the run that has been ready longest; False when there is none, or it went wrong."""
