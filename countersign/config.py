@@ -474,7 +474,7 @@ def secret_fields() -> tuple[str, ...]:
     return tuple(name for name, field in fields if not field.repr and name != "tool_secrets")
 
 
-def _from_files(complaints: list[str]) -> dict[str, str]:
+def _from_files(complaints: list[str]) -> dict[str, Any]:
     """The fields whose values lie in files."""
     filed = [
         (name, variable_of(name))
