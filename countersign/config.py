@@ -10,7 +10,7 @@ import re
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -474,7 +474,7 @@ def secret_fields() -> tuple[str, ...]:
     return tuple(name for name, field in fields if not field.repr and name != "tool_secrets")
 
 
-def _from_files(complaints: list[str]) -> dict[str, str]:
+def _from_files(complaints: list[str]) -> dict[str, Any]:
     """The fields whose values lie in files."""
     filed = [
         (name, variable_of(name))
