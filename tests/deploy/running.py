@@ -49,7 +49,7 @@ def sh(command: str, **environment: str) -> str:
     return done.stdout
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> Any:
+def until(condition: Callable[[], object], what: str, seconds: float = 600) -> Any:
     end = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > end:
@@ -110,7 +110,7 @@ def start(name: str, service: str, *, wait: bool = False, **environment: str) ->
         stdout=log,
         stderr=log,
     )
-    if wait and PROCESSES[name].wait(240):
+    if wait and PROCESSES[name].wait(900):
         raise SystemExit(f"{name} failed:\n{(FOLDER / f'{name}.log').read_text()}")
 
 
@@ -206,7 +206,7 @@ class Browser:
     def ask(
         self, method: str, path: str, body: str = "", **headers: str
     ) -> tuple[int, dict[str, str], str]:
-        link = http.client.HTTPSConnection(HOST, 8443, context=self.trust, timeout=20)
+        link = http.client.HTTPSConnection(HOST, 8443, context=self.trust, timeout=120)
         sent = {"Cookie": self.cookie, "Host": HOST, **headers}
         if body:
             sent |= {
@@ -242,7 +242,7 @@ def say(sentence: str) -> None:
 
 
 def ready(port: int) -> dict[str, Any]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         link.request("GET", "/health/ready", headers={"Host": "127.0.0.1"})
         return json.loads(link.getresponse().read())
@@ -282,10 +282,10 @@ def look() -> None:
         origin=f"https://{HOST}",
         additional_headers={"Cookie": opening["Cookie"]},
     ) as socket:
-        socket.ping().wait(10)
+        socket.ping().wait(60)
         say("A socket through the proxy: well.")
         PROCESSES["web-1"].send_signal(signal.SIGTERM)
-        PROCESSES["web-1"].wait(30)
+        PROCESSES["web-1"].wait(120)
         for _ in range(6):
             assert browser.ask("GET", "/")[0] == 200
         say("One web process of two ended: nobody noticed.")
@@ -331,20 +331,20 @@ def main() -> None:
                 == 0
             ),
             "the proxy listens",
-            10,
+            120,
         )
         look()
         for name in ("scheduler", "resumes", "runs", "background", "web-2"):
             began = time.monotonic()
             PROCESSES[name].send_signal(signal.SIGTERM)
-            code = PROCESSES[name].wait(60)
+            code = PROCESSES[name].wait(240)
             say(f"{name} ended {time.monotonic() - began:.1f} s after SIGTERM with {code}.")
     finally:
         for process in reversed(PROCESSES.values()):
             if process.poll() is None:
                 process.terminate()
         for process in PROCESSES.values():
-            process.wait(30)
+            process.wait(120)
 
 
 if __name__ == "__main__":

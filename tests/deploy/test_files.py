@@ -45,7 +45,7 @@ def named_settings() -> dict[str, set[str]]:
     found = {f"compose {name}": set(service["environment"]) for name, service in OURS.items()}
     for path in (DEPLOY / "systemd").rglob("*"):
         if path.is_file() and path.suffix in (".service", ".conf", ".example"):
-            text = re.sub(r"^Environment=", "", path.read_text(), flags=re.MULTILINEULTILINE)
+            text = re.sub(r"^Environment=", "", path.read_text(), flags=re.MULTILINE)
             lines = [line for line in text.splitlines() if not line.startswith("#")]
             found[f"systemd {path.name}"] = set(
                 re.findall(r"(?:^|\s)([A-Z][A-Z_]+)=", "\n".join(lines))
