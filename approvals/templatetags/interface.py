@@ -103,6 +103,7 @@ def page_language() -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from audit import spellings
-from insights.report import Part
+from insights.charts import Block
+from insights.report import Number, Part
 from insights.words import percent, share
 
 register = template.Library()
@@ -22,6 +25,30 @@ def figure(number: int, url: str = "", name: str = "") -> SafeString:
         return format_html("{}", text)
     told = format_html('<span class="visually-hidden">: {}</span>', name) if name else ""
     return format_html('<a class="figure" href="{}">{}{}</a>', url, text, told)
+
+
+@register.simple_tag
+def cells(numbers: Iterable[Number]) -> SafeString:
+    """The cells of a line of numbers, as `figure` writes each: a year has hundreds of them."""
+    # Only the spelling of numbers, and addresses that are escaped here.
+    return mark_safe("".join([_cell(each.number, each.url) for each in numbers]))  # noqa: S308
+
+
+def _cell(number: int, url: str) -> str:
+    text = spellings.number(number)
+    if number and url:
+        text = f'<a class="figure" href="{escape(url)}">{text}</a>'
+    return f'<td class="number">{text}</td>'
+
+
+@register.simple_tag
+def blocks(drawn: Iterable[Block]) -> SafeString:
+    """The bars of a chart."""
+    return format_html_join(
+        "",
+        '<rect class="tone-{}" x="{}" y="{}" width="{}" height="{}"/>',
+        ((b.tone, plain(b.x), plain(b.y), plain(b.width), plain(b.height)) for b in drawn),
+    )
 
 
 @register.filter

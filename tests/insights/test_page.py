@@ -50,7 +50,7 @@ def test_every_number_of_the_page_leads_to_as_many_rows(
     history(7).write(130)
     advance()
     login(client, admin)
-    page = client.get("/insights/?period=quarter&step=month")
+    page = client.get("/insights/?period=year&step=month")
     assert page.status_code == 200
     found = re.findall(r'<a class="figure" href="([^"]+)">([\d,]+)', page.content.decode())
     names: set[str] = set()
@@ -92,9 +92,9 @@ def test_who_sees_figures_and_whose(
     client: Client, login: Login, request: pytest.FixtureRequest, counted: History, name: str
 ) -> None:
     login(client, request.getfixturevalue(name))
-    page = client.get("/insights/?period=quarter").content.decode()
-    document = client.get("/api/v1/insights?period=quarter").json()
-    file = client.get("/insights/figures.csv?period=quarter").content.decode()
+    page = client.get("/insights/?period=year").content.decode()
+    document = client.get("/api/v1/insights?period=year").json()
+    file = client.get("/insights/figures.csv?period=year").content.decode()
     people = name != "operator"
     assert ("High risk approved within 3 s" in page) is people
     assert ("/requests/?" in page) is people
@@ -121,7 +121,7 @@ def test_page_and_api_and_file_say_the_same(
     client: Client, login: Login, auditor: User, counted: History
 ) -> None:
     login(client, auditor)
-    query = "?period=quarter&step=week&agent=payables"
+    query = "?period=year&step=week&agent=payables"
     document = client.get(f"/api/v1/insights{query}").json()
     report = client.get(f"/insights/{query}").context["report"]
     assert document["runs"]["ended"] == report.runs.ended.number > 0
@@ -143,7 +143,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_defused(
 ) -> None:
     User.objects.filter(username="one").update(display_name="=HYPERLINK(1)")
     login(client, auditor)
-    file = client.get("/insights/figures.csv?period=quarter").content.decode()
+    file = client.get("/insights/figures.csv?period=year").content.decode()
     assert '"\'=HYPERLINK(1)"' in file
     assert '"=HYPERLINK' not in file
 
@@ -180,14 +180,14 @@ def test_the_page_takes_few_statements_however_much_there_is(
     django_assert_max_num_queries: Any,
 ) -> None:
     login(client, admin)
-    client.get("/insights/?period=quarter")
+    client.get("/insights/?period=year")
     with django_assert_max_num_queries(22):
-        client.get("/insights/?period=quarter")
+        client.get("/insights/?period=year")
 
 
 def test_numbers_of_people_are_those_of_their_verdicts(
     client: Client, login: Login, admin: User, counted: History
 ) -> None:
     login(client, admin)
-    document = json.loads(client.get("/api/v1/insights?period=quarter").content)
+    document = json.loads(client.get("/api/v1/insights?period=year").content)
     assert sum(each["verdicts"] for each in document["people"]) == len(counted.made.votes)
