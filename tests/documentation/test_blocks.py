@@ -29,6 +29,7 @@ COMMAND = re.compile(r"manage\.py[ \n]+(?P<name>[a-z][\w-]*)(?P<rest>[^`|;&)\n]*
 ADDRESS = re.compile(
     r"`(?P<methods>(?:GET|POST|PUT|DELETE)(?:\|(?:GET|POST|PUT|DELETE))*) (?P<path>/?[a-z][^`?]*)"
 )
+NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.[a-z]+)(?:::\w+)?`")
 MAKE = re.compile(r"(?:^|[`\s])make ([a-z-]+)\b")
 
 
@@ -159,6 +160,18 @@ def test_every_operation_of_the_api_that_is_written_exists() -> None:
                 if full not in there:
                     wrong.append(f"{page}: {full}")
     assert wrong == []
+
+
+def test_every_file_of_the_project_that_is_named_is_there() -> None:
+    folders = {path.name for path in PROJECT.iterdir() if path.is_dir() and path.name[0] != "."}
+    missing = [
+        f"{page}: {match[1]}"
+        for page, match in written(NAMED)
+        if match[1].partition("/")[0] in folders
+        and "/NAME/" not in match[1]
+        and not (PROJECT / match[1]).exists()
+    ]
+    assert missing == []
 
 
 def test_the_words_of_a_shell_are_closed() -> None:
