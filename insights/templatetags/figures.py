@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from audit import spellings
 from insights.report import Part
-from insights.words import percent, share
+from insights.words import FEWEST, percent, share
 
 register = template.Library()
 
@@ -28,6 +28,15 @@ def figure(number: int, url: str = "", name: str = "") -> SafeString:
 def part(value: Part | None) -> str:
     """`12 of 40 (30 %)`; a dash for a part of nothing."""
     return (share(value.number, value.of) if value else "") or "–"
+
+
+@register.filter
+def beside(value: Part) -> str:
+    """What stands beside the number of a part: `of 40 · 30 %`, or nothing beside a part of nothing."""
+    if not value.of:
+        return ""
+    whole = gettext("of {of}").format(of=spellings.number(value.of))
+    return whole if value.of < FEWEST else f"{whole} · {percent(value.number, value.of)}"
 
 
 @register.filter
