@@ -85,7 +85,7 @@ def votes_like(request: UUID, asked: dict[str, str]) -> int:
 def test_every_number_of_the_page_leads_to_as_many_rows(
     client: Client, login: Login, admin: User, history: Callable[[int], History]
 ) -> None:
-    history(7).write(130)
+    history(7).write(260)
     advance()
     login(client, admin)
     page = client.get("/insights/?period=year&step=month")

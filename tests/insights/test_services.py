@@ -236,7 +236,7 @@ def test_owners_hear_once_of_what_goes_beyond_a_limit_and_of_nothing_below_it(
     assert found == kinds
     assert Event.objects.filter(type="agent.alerted", stream="agent:payables").count() == len(kinds)
     queued = told.queue(queues.BACKGROUND).jobs
-    assert [job.args for job in queued] == [(str(each.pk),) for each in Alert.objects.all()]
+    assert [job.args for job in queued] == [[str(each.pk)] for each in Alert.objects.all()]
     for job in queued:
         assert mail_about_alert(*job.args) == 1
         # Had the first one died after it was sent, there would be no second letter.
@@ -261,7 +261,7 @@ def test_a_lost_letter_is_sent_by_the_sweep_and_yesterday_s_alert_keeps_nothing_
         monkeypatch.setattr(sweep, "_counted_at", [])
         sweep.sweep()
     (letter,) = told.queue(queues.BACKGROUND).jobs[1:]
-    assert letter.args == (str(alert.pk),)
+    assert letter.args == [str(alert.pk)]
     Alert.objects.update(day=alert.day - timedelta(days=1))
     assert raise_alerts() == 1
 
