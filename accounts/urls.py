@@ -52,6 +52,7 @@ urlpatterns = [
     path("people/add/", people.person_add, name="person-add"),
     path("people/<int:pk>/", people.person_detail, name="person-detail"),
     path("people/<int:pk>/invitation/", people.person_invite, name="person-invite"),
+    path("people/<int:pk>/sessions/end/", people.sessions_end, name="person-sessions-end"),
     path("people/<int:pk>/absence/", absences.person_absence, name="person-absence"),
     path("settings/absence/", absences.own_absence, name="own-absence"),
     path("settings/absences/<uuid:pk>/end/", absences.absence_end, name="absence-end"),

@@ -116,6 +116,7 @@ SENTENCES: Final = Words(
         "identity.linked": "{actor} linked {person} to their account at the identity provider",
         "identity.unlinked": "{actor} took away the link of {person} to the identity provider",
         "person.created": "{actor} created the account of {person}",
+        "person.signed_out": "{actor} signed {person} out everywhere",
         "role.changed": "{actor} changed the roles of {person}{changes}",
         "language.chosen": "{actor} chose another language to read in",
         "group.created": "{actor} set up the review group {group}",

@@ -19,6 +19,7 @@ from pytest_django import DjangoDbBlocker  # noqa: E402
 from redis import Redis  # noqa: E402
 
 from accounts.models import User  # noqa: E402
+from countersign.metrics import told  # noqa: E402
 from demo.seed import seed  # noqa: E402
 from tests.harness.browser import browser, chromium, context_for, troubles  # noqa: E402, F401
 from tests.harness.identity_provider import (  # noqa: E402, F401
@@ -68,6 +69,12 @@ def pytest_runtest_teardown() -> None:
 
 def pytest_unconfigure() -> None:
     PROCESS.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh_figures() -> None:
+    """What `/metrics` told in the test before is told no more."""
+    told.forget()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-"""A person signs out a browser from another one: one of them, or all but the one they sit at."""
+"""A person signs out a browser from another one: one of them, or all but the one they sit at. An admin signs out
+somebody else, everywhere."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from audit.recorder import record
 
 if TYPE_CHECKING:
     from accounts.callers import Caller
+    from accounts.models import User
 
 
 def end_session(*, handle: str, caller: Caller) -> str:
@@ -58,6 +60,29 @@ def end_other_sessions(*, keep: str, caller: Caller) -> int:
                 actor=caller.actor,
                 stream=f"person:{caller.user.pk}",
                 facts={"ended": len(keys)},
+            )
+    return len(keys)
+
+
+def end_sessions_of(*, person: User, caller: Caller) -> int:
+    """End every session of somebody whose browser is in wrong hands; how many there were.
+
+    What is open there is signed out with its next request, and its sockets are closed at once. Raises
+    SessionRequired for a token caller, and PermissionMissing.
+    """
+    if caller.is_token:
+        raise SessionRequired
+    caller.require("manage_people", scope="admin")
+    with transaction.atomic():
+        theirs = SignedIn.objects.visible_to(person).select_for_update()
+        keys = list(theirs.values_list("pk", flat=True))
+        if keys:
+            _end(keys)
+            record(
+                type="person.signed_out",
+                actor=caller.actor,
+                stream=f"person:{person.pk}",
+                facts={"person": str(person.pk), "ended": len(keys)},
             )
     return len(keys)
 

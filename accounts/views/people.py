@@ -27,6 +27,7 @@ from accounts.passwords import is_linked, may_be_invited, provider
 from accounts.roles import roles_of
 from accounts.services.create_group import create_group
 from accounts.services.create_person import create_person
+from accounts.services.end_sessions import end_sessions_of
 from accounts.services.join_group import join_group
 from accounts.services.leave_group import leave_group
 from accounts.services.reset_factors import reset_factors
@@ -180,6 +181,23 @@ def factors_reset(request: HttpRequest, pk: int) -> HttpResponse:
             )
         return redirect("person-detail", pk=person.pk)
     return render(request, "accounts/factors_reset.html", {"person": person})
+
+
+@require_POST
+@login_required
+@manages_people
+@never_cache
+def sessions_end(request: HttpRequest, pk: int) -> HttpResponse:
+    """Sign somebody out everywhere, now: a browser of theirs is lost, or in wrong hands."""
+    person = get_object_or_404(User, pk=pk)
+    ended = end_sessions_of(person=person, caller=signed_in(request))
+    messages.success(
+        request,
+        gettext("{person} is signed out everywhere.").format(person=person)
+        if ended
+        else gettext("{person} was signed in nowhere.").format(person=person),
+    )
+    return redirect("person-detail", pk=person.pk)
 
 
 @require_http_methods(["GET", "POST"])

@@ -32,6 +32,7 @@ from audit.fact_schemas.people import (
     SessionEnded,
     SessionFacts,
     SessionsEnded,
+    SignedOutByAnother,
     TokenFacts,
 )
 from audit.fact_schemas.requests import (
@@ -136,6 +137,7 @@ __all__ = [
     "SessionEnded",
     "SessionFacts",
     "SessionsEnded",
+    "SignedOutByAnother",
     "SinkFacts",
     "StickyFacts",
     "SwitchFacts",

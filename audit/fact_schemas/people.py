@@ -96,6 +96,13 @@ class SessionsEnded(Facts):
     ended: Count
 
 
+class SignedOutByAnother(Facts):
+    """An admin signed a person out: whom, and in how many browsers."""
+
+    person: Id
+    ended: Count
+
+
 class AccessRefused(Facts):
     """Somebody asked for what they may not have."""
 

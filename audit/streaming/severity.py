@@ -33,6 +33,7 @@ _KNOWN: Final = {
     "switch.set": Severity.MEDIUM,
     "agent.disabled": Severity.MEDIUM,
     "factor.reset": Severity.MEDIUM,
+    "person.signed_out": Severity.MEDIUM,
     "signin.locked": Severity.MEDIUM,
     "sink.failing": Severity.MEDIUM,
     "sink.moved": Severity.MEDIUM,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from threading import Lock
+from time import monotonic
 from typing import Final
 
 from django.db import DatabaseError
@@ -17,10 +19,34 @@ from countersign.metrics.guard import refusal
 from countersign.metrics.standing import Audit, Queues, Requests, Runs
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+KEPT_SECONDS: Final = 5.0
 
 registry: Final = CollectorRegistry(auto_describe=False)
 for each in (Runs(), Requests(), Audit(), Queues(), Counts()):
     registry.register(each)
+
+
+class Told:
+    """The figures as they were told last. Whoever asks oftener gets the same again, and of several who ask at once one
+    makes them: a scrape costs what it costs however many scrape this process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._text = b""
+        self._at: float | None = None
+
+    def __call__(self) -> bytes:
+        with self._lock:
+            if self._at is None or monotonic() - self._at >= KEPT_SECONDS:
+                self._text, self._at = generate_latest(registry), monotonic()
+            return self._text
+
+    def forget(self) -> None:
+        """Make them anew the next time."""
+        self._at = None
+
+
+told: Final = Told()
 
 
 @never_cache
@@ -31,7 +57,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if refused is not None:
         return refused
     try:
-        return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE)
+        return HttpResponse(told(), content_type=CONTENT_TYPE)
     except DatabaseError:
         return HttpResponse(
             "The database does not answer, from which most figures come.\n",

@@ -1,7 +1,7 @@
 """Figures of how everything stands now: from tables, and of queues from Redis.
 
 Each scrape costs a fixed number of statements, whose work grows with what is open and not with all that ever was:
-what has ended is counted once a minute in each web process.
+what has ended is counted once a minute in each web process, and more rarely where that takes long.
 """
 
 from __future__ import annotations
@@ -28,24 +28,32 @@ from countersign.redis import connect
 log = structlog.get_logger(__name__)
 
 ENDED_SECONDS: Final = 60.0
+#: Of a process's time, at most one part in so many is spent on counting what has ended.
+ONE_PART_IN: Final = 50
 
 
 class Lately:
-    """What takes long to count, as it was a short while ago."""
+    """What takes longer to count the more there ever was, as it was a while ago."""
 
-    def __init__(self, count: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self, count: Callable[[], dict[str, int]], clock: Callable[[], float] = monotonic
+    ) -> None:
         self._count = count
-        self._at = -ENDED_SECONDS
+        self._clock = clock
+        self._due: float | None = None
         self._found: dict[str, int] = {}
 
     def __call__(self) -> dict[str, int]:
-        if monotonic() - self._at >= ENDED_SECONDS:
-            self._found, self._at = self._count(), monotonic()
+        began = self._clock()
+        if self._due is None or began >= self._due:
+            self._found = self._count()
+            now = self._clock()
+            self._due = now + max(ENDED_SECONDS, (now - began) * ONE_PART_IN)
         return self._found
 
     def forget(self) -> None:
         """Count anew the next time."""
-        self._at = -ENDED_SECONDS
+        self._due = None
 
 
 ended_runs: Final = Lately(lambda: of_runs.runs_by_state(ended=True))

@@ -14,7 +14,11 @@ from accounts.callers import Caller
 from accounts.devices import device_of
 from accounts.errors import SessionRequired, UnknownSession
 from accounts.models import SignedIn, User
-from accounts.services.end_sessions import end_other_sessions, end_session
+from accounts.services.end_sessions import (
+    end_other_sessions,
+    end_session,
+    end_sessions_of,
+)
 from accounts.services.use_token import use_token
 from audit.clock import database_now
 from tests.accounts.conftest import Bodies, MakeToken
@@ -160,3 +164,30 @@ def test_a_token_ends_no_session(reviewer: User, make_token: MakeToken) -> None:
         end_other_sessions(keep="", caller=caller)
     with pytest.raises(SessionRequired):
         end_session(handle="", caller=caller)
+
+
+def test_an_admin_signs_somebody_out_everywhere(
+    reviewer: User, second_reviewer: User, admin: User, bodies: Bodies, make_token: MakeToken
+) -> None:
+    here, phone = browser(reviewer, FIREFOX), browser(reviewer, PHONE)
+    other, office = browser(second_reviewer, FIREFOX), browser(admin, FIREFOX)
+    path = f"/people/{reviewer.pk}/sessions/end/"
+    # Nobody without the right, and no program.
+    assert other.post(path).status_code == 403
+    with pytest.raises(SessionRequired):
+        end_sessions_of(person=reviewer, caller=use_token(presented=make_token(admin)))
+    assert is_signed_in(here)
+    assert "Sign out everywhere" in office.get(f"/people/{reviewer.pk}/").content.decode()
+    page = office.post(path, follow=True).content.decode()
+    assert "is signed out everywhere" in page
+    assert [is_signed_in(each) for each in (here, phone, other, office)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+    (ended,) = bodies("person.signed_out")
+    assert ended["facts"] == {"person": str(reviewer.pk), "ended": 2}
+    assert ended["actor"]["id"] == str(admin.pk)
+    assert "was signed in nowhere" in office.post(path, follow=True).content.decode()
+    assert len(bodies("person.signed_out")) == 1

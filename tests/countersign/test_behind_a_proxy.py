@@ -101,7 +101,8 @@ def test_over_https_everything_is_bound_to_this_host_and_nothing_goes_in_the_cle
     first = visitor.kept["__Host-sessionid"]
     assert first != planted
     status, headers, _ = visitor.ask("/settings/")
-    assert (status, headers["Cache-Control"]) == (200, "private, no-store")
+    assert status == 200
+    assert "no-store" in headers["Cache-Control"]
     assert visitor.ask("/theme", {"theme": "dark"})[0] == 302
     assert visitor.marks("__Host-theme") == (True, False, "Lax", "/", "")
     assert 'data-theme="dark"' in visitor.ask("/settings/")[2]

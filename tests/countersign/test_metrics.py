@@ -26,6 +26,7 @@ from agents.counted import MODEL_TOKENS, WAKES
 from agents.queues import RUNS, wake
 from approvals.vocabulary import Verdict
 from audit import counts
+from countersign import metrics
 from countersign.config import Config
 from countersign.metrics import standing
 from countersign.programs import PROJECT
@@ -59,7 +60,8 @@ def afresh(redis_client: Redis) -> Iterator[None]:
 
 
 def told() -> dict[str, Metric]:
-    """Every figure by the name of its samples' family."""
+    """Every figure by the name of its samples' family, as it is now."""
+    metrics.told.forget()
     answer = Client().get("/metrics")
     assert answer.status_code == 200, answer.content
     return {
@@ -176,6 +178,37 @@ def test_figures_take_as_many_statements_however_much_there_is(
     for _ in range(3):
         counter.start([calls(call("wire", PAYS))])
     assert statements() == before <= 16
+
+
+def test_whoever_asks_again_at_once_is_told_the_same(
+    counter: Counter,  # noqa: F811
+) -> None:
+    before = Client().get("/metrics").content
+    counter.start([calls(call("wire", PAYS))])
+    with CaptureQueriesContext(connection) as captured:
+        assert Client().get("/metrics").content == before
+    assert len(captured) == 0
+    metrics.told.forget()
+    assert Client().get("/metrics").content != before
+
+
+@pytest.mark.parametrize(("takes", "anew_after"), [(0.1, 60), (4, 200), (60, 3_000)])
+def test_what_takes_long_to_count_is_counted_as_much_more_rarely(
+    takes: float, anew_after: float
+) -> None:
+    now, counted = 0.0, 0
+
+    def count() -> dict[str, int]:
+        nonlocal now, counted
+        now, counted = now + takes, counted + 1
+        return {"succeeded": counted}
+
+    ended = standing.Lately(count, clock=lambda: now)
+    assert ended() == ended() == {"succeeded": 1}
+    now += anew_after - 0.1
+    assert ended() == {"succeeded": 1}
+    now += 0.2
+    assert ended() == {"succeeded": 2}
 
 
 SPEAKS = """

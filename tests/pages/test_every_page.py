@@ -65,6 +65,7 @@ NOT_PAGES = {
     "token-revoke",
     "session-end",
     "sessions-end",
+    "person-sessions-end",
     "absence-end",
     "calendar-delete",
     "second-factor-codes-download",
