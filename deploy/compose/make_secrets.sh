@@ -36,9 +36,9 @@ done
 if [ ! -e secrets/tls_key ]; then
     # Until you put yours there: browsers warn of it.
     openssl req -x509 -newkey rsa:2048 -sha256 -days 90 -nodes -subj "/CN=$host" \
-        -addext "subjectAltName=DNS:$host" -keyout secrets/.tls_key.new -out secrets/.tls_certificate.new 2>/dev/null
-    keep tls_certificate <secrets/.tls_certificate.new
-    keep tls_key <secrets/.tls_key.new
-    rm -f secrets/.tls_key.new secrets/.tls_certificate.new
+        -addext "subjectAltName=DNS:$host" -keyout secrets/.fresh_key -out secrets/.fresh_certificate 2>/dev/null
+    keep tls_certificate <secrets/.fresh_certificate
+    keep tls_key <secrets/.fresh_key
+    rm -f secrets/.fresh_key secrets/.fresh_certificate
 fi
 [ -e .env ] || printf 'COUNTERSIGN_HOST_NAME=%s\n' "$host" >.env

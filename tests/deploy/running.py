@@ -2,7 +2,8 @@
 
 Inside the namespaces that `tests.deploy.rehearsal` was started in: a network of its own, PostgreSQL and Redis of this
 machine with the files of deploy/compose, and each part in the image's root, read-only, as the image's account, with
-the environment, secrets and volumes that compose.yaml gives it. NGINX names an nginx, its configuration is ours.
+the environment, secrets and volumes that compose.yaml gives it. PROXY_PROGRAM names an nginx, its configuration is
+ours.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HOST = "countersign.example"
 ROOT = Path(os.environ["IMAGE_ROOT"])
 UID, GID = os.environ["IMAGE_USER"].split(":")
 FOLDER = ROOT.parent / "running"
-NGINX = os.environ.get("NGINX", "nginx")
+NGINX = os.environ.get("PROXY_PROGRAM", "nginx")
 SERVICES: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
 PROCESSES: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -187,7 +188,7 @@ def proxy() -> None:
     there.mkdir()
     for name in ("nginx.conf", "upstream.conf"):
         shutil.copy(PROJECT / "deploy" / "proxy" / name, there)
-    shutil.copy(os.environ["MIME_TYPES"], there / "mime.types")
+    shutil.copy(os.environ.get("MIME_TYPES", "/etc/nginx/mime.types"), there / "mime.types")
     log = (FOLDER / "nginx.log").open("wb")
     PROCESSES["proxy"] = subprocess.Popen(
         [NGINX, "-c", str(there / "nginx.conf"), "-g", "daemon off; user nobody nogroup;"],
