@@ -13,7 +13,7 @@ BENCH_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test chaos races check bench pictures site format
+.PHONY: help demo demo-reset test chaos hosts races check bench pictures site format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
+
+hosts: $(READY)  ## Several hosts in network namespaces, cut off, killed and replaced under load (as root; HOSTS_ARGS=cut_worker)
+	@$(BIN)/python -m tests.hosts $(HOSTS_ARGS)
 
 races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=16 times as often as the suite does)
 	@RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \

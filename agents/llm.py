@@ -21,7 +21,7 @@ from agents import model_spans
 from agents.bounded_body import read_body
 from agents.counted import MODEL_ERRORS, MODEL_SECONDS
 from agents.endpoints import strict_offer
-from agents.llm_types import Endpoint, ModelError, Reply, calls_in
+from agents.llm_types import Endpoint, ModelError, Reply, calls_in, longest_attempt
 from agents.retry_after import retry_after_seconds
 from agents.storable import storable
 from agents.tool_threads import TimedOut, threads
@@ -29,8 +29,6 @@ from agents.usage import believed_in, believed_out
 
 MOST_CALLS_READ = 256
 """A reply with more calls is not journalled at all; each one would take a row."""
-GRACE = 1.25
-"""How many times its time-out an attempt takes at most, where a server sends even its headers slowly."""
 
 
 class _Connections(openai.DefaultHttpxClient):
@@ -55,11 +53,6 @@ def _client(base_url: str | None, api_key: str, timeout_seconds: float) -> opena
             event_hooks={"response": [_refuse_errors]},
         ),
     )
-
-
-def longest_attempt(endpoint: Endpoint) -> float:
-    """Seconds that one attempt takes at most."""
-    return endpoint.timeout_seconds * GRACE
 
 
 def complete(endpoint: Endpoint, request: Mapping[str, Any]) -> Reply:

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+GRACE = 1.25
+"""How many times its time-out an attempt takes at most, where a server sends even its headers slowly."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -28,6 +31,11 @@ class Endpoint:
     def name(self) -> str:
         """What agents, journals and prices call the model: `endpoint/model`, or the model alone."""
         return f"{self.server}/{self.model}" if self.server else self.model
+
+
+def longest_attempt(endpoint: Endpoint) -> float:
+    """Seconds that one attempt takes at most."""
+    return endpoint.timeout_seconds * GRACE
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from agents.chains import models_left
 from agents.definitions import Agent
 from agents.endpoints import endpoint_of
 from agents.journal import Journal
-from agents.llm import complete, longest_attempt
-from agents.llm_types import Endpoint, ModelError, Reply
+from agents.llm_types import Endpoint, ModelError, Reply, longest_attempt
+from agents.model_door import complete
 
 LONGEST_WAIT_SECONDS = 8.0
 """A `Retry-After` beyond this puts the run to sleep instead of holding a worker."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from agents.llm import complete
 from agents.llm_types import Endpoint, ModelError, Reply
 from agents.log_probabilities import weigh
+from agents.model_door import complete
 from audit.canonical import MalformedJson, loads_strict
 
 WORD: Final = "seven"

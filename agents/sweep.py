@@ -82,7 +82,7 @@ def _each(ids: list[UUID], act: Callable[[UUID], bool]) -> int:
 
 def _locked(run_id: UUID, condition: Q) -> Run | None:
     return (
-        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        Run.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
         .select_related("agent", "agent_version")
         .filter(condition, pk=run_id)
         .first()

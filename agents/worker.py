@@ -21,6 +21,8 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker import SimpleWorker
 
+# Before a pool forks its workers, which so share it, and before a run waits for it.
+import agents.llm  # noqa: F401
 from agents import spans
 from agents.jobs import advance_run
 from agents.queues import woken_by

@@ -9,9 +9,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-import cel
-
 from approvals.argument_places import Place, described
+from approvals.cel_alone import cel
 
 LONGEST_CONDITION = 2_000
 DEEPEST_ARGUMENTS = 16

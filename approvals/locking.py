@@ -1,4 +1,9 @@
-"""Locks, always in one order: run, then request, then the rest; the log's stream last."""
+"""Locks, always in one order: run, then request, then the rest; the log's stream last.
+
+Runs and requests are locked *for no key update*, here and wherever else that is done. What refers to them (a look,
+a comment, a step) is checked only when its transaction commits, and so after the log's stream: a check that waited
+for whoever holds the row, who waits for the stream, would be a deadlock.
+"""
 
 from __future__ import annotations
 

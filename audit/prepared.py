@@ -49,7 +49,7 @@ def locking_first(model: type[Model]) -> Callable[[str], str]:
 
     def rewrite(sql: str) -> str:
         # The table's name alone; the key is a parameter.
-        locked = f'WITH locked AS (SELECT * FROM "{table}" WHERE id = %s FOR UPDATE) '  # noqa: S608
+        locked = f'WITH locked AS (SELECT * FROM "{table}" WHERE id = %s FOR NO KEY UPDATE) '  # noqa: S608
         return locked + sql.replace(f'FROM "{table}"', f'FROM locked AS "{table}"', 1)
 
     return rewrite

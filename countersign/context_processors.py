@@ -38,7 +38,9 @@ class Destination:
 DESTINATIONS: Final = (
     Destination("inbox", "Inbox", "inbox", "inbox", ("/inbox/", "/requests/")),
     Destination("runs", "Runs", "runs", "run-list", ("/runs/",)),
-    Destination("agents", "Agents", "agents", "agent-list", ("/agents/", "/prices/")),
+    Destination(
+        "agents", "Agents", "agents", "agent-list", ("/agents/", "/prices/", "/evaluations/")
+    ),
     Destination(
         "policies",
         "Policies",

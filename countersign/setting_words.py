@@ -40,7 +40,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Setting]]] = {
             "the embedded server, or as `DATABASE_URL`",
         ),
         "database_sealer_url": Setting(
-            f"{SCHEDULER}, `audit_keys`, `audit_log`",
+            f"{SCHEDULER}, `migrate`, `audit_keys`, `audit_log`",
             "the login of the audit log's sealer. Elsewhere it may be given without its password: then only its "
             "name is compared with the application's",
             "the embedded server, or as `DATABASE_URL`",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ BY_LINE: Final = (
 )
 EVERY: Final = tuple(_M)
 # Each part is a few ranges of the index. Where whole months are in it, they are read as such: the days of years
-# are many.
+# are many. Slices are sieved and not searched for, each of them in each range: they stand close together there.
 _SUMMED: Final = """
 SELECT {by}, measure, key, sum(number)::bigint, sum(total)::bigint FROM (
     SELECT measure, day, slice_id, key, number, total FROM insights_figure
@@ -34,7 +34,7 @@ SELECT {by}, measure, key, sum(number)::bigint, sum(total)::bigint FROM (
      UNION ALL
     SELECT measure, day, slice_id, key, number, total FROM insights_figure
      WHERE span = 'd' AND measure = ANY(%(measures)s) AND day >= %(next)s AND day <= %(until)s) AS figure
- WHERE %(all)s OR slice_id = ANY(%(slices)s)
+ WHERE %(all)s OR slice_id + 0 = ANY(%(slices)s)
  GROUP BY 1, measure, key
 """
 _BY_LINE: Final = _SUMMED.format(by="CASE WHEN measure = ANY(%(by_line)s) THEN slice_id END")
@@ -155,12 +155,15 @@ class Person:
 
 
 class Figures:
-    """What is asked for, read from the sums; `lines` are all slices that have figures, by key."""
+    """What is asked for, read from the sums; `lines` are all slices that have figures, by key. `agents`: those of
+    which any is asked for, with whatever tool."""
 
     def __init__(self, asked: Asked, lines: Mapping[int, Line], today: date) -> None:
         self.asked = asked
         self._today = today
         self._lines = {key: line for key, line in lines.items() if asked.takes(line)}
+        of_any_tool = replace(asked, tool="")
+        self.agents = sorted({line.agent for line in lines.values() if of_any_tool.takes(line)})
 
     def by_line(self) -> tuple[Sums, dict[Line, Sums]]:
         """Sums of everything, and those of `BY_LINE` of each slice. One statement."""

@@ -145,7 +145,7 @@ def report_of(figures: Figures, links: Links, now: datetime) -> Report:
         asked=asked,
         waiting=[
             Number(age, number, links.waiting(age))
-            for age, number in waiting_by_age(asked, now).items()
+            for age, number in waiting_by_age(asked, figures.agents, now).items()
         ],
         deadlines=Part(
             deadlines.get("met", 0), sum(deadlines.values()), links.closed(deadline="met")

@@ -65,7 +65,7 @@ def _locked(run_id: UUID, caller: Caller) -> Run:
     else:
         caller.require(None, scope="run")
     return (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent__owner_group", "agent_version")
         .get(pk=run_id)
     )

@@ -105,7 +105,7 @@ def cancel_children(run: Run, actor: Actor, why: str) -> None:
     """Cancel the open runs that this one delegated to, and theirs. The caller holds the run's row, so
     that a parent is always locked before its children. Runs that take back what it did are none of them."""
     children = (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent", "agent_version")
         .filter(parent=run.pk, undoes__isnull=True, state__in=OPEN)
         .order_by("id")

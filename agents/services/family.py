@@ -17,7 +17,7 @@ SELECT 1 FROM agents_run
     OR id = (SELECT parent_id FROM agents_run
               WHERE id = %(run)s AND delegated_by_id IS NOT NULL)
  ORDER BY depth, id
-   FOR UPDATE
+   FOR NO KEY UPDATE
 """
 
 
@@ -31,7 +31,7 @@ def lock_with_parent(run_id: UUID) -> None:
 def lock_row(run_id: UUID) -> None:
     """Lock one run's row until the transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM agents_run WHERE id = %s FOR UPDATE", [run_id])
+        cursor.execute("SELECT 1 FROM agents_run WHERE id = %s FOR NO KEY UPDATE", [run_id])
 
 
 def below(run: Run) -> list[Run]:
@@ -41,7 +41,7 @@ def below(run: Run) -> list[Run]:
     above = [run]
     while above:
         above = list(
-            Run.objects.select_for_update(of=("self",))
+            Run.objects.select_for_update(of=("self",), no_key=True)
             .select_related("agent", "agent_version")
             .filter(parent__in=above, delegated_by__isnull=False, state__in=OPEN)
             .order_by("id")

@@ -37,7 +37,7 @@ def free_budget(run_id: UUID) -> bool:
     A run whose row somebody holds right now is swept up next time.
     """
     run = (
-        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        Run.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
         .select_related("agent", "agent_version")
         .filter(pk=run_id, state__in=PARKED)
         .first()

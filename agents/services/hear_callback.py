@@ -56,7 +56,7 @@ def hear_callback(*, provider: str, callback: Callback) -> None:
 def _hear(provider: str, callback: Callback) -> CallbackContradicts | None:
     found = _find(provider, callback)
     run = (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent", "agent_version")
         .get(pk=found.run_id)
     )

@@ -57,7 +57,7 @@ def let_go(run_id: UUID) -> bool:
     A run whose row somebody holds right now looks for itself when it parks, or is swept up.
     """
     run = (
-        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        Run.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
         .select_related("agent", "agent_version")
         .filter(_STANDS, pk=run_id)
         .first()

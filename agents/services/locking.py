@@ -18,7 +18,7 @@ def locked_for(run_id: UUID, caller: Caller) -> Run:
     """
     require_control(run_id, caller)
     run = (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent", "agent_version", "taken_over_by")
         .get(pk=run_id)
     )

@@ -73,7 +73,7 @@ def give_turn(run_id: UUID) -> bool:
     """
     now = database_now()
     run = (
-        Run.objects.select_for_update(of=("self",), skip_locked=True)
+        Run.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
         .select_related("agent", "agent_version")
         .filter(
             Q(state__in=[RunState.WAITING, RunState.SLEEPING])

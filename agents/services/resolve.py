@@ -26,7 +26,7 @@ STOPPED = "stopped"
 
 _run_of = Prepared(
     lambda request: (
-        Run.objects.select_for_update(of=("self",))
+        Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent", "agent_version")
         .filter(steps__approval_id=request, state__in=OPEN)
         .order_by()

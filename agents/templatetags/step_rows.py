@@ -112,8 +112,13 @@ def _clock(at: datetime) -> SafeString:
     )
 
 
+def _address(step: Step, steps_url: str) -> str:
+    """Of the step's own page; `steps_url` is that of the run's steps, told once for all of them."""
+    return f"{steps_url}{step.seq}/"
+
+
 @register.simple_tag
-def step_raw(step: Step, url: str) -> SafeString:
+def step_raw(step: Step, steps_url: str) -> SafeString:
     """The fold that a script fills with the raw request and response; without one, the way to their page."""
     return format_html(
         '<details class="fold step-raw" id="step-{seq}-raw" data-raw="{url}">\n'
@@ -121,19 +126,19 @@ def step_raw(step: Step, url: str) -> SafeString:
         '        <div class="step-raw-body" id="step-{seq}-raw-body"><p><a href="{url}">{open}</a></p></div>\n'
         "      </details>",
         seq=str(step.seq),
-        url=url,
+        url=_address(step, steps_url),
         raw=gettext("Raw request and response"),
         open=gettext("Open the raw request and response of step {seq}").format(seq=step.seq),
     )
 
 
 @register.simple_tag
-def step_link(step: Step, url: str) -> SafeString:
+def step_link(step: Step, steps_url: str) -> SafeString:
     """The way to the step alone."""
     return format_html(
         '<a class="step-link" data-beside="{seq}" href="{url}">'
         '<span class="visually-hidden">{all} </span>{seq}</a>',
         seq=str(step.seq),
-        url=url,
+        url=_address(step, steps_url),
         all=gettext("All of step"),
     )

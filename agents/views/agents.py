@@ -249,7 +249,13 @@ def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]
     for runs in (_open(whole), seen):
         for agent, state, number in runs.values_list("agent_id", "state").annotate(n=Count("pk")):
             counted.setdefault(agent, Counter())[state] += number
-    ended = Run.objects.real().filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
+    # From and to one key, and not of it: told that all are of one agent PostgreSQL walks the newest runs of all, and
+    # of an agent that has few it walks them to their end. So it walks those of the agent.
+    ended = (
+        Run.objects.real()
+        .filter(agent__gte=OuterRef("pk"), agent__lte=OuterRef("pk"), state__in=ENDED)
+        .order_by("agent_id", "-created_at", "-id")
+    )
     asked = HostedAgent.objects.filter(pk__in=whole)
     for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1, in_order=True)):
         counted.setdefault(agent, Counter())[ALL_ENDED] = number

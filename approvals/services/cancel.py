@@ -22,7 +22,7 @@ def cancel_requests(*, run_id: UUID, actor: Actor, why: str) -> int:
     `run_cancelled`. Returns how many there were. The run is not told: it is the one that ends.
     """
     requests = list(
-        ApprovalRequest.objects.select_for_update(of=("self",))
+        ApprovalRequest.objects.select_for_update(of=("self",), no_key=True)
         .filter(run_id=run_id, state__in=[RequestState.PENDING, RequestState.APPROVED])
         .order_by("id")
     )

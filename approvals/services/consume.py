@@ -145,7 +145,7 @@ def _locked(request_id: UUID) -> tuple[ApprovalRequest, datetime, list[int]]:
     between an approval and its effect."""
     asked = RequestGroup.objects.filter(request=OuterRef("pk")).values("group_id")
     request = (
-        ApprovalRequest.objects.select_for_update(of=("self",))
+        ApprovalRequest.objects.select_for_update(of=("self",), no_key=True)
         .annotate(
             read_at=Func(function="clock_timestamp", output_field=DateTimeField()),
             asked=ArraySubquery(asked),

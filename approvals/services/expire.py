@@ -78,7 +78,7 @@ def _due(request_id: UUID) -> ApprovalRequest | None:
     if run_id is not None:
         ports.runs().lock(run_id)
     return (
-        ApprovalRequest.objects.select_for_update(skip_locked=True, of=("self",))
+        ApprovalRequest.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .filter(pk=request_id)
         .first()
     )

@@ -93,7 +93,11 @@ def reopen_changed(
     """
     if not connection.in_atomic_block:
         raise NoTransaction
-    request = ApprovalRequest.objects.select_for_update(of=("self",)).filter(pk=request_id).first()
+    request = (
+        ApprovalRequest.objects.select_for_update(of=("self",), no_key=True)
+        .filter(pk=request_id)
+        .first()
+    )
     if request is None:
         raise RequestUnknown(request_id)
     if request.state != RequestState.APPROVED or request.revision != revision:

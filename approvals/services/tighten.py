@@ -81,7 +81,7 @@ def tighten(*, request_id: UUID) -> bool:
         if run_id is not None:
             ports.runs().lock(run_id)
         request = (
-            ApprovalRequest.objects.select_for_update(of=("self",))
+            ApprovalRequest.objects.select_for_update(of=("self",), no_key=True)
             .filter(pk=request_id, state=RequestState.PENDING, kind=Kind.ACTION)
             .first()
         )

@@ -31,7 +31,7 @@ def withdraw_requests(
     is not told: its worker is the caller.
     """
     requests = list(
-        ApprovalRequest.objects.select_for_update(of=("self",))
+        ApprovalRequest.objects.select_for_update(of=("self",), no_key=True)
         .filter(pk__in=request_ids, state__in=[RequestState.PENDING, RequestState.APPROVED])
         .order_by("id")
     )

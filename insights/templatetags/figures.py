@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from audit import spellings
-from insights.charts import Block
+from insights.charts import Column
 from insights.report import Number, Part
-from insights.words import percent, share
+from insights.words import FEWEST, percent, share
 
 register = template.Library()
 
@@ -42,12 +42,13 @@ def _cell(number: int, url: str) -> str:
 
 
 @register.simple_tag
-def blocks(drawn: Iterable[Block]) -> SafeString:
-    """The bars of a chart."""
+def blocks(column: Column) -> SafeString:
+    """The blocks of a chart's column, one on the other."""
+    x, width = plain(column.x), plain(column.width)
     return format_html_join(
         "",
-        '<rect class="tone-{}" x="{}" y="{}" width="{}" height="{}"/>',
-        ((b.tone, plain(b.x), plain(b.y), plain(b.width), plain(b.height)) for b in drawn),
+        '<rect class="tone-{}" x="{}%" y="{}" width="{}%" height="{}"/>',
+        ((each.tone, x, plain(each.y), width, plain(each.height)) for each in column.blocks),
     )
 
 
@@ -55,6 +56,15 @@ def blocks(drawn: Iterable[Block]) -> SafeString:
 def part(value: Part | None) -> str:
     """`12 of 40 (30 %)`; a dash for a part of nothing."""
     return (share(value.number, value.of) if value else "") or "–"
+
+
+@register.filter
+def beside(value: Part) -> str:
+    """What stands beside the number of a part: `of 40 · 30 %`, or nothing beside a part of nothing."""
+    if not value.of:
+        return ""
+    whole = gettext("of {of}").format(of=spellings.number(value.of))
+    return whole if value.of < FEWEST else f"{whole} · {percent(value.number, value.of)}"
 
 
 @register.filter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from approvals.errors import (
 )
 from approvals.models import ApprovalRequest, Vote
 from approvals.schemas import GroupNeed, Requirements
-from approvals.services import expire, policies
+from approvals.services import expire, policies, show
 from approvals.services.cancel import cancel_requests
 from approvals.services.consume import consume
 from approvals.services.decide import decide
@@ -70,6 +71,47 @@ def at_once(*moves: Callable[[], Any]) -> list[Any]:
 def deciding(request: ApprovalRequest, user: User, verdict: str = "approve", **body: Any) -> Any:
     decision, caller = verdict_on(request, verdict, **body), by(user)
     return lambda: decide(request_id=request.pk, decision=decision, caller=caller)
+
+
+def until_somebody_waits() -> None:
+    """Until a transaction waits for a lock of another one. Raises TimeoutError."""
+    pause = threading.Event()
+    ends = monotonic() + 30
+    while monotonic() < ends:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone():
+                return
+        pause.wait(0.01)
+    raise TimeoutError("nobody waits")
+
+
+def test_a_first_look_and_a_decision_at_once_are_no_deadlock(
+    opened: Opener, reviewer: User, second_reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = opened()
+    recorded, has_recorded = show.record_request, threading.Event()
+
+    def held_after(*args: Any, **named: Any) -> None:
+        recorded(*args, **named)
+        has_recorded.set()
+        # The decision holds the request now, and waits for the stream that this look holds.
+        until_somebody_waits()
+
+    monkeypatch.setattr(show, "record_request", held_after)
+    approve = deciding(request, reviewer)
+
+    def decided() -> Any:
+        assert has_recorded.wait(30)
+        return approve()
+
+    seen, decision = at_once(
+        lambda: show.show_to(request_id=request.pk, caller=by(second_reviewer)), decided
+    )
+    assert seen == request
+    assert decision is not None
+    request.refresh_from_db()
+    assert request.state == "approved"
 
 
 def test_two_reviewers_at_once_have_one_winner(

@@ -22,8 +22,8 @@ LEFT_OUT: Final = shutil.ignore_patterns(
 OLD_WORDS: Final = 'instructions="Do what the ticket says."'
 NEW_WORDS: Final = 'instructions="Do what the ticket says, and no more."'
 #: How long the model thinks while throughput is measured: hosts wait for it, not for this machine's two cores.
-THINKING_SECONDS: Final = 2.0
-MEASURED_SECONDS: Final = 20.0
+THINKING_SECONDS: Final = 4.0
+MEASURED_SECONDS: Final = 24.0
 
 
 def new_release(folder: Path) -> Path:
@@ -94,13 +94,13 @@ def grow(it: Stages) -> None:
         house.start_workers(machine)
         two = _throughput(it)
         it.note("runs a second with two", two)
-        it.note("one host's share of that", one / two, 0.75)
+        it.note("one host's share of that", one / two, 0.8)
         it.models.seconds = 0.0
 
 
 def _throughput(it: Stages) -> float:
     """Runs that end in a second, once the pools have filled."""
-    it.let_pass(3 * THINKING_SECONDS)
+    it.let_pass(2 * THINKING_SECONDS)
     began, ended = time.monotonic(), it.load.ended()
     it.let_pass(MEASURED_SECONDS)
     return (it.load.ended() - ended) / (time.monotonic() - began)

@@ -37,11 +37,11 @@ SHORT: Final = {
     "COUNTERSIGN_SWEEP_SECONDS": "0.5",
     "COUNTERSIGN_UNDO_SECONDS": "0",
     "COUNTERSIGN_SIGN_OF_LIFE_SECONDS": "6",
-    "COUNTERSIGN_MODEL_TIMEOUT_SECONDS": "20",
+    "COUNTERSIGN_MODEL_TIMEOUT_SECONDS": "60",
     "COUNTERSIGN_MODEL_SLEEP_SECONDS": "2",
     "COUNTERSIGN_OTHER_RELEASE_SECONDS": "20",
 }
-POOLS: Final = {"resumes": 2, "runs": 2, "background": 1}
+POOLS: Final = {"resumes": 2, "runs": 3, "background": 1}
 #: Hosts on which processes may be made to stand still in the middle of something.
 STRUCK: Final = ("worker-1", "timer-1")
 HOSTS: Final = ("database", "redis", "web-1", "web-2", "worker-1", "worker-2", "timer-1", "timer-2")

@@ -52,7 +52,7 @@ def whole_run(
     house: House, stages: list[str], *, seed: int
 ) -> tuple[list[Figure], dict[str, list[str]]]:
     """Do these stages, or all; the figures, and sentences by what they violate."""
-    make_ledger(house.database.url("postgres"))
+    make_ledger(house.database.url("countersign_owner"))
     operator, *reviewers = appoint()
     admin = person("admin", "admin")
     allow_small_jobs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ from tests.model_server import Answer
 #: What a busy machine of two cores takes for what is at once elsewhere.
 SLACK_SECONDS: Final = 8.0
 PATIENCE_SECONDS: Final = 60.0
+HELD_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Models:
         for ticket, event in list(self.holds.items()):
             if f'"{ticket}"' in said:
                 self.asked[ticket] += 1
-                event.wait(PATIENCE_SECONDS)
+                event.wait(HELD_SECONDS)
         if self.seconds:
             time.sleep(self.seconds)
         return self.answer(request)
@@ -136,22 +138,24 @@ class Stages:
         """A worker's host is cut off while it waits for a model, is in a call, and is in the middle of parking."""
         with self.named("a worker host cut off"):
             held, called = self.load.ticket(), self.load.ticket()
-            for pool in ("resumes", "runs"):
-                self.house.machines["worker-2"].stop(pool)
-            answer, reply = threading.Event(), threading.Event()
-            self.models.holds[held] = answer
-            self.load.recorder.holds[called] = reply
-            in_call = self._start(called)
-            self.wait("a call is under way", lambda: self.load.recorder.of(called))
+            # Until all three are under way, nobody else takes them.
+            self._signal_other(signal.SIGSTOP)
+            self.models.holds[held], self.load.recorder.holds[called] = answer, reply = (
+                threading.Event(),
+                threading.Event(),
+            )
             asking = self._start(held)
             self.wait("the model is asked", lambda: self.models.asked[held])
             self.house.arm("worker-1", "park.requests_open")
             self.wait("one parks", lambda: self.house.struck("worker-1", "park.requests_open"))
-            standing = self._standing()
+            in_call = self._start(called)
+            self.wait("a call is under way", lambda: self.load.recorder.of(called))
             self.house.network.cut("worker-1")
             cut_at = time.monotonic()
+            self._signal_other(signal.SIGCONT)
+            standing = self._standing()
             epochs = {run: self._epoch(run) for run in (asking, in_call, *standing)}
-            self.house.start_workers(self.house.machines["worker-2"], {"resumes": 2, "runs": 2})
+            self.note("runs whose rows were locked over its connections", len(standing))
             for what, runs in (
                 ("in the model call", [asking]),
                 ("in a call", [in_call]),
@@ -178,6 +182,10 @@ class Stages:
             )
             doubled = [run for run in epochs if self._doubled_steps(run)]
             self.note("steps journalled twice by the host that came back", len(doubled), 0)
+
+    def _signal_other(self, number: signal.Signals) -> None:
+        for pool in ("resumes", "runs"):
+            self.house.machines["worker-2"].signal(pool, number)
 
     def _start(self, ticket: str) -> str:
         return self.operator.start("works", ticket_text(ticket, [[("post", "20.00")]]))
