@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import pytest
 from babel.messages.pofile import read_po
@@ -31,10 +30,15 @@ def slanted(guide: str) -> Iterator[str]:
     """What stands in italics: words of pages, by the habit of these guides."""
     text = (DOCUMENTS / f"{guide}.md").read_text()
     for token in MarkdownIt().enable("table").parse(text):
-        children = token.children or []
-        for child, following in pairwise(children):
+        phrase: list[str] | None = None
+        for child in token.children or []:
             if child.type == "em_open":
-                yield following.content
+                phrase = []
+            elif child.type == "em_close" and phrase is not None:
+                yield " ".join(filter(None, phrase))
+                phrase = None
+            elif phrase is not None:
+                phrase.append(child.content)
 
 
 @pytest.mark.parametrize("guide", GUIDES)
