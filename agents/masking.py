@@ -10,7 +10,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from agents.models import Step
 from agents.notebook import READ_RESULT
@@ -25,6 +26,28 @@ NOT_SHOWN = "hidden: it may repeat a sensitive argument"
 PLAIN = ("request", "response", "resolution", "attempts", "rationale", "locks")
 #: What in an output is as a tool or a person gave it.
 OF_ANY_SHAPE = frozenset({"result", "answer", "arguments_that_ran"})
+
+
+class Told(Protocol):
+    """What of a step says what must be hidden in others. Long runs have hundreds of them around what is shown."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def coin(self) -> Any: ...
+    @property
+    def arguments(self) -> Any: ...
+    @property
+    def started_at(self) -> datetime: ...
+
+
+AnyStep = TypeVar("AnyStep", bound=Told)
 
 
 @dataclass(frozen=True)
@@ -138,7 +161,7 @@ def _unread(step: Step) -> dict[str, Any]:
 
 
 def mask_for(
-    steps: Sequence[Step],
+    steps: Sequence[Told],
     calls: Sequence[Step] = (),
     sensitive: Mapping[str, frozenset[str]] | None = None,
     withheld: Withheld | None = None,
@@ -178,7 +201,7 @@ def mask_for(
     )
 
 
-def hidden_replies(steps: Sequence[Step], *, secret_later: bool = False) -> frozenset[int]:
+def hidden_replies(steps: Sequence[Told], *, secret_later: bool = False) -> frozenset[int]:
     """Seqs of the replies that hold a score which must stay secret until a person decided.
 
     Of a call that a workflow proposes these are all replies before it: its score is the lowest of theirs.
@@ -192,7 +215,7 @@ def hidden_replies(steps: Sequence[Step], *, secret_later: bool = False) -> froz
     return frozenset(hidden)
 
 
-def _with_sources(steps: Sequence[Step]) -> Iterator[tuple[Step, Collection[int]]]:
+def _with_sources(steps: Sequence[AnyStep]) -> Iterator[tuple[AnyStep, Collection[int]]]:
     """Each step that is no reply and no state, with the seqs of those that it may come from."""
     reply, before, by_code = 0, [], False
     for step in steps:
@@ -203,7 +226,7 @@ def _with_sources(steps: Sequence[Step]) -> Iterator[tuple[Step, Collection[int]
             yield step, tuple(before) if by_code else (reply,)
 
 
-def _decisions_before(steps: Sequence[Step], *, secret_later: bool) -> Iterator[Step]:
+def _decisions_before(steps: Sequence[Told], *, secret_later: bool) -> Iterator[Told]:
     """The answers at decision points before the last call of a workflow whose score is secret."""
     secret = secret_later
     for step in reversed(steps):
@@ -212,7 +235,7 @@ def _decisions_before(steps: Sequence[Step], *, secret_later: bool) -> Iterator[
         secret = secret or score_hidden(step)
 
 
-def score_hidden(step: Step) -> bool:
+def score_hidden(step: Told) -> bool:
     """Whether the step's score must stay secret yet; until the coin is tossed, nobody knows."""
     if step.state == StepState.UNJUDGED:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, Exists, F, JSONField, OuterRef, Q, Value, When
@@ -16,7 +16,7 @@ from accounts.callers import Caller
 from agents import registry
 from agents.journal_schemas import CONTEXT
 from agents.kin import Kin, children_of
-from agents.masking import Mask, mask_for, score_hidden, sensitive_by_tool, withheld_values
+from agents.masking import Mask, Told, mask_for, score_hidden, sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.states import PROPOSING, SETTLED, StepKind, StepState
 from agents.timeline_rows import Rows
@@ -30,13 +30,26 @@ from approvals.withholding import Withheld
 AROUND: Final = 300
 
 
+class Near(NamedTuple):
+    """A step beside those that are shown, as far as it is told: making hundreds of models takes longer than
+    reading them."""
+
+    seq: int
+    kind: str
+    name: str
+    state: str
+    coin: Any
+    arguments: Any
+    started_at: datetime
+
+
 @dataclass(frozen=True)
 class Context:
     """What rows of these steps are made of. `known` are the steps and, with few columns, those around them
     that say what has to be hidden in them. `more_after`: the run goes on beyond these."""
 
     steps: Sequence[Step]
-    known: Sequence[Step]
+    known: Sequence[Told]
     mask: Mask
     effects: Mapping[UUID, EffectRecord]
     asked: Mapping[UUID, Glance]
@@ -52,7 +65,8 @@ class Context:
         newest: int,
         caller: Caller,
     ) -> Context:
-        known = sorted([*steps, *_around(run, shown, newest)], key=lambda step: step.seq)
+        around: list[Told] = [*steps, *_around(run, shown, newest)]
+        known = sorted(around, key=lambda step: step.seq)
         mask = mask_of(run, steps, caller, known=known)
         return cls(
             steps,
@@ -80,7 +94,7 @@ class Context:
         )
 
 
-def _around(run: Run, shown: Sequence[tuple[int, int]], newest: int) -> list[Step]:
+def _around(run: Run, shown: Sequence[tuple[int, int]], newest: int) -> list[Near]:
     """The replies and the open calls just before and just after what is shown. No query where that is all."""
     near = Q()
     for first, last in shown:
@@ -94,7 +108,7 @@ def _around(run: Run, shown: Sequence[tuple[int, int]], newest: int) -> list[Ste
         near &= ~Q(seq__range=(first, last))
     speaks = Q(kind__in=PROPOSING) | ~Q(state__in=SETTLED)
     rows = Step.objects.filter(near, speaks, run=run)
-    return list(rows.only("seq", "kind", "name", "state", "coin", "arguments", "started_at"))
+    return [Near(*told) for told in rows.values_list(*Near._fields)]
 
 
 def effects_of(run: Run, steps: Sequence[Step] | None = None) -> list[EffectRecord]:
@@ -113,7 +127,7 @@ def effects_of(run: Run, steps: Sequence[Step] | None = None) -> list[EffectReco
 
 
 def mask_of(
-    run: Run, steps: Sequence[Step], caller: Caller, *, known: Sequence[Step] | None = None
+    run: Run, steps: Sequence[Step], caller: Caller, *, known: Sequence[Told] | None = None
 ) -> Mask:
     """What of these steps, in order, the caller may not see. `known`: they and those around them, where these
     are not all.
@@ -134,7 +148,7 @@ def mask_of(
     return mask_for(known, calls, sensitive, Withheld(values), secret_later=later)
 
 
-def _secret_later(run: Run, steps: Sequence[Step]) -> bool:
+def _secret_later(run: Run, steps: Sequence[Told]) -> bool:
     """Whether a call of a workflow after these steps has a secret score, which answers here would tell."""
     if not any(step.kind == StepKind.DECISION for step in steps):
         return False

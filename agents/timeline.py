@@ -49,11 +49,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What a page shows of a run's steps. `newest` is the seq of the last one of the run."""
+    """What a page shows of a run's steps. `newest` is the seq of the last one of the run; `mask` covers what the
+    reader may not see of those that are shown."""
 
     windows: Sequence[Window]
     newest: int
     tainted_by: Sequence[Taint]
+    mask: Mask
 
     @property
     def rows(self) -> list[Row]:
@@ -138,6 +140,7 @@ def _timeline(
         [_window(part, run, context, now) for part in parts],
         newest,
         tainted_by=[Taint(wording.plain(tool), _first(steps, tool)) for tool in run.tainted_by],
+        mask=context.mask,
     )
 
 
@@ -152,6 +155,20 @@ def _window(part: windows.Stretch, run: Run, context: Context, now: datetime) ->
         part.shown,
         rows=[rows.row(step) for step in steps],
         settled=part.last % windows.SIZE == 0 and all(step.state in SETTLED for step in steps),
+    )
+
+
+def whole_of(timeline: Timeline, run: Run, seq: int) -> WholeStep | None:
+    """One of the steps that the timeline shows; None for another. One query for what was sent to a model."""
+    row = next((row for row in timeline.rows if row.step.seq == seq), None)
+    if row is None:
+        return None
+    return WholeStep(
+        row,
+        *_raw(run, row, timeline.mask),
+        # A journal numbers its steps without gaps.
+        before=seq - 1 if seq > 1 else None,
+        after=seq + 1 if seq < timeline.newest else None,
     )
 
 

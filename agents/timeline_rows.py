@@ -15,7 +15,7 @@ from agents import amounts, wording
 from agents.fork_points import ASKS
 from agents.journal import ACTIONS, has_child
 from agents.kin import Kin
-from agents.masking import SENSITIVE, Mask
+from agents.masking import SENSITIVE, Mask, Told
 from agents.models import EffectRecord, Run, Step
 from agents.representations import step_as_json
 from agents.scale import Scale, Span, merged, seconds
@@ -143,7 +143,7 @@ class Rows:
         run: Run,
         steps: Sequence[Step],
         *,
-        known: Sequence[Step],
+        known: Sequence[Told],
         effects: Mapping[UUID, EffectRecord],
         undos: frozenset[str],
         asked: Mapping[UUID, Glance],

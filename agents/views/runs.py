@@ -34,7 +34,7 @@ from agents.spending import spending_of_tree
 from agents.stages import stages_of_run
 from agents.states import MessageKind, StepKind, StepState
 from agents.switchboard import halts_of
-from agents.timeline import Timeline, read_step, read_timeline
+from agents.timeline import Timeline, WholeStep, read_step, read_timeline, whole_of
 from agents.views.starting import offers, start, start_form, startable
 from agents.waits import Wait, waits_of
 from agents.withheld import NOTHING, cleared, withheld_from
@@ -232,7 +232,7 @@ def run_context(
     return {
         "run": run,
         "timeline": timeline,
-        "whole": read_step(run, opened, caller, now=now) if opened else None,
+        "whole": _opened(run, opened, timeline, caller, now) if opened else None,
         "tree": spending_of_tree(run),
         "stages": stages_of_run(run),
         "state": _state(run, waits),
@@ -268,6 +268,11 @@ def run_context(
         "steps_url": reverse("run-steps", args=[run.pk]) + (f"?step={opened}" if opened else ""),
         **(refused or {}),
     }
+
+
+def _opened(run: Run, seq: int, timeline: Timeline, caller: Caller, now: Any) -> WholeStep | None:
+    """The step that is opened beside the timeline, read anew only where that does not show it."""
+    return whole_of(timeline, run, seq) or read_step(run, seq, caller, now=now)
 
 
 def _origin(run: Run, caller: Caller) -> Run | None:
