@@ -15,7 +15,7 @@ from django.conf import settings
 from django_rq import get_queue
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
+from redis.connection import Connection
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -34,17 +34,18 @@ class Patience(BlockingConnectionPool):
 
     _away_until = 0.0
 
-    def get_connection(self, *args: Any, **options: Any) -> AbstractConnection:
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:
         """A connection that answers. Raises NotConnected at once while Redis is taken to be away."""
         if monotonic() < self._away_until:
             raise NotConnected("Redis did not answer a moment ago")
         try:
-            return super().get_connection(*args, **options)
+            found: Connection = super().get_connection()  # type: ignore[no-untyped-call]
         except RedisError as error:
             # That all of ours are in use says nothing about Redis.
             if not isinstance(error.__context__, Empty):
                 self._away_until = monotonic() + AWAY_SECONDS
             raise
+        return found
 
 
 class _Kept:

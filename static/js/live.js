@@ -7,6 +7,8 @@ import { gettext } from "./words.js";
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_LAST_MS = 30_000;
 const POLL_MS = 45_000;
+// A host that is cut off, and a firewall that has forgotten a connection, say nothing: neither does a socket over them.
+const REACH_MS = 20_000;
 const SEEN_MAX = 500;
 const SIGNED_OUT_CODE = 4401;
 // A socket of nobody is closed as soon as it is open; one that was open for longer belonged to somebody.
@@ -133,12 +135,24 @@ function reopenAtOnce() {
   else open();
 }
 
+// The socket stays open for as long as nobody says otherwise, and nobody would: a new one is opened.
+function leave() {
+  const silent = socket;
+  socket = null;
+  silent?.close();
+}
+
 // A fetch that says whether the server was reached at all: being offline is known by that, not by the socket alone.
+// A look that is not answered in time is given up; what is posted may take as long as it takes.
 export async function reach(url, options = {}) {
+  const beside = socket;
+  const patience = new AbortController();
+  const timer = options.method ? 0 : setTimeout(() => patience.abort(new DOMException("", "TimeoutError")), REACH_MS);
   try {
     const response = await fetch(url, {
       credentials: "same-origin",
       ...options,
+      signal: options.signal ? AbortSignal.any([options.signal, patience.signal]) : patience.signal,
       headers: { "HX-Request": "true", ...options.headers },
     });
     fresh = new Date();
@@ -148,9 +162,12 @@ export async function reach(url, options = {}) {
     return response;
   } catch (error) {
     if (error.name === "AbortError") return null;
+    if (patience.signal.aborted && socket === beside) leave();
     become("offline");
     retryLater();
     return null;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

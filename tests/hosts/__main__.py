@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,8 @@ def main() -> int:
         parser.error("network namespaces need root")
     began = time.monotonic()
     logging.disable(logging.WARNING)
+    # Asked to end, it takes its hosts away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     house = House()
     try:
         house.open(ModelServer(reply, host=OUTSIDE))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from django.db import transaction
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
@@ -133,6 +133,40 @@ def test_a_row_is_not_said_to_be_gone_before_the_page_knows_what_became_of_it(
     expect(row(page, decided)).to_contain_class("closed")
     expect(row(page, decided)).to_contain_text(f"Rejected by {second_reviewer}")
     expect(row(page, stays)).not_to_contain_class("closed")
+
+
+def test_a_line_that_falls_silent_is_noticed_and_another_one_is_taken(
+    desk: Desk, reviewer: User, troubles: Troubles
+) -> None:
+    needs = one_of("finance", "support")
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    line = Line(page)
+    page.clock.install()
+    page.goto("/inbox/?tab=team")
+    pill = page.locator("#live-pill")
+    expect(pill).to_have_text("Live")
+    stand_still(page)
+    # The socket stays open; looks are not answered, and another socket is not to be had.
+    line.is_deaf, line.is_up = True, False
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/inbox/rows/**", hold)
+    new = desk.request(amount="30.50", needs=needs)
+    with page.expect_request("**/inbox/rows/**"):
+        page.clock.run_for(MINUTE_MS)
+    expect(pill).to_have_text("Live")
+    page.clock.run_for(MINUTE_MS / 2)
+    expect(pill).to_contain_text(re.compile("Reconnecting|Offline"))
+    page.unroute("**/inbox/rows/**", hold)
+    line.is_deaf, line.is_up = False, True
+    page.clock.resume()
+    expect(pill).to_have_text("Live")
+    assert len(line.sockets) == 2
+    page.keyboard.press(".")
+    expect(row(page, new)).to_be_visible()
 
 
 def _version(request: ApprovalRequest) -> int:
