@@ -1,7 +1,7 @@
 """Are the locks in step with what they were made from? Looks at files only, never at a network.
 
-`requirements.lock` is made from `pyproject.toml`; the lock of each peer of the benchmarks from the
-`requirements.in` beside it.
+`requirements.lock` is made from `pyproject.toml`; the lock of each peer of the benchmarks, and of their
+load, from the `requirements.in` beside it.
 """
 
 import re
@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).resolve().parent.parent
-PEERS = "benchmarks/peers"
+BENCHMARKS = "benchmarks"
 LOCKED = re.compile(r"^(?P<requirement>[^#\s].*?)\s*\\?$")
 INDEX = re.compile(r"^\s*(-i|--index-url|--extra-index-url|--find-links|-f|--trusted-host)\b")
 
@@ -25,8 +25,8 @@ def complaints() -> list[str]:
     extras = project.get("optional-dependencies", {})
     wanted = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
     found = _of_one("requirements.lock", "pyproject.toml", wanted)
-    for source in sorted((PROJECT / PEERS).glob("*/requirements.in")):
-        folder = f"{PEERS}/{source.parent.name}"
+    for source in sorted((PROJECT / BENCHMARKS).glob("**/requirements.in")):
+        folder = source.parent.relative_to(PROJECT).as_posix()
         lines = source.read_text().split()
         found += _of_one(f"{folder}/requirements.lock", f"{folder}/requirements.in", lines)
     return found
