@@ -8,12 +8,15 @@ RUNS ?= 3000
 ROUNDS ?= 16
 BENCH ?=
 BENCH_ARGS ?=
+LOAD_SECONDS ?= 120
+SOAK_SECONDS ?= 3600
+LOAD_ARGS ?=
 
 # What was compiled is kept, whatever the machine says: each process would compile all of it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test chaos hosts races check bench pictures site format
+.PHONY: help demo demo-reset test chaos hosts races check bench load soak pictures site format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +49,14 @@ races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=16
 check: $(READY)  ## Format, lint, types, import directions, migrations, deployment settings
 	@deploy/check.sh $(VENV)
 
-bench: $(READY)  ## Measure beside LangGraph and DBOS (BENCH_ARGS="--burst 100"), or one part (BENCH=evidence, gate, sealing, streaming)
+bench: $(READY)  ## Measure beside LangGraph, DBOS and Prefect (BENCH_ARGS="--burst 100"), or one part (BENCH=evidence, gate, sealing, streaming)
 	@$(BIN)/python -m benchmarks$(if $(BENCH),.$(BENCH)) $(BENCH_ARGS)
+
+load: $(READY)  ## Reviewers and programs by the dozen over pages, sockets and API (LOAD_SECONDS=120, LOAD_ARGS="--reviewers 50 --runs 2")
+	@$(BIN)/python -m benchmarks.load --seconds $(LOAD_SECONDS) $(LOAD_ARGS)
+
+soak: $(READY)  ## The same, gently and for an hour: are memory, connections and file handles flat? (SOAK_SECONDS=3600)
+	@$(BIN)/python -m benchmarks.load --seconds $(SOAK_SECONDS) --reviewers 20 --runs 0.5 $(LOAD_ARGS)
 
 pictures: $(READY)  ## Make the pictures of the README and the documents anew, over the real product
 	@$(BIN)/python -m pytest -q tests/pictures.py

@@ -1,8 +1,8 @@
 """Are the locks in step with what they were made from? Looks at files only, never at a network.
 
 `requirements.lock` is made from `pyproject.toml` with all its extras, `requirements-production.lock` from
-what a deployment runs; the lock of each peer of the benchmarks from the `requirements.in` beside it. How
-each is made anew stands in docs/deploy.md and docs/benchmarks.md.
+what a deployment runs; the lock of each peer of the benchmarks, and of their load, from the `requirements.in`
+beside it. How each is made anew stands in docs/deploy.md and docs/benchmarks.md.
 """
 
 import re
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).resolve().parent.parent
-PEERS = "benchmarks/peers"
+BENCHMARKS = "benchmarks"
 EVERYTHING = "requirements.lock"
 PRODUCTION = "requirements-production.lock"
 PRODUCTION_EXTRAS = ("parquet",)
@@ -38,8 +38,8 @@ def complaints() -> list[str]:
     extras = project.get("optional-dependencies", {})
     wanted = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
     found = [*_of_one(EVERYTHING, "pyproject.toml", wanted), *_of_production(project)]
-    for source in sorted((PROJECT / PEERS).glob("*/requirements.in")):
-        folder = f"{PEERS}/{source.parent.name}"
+    for source in sorted((PROJECT / BENCHMARKS).glob("**/requirements.in")):
+        folder = source.parent.relative_to(PROJECT).as_posix()
         lines = source.read_text().split()
         found += _of_one(f"{folder}/requirements.lock", f"{folder}/requirements.in", lines)
     return found

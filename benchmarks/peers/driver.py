@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, monotonic_ns
@@ -21,10 +21,14 @@ from benchmarks.figures import burst_summary, summary
 from benchmarks.recorder import Recorder, twice
 
 WARM_UP = 10
+# Of a slow one too, so that there is a spread.
+FEWEST = 5
 # Numbers of cycles, apart from those that are done one after the other.
 BURST = 100_000
 CRASHED = 1_000_000
 COMMAND_SECONDS = 300
+# No further cycle is begun after that long; the figures say how many there were.
+ENOUGH_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,17 @@ class Peer(Protocol):
     def cycle(self, number: int) -> Moments:
         """Start, park, approve and finish one."""
 
-    def park(self, numbers: Sequence[int]) -> None:
-        """Start all of them and return when all of them wait."""
+    def park(self, numbers: Sequence[int]) -> int:
+        """Start them in this order and return when those that were started wait; how many that are.
+
+        What would take longer than `ENOUGH_SECONDS` starts no more then.
+        """
 
     def approve(self, numbers: Sequence[int]) -> None:
         """Approve all of them and return when all of them have finished."""
+
+    def crash(self, number: int) -> None:
+        """Do one whose action kills the process that executes it; does not return."""
 
     def recover(self, number: int) -> dict[str, Any]:
         """Bring a cycle to its end whose process was killed; what is worth saying about it."""
@@ -65,16 +75,29 @@ class Peer(Protocol):
 
 
 class Recorded:
-    """For peers whose action is recorded outside: how often it happened."""
+    """For peers whose action is recorded outside, by the process that calls."""
+
+    def cycle(self, number: int) -> Moments:
+        """As in `Peer`."""
+        raise NotImplementedError
+
+    def crash(self, number: int) -> None:
+        self.cycle(number)
 
     def executions(self, number: int) -> int:
         return sum(execution.number == number for execution in _recorder().all())
 
 
-def main(modes: Sequence[str], make: Callable[[str, str], Peer], *, durable: bool = True) -> None:
+def main(
+    modes: Sequence[str],
+    make: Callable[[str, str], Peer],
+    *,
+    durable: bool = True,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Run one peer's script. `make` gets the mode and a name for this process.
 
-    What is not `durable` promises nothing after a kill and is not asked.
+    What is not `durable` promises nothing after a kill and is not asked. `notes` go into the results.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["measure", "serve", "crash", "recover"])
@@ -85,7 +108,7 @@ def main(modes: Sequence[str], make: Callable[[str, str], Peer], *, durable: boo
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     if options.what == "measure":
-        results = _measure(options, make)
+        results = {**(notes or {}), **_measure(options, make)}
         if durable:
             results["killed_after_action"] = _crash(options)
         print(json.dumps(results))
@@ -94,7 +117,7 @@ def main(modes: Sequence[str], make: Callable[[str, str], Peer], *, durable: boo
     if options.what == "serve":
         _serve(peer)
     elif options.what == "crash":
-        peer.cycle(CRASHED)
+        peer.crash(CRASHED)
     else:
         print(json.dumps(peer.recover(CRASHED) | {"executions": peer.executions(CRASHED)}))
     peer.close()
@@ -117,7 +140,10 @@ def _one_by_one(options: argparse.Namespace, make: Callable[[str, str], Peer]) -
         "decision_call_to_executed": [],
         "decision_call_to_finished": [],
     }
+    ends = monotonic() + ENOUGH_SECONDS
     for number in range(WARM_UP + options.cycles):
+        if monotonic() > ends and len(taken["start_to_parked"]) >= FEWEST:
+            break
         moments = peer.cycle(number)
         executed = recorder.wait().moment
         if number < WARM_UP:
@@ -146,20 +172,25 @@ def _burst(options: argparse.Namespace) -> dict[str, Any]:
     recorder.forget()
     size, memory = _database_bytes(), _own_bytes(processes)
     began = monotonic()
-    _tell(processes, [["park", *share] for share in shares])
+    parked = _tell(processes, [["park", *share] for share in shares])
     parked_seconds = monotonic() - began
     grown, more_memory = _database_bytes() - size, _own_bytes(processes) - memory
     began = monotonic()
-    _tell(processes, [["approve", *share] for share in shares])
+    _tell(
+        processes,
+        [["approve", *share[:waiting]] for share, waiting in zip(shares, parked, strict=True)],
+    )
     finished_seconds = monotonic() - began
     for process in processes:
         process.communicate("[]\n", timeout=COMMAND_SECONDS)
     numbers = [execution.number for execution in recorder.all()]
     marked = [number for number in numbers if BURST <= number < CRASHED]
+    count = sum(parked)
     return {
-        **burst_summary(options.burst, parked_seconds, finished_seconds),
-        "bytes_per_parked": round(grown / options.burst),
-        "memory_per_parked": round(more_memory / options.burst),
+        **burst_summary(count, parked_seconds, finished_seconds),
+        "asked_for": options.burst,
+        "bytes_per_parked": round(grown / count),
+        "memory_per_parked": round(more_memory / count),
         "executed": len(marked),
         "executed_twice": twice(marked),
         "processes": options.processes,
@@ -204,35 +235,40 @@ def _process(options: argparse.Namespace, what: str, name: str) -> subprocess.Po
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def _tell(processes: Sequence["subprocess.Popen[str]"], orders: Sequence[list[Any]]) -> None:
+def _tell(processes: Sequence["subprocess.Popen[str]"], orders: Sequence[list[Any]]) -> list[int]:
     for process, order in zip(processes, orders, strict=True):
         assert process.stdin is not None
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
-    _answers(processes)
+    return _answers(processes)
 
 
-def _answers(processes: Sequence["subprocess.Popen[str]"]) -> None:
-    for process in processes:
-        assert process.stdout is not None
-        if process.stdout.readline() != "done\n":
-            raise RuntimeError("a process of the burst has ended early")
+def _answers(processes: Sequence["subprocess.Popen[str]"]) -> list[int]:
+    return [_answer(process) for process in processes]
+
+
+def _answer(process: "subprocess.Popen[str]") -> int:
+    assert process.stdout is not None
+    said = process.stdout.readline().split()
+    if said[:1] != ["done"]:
+        raise RuntimeError("a process of the burst has ended early")
+    return int(said[1])
 
 
 def _serve(peer: Peer) -> None:
     """Follow orders from standard input, one a line, and answer each when it is done."""
     peer.cycle(CRASHED + 1 + os.getpid())
-    print("done", flush=True)
+    print("done", 1, flush=True)
     for line in sys.stdin:
         order = json.loads(line)
         if not order:
             return
         what, *numbers = order
         if what == "park":
-            peer.park(numbers)
+            print("done", peer.park(numbers), flush=True)
         else:
             peer.approve(numbers)
-        print("done", flush=True)
+            print("done", len(numbers), flush=True)
 
 
 def _recorder() -> Recorder:

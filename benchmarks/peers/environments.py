@@ -22,24 +22,30 @@ MODES = {
     "floor": (PLAIN,),
     "langgraph": ("async", "exit"),
     "dbos": ("step", "transaction"),
+    "prefect": ("pause", "suspend"),
 }
 QUEUES = 2
 PASSED_ON = ("PATH", "HOME", "LANG", "REDIS_URL", "OPENAI_BASE_URL")
 FOLDER = Path(__file__).resolve().parent
 ENVIRONMENTS = PROJECT / ".venv-peers"
-MOST_SECONDS = 300
+MOST_SECONDS = 600
 
 
 def ready(peer: str) -> Path:
     """Make the environment of the peer unless it is there and fits its lock; its interpreter."""
-    lock = FOLDER / peer / "requirements.lock"
-    environment = ENVIRONMENTS / peer
+    return made(FOLDER / peer)
+
+
+def made(folder: Path) -> Path:
+    """The same for any folder with a `requirements.lock`; the environment has the folder's name."""
+    lock = folder / "requirements.lock"
+    environment = ENVIRONMENTS / folder.name
     python = environment / "bin" / "python"
     mark = environment / ".made-from"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     if mark.exists() and mark.read_text() == digest:
         return python
-    print(f"Making the environment of {peer} (once).", file=sys.stderr)
+    print(f"Making the environment of {folder.name} (once).", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)

@@ -75,11 +75,12 @@ class Dbos(Recorded):
         self._finish(number)
         return Moments(began, parked, parked, committed, now())
 
-    def park(self, numbers: Sequence[int]) -> None:
+    def park(self, numbers: Sequence[int]) -> int:
         for number in numbers:
             self._start(number)
         for number in numbers:
             self._wait(number)
+        return len(numbers)
 
     def approve(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -81,11 +81,12 @@ class Floor(Recorded):
         self.side.hand_over("done", number)
         return Moments(began, parked, parked, committed, None)
 
-    def park(self, numbers: Sequence[int]) -> None:
+    def park(self, numbers: Sequence[int]) -> int:
         for number in numbers:
             self.own.commit(INSERT, [number])
             self.own.hand_over("waiting", number)
             self.own.work()
+        return len(numbers)
 
     def approve(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -66,8 +66,9 @@ class LangGraph(Recorded):
         self._resume(number)
         return Moments(began, parked, parked, None, now())
 
-    def park(self, numbers: Sequence[int]) -> None:
+    def park(self, numbers: Sequence[int]) -> int:
         self._each(self._start, numbers)
+        return len(numbers)
 
     def approve(self, numbers: Sequence[int]) -> None:
         self._each(self._resume, numbers)

@@ -1,0 +1,1 @@
+"""People and programs by the hundred, over pages, API and sockets. See docs/sizing.md."""
