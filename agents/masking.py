@@ -183,9 +183,9 @@ def mask_for(
     )
     fields: dict[int, frozenset[str]] = {}
     replies: set[int] = set()
-    for step, sources in _with_sources(calls):
-        if secret := _secret_in(step, (sensitive or {}).get(step.name, frozenset())):
-            fields[step.seq] = secret
+    for call, sources in _with_sources(calls):
+        if secret := _secret_in(call, (sensitive or {}).get(call.name, frozenset())):
+            fields[call.seq] = secret
             replies.update(sources)
     for step in steps:
         # It shows again what stands there.

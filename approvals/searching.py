@@ -50,7 +50,8 @@ def found(
 
 def read_to(reader: Reader, asked: Filters) -> datetime | None:
     """When the oldest of the decisions was made that words are looked for in; None where that is all of them."""
-    return decided.moment_of(reader, asked, place=decided.MOST_READ)
+    oldest: datetime | None = decided.moment_of(reader, asked, place=decided.MOST_READ)
+    return oldest
 
 
 @lru_cache(maxsize=MOST_PREPARED)

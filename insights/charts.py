@@ -81,9 +81,12 @@ def stacked(columns: Sequence[tuple[str, str, Sequence[tuple[str, int]]]]) -> Ba
         x, width = left + room * GAP, room * (1 - 2 * GAP)
         drawn.append(
             Column(
-                *(round(each, 2) for each in (left, room, x, width)),
-                about,
-                _blocks(parts, HEIGHT / top),
+                left=round(left, 2),
+                room=round(room, 2),
+                x=round(x, 2),
+                width=round(width, 2),
+                about=about,
+                blocks=_blocks(parts, HEIGHT / top),
             )
         )
     marks = sorted({0, top // 2, top}, reverse=True)
