@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from countersign.config import Config, secret_fields, variable_of
 from countersign.programs import PROJECT
-from countersign.setting_words import SECTIONS, Setting
+from countersign.setting_words import SECTIONS, Described
 
 PAGE: Final = PROJECT / "docs" / "settings.md"
 UNITS: Final = ("seconds", "hours", "days", "bytes", "tokens", "percent")
@@ -59,7 +59,7 @@ def complaints() -> list[str]:
     return found
 
 
-def _section(title: str, described: dict[str, Setting] | Any) -> str:
+def _section(title: str, described: dict[str, Described] | Any) -> str:
     rows = "".join(_row(name, words) for name, words in described.items())
     return (
         f"\n## {title}\n\n| variable | takes | as shipped | used by | what it is |\n"
@@ -67,7 +67,7 @@ def _section(title: str, described: dict[str, Setting] | Any) -> str:
     )
 
 
-def _row(name: str, words: Setting) -> str:
+def _row(name: str, words: Described) -> str:
     field = Config.model_fields[name]
     variable = variable_of(name).replace("*", "<NAME>")
     secret = name in secret_fields() or name == "tool_secrets"

@@ -270,11 +270,6 @@ def look() -> None:
     assert "__Host-sessionid" in browser.cookies
     assert browser.ask("GET", "/")[0] == 200
     say("Pages, sign-in and cookies of https through the proxy: well.")
-    seen = sh(
-        f"PGPASSWORD=$(cat {COPY}/secrets/postgres_password) psql -XAtq -h 127.0.0.1 -U postgres -d countersign -c "
-        '"SELECT count(*) FROM axes_accesslog" ; true'
-    )
-    say(f"Access log rows: {seen.strip()}.")
     uri = f"wss://{HOST}:8443/ws/inbox/"
     opening = {"Cookie": browser.cookie, "Host": HOST}
     with connect(
