@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
-from accounts.roles import ROLES
+from accounts.vocabulary import ROLES
 
 if TYPE_CHECKING:
     from accounts.models import User
