@@ -51,18 +51,29 @@ def test_what_happens_after_a_run_was_counted_reaches_its_day(history: Made) -> 
     before = summed()
     sound = RunFact.objects.filter(provisional=True).values_list("run_id", flat=True)
     effects = list(EffectRecord.objects.filter(run__in=sound).exclude(state="bounced"))
-    assert len({effect.run_id for effect in effects}) > 1
-    made._undo(effects[0], timedelta(seconds=1))
-    bounced = next(each for each in effects if each.run_id != effects[0].run_id)
+    for fact in RunFact.objects.filter(provisional=True).select_related("run"):
+        # Looked at again, the last time when nothing can change any more.
+        assert fact.look_at is not None
+        assert fact.look_at <= fact.run.finished_at + gather.window()
+    of_runs = list({effect.run_id: effect for effect in effects}.values())
+    assert len(of_runs) > 2
+    effects = [of_runs[0]]
+    made._undo(of_runs[0], timedelta(seconds=1))
+    # Done away with before the run had ended, it is what the run itself came to.
+    made._undo(of_runs[2], -timedelta(seconds=1))
+    bounced = of_runs[1]
     EffectRecord.objects.filter(pk=bounced.pk).update(state="bounced")
     # The undo is seen by its run; a bounce is when the run is looked at again.
     RunFact.objects.filter(pk=bounced.run_id).update(look_at=database_now())
     late = Run.objects.filter(state="running").first()
     assert late is not None
+    # It ended before the last one that was seen, and committed later; the undos ended since.
+    until = Progress.objects.get().ended_until
     Run.objects.filter(pk=late.pk).update(
-        state="succeeded", outcome="done", finished_at=late.created_at + timedelta(hours=1)
+        state="succeeded", outcome="done", finished_at=until - timedelta(seconds=1)
     )
-    Progress.objects.update(ended_until=late.created_at)
+    undos = Run.objects.filter(undoes__in=[of_runs[0], of_runs[2]])
+    assert undos.update(finished_at=until + timedelta(seconds=1)) == 2
     advance()
     assert summed() == direct().figures != before
     assert RunFact.objects.get(pk=effects[0].run_id).failure == Failure.UNDONE
@@ -144,6 +155,7 @@ def test_owners_are_alerted_once_a_day_of_each_thing(
     )
     of_today()
     advance()
+    assert raise_alerts() == 0
     kinds = Alert.objects.values_list("agent__slug", "kind")
     assert set(kinds) == {
         ("payables", "failures"),
@@ -269,14 +281,14 @@ def test_a_lost_letter_is_sent_by_the_sweep_and_yesterday_s_alert_keeps_nothing_
 def test_a_run_that_ended_unseen_is_found_when_its_day_is_looked_at_again(history: Made) -> None:
     history(3).write(40)
     advance()
-    before = summed()
+    before = summed(), summed("m")
     lost = RunFact.objects.exclude(day=RunFact.objects.latest("day").day).latest("day")
     RunFact.objects.filter(pk=lost.pk).delete()
     # Its end lies far behind what was gathered already.
     Progress.objects.update(patrolled=lost.day + timedelta(days=1))
     advance()
     advance()
-    assert summed() == before
+    assert (summed(), summed("m")) == before
 
 
 def test_an_agent_has_thresholds_of_its_own(
