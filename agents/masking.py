@@ -187,10 +187,10 @@ def mask_for(
         if secret := _secret_in(call, (sensitive or {}).get(call.name, frozenset())):
             fields[call.seq] = secret
             replies.update(sources)
-    for step in steps:
+    for each in steps:
         # It shows again what stands there.
-        if step.name == READ_RESULT and (step.arguments or {}).get("step") in fields:
-            fields[step.seq] = frozenset()
+        if each.name == READ_RESULT and (each.arguments or {}).get("step") in fields:
+            fields[each.seq] = frozenset()
     return Mask(
         scored,
         fields,

@@ -100,7 +100,7 @@ def newest_in_sql(
     )
 
 
-def moment_of(reader: Reader, asked: Filters, *, place: int) -> Any:
+def moment_of(reader: Reader, asked: Filters, *, place: int) -> datetime | None:
     """When the request was decided that stands in that place of those that fit; None where there are fewer. One
     query."""
     given = {**_given(reader, asked, place), "place": place}

@@ -60,6 +60,15 @@ class RunQuerySet(models.QuerySet["Run"]):
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
+    def newest_of(self, agent: Any) -> Self:
+        """Those of one agent, given by its key, newest first.
+
+        From and to that key, and not of it: a plan that is made for all agents would walk the newest runs of all of
+        them, and of an agent that has few it walks a million to their end. So it walks those of the agent.
+        """
+        of_agent = self.filter(agent__gte=agent, agent__lte=agent)
+        return of_agent.order_by("agent_id", "-created_at", "-id")
+
     def claimable(self, now: datetime) -> Self:
         """Runs that a worker may take now: not paused, and held by no kill switch."""
         return self.filter(

@@ -88,6 +88,38 @@ def test_each_filter_shows_what_fits_and_nothing_else(
     assert plain in shown("due=week")
 
 
+@pytest.mark.parametrize("tab", ["team", "decided"])
+def test_words_are_found_as_they_are_in_any_column_and_in_no_two_together(
+    opened: Opener, reviewer: User, tab: str
+) -> None:
+    named = {
+        "percent": {"title": "Refund 10% of it"},
+        "dash": {"title": "Close the a_b account"},
+        "slash": {"title": r"Move C:\data away", "agent_title": "Front Desk"},
+        "plain": {"title": "Refund 10 of it, axb", "agent": "front", "tool": "send_mail"},
+    }
+    keys = {}
+    for name, columns in named.items():
+        request = opened()
+        if tab == "decided":
+            decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+        keys[made(request, **columns)] = name
+    desk = Desk(by(reviewer))
+    found = {
+        words: {keys[pk] for pk in desk.holding(tab, Filters(words=words))}
+        for words in ("10%", "A_B", "C:\\", "away DESK", "front", "frontsend_mail", "it front")
+    }
+    assert found == {
+        "10%": {"percent"},
+        "A_B": {"dash"},
+        "C:\\": {"slash"},
+        "away DESK": {"slash"},
+        "front": {"slash", "plain"},
+        "frontsend_mail": set(),
+        "it front": {"plain"},
+    }
+
+
 def test_what_was_decided_is_filtered_too(opened: Opener, reviewer: User, shown: Shown) -> None:
     risky, other = opened(), opened()
     made(risky, risk="critical", risk_rank=3)

@@ -99,6 +99,24 @@ def test_an_agent_that_does_not_exist_is_not_there(office: Client) -> None:
 # -- what stands there ----------------------------------------------------------------------------
 
 
+def test_of_an_agent_of_others_only_the_newest_open_runs_are_looked_through(
+    client: Client, login: Login, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        counter.start([calls(call("pay", PAY))])
+    stranger = person("stranger", "reviewer")
+    Run.objects.update(initiator=stranger)
+    login(client, stranger)
+
+    def waiting() -> list[int]:
+        rows = client.get("/agents/").context["rows"]
+        return [row.waiting for row in rows if row.agent.slug == "teller"]
+
+    whole = waiting()
+    monkeypatch.setattr("agents.views.agents.MOST_COUNTED", 1)
+    assert (whole, waiting()) == ([2], [1])
+
+
 def test_the_list_says_who_answers_and_how_each_agent_stands(
     office: Client, counter: Counter
 ) -> None:
