@@ -92,6 +92,8 @@ def grow(it: Stages) -> None:
         machine = house.add("worker-3")
         house.furnish(machine)
         house.start_workers(machine)
+        theirs = Run.objects.filter(lease_owner__startswith="worker-3:")
+        it.wait("worker-3 works", theirs.exists, 120)
         two = _throughput(it)
         it.note("runs a second with two", two)
         it.note("one host's share of that", one / two, 0.8)

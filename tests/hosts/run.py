@@ -92,11 +92,14 @@ def with_load(it: Stages, stages: list[str]) -> None:
         sys.stdout.write(f"{name}: {time.monotonic() - began:.0f} s\n")
         sys.stdout.flush()
     it.load.starting.clear()
-    it.wait(
-        "every run is at rest",
-        lambda: not Run.objects.exclude(state__in=ENDED).exists(),
-        REST_SECONDS,
-    )
+    try:
+        it.wait(
+            "every run is at rest",
+            lambda: not Run.objects.exclude(state__in=ENDED).exists(),
+            REST_SECONDS,
+        )
+    except RuntimeError as trouble:
+        it.note(str(trouble), 1, 0)
     it.load.stop()
     it.stage = "all in all"
     it.note("runs", len(it.load.runs))

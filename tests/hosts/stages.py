@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections import Counter
@@ -137,22 +136,12 @@ class Stages:
     def cut_worker(self) -> None:
         """A worker's host is cut off while it waits for a model, is in a call, and is in the middle of parking."""
         with self.named("a worker host cut off"):
-            held, called = self.load.ticket(), self.load.ticket()
-            # Until all three are under way, nobody else takes them.
-            self._signal_other(signal.SIGSTOP)
-            self.models.holds[held], self.load.recorder.holds[called] = answer, reply = (
-                threading.Event(),
-                threading.Event(),
-            )
-            asking = self._start(held)
-            self.wait("the model is asked", lambda: self.models.asked[held])
+            asking, held = self._landed(self.models.holds, lambda t: self.models.asked[t])
             self.house.arm("worker-1", "park.requests_open")
             self.wait("one parks", lambda: self.house.struck("worker-1", "park.requests_open"))
-            in_call = self._start(called)
-            self.wait("a call is under way", lambda: self.load.recorder.of(called))
+            in_call, called = self._landed(self.load.recorder.holds, self.load.recorder.of)
             self.house.network.cut("worker-1")
             cut_at = time.monotonic()
-            self._signal_other(signal.SIGCONT)
             standing = self._standing()
             epochs = {run: self._epoch(run) for run in (asking, in_call, *standing)}
             self.note("runs whose rows were locked over its connections", len(standing))
@@ -170,12 +159,10 @@ class Stages:
                 self.note(
                     f"seconds until a run {what} was taken over", time.monotonic() - cut_at, most
                 )
-            self.models.holds.pop(held)
-            self.load.recorder.holds.pop(called)
             self.house.network.join("worker-1")
             self.house.resume("worker-1")
-            answer.set()
-            reply.set()
+            self.models.holds.pop(held).set()
+            self.load.recorder.holds.pop(called).set()
             self.wait("they have ended", lambda: all(self._ended(run) for run in epochs), 90)
             self.note(
                 "calls of the opaque tool that was under way", len(self.load.recorder.of(called)), 1
@@ -183,9 +170,18 @@ class Stages:
             doubled = [run for run in epochs if self._doubled_steps(run)]
             self.note("steps journalled twice by the host that came back", len(doubled), 0)
 
-    def _signal_other(self, number: signal.Signals) -> None:
-        for pool in ("resumes", "runs"):
-            self.house.machines["worker-2"].signal(pool, number)
+    def _landed(
+        self, holds: dict[str, threading.Event], under_way: Callable[[str], object]
+    ) -> tuple[str, str]:
+        """A run that worker-1 has, whose call is held; and its ticket. Those that others have go on."""
+        while True:
+            ticket = self.load.ticket()
+            holds[ticket] = threading.Event()
+            run = self._start(ticket)
+            self.wait("a call is under way", lambda ticket=ticket: under_way(ticket))
+            if Run.objects.filter(pk=run, lease_owner__startswith="worker-1:").exists():
+                return run, ticket
+            holds.pop(ticket).set()
 
     def _start(self, ticket: str) -> str:
         return self.operator.start("works", ticket_text(ticket, [[("post", "20.00")]]))
