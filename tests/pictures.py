@@ -29,6 +29,9 @@ from audit.clock import database_now
 from audit.models import Event
 from countersign.programs import PROJECT
 from demo.agents import refund_desk
+from evaluations.models import Evaluation
+from insights.services.advance import advance
+from tests.a_month import Month
 from tests.harness.stack import Stack
 
 PICTURES = PROJECT / "docs" / "pictures"
@@ -63,9 +66,20 @@ def decided(site: Stack, run: Run, verdict: Verdict, reviewer: User, **body: Any
 
 @pytest.mark.timeout(900)
 def test_pictures(
-    site: Stack, context_for: ContextFor, operator: User, reviewer: User, admin: User, auditor: User
+    site: Stack,
+    context_for: ContextFor,
+    operator: User,
+    reviewer: User,
+    second_reviewer: User,
+    admin: User,
+    auditor: User,
 ) -> None:
-    for who, name in ((operator, "Operator"), (reviewer, "Reviewer"), (admin, "Admin")):
+    for who, name in (
+        (operator, "Operator"),
+        (reviewer, "Reviewer"),
+        (second_reviewer, "Second reviewer"),
+        (admin, "Admin"),
+    ):
         User.objects.filter(pk=who.pk).update(display_name=name)
         who.refresh_from_db()
     texts = [example.input for example in refund_desk.examples]
@@ -110,8 +124,27 @@ def test_pictures(
         pass
     with picture("phone-dark-390", reviewer, f"/requests/{request.pk}/", "dark") as page:
         page.set_viewport_size(PHONE)
+    # Only now: what is made up holds no arguments that a policy could be tried on.
+    month(operator, reviewer, second_reviewer)
+    with picture("insights-light-1280", admin, "/insights/", "light"):
+        pass
+    site.manage("evaluate", "refund-desk", "--suite", "refund-desk")
+    evaluated = f"/evaluations/{Evaluation.objects.get().pk}/"
+    with picture("evaluation-light-1280", operator, evaluated, "light"):
+        pass
+    with picture("replay-dark-1280", operator, f"/runs/{approved.pk}/replay/", "dark"):
+        pass
+    with picture("fork-light-1280", operator, f"/runs/{approved.pk}/fork/", "light"):
+        pass
     assert done.pk
     assert asking.pk
+
+
+def month(operator: User, *people: User) -> None:
+    """A month of what went before, counted."""
+    Month(list(people), operator, database_now()).write()
+    while advance():
+        pass
 
 
 def simulated(site: Stack, admin: User) -> str:

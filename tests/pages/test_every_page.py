@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.callers import Caller
 from accounts.models import User
-from agents.kill_switches import KillSwitch
-from agents.models import AgentVersion, Run
+from agents.models import Run
 from agents.services.control import cancel_run
 from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
 from agents.states import SwitchScope
-from approvals.layouts import lay_out
-from approvals.models import ApprovalRequest, PolicyVersion, ReasonChip, WorkingCalendar
+from approvals.models import ApprovalRequest
 from audit.filters import EventFilter
 from audit.models import Event, SinkCursor, SubjectKey, WitnessState
 from audit.record_keeping import ErasureReason, HoldScope
@@ -28,9 +25,9 @@ from audit.services.draw_sample import draw_sample
 from audit.services.hold import set_hold
 from audit.services.redact import propose_erasure
 from audit.services.verify_log import ask_verification
-from audit.verification import Verification
 from demo.agents import refund_desk
 from insights.services.advance import advance
+from tests.harness.languages import written
 from tests.harness.looks import troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
@@ -293,24 +290,3 @@ def in_two_languages(page: Page, look: Look) -> tuple[str, str]:
     if look.who is not None:
         User.objects.filter(pk=look.who.pk).update(language="")
     return sources[0], sources[1]
-
-
-def written() -> str:
-    """What people, agents and tools wrote, and pages show as it stands."""
-    rows: list[Any] = [
-        *ApprovalRequest.objects.values("title", "preview", "arguments", "evidence", "rationale"),
-        *Run.objects.values("title", "input"),
-        *AgentVersion.objects.values("definition"),
-        *PolicyVersion.objects.values("document"),
-        *ReasonChip.objects.values("label"),
-        *WorkingCalendar.objects.values("document"),
-        *KillSwitch.objects.values("reason"),
-        *Verification.objects.values("summary"),
-        *(
-            " ".join(str(fact["value"]).split())
-            for evidence in ApprovalRequest.objects.values_list("evidence", flat=True)
-            for entry in evidence
-            for fact in lay_out(entry.get("result")).facts
-        ),
-    ]
-    return json.dumps(rows, default=str, ensure_ascii=False)
