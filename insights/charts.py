@@ -79,12 +79,9 @@ def stacked(columns: Sequence[tuple[str, str, Sequence[tuple[str, int]]]]) -> Ba
         if place % every == 0:
             labels.append(Label(round(left + room / 2, 2), label, bool(place // every % 2)))
         x, width = left + room * GAP, room * (1 - 2 * GAP)
+        blocks = _blocks(parts, HEIGHT / top)
         drawn.append(
-            Column(
-                *(round(each, 2) for each in (left, room, x, width)),
-                about,
-                _blocks(parts, HEIGHT / top),
-            )
+            Column(round(left, 2), round(room, 2), round(x, 2), round(width, 2), about, blocks)
         )
     marks = sorted({0, top // 2, top}, reverse=True)
     return Bars(drawn, labels, [(round(HEIGHT - mark * HEIGHT / top, 1), mark) for mark in marks])
