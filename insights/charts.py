@@ -79,7 +79,6 @@ def stacked(columns: Sequence[tuple[str, str, Sequence[tuple[str, int]]]]) -> Ba
         if place % every == 0:
             labels.append(Label(round(left + room / 2, 2), label, bool(place // every % 2)))
         x, width = left + room * GAP, room * (1 - 2 * GAP)
-        blocks = _blocks(parts, HEIGHT / top)
         drawn.append(
             Column(
                 left=round(left, 2),
