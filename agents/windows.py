@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 #: Steps in one window.
-SIZE: Final = 25
+SIZE: Final = 15
 #: Windows at the end of the run that stand on every page: what changes stands in them.
 TAIL: Final = 2
 

@@ -18,9 +18,10 @@ from accounts.models import ReviewGroup, User
 from agents.errors import UnknownRun
 from agents.models import EffectRecord, HostedAgent, ReportedModel, Run
 from audit import told
+from audit.background_jobs import BACKGROUND
 from audit.clock import database_now
 from audit.models import Event
-from insights import queues, sweep
+from insights import sweep
 from insights.errors import NotFailed
 from insights.jobs import mail_about_alert
 from insights.models import Alert, Figure, Progress, RunFact, Slice
@@ -247,7 +248,7 @@ def test_owners_hear_once_of_what_goes_beyond_a_limit_and_of_nothing_below_it(
     found = {each.kind: (each.used, each.allowed) for each in Alert.objects.all()}
     assert found == kinds
     assert Event.objects.filter(type="agent.alerted", stream="agent:payables").count() == len(kinds)
-    queued = told.queue(queues.BACKGROUND).jobs
+    queued = told.queue(BACKGROUND).jobs
     assert [job.args for job in queued] == [[str(each.pk)] for each in Alert.objects.all()]
     for job in queued:
         assert mail_about_alert(*job.args) == 1
@@ -266,13 +267,13 @@ def test_a_lost_letter_is_sent_by_the_sweep_and_yesterday_s_alert_keeps_nothing_
     monkeypatch.setattr(sweep, "_counted_at", [])
     sweep.sweep()
     # Whoever is to send it may still be at it.
-    names = [job.func_name for job in told.queue(queues.BACKGROUND).jobs]
+    names = [job.func_name for job in told.queue(BACKGROUND).jobs]
     assert names == ["insights.jobs.count"]
     Alert.objects.update(mail_due_at=database_now() - sweep.MAIL_OVERDUE)
     for _ in range(2):
         monkeypatch.setattr(sweep, "_counted_at", [])
         sweep.sweep()
-    (letter,) = told.queue(queues.BACKGROUND).jobs[1:]
+    (letter,) = told.queue(BACKGROUND).jobs[1:]
     assert letter.args == [str(alert.pk)]
     Alert.objects.update(day=alert.day - timedelta(days=1))
     assert raise_alerts() == 1
