@@ -16,7 +16,7 @@ LOAD_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test chaos races check bench load soak format
+.PHONY: help demo demo-reset test chaos hosts races check bench load soak pictures site format
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(READY)  ## Run every test, on real PostgreSQL, Redis and a real browser
 
 chaos: $(READY)  ## Kill processes under thousands of runs and count what was lost (RUNS=3000, CHAOS_ARGS=--seed 1)
 	@$(BIN)/python -m tests.faults.chaos --runs $(RUNS) $(CHAOS_ARGS)
+
+hosts: $(READY)  ## Several hosts in network namespaces, cut off, killed and replaced under load (as root; HOSTS_ARGS=cut_worker)
+	@$(BIN)/python -m tests.hosts $(HOSTS_ARGS)
 
 races: $(READY)  ## Run every race of two processes hundreds of times (ROUNDS=16 times as often as the suite does)
 	@RACE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -n 2 tests/invariants/test_races.py \
@@ -57,6 +60,9 @@ soak: $(READY)  ## The same, gently and for an hour: are memory, connections and
 
 pictures: $(READY)  ## Make the pictures of the README and the documents anew, over the real product
 	@$(BIN)/python -m pytest -q tests/pictures.py
+
+site: $(READY)  ## Build the documentation as a site in .site, and say what does not fit in it
+	@$(BIN)/python deploy/documentation.py
 
 format: $(READY)  ## Bring code and templates into shape
 	@$(BIN)/ruff format .

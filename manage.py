@@ -14,9 +14,12 @@ WITHOUT_SERVICES = {
     "help",
     "makemessages",
     "makemigrations",
+    "settings_reference",
     "startagent",
     "startapp",
     "version",
+    # The server that it becomes starts them.
+    "web",
     "--forget",
     "--help",
     "--version",

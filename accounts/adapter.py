@@ -1,24 +1,18 @@
 """Sign-in rules for django-allauth."""
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.stages import AuthenticateStage
-from django.conf import settings
 from django.urls import reverse
-from django.utils import translation
 
 from accounts import factor_secrets
 from accounts.factors import has_factor
-from accounts.languages import languages
 from accounts.login_stages import SecondFactorStage
 from accounts.passwords import may_use_password
-from audit import spellings
 
 if TYPE_CHECKING:
-    from django.core.mail import EmailMessage
     from django.http import HttpRequest
 
     from accounts.models import User
@@ -34,12 +28,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_password_change_redirect_url(self, request: "HttpRequest") -> str:
         return reverse("settings")
 
-    def get_reset_password_from_key_url(self, key: str) -> str:
-        """Of the public address: whoever asks for somebody else's link does not choose the host that it leads to."""
-        parts = {"uidb36": "UID", "key": "KEY"}
-        path = reverse("account_reset_password_from_key", kwargs=parts)
-        return settings.COUNTERSIGN.address + path.replace("UID-KEY", quote(key))
-
     def get_reauthentication_methods(self, user: "User") -> list[dict[str, Any]]:
         """Who has a second factor confirms with it: a password alone does not replace one."""
         if not user.is_authenticated:
@@ -48,23 +36,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if name == "password-confirm" and not may_use_password(user):
             name = "oidc-confirm"
         return [{"id": name, "description": "Confirm that it is you", "url": reverse(name)}]
-
-    def render_mail(
-        self,
-        template_prefix: str,
-        email: str | list[str],
-        context: dict[str, Any],
-        headers: dict[str, str] | None = None,
-    ) -> "EmailMessage":
-        """In the language of the account, whoever asks for the mail; without a choice in that of the browser
-        that does, which is most often the same person's."""
-        user = context.get("user")
-        chosen = getattr(user, "language", "")
-        language = chosen if chosen in languages() else translation.get_language()
-        with translation.override(language):
-            named = {**(headers or {}), "Content-Language": spellings.language()}
-            mail: EmailMessage = super().render_mail(template_prefix, email, context, named)
-        return mail
 
     def get_login_stages(self) -> list[str]:
         """django-allauth's, with our second step."""

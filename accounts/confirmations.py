@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allauth.mfa.models import Authenticator
 
-from accounts.factors import method_of
-from accounts.passwords import has_identity, provider
+from accounts.factors import has_factor, method_of
+from accounts.passwords import confirms_at_provider, has_identity, provider
 from accounts.vocabulary import FactorMethod
 from audit.clock import database_now
 
@@ -29,6 +29,11 @@ class Confirmation:
     def is_fresh(self, now: datetime, window: timedelta) -> bool:
         """Whether it still counts."""
         return now - self.at <= window
+
+
+def can_confirm(person: "User") -> bool:
+    """Whether the person has any second factor to confirm with: one of their own, or the identity provider's."""
+    return has_factor(person) or confirms_at_provider(person)
 
 
 def remember(request: "HttpRequest", factor: Any) -> None:

@@ -5,11 +5,13 @@ it says it reads (`Accept-Language`), else English. Programs are answered in Eng
 """
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.conf import settings
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import trans_real
 
 from accounts.both_ways import BothWays
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 API: Final = "/api/"
+#: More than there are in all catalogues; what is beyond is looked up each time.
+MOST_REMEMBERED: Final = 8_000
 
 
 def languages() -> dict[str, str]:
@@ -53,8 +57,24 @@ def in_no_language() -> AbstractContextManager[None]:
     return translation.override(None)
 
 
+def remember_translations() -> None:
+    """Let each text be looked up once for each language and process.
+
+    A page says hundreds, and each is looked for in the catalogue of every app, and for English in all of those that
+    stand behind these and hold nothing.
+    """
+    for code in languages():
+        known: Any = trans_real.translation(code)
+        if "gettext" not in vars(known):
+            known.gettext = lru_cache(maxsize=MOST_REMEMBERED)(known.gettext)
+
+
 class LanguageMiddleware(BothWays):
     """Stands after `CallerMiddleware`. Django's own knows the browser's language alone, never a person's."""
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        remember_translations()
 
     def __call__(self, request: "HttpRequest") -> "HttpResponseBase | Awaitable[HttpResponseBase]":
         if self.is_async:

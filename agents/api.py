@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -123,10 +123,11 @@ def list_runs(
     request: HttpRequest,
     state: RunState | None = None,
     agent: str | None = None,
+    simulated: Literal["only", "without"] | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> dict[str, Any]:
-    """Newest first, those that the caller may see."""
+    """Newest first, those that the caller may see; of simulated ones all, those alone, or none."""
     caller = signed_in(request)
     caller.require(None, scope="read")
     rows = Run.objects.visible_for(caller).select_related(*NAMED)
@@ -134,6 +135,8 @@ def list_runs(
         rows = rows.filter(state=state)
     if agent is not None:
         rows = rows.filter(agent__slug=agent)
+    if simulated is not None:
+        rows = rows.filter(simulated=simulated == "only")
     found = page(rows, order=("-created_at", "-id"), cursor=cursor, limit=limit)
     waits = waiting_on(found.items, caller)
     children = children_counts(found.items)

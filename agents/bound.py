@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any
 
-from jsonschema import Draft202012Validator
 from pydantic import AfterValidator, BaseModel, RootModel
 
 from agents.definitions import Agent, Budget
@@ -21,6 +20,7 @@ from agents.models import AgentVersion
 from agents.routes import Route
 from agents.schema_compat import meaning
 from agents.tools import Tool
+from approvals.json_schemas import validator_of
 
 
 @dataclass(eq=False)
@@ -140,7 +140,7 @@ def _output(recorded: dict[str, Any], installed: type[BaseModel]) -> type[BaseMo
 
 def answer_model(schema: dict[str, Any]) -> type[BaseModel]:
     """A model that takes the objects which this JSON Schema takes, as they are."""
-    validator = Draft202012Validator(schema)
+    validator = validator_of(schema)
 
     def check(value: dict[str, Any]) -> dict[str, Any]:
         for problem in sorted(

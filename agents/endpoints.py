@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self
@@ -23,6 +22,7 @@ from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.llm_types import Endpoint
 from agents.strict_schemas import strict
 from audit.canonical import MalformedJson, loads_strict
+from audit.environment import given
 
 ENDPOINTS: Final = (
     'is a JSON object of names and where they are, such as {"local": {"base_url": '
@@ -63,14 +63,14 @@ class NamedEndpoint(BaseModel):
 
     @model_validator(mode="after")
     def _key_is_there(self) -> Self:
-        if self.key_env and not os.environ.get(self.key_env):
+        if self.key_env and not given(self.key_env):
             raise ValueError(f"{self.key_env}, which is to hold its key, is not set")
         return self
 
     @property
     def api_key(self) -> str:
         """The key; what stands there without one, the client asks for and the server passes over."""
-        return os.environ.get(self.key_env, "") if self.key_env else "none"
+        return given(self.key_env) if self.key_env else "none"
 
 
 def named_endpoints(text: str) -> dict[str, NamedEndpoint]:

@@ -23,6 +23,8 @@ LONGEST_WORD: Final = 4_000
 #: What a filter may say of days: those with midnights before and after them, in any zone.
 FIRST_DAY: Final = date(1970, 1, 2)
 LAST_DAY: Final = date(9998, 12, 31)
+#: What a list holds of simulated runs.
+SIMULATED: Final = Words({"only": "Simulated ones alone", "without": "Without simulated ones"})
 #: Filters that stand for several states at once.
 STATE_GROUPS: Final = {
     "open": (gettext_lazy("Not ended"), OPEN),
@@ -76,6 +78,11 @@ class RunFilterForm(forms.Form):
     until = forms.DateField(
         required=False, label=gettext_lazy("Until"), widget=forms.DateInput(attrs={"type": "date"})
     )
+    simulated = forms.ChoiceField(
+        required=False,
+        choices=[("", gettext_lazy("Any")), *SIMULATED.choices()],
+        label=gettext_lazy("Simulations"),
+    )
 
     def __init__(self, *args: Any, agents: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -103,6 +110,7 @@ class RunFilterForm(forms.Form):
             since=given["since"],
             until=given["until"],
             words=given["q"],
+            simulated={"only": True, "without": False}.get(given["simulated"]),
         )
 
     @property

@@ -17,6 +17,7 @@ from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agents.definition_rules import RESERVED
+from approvals.json_schemas import problem_of_patterns
 from audit.canonical import canonical_bytes, sha256_hex
 
 FILE: Final = "mcp_pins.json"
@@ -83,6 +84,8 @@ def problem_of(pin: Pin) -> str:
             Draft202012Validator.check_schema(each)
         except SchemaError:
             return "its schema is no JSON Schema of the draft 2020-12"
+        if unheld := problem_of_patterns(each):
+            return f"its schema {unheld}"
         if _leads_away(each):
             return "its schema leads to another document"
     if schema.get("type") != "object":

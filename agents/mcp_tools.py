@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from django.conf import settings
-from jsonschema import Draft202012Validator
 from pydantic import AfterValidator, BaseModel, RootModel, TypeAdapter
-from referencing import Registry
 
 from agents.mcp_client import AnswerLost, NotPinned, NotReached, NotTaken, Reply, call
 from agents.mcp_pins import FILE, Pin, problem_of, read_pins
@@ -24,6 +22,7 @@ from agents.mistakes import DefinitionError, Mistake
 from agents.rates import Rate
 from agents.tools import EffectClass, Retryable, Terminal, Tool, ToolContext, Trust
 from agents.tools.served import Served
+from approvals.json_schemas import validator_of
 from approvals.schemas import Fact, Preview
 from approvals.vocabulary import Effect, Risk, is_consequential
 
@@ -220,8 +219,7 @@ def _arguments(label: str, schema: dict[str, Any]) -> type[BaseModel]:
 
 
 def _fits_schema(schema: dict[str, Any]) -> Callable[[Any], Any]:
-    # With an empty registry no reference is ever fetched from elsewhere.
-    validator = Draft202012Validator(schema, registry=Registry())
+    validator = validator_of(schema)
 
     def check(value: Any) -> Any:
         problems = sorted(validator.iter_errors(value), key=lambda each: [*map(str, each.path)])

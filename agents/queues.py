@@ -14,11 +14,11 @@ from redis import RedisError
 from agents import spans
 from agents.counted import WAKES
 from audit import told, tracing
+from audit.background_jobs import put
 from audit.fault_points import reached
 
 RESUMES = "resumes"
 RUNS = "runs"
-BACKGROUND = "background"
 MAIL_SECONDS = 120
 FAILURE_TTL_SECONDS = 3600
 # After which Redis forgets a wake-up's hash by itself; its place in the queue stays.
@@ -106,12 +106,6 @@ def mail_model(reported_id: UUID) -> None:
 
 def _mail(job: str, about: UUID) -> None:
     try:
-        told.queue(BACKGROUND).enqueue(
-            job,
-            str(about),
-            job_timeout=MAIL_SECONDS,
-            result_ttl=0,
-            failure_ttl=FAILURE_TTL_SECONDS,
-        )
+        put(job, str(about), seconds=MAIL_SECONDS)
     except (RedisError, OSError) as error:
         log.warning("mail_lost", about=str(about), job=job, error=type(error).__name__)

@@ -39,7 +39,8 @@ class _Holds(Func):
 
 @dataclass(frozen=True)
 class RunFilters:
-    """Empty values ask for nothing. `since` and `until` are days, both included."""
+    """Empty values ask for nothing. `since` and `until` are days, both included. `simulated`: these alone, or none
+    of them."""
 
     states: frozenset[RunState] | None = None
     agent: str = ""
@@ -47,6 +48,7 @@ class RunFilters:
     since: dt.date | None = None
     until: dt.date | None = None
     words: str = ""
+    simulated: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
         asked = asked.filter(created_at__gte=_midnight(filters.since))
     if filters.until:
         asked = asked.filter(created_at__lt=_midnight(filters.until + dt.timedelta(days=1)))
+    if filters.simulated is not None:
+        asked = asked.filter(simulated=filters.simulated)
     if filters.words and (known := _id(filters.words)) is not None:
         return Found(runs & asked.filter(pk=known))
     foreign = (hosted is not None and not _sees_all_of(hosted, caller)) or (

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from agents.services.park import Ask
 
 STRETCH: Final = "stretch"
-WAKE: Final = "wake"
 
 _NO_LINKS: Final[tuple[SpanContext, ...]] = ()
 
@@ -66,7 +65,7 @@ def stretch(run: Run, *, owner: str, since: int | None) -> Iterator[None]:
             f"invoke_agent {run.agent.slug}",
             facts,
             run=run.pk,
-            after=tracing.derived(run.pk, WAKE, run.wake_seq),
+            after=tracing.derived(run.pk, tracing.WAKE, run.wake_seq),
             span_id=tracing.derived(run.pk, STRETCH, run.epoch),
             since=since,
             links=before,
@@ -214,7 +213,7 @@ def delegated(child: Run, hosted: HostedAgent, parent: Run) -> None:
 
 def sending(run_id: UUID, wake_seq: int, queue: str, *, again: bool) -> tracing.Opening:
     """Putting a wake-up on a queue; the first for that number stands before the stretch that comes of it."""
-    known = tracing.derived(run_id, WAKE, wake_seq)
+    known = tracing.derived(run_id, tracing.WAKE, wake_seq)
     return tracing.span(
         f"send {queue}",
         _message(run_id, wake_seq, queue, "send"),
@@ -231,7 +230,7 @@ def held(run_id: UUID, wake_seq: int, ready_at: datetime) -> None:
         "hold",
         {"countersign.run.id": str(run_id), "countersign.ready_at": ready_at.isoformat()},
         run=run_id,
-        span_id=tracing.derived(run_id, WAKE, wake_seq),
+        span_id=tracing.derived(run_id, tracing.WAKE, wake_seq),
     )
 
 
@@ -242,7 +241,7 @@ def taking(run_id: UUID, wake_seq: int, queue: str) -> tracing.Opening:
         _message(run_id, wake_seq, queue, "process"),
         run=run_id,
         kind=SpanKind.CONSUMER,
-        after=tracing.derived(run_id, WAKE, wake_seq),
+        after=tracing.derived(run_id, tracing.WAKE, wake_seq),
     )
 
 

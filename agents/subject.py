@@ -26,7 +26,7 @@ from agents.states import ACTIVE, EffectState, StepState
 from agents.storable import storable
 from agents.tool_secrets import without_secrets
 from agents.withheld import sensitive_values
-from approvals.desk import with_lists
+from approvals.lists import with_lists
 from approvals.ports import HandedBy, Looked, Operation, PastCall, Validated
 from approvals.tightening import ToolFacts
 from approvals.withholding import Withheld

@@ -27,8 +27,8 @@ from agents import spans
 from agents.jobs import advance_run
 from agents.queues import woken_by
 from agents.runner import advance
-from agents.worker_loop import next_ready_run, owner, stopping, worn_out
-from audit import log_ids, tracing
+from agents.worker_loop import OWNER, next_ready_run, owner, stopping, worn_out
+from audit import background_jobs, log_ids, tracing
 from audit.fault_points import reached
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 PR_SET_PDEATHSIG = 1
 POP_SECONDS = 2
 AWAY_SECONDS = 1.0
+# For how long runs are advanced before Redis is asked again: one that is cut off takes seconds not to answer.
+WITHOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10.0
 
 
@@ -157,11 +159,14 @@ class AdvancingWorker(SimpleWorker):
         reached("job.popped")
         close_old_connections()
         try:
-            with log_ids.only(job=job.id):
-                if isinstance(job, WakeUp):
-                    with spans.taking(job.run_id, job.wake_seq, queue.name):
-                        self._wake(job)
-                else:
+            if isinstance(job, WakeUp):
+                with (
+                    log_ids.only(job=job.id),
+                    spans.taking(job.run_id, job.wake_seq, queue.name),
+                ):
+                    self._wake(job)
+            else:
+                with background_jobs.taken(job.id, job.func_name, job.meta):
                     super().execute_job(job, queue)
         finally:
             close_old_connections()
@@ -220,10 +225,17 @@ class AdvancingWorker(SimpleWorker):
                 self.connection.ping()
                 return
             except RedisError:
-                close_old_connections()
-                if "background" not in self.queue_names() and self._advance_next():
-                    continue
+                self._advance_for(WITHOUT_SECONDS)
             pause.wait(AWAY_SECONDS)
+
+    def _advance_for(self, seconds: float) -> None:
+        """Advance ready runs until there is none, one went wrong, or that time is over."""
+        close_old_connections()
+        if "background" in self.queue_names():
+            return
+        ends = monotonic() + seconds
+        while monotonic() < ends and not stopping() and not worn_out() and self._advance_next():
+            close_old_connections()
 
     def _advance_next(self) -> bool:
         """Advance the run that has been ready longest; False when there is none, or it went wrong."""
@@ -250,7 +262,7 @@ class AdvancingWorker(SimpleWorker):
             for name in self.queue_names():
                 key = f"countersign:alive:worker:{name}:{self.life_id}"
                 try:
-                    self.connection.set(key, str(os.getpid()), ex=max(1, int(seconds)))
+                    self.connection.set(key, f"{OWNER}:{os.getpid()}", ex=max(1, int(seconds)))
                 except RedisError:
                     log.debug("sign_of_life_lost", queue=name)
             pause.wait(seconds / 3)

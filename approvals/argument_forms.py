@@ -171,7 +171,9 @@ def _words(name: str) -> str:
 
 
 def _label(name: str, node: Mapping[str, Any]) -> str:
-    return str(node.get("title") or _words(name))
+    """The schema's title, unless pydantic made it of the name: `Account On Invoice` is no heading here."""
+    title = str(node.get("title") or "")
+    return _words(name) if title in ("", name.replace("_", " ").title()) else title
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from referencing.exceptions import Unresolvable
 
 from approvals.errors import BadBody, VerdictNotOffered
+from approvals.json_schemas import validator_of
 from approvals.schemas import DecisionIn
 from approvals.states import VERDICTS, Consequence
 from approvals.vocabulary import Kind, Verdict
@@ -168,14 +169,14 @@ def _against_question(
 def _against_schema(name: str, value: Any, schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     try:
         problems = sorted(
-            Draft202012Validator(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path]
+            validator_of(schema).iter_errors(value), key=lambda e: [str(p) for p in e.path]
         )
-    except SchemaError as error:
+    except (SchemaError, Unresolvable) as error:
         return [
             _error(
                 name,
                 gettext("the question's own schema does not hold: {message}").format(
-                    message=error.message
+                    message=getattr(error, "message", error)
                 ),
             )
         ]
@@ -216,7 +217,7 @@ def _values(choices: Any) -> list[str]:
 
 def _takes_null(question: Mapping[str, Any] | None) -> bool:
     schema = (question or {}).get("schema")
-    return isinstance(schema, Mapping) and Draft202012Validator(schema).is_valid(None)
+    return isinstance(schema, Mapping) and bool(validator_of(schema).is_valid(None))
 
 
 def _error(field: str, message: str) -> dict[str, Any]:

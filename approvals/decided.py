@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection
 from django.db.models import Func, UUIDField, Value
+from django.db.models.expressions import RawSQL
 
 from approvals.filters import Filters
 from approvals.models import Reader
@@ -38,6 +40,10 @@ SELECT request_id, closed_at FROM (
         SELECT request_id, closed_at FROM ({listed} LIMIT %(looked)s) AS newest
         WHERE {fits} ORDER BY closed_at DESC NULLS LAST, request_id DESC LIMIT %(most)s) AS found
 ) AS each ORDER BY closed_at DESC NULLS LAST, request_id DESC LIMIT %(most)s"""
+_OLDEST: Final = "SELECT closed_at FROM ({newest}) AS newest OFFSET %(place)s - 1 LIMIT 1"
+#: Below every rank, and nothing that stands for a person or a group.
+_NO_RANK: Final = -9
+_NAMED: Final = re.compile(r"%\((\w+)\)s")
 _HORIZON: Final = """
 SELECT max(beyond.closed_at) FROM unnest(%(keys)s::bigint[]) AS key,
     LATERAL ({listed} OFFSET %(looked)s LIMIT 1) AS beyond"""
@@ -64,18 +70,42 @@ class Decided:
 
 def newest_decided(reader: Reader, asked: Filters, *, most: int) -> Decided:
     """At most `most` of those that fit the filters but for the words. One query."""
-    rank, agent, tool, kind = asked.values
+    found = _asked(_NEWEST, _given(reader, asked, most), reader)
+    return Decided([row[0] for row in found], found[-1][1] if len(found) == most else None)
+
+
+def newest_in_sql(
+    group: int, asked: Filters, values: Sequence[Any], bounds: tuple[int, int], *, everything: bool
+) -> RawSQL:
+    """Keys of the newest of those that fit, as a part of a statement, which spares the way to here and back.
+
+    `group` is what stands for the reader's groups, `values` are what the columns are given, and `bounds` how many
+    are looked through by filters and how many are wanted.
+    """
+    rank, agent, tool, kind = values
+    looked, most = bounds
     given = {
-        "keys": _keys(reader),
-        "rank": rank if asked.risk else -1,
-        "agent": agent,
-        "tool": tool,
-        "kind": kind,
-        "looked": MOST_LOOKED_THROUGH,
+        "keys": [0] if everything else group,
+        "rank": rank if asked.risk else _NO_RANK,
+        "agent": agent if asked.agent else "",
+        "tool": tool if asked.tool else "",
+        "kind": kind if asked.kind else "",
+        "looked": looked,
         "most": most,
     }
-    found = _asked(_NEWEST, given, reader)
-    return Decided([row[0] for row in found], found[-1][1] if len(found) == most else None)
+    statement = _NEWEST.format(listed=_EVERYTHING if everything else _LISTED, fits=_FITS)
+    keys = f"SELECT request_id FROM ({statement}) AS newest"  # noqa: S608 (all of it is ours)
+    return RawSQL(  # noqa: S611 (all of it is ours)
+        _NAMED.sub("%s", keys), [given[name] for name in _NAMED.findall(keys)]
+    )
+
+
+def moment_of(reader: Reader, asked: Filters, *, place: int) -> Any:
+    """When the request was decided that stands in that place of those that fit; None where there are fewer. One
+    query."""
+    given = {**_given(reader, asked, place), "place": place}
+    found = _asked(_OLDEST.format(newest=_NEWEST), given, reader)
+    return found[0][0] if found else None
 
 
 def filters_reach_to(reader: Reader) -> Any:
@@ -83,6 +113,19 @@ def filters_reach_to(reader: Reader) -> Any:
     given = {"keys": _keys(reader), "looked": MOST_LOOKED_THROUGH}
     ((horizon,),) = _asked(_HORIZON, given, reader)
     return horizon
+
+
+def _given(reader: Reader, asked: Filters, most: int) -> dict[str, Any]:
+    rank, agent, tool, kind = asked.values
+    return {
+        "keys": _keys(reader),
+        "rank": rank if asked.risk else _NO_RANK,
+        "agent": agent,
+        "tool": tool,
+        "kind": kind,
+        "looked": MOST_LOOKED_THROUGH,
+        "most": most,
+    }
 
 
 def _keys(reader: Reader) -> list[int]:

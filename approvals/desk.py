@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest
+from django.db.models import QuerySet
 
 from accounts.callers import Caller
-from accounts.models import ReviewGroup, User
-from approvals import eligibility, filters, ports
+from accounts.models import User
+from approvals import eligibility, filters, ports, searching
 from approvals.decided import MOST_READ, Decided, filters_reach_to, newest_decided
 from approvals.filters import NO_FILTERS, Filters
-from approvals.models import (
-    MOST_COUNTED,
-    ApprovalRequest,
-    ApprovalRequestQuerySet,
-    Listing,
-    Reader,
-    reader_of,
+from approvals.lists import (
+    MOST_PREPARED,
+    STAND_INS,
+    WAITING,
+    Lists,
+    Shape,
+    any_reader,
+    given_of,
+    kind_of,
+    with_lists,
 )
+from approvals.models import MOST_COUNTED, ApprovalRequestQuerySet, Reader, reader_of
 from audit.prepared import CountedTo, PreparedValues
-
-#: The lists that wait.
-WAITING: Final = ("mine", "team", "snoozed")
-#: Stand for a person, a group of theirs, and one that is their own, in what is made once for all.
-STAND_INS: Final = (-1, -2, -3)
-#: Each shape of filters is a statement of its own; more are not kept.
-MOST_PREPARED: Final = 500
 
 
 @dataclass(frozen=True)
@@ -47,68 +43,6 @@ class Rest:
     next_deadline: datetime | None
     last_decided_at: datetime | None
     active: int = 0
-
-
-class Lists:
-    """The lists of one person as queries."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._requests = ApprovalRequest.objects
-        self._reader = reader
-
-    def of(self, tab: str) -> ApprovalRequestQuerySet:
-        """The list of this name, in its order."""
-        if tab == "decided":
-            return self._requests.decided_for(self._reader).last_decided_first()
-        # Few are ever claimed by somebody or put off, and an index knows which.
-        rows = self._waiting(tab)
-        if tab == "team":
-            rows = rows.waiting_for(self._reader, in_order=True)
-        return rows.by_deadline()
-
-    def _waiting(self, tab: str) -> ApprovalRequestQuerySet:
-        match tab:
-            case "mine":
-                return self._requests.mine(self._reader)
-            case "snoozed":
-                return self._requests.snoozed(self._reader)
-        return self._requests.team(self._reader)
-
-    def counted(self) -> dict[str, Subquery]:
-        """How many wait in each list."""
-        lists = {tab: self._waiting(tab) for tab in WAITING}
-        lists["team"] = lists["team"].waiting_for(self._reader)
-        return {tab: CountedTo(rows, MOST_COUNTED + 1) for tab, rows in lists.items()}
-
-    def visible(self) -> dict[str, Subquery]:
-        """How many wait that the person may see."""
-        reader = self._reader
-        most = 2 * MOST_COUNTED + 1
-        if reader.reads_everything or reader.groups is None:
-            return {"visible": CountedTo(self._requests.visible_to(reader).pending(), most)}
-        # What is listed for them; nothing is shown by it.
-        listed = Listing.objects.filter(closed_at__isnull=True, reader__in=reader.groups)
-        return {"visible": CountedTo(listed.values("request_id").distinct(), most, "request_id")}
-
-    def moments(self) -> dict[str, Subquery]:
-        """The first deadline, and the last decision."""
-        dated = self.of("team").filter(review_deadline__isnull=False).order_by("review_deadline")
-        return {
-            "next_deadline": Subquery(dated.values("review_deadline")[:1]),
-            "last_decided_at": self._last_decided_at(),
-        }
-
-    def _last_decided_at(self) -> Any:
-        """Of each of the reader's groups the last, and of those of the person's own."""
-        reader, newest = self._reader, Listing.objects.filter(closed_at__isnull=False)
-        if reader.reads_everything or reader.groups is None:
-            return Subquery(self.of("decided").values("decided_at")[:1])
-        last = newest.order_by("-closed_at").values("closed_at")
-        of_group = Subquery(last.filter(reader=OuterRef("pk"))[:1])
-        groups = ReviewGroup.objects.filter(pk__in=reader.groups).annotate(last=of_group)
-        of_groups = groups.order_by(F("last").desc(nulls_last=True)).values("last")[:1]
-        own = last.filter(reader=Value(0) - Value(reader.pk))[:1]
-        return Greatest(Subquery(of_groups), Subquery(own))
 
 
 class Desk:
@@ -161,9 +95,16 @@ class Desk:
             known[asked] = newest_decided(self.reader, asked, most=most)
         return known[asked]
 
+    def holding(self, tab: str, asked: Filters) -> list[UUID]:
+        """Keys of what of a list fits and holds the words, in its order, one more than are counted."""
+        known: dict[tuple[str, Filters], list[UUID]] = vars(self).setdefault("_holding", {})
+        if (tab, asked) not in known:
+            known[tab, asked] = searching.found(self.reader, tab, asked, reads=self._reads)
+        return known[tab, asked]
+
     def looked_through_since(self, asked: Filters) -> datetime | None:
         """Of a list of what was decided that came to its end: what is older was not looked through."""
-        if asked.words and (until := self.decided(asked).until):
+        if asked.words and (until := searching.read_to(self.reader, asked)):
             return until
         return filters_reach_to(self.reader) if asked else None
 
@@ -179,7 +120,7 @@ class Desk:
         if not asked and tab in WAITING:
             return self.counts[tab]
         if asked.words:
-            return self.fitting(tab, asked).number()
+            return len(self.holding(tab, asked))
         if tab == "decided":
             return len(self.decided(asked).ids)
         counting = _counting(kind_of(self.reader), tab, asked.shape)
@@ -225,30 +166,6 @@ def known_reader(caller: Caller) -> Reader:
 
 def _active(caller: Caller) -> int:
     return ports.runs().active(caller, most=MOST_COUNTED + 1)
-
-
-Shape = tuple[bool, bool, bool]
-
-
-def kind_of(reader: Reader) -> Shape:
-    """What the shape of a reader's statements depends on."""
-    return reader.reads_everything, reader.decides, reader.stands_in
-
-
-def given_of(reader: Reader) -> tuple[int, Sequence[int], Sequence[int]]:
-    """What their statements are given."""
-    return reader.pk, list(reader.groups or ()), list(reader.own_groups or ())
-
-
-def any_reader(kind: Shape, person: int, group: int, own: int) -> Reader:
-    """Stands for the readers of a kind in a statement that is made once for all of them."""
-    everything, decides, stands_in = kind
-    return Reader(person, everything, decides, [group], [own], stands_in)
-
-
-def with_lists(statement: str) -> str:
-    """The one group that stands for a reader's groups is a list of them."""
-    return statement.replace("IN (%s)", "= ANY(%s)")
 
 
 @cache

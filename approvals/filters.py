@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Q
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BooleanField, Case, F, Func, Q, TextField, Value, When
 from django.db.models.functions import Now
 
 from approvals.models import ApprovalRequestQuerySet
@@ -39,6 +42,9 @@ _SPANS: Final = {
 }
 #: Of words that are looked for, no more count.
 MOST_WORDS: Final = 8
+#: What LIKE takes for something else than itself.
+_SPECIAL: Final = re.compile(r"[\\%_]")
+_ESCAPED: Final = r"\\\g<0>"
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ class Filters:
     @property
     def shape(self) -> Filters:
         """What the text of a statement depends on: the same, whatever the values that it is given."""
-        return replace(self, **{name: "any" for name in _COLUMNS if getattr(self, name)})
+        given = (*_COLUMNS, "words")
+        return replace(self, **{name: "any" for name in given if getattr(self, name)})
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -88,10 +95,11 @@ def fitting(
     person: int,
     reads: bool,
     values: tuple[Any, ...] | None = None,
+    patterns: Sequence[str] | None = None,
 ) -> ApprovalRequestQuerySet:
     """Those of the rows that fit; `person` is who asks, and `reads` whether they read sensitive arguments.
 
-    `values` are those of a statement that is made for a shape; else the filters' own.
+    `values` and `patterns` are those of a statement that is made for a shape; else the filters' own.
     """
     given = filters.values if values is None else values
     for (name, column), value in zip(_COLUMNS.items(), given, strict=True):
@@ -107,21 +115,42 @@ def fitting(
         rows = rows.filter(review_deadline__lte=Now() + _SPANS[filters.due])
     if filters.age:
         rows = rows.filter(created_at__lte=Now() - _SPANS[filters.age])
-    return matching(rows, filters.words, reads=reads) if filters.words else rows
+    if not filters.words:
+        return rows
+    return matching(rows, patterns_of(filters.words) if patterns is None else patterns, reads=reads)
 
 
-def matching(rows: ApprovalRequestQuerySet, words: str, *, reads: bool) -> ApprovalRequestQuerySet:
-    """Those whose title, agent or tool holds every word.
+def patterns_of(words: str) -> list[str]:
+    """What each of the words is looked for by, as PostgreSQL's LIKE takes it."""
+    return [f"%{_SPECIAL.sub(_ESCAPED, word)}%" for word in words.split()[:MOST_WORDS]]
+
+
+def matching(
+    rows: ApprovalRequestQuerySet, patterns: Sequence[str], *, reads: bool
+) -> ApprovalRequestQuerySet:
+    """Those of which one of title, agent and tool holds each of `patterns_of` some words.
 
     Unless the reader `reads` sensitive arguments, a title that may tell one is not searched: whether
     something is found would tell it too.
     """
-    open_title = Q() if reads else Q(sensitive=[], withheld=[])
-    for word in words.split()[:MOST_WORDS]:
-        rows = rows.filter(
-            (open_title & Q(title__icontains=word))
-            | Q(agent_title__icontains=word)
-            | Q(agent__icontains=word)
-            | Q(tool__icontains=word)
-        )
-    return rows
+    title: Any = F("title")
+    if not reads:
+        title = Case(When(sensitive=[], withheld=[], then=title), default=Value(""))
+    text = _Lines(title, "agent_title", "agent", "tool")
+    return rows.filter(_HoldsAll(text, Value(list(patterns), ArrayField(TextField()))))
+
+
+class _Lines(Func):
+    """Texts one below the other: no word goes on from one to the next."""
+
+    template = "concat_ws(E'\\n', %(expressions)s)"
+    output_field = TextField()
+
+
+class _HoldsAll(Func):
+    """Whether a text is like each of some patterns, capitals or not."""
+
+    template = "(%(expressions)s))"
+    arg_joiner = " ILIKE ALL ("
+    arity = 2
+    output_field = BooleanField()

@@ -12,16 +12,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts.callers import Caller
-from approvals.desk import (
-    STAND_INS,
-    Shape,
-    any_reader,
-    given_of,
-    kind_of,
-    known_reader,
-    with_lists,
-)
+from approvals.desk import known_reader
 from approvals.eligibility import hidden_arguments, withheld_from
+from approvals.lists import STAND_INS, Shape, any_reader, given_of, kind_of, with_lists
 from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
 from approvals.states import RequestState

@@ -29,10 +29,12 @@ def lay_out(result: Any) -> Layout:
     for key, value in result.items():
         if grid and key in ("columns", "rows"):
             continue
-        if value in (None, [], {}):
+        if value in (None, "", [], {}):
             facts.append({"label": words_of(key), "value": "none"})
         elif not isinstance(value, dict | list):
             facts.append({"label": words_of(key), "value": value})
+        elif "rows" not in result and _is_short_lines(value):
+            facts.append({"label": words_of(key), "value": "\n".join(map(_line, value))})
         elif records := _records(value):
             tables.append({"label": words_of(key), **records})
         else:
@@ -40,6 +42,17 @@ def lay_out(result: Any) -> Layout:
     # What takes lines of its own comes after what is said in a word.
     facts.sort(key=lambda fact: "\n" in str(fact["value"]))
     return Layout(facts, tables, as_text(rest) if rest else "")
+
+
+def _is_short_lines(value: Any) -> bool:
+    """A list of texts and numbers, each of one line: none can look like several."""
+    return isinstance(value, list) and not any(
+        isinstance(each, dict | list) or len(str(each).splitlines()) > 1 for each in value
+    )
+
+
+def _line(value: Any) -> str:
+    return f"• {value if isinstance(value, str) else as_text(value)}"
 
 
 def _is_grid(result: dict[str, Any]) -> bool:

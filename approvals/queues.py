@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from redis import RedisError
 
-from audit import told
+from audit.background_jobs import put
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-QUEUE = "background"
 MAIL_SECONDS = 120
 TIGHTENING = "tighten-open-requests"
 #: When nobody was mailed by then, the sweep puts the mail on the queue again.
@@ -24,12 +23,13 @@ MAIL_OVERDUE = timedelta(minutes=2)
 log = logging.getLogger(__name__)
 
 
-def mail_about(request_id: UUID, occasion: str) -> None:
-    """Send the mail of this occasion (`opened`, `reminder`, `escalated`) once this commits.
+def mail_about(request_id: UUID, occasion: str, *, run: UUID | None) -> None:
+    """Send the mail of this occasion (`opened`, `reminder`, `escalated`) once this commits. `run`: whose request
+    it is, in whose trace the mail stands.
 
     Should Redis not take the job, the sweep finds a request that nobody was told of.
     """
-    transaction.on_commit(partial(_enqueue, str(request_id), occasion), robust=True)
+    transaction.on_commit(partial(_enqueue, str(request_id), occasion, run), robust=True)
 
 
 def tighten_open_requests() -> None:
@@ -43,15 +43,7 @@ def tighten_open_requests() -> None:
 def put_tightening() -> None:
     """Put that on the queue now, unless it stands there."""
     try:
-        queue = told.queue(QUEUE)
-        if queue.get_job_position(TIGHTENING) is None:
-            queue.enqueue(
-                "approvals.jobs.tighten_open_requests",
-                job_id=TIGHTENING,
-                job_timeout=-1,
-                result_ttl=0,
-                failure_ttl=3_600,
-            )
+        put("approvals.jobs.tighten_open_requests", once=TIGHTENING)
     except (RedisError, OSError):
         log.warning("open requests not queued to be judged again: Redis did not take it")
 
@@ -63,31 +55,14 @@ def simulate_on_commit(simulation_id: UUID) -> None:
 
 def simulate(simulation_id: UUID) -> None:
     """Put the simulation on the queue now, unless it stands there."""
-    job_id = f"simulation-{simulation_id}"
     try:
-        queue = told.queue(QUEUE)
-        if queue.get_job_position(job_id) is None:
-            queue.enqueue(
-                "approvals.jobs.simulate",
-                str(simulation_id),
-                job_id=job_id,
-                job_timeout=-1,
-                result_ttl=0,
-                failure_ttl=3_600,
-            )
+        put("approvals.jobs.simulate", str(simulation_id), once=f"simulation-{simulation_id}")
     except (RedisError, OSError):
         log.warning("simulation %s not queued: Redis did not take it", simulation_id)
 
 
-def _enqueue(request_id: str, occasion: str) -> None:
+def _enqueue(request_id: str, occasion: str, run: UUID | None) -> None:
     try:
-        told.queue(QUEUE).enqueue(
-            "approvals.jobs.send_mail_about",
-            request_id,
-            occasion,
-            job_timeout=MAIL_SECONDS,
-            result_ttl=0,
-            failure_ttl=3_600,
-        )
+        put("approvals.jobs.send_mail_about", request_id, occasion, seconds=MAIL_SECONDS, run=run)
     except (RedisError, OSError):
         log.warning("mail about request %s not queued: Redis did not take it", request_id)

@@ -15,15 +15,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from approvals.desk import (
-    STAND_INS,
-    Shape,
-    any_reader,
-    given_of,
-    kind_of,
-    known_reader,
-    with_lists,
-)
+from approvals.desk import known_reader
+from approvals.lists import STAND_INS, Shape, any_reader, given_of, kind_of, with_lists
 from approvals.models import ApprovalRequest
 from approvals.states import RequestState
 from approvals.vocabulary import Kind

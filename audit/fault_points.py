@@ -32,4 +32,5 @@ def _act(folder: Path, name: str) -> None:
     except FileNotFoundError:
         # Not armed, or another process was faster.
         return
-    os.kill(os.getpid(), _SIGNALS[what])
+    # To this thread: one to the process may be taken by another thread, while this one goes on for a moment.
+    signal.raise_signal(_SIGNALS[what])

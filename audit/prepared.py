@@ -23,14 +23,21 @@ CLOCK = Func(function="clock_timestamp", output_field=DateTimeField())
 
 class CountedTo(Subquery):
     """How many rows a query has, up to `most`: counting on would take longer than anybody reads. `told` is the
-    column that is counted."""
+    column that is counted.
+
+    `in_order` keeps the query's order, whose index PostgreSQL then walks: where it expects many rows, and there are
+    none, it would look through the whole table.
+    """
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
     output_field = IntegerField()
     empty_result_set_value = 0
 
-    def __init__(self, rows: QuerySet[Any, Any], most: int, told: str = "pk") -> None:
-        super().__init__(rows.order_by().values(told)[:most])
+    def __init__(
+        self, rows: QuerySet[Any, Any], most: int, told: str = "pk", *, in_order: bool = False
+    ) -> None:
+        rows = rows if in_order else rows.order_by()
+        super().__init__(rows.values(told)[:most])
 
 
 def locking_first(model: type[Model]) -> Callable[[str], str]:

@@ -7,10 +7,7 @@ import structlog
 from django.db import transaction
 from redis import RedisError
 
-from audit import told
-
-BACKGROUND = "background"
-FAILURE_TTL_SECONDS = 3600
+from audit.background_jobs import put
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +34,6 @@ def verify_log(verification_id: UUID) -> None:
 
 def _put(job: str, job_id: str, argument: UUID) -> None:
     try:
-        queue = told.queue(BACKGROUND)
-        if queue.get_job_position(job_id) is not None:
-            return
-        queue.enqueue(
-            job,
-            str(argument),
-            job_id=job_id,
-            job_timeout=-1,
-            result_ttl=0,
-            failure_ttl=FAILURE_TTL_SECONDS,
-        )
+        put(job, str(argument), once=job_id)
     except (RedisError, OSError) as error:
         log.warning("wake_lost", job=job_id, error=type(error).__name__)

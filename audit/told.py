@@ -7,17 +7,44 @@ short time, and what was not told is found by a sweep.
 from __future__ import annotations
 
 import os
-from typing import Final
+from queue import Empty
+from time import monotonic
+from typing import Any, Final
 
 from django.conf import settings
 from django_rq import get_queue
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 
 TIMEOUT_SECONDS: Final = 0.5
 CONNECTIONS: Final = 8
+AWAY_SECONDS: Final = 2.0
+
+
+class Patience(BlockingConnectionPool):
+    """Connections to a Redis that is not asked for a while after it did not answer.
+
+    One that is cut off costs the whole time-out each time, and a sweep tells hundreds of things in a row.
+    """
+
+    _away_until = 0.0
+
+    def get_connection(self, *args: Any, **options: Any) -> AbstractConnection:
+        """A connection that answers. Raises NotConnected at once while Redis is taken to be away."""
+        if monotonic() < self._away_until:
+            raise NotConnected("Redis did not answer a moment ago")
+        try:
+            return super().get_connection(*args, **options)
+        except RedisError as error:
+            # That all of ours are in use says nothing about Redis.
+            if not isinstance(error.__context__, Empty):
+                self._away_until = monotonic() + AWAY_SECONDS
+            raise
 
 
 class _Kept:
@@ -31,7 +58,7 @@ class _Kept:
     def client(self) -> Redis:
         wanted = (os.getpid(), settings.COUNTERSIGN.redis_url)
         if self._client is None or self._made_for != wanted:
-            pool = BlockingConnectionPool.from_url(
+            pool = Patience.from_url(
                 wanted[1],
                 max_connections=CONNECTIONS,
                 timeout=TIMEOUT_SECONDS,

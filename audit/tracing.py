@@ -36,6 +36,7 @@ from opentelemetry.trace import (
     get_current_span,
     set_span_in_context,
 )
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 Facts = Mapping[str, AttributeValue]
@@ -73,10 +74,14 @@ class Wanted:
     span_id: int | None = None
 
 
+WAKE: Final = "wake"
+"""Of a run's spans, what is derived for each time that a worker is told of it (`derived`)."""
+
 _here: Final = _Here()
 _ANY: Final = Wanted()
 _wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
 _NOTHING: Final = nullcontext(INVALID_SPAN)
+_propagator: Final = TraceContextTextMapPropagator()
 
 
 def collect_by(start: Callable[[str], Collector | None]) -> None:
@@ -133,6 +138,11 @@ def derived(run: UUID, what: str, number: int) -> int:
     return int.from_bytes(digest, "big") or 1
 
 
+def beginning(run: UUID) -> SpanContext:
+    """The span with which the trace of each run begins: telling a worker of it for the first time."""
+    return span_of(run, derived(run, WAKE, 0))
+
+
 def span_of(run: UUID, span_id: int) -> SpanContext:
     """The context of a span of the run's trace that some process started, or will."""
     return SpanContext(run.int, span_id, is_remote=True, trace_flags=_flags(run.int))
@@ -143,6 +153,38 @@ def here() -> SpanContext:
     return (
         INVALID_SPAN_CONTEXT if _here.collector is None else get_current_span().get_span_context()
     )
+
+
+def as_header() -> dict[str, str]:
+    """The span that is open now as the W3C's header `traceparent` names it, for whoever goes on in another process;
+    nothing where none is."""
+    carrier: dict[str, str] = {}
+    if _here.collector is not None:
+        _propagator.inject(carrier)
+    return {name: text for name, text in carrier.items() if name == "traceparent"}
+
+
+def from_header(traceparent: object) -> SpanContext | None:
+    """The span that such a header names; None for anything that is no such header."""
+    if not isinstance(traceparent, str):
+        return None
+    extracted = _propagator.extract({"traceparent": traceparent}, contexts.Context())
+    found = get_current_span(extracted).get_span_context()
+    return found if found.is_valid else None
+
+
+@contextmanager
+def behind(traceparent: object) -> Iterator[None]:
+    """Spans of the block stand behind the one that another process of ours named so."""
+    cause = None if _here.collector is None else from_header(traceparent)
+    if cause is None:
+        yield
+        return
+    token = contexts.attach(set_span_in_context(NonRecordingSpan(cause), contexts.Context()))
+    try:
+        yield
+    finally:
+        contexts.detach(token)
 
 
 def span(

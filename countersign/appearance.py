@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -9,14 +10,18 @@ from django.views.decorators.http import require_POST
 
 from audit.wordings import Words
 
-COOKIE: Final = "theme"
 YEAR_SECONDS: Final = 365 * 24 * 60 * 60
 THEMES: Final = Words({"auto": "System", "light": "Light", "dark": "Dark"})
 
 
+def cookie_name() -> str:
+    """What the cookie is called that the server and the page's script keep the choice in."""
+    return f"{settings.COOKIE_PREFIX}theme"
+
+
 def theme_of(request: HttpRequest) -> str:
     """The chosen theme; what the system prefers until one is chosen."""
-    chosen = request.COOKIES.get(COOKIE, "auto")
+    chosen = request.COOKIES.get(cookie_name(), "auto")
     return chosen if chosen in THEMES else "auto"
 
 
@@ -31,7 +36,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
         back = "/"
     response = redirect(back)
     response.set_cookie(
-        COOKIE,
+        cookie_name(),
         theme,
         max_age=YEAR_SECONDS,
         samesite="Lax",

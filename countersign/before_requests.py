@@ -13,23 +13,23 @@ from django.utils.decorators import sync_and_async_middleware
 Answer = Callable[[HttpRequest], Any]
 
 
-def before_each_request(look: Callable[[HttpRequest], None]) -> Callable[[Answer], Answer]:
-    """Middleware that gives each request to `look`, which mends it or raises what Django answers."""
+def before_each_request(
+    look: Callable[[HttpRequest], HttpResponse | None],
+) -> Callable[[Answer], Answer]:
+    """Middleware that gives each request to `look`, which mends it, raises what Django answers, or answers itself."""
 
     @wraps(look)
     def middleware(get_response: Answer) -> Answer:
         if iscoroutinefunction(get_response):
 
             async def answer_async(request: HttpRequest) -> HttpResponse:
-                look(request)
-                answer: HttpResponse = await get_response(request)
+                answer: HttpResponse = look(request) or await get_response(request)
                 return answer
 
             return answer_async
 
         def answer(request: HttpRequest) -> HttpResponse:
-            look(request)
-            passed: HttpResponse = get_response(request)
+            passed: HttpResponse = look(request) or get_response(request)
             return passed
 
         return answer

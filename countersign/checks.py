@@ -8,6 +8,7 @@ from django.apps import AppConfig
 from django.core.checks import CheckMessage, Tags, register
 from django.core.checks import Warning as CheckWarning
 
+from audit.environment import SUFFIX
 from countersign.otlp_environment import SPEAKS, is_wanted, protocol
 
 
@@ -25,7 +26,7 @@ def named_in_environment(
     return [
         CheckWarning(f"{name} is not set. {why}", id=f"countersign.W{number:03}")
         for number, (name, why) in enumerate(needed.items(), start=1)
-        if not os.environ.get(name)
+        if not (os.environ.get(name) or os.environ.get(name + SUFFIX))
     ]
 
 

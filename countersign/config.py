@@ -10,7 +10,7 @@ import re
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -32,6 +32,8 @@ from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
 from agents.webhooks import decoded
 from audit.canonical import MalformedJson, loads_strict
+from audit.environment import SUFFIX as FILE_SUFFIX
+from audit.environment import given
 from audit.streaming.sinks import Sink, named_sinks
 from audit.streaming.witnesses import Witness, named_witnesses
 
@@ -420,10 +422,10 @@ def _several(provider: str, given: str | list[str]) -> tuple[str, ...]:
 def _tool_secrets(complaints: list[str]) -> dict[str, str]:
     """The secrets of tools by their names in lower case; complaints never hold a secret."""
     found: dict[str, str] = {}
-    for variable, value in sorted(os.environ.items()):
+    given_ones = [name for name, value in os.environ.items() if value]
+    for variable in sorted({_without_suffix(n) for n in given_ones if n.startswith(SECRET_PREFIX)}):
         name = variable.removeprefix(SECRET_PREFIX)
-        if name == variable or not value:
-            continue
+        value = _given(variable, complaints)
         if name == "KEY":
             complaints.append(
                 f"{variable} is not a setting of Countersign; did you mean SECRET_KEY?"
@@ -432,23 +434,55 @@ def _tool_secrets(complaints: list[str]) -> dict[str, str]:
             complaints.append(
                 f"{variable} names a secret; use capital letters, digits and underlines"
             )
-        elif len(value) < SHORTEST:
+        elif value and len(value) < SHORTEST:
             complaints.append(
                 f"{variable} is shorter than {SHORTEST} characters, and could not be told from other text"
             )
-        else:
+        elif value:
             found[name.lower()] = value
     return found
 
 
+def _without_suffix(variable: str) -> str:
+    """The variable that another one names a file for; itself where it is none of these."""
+    bare = variable.removesuffix(FILE_SUFFIX)
+    return bare if bare.startswith(SECRET_PREFIX) else variable
+
+
+def _given(variable: str, complaints: list[str]) -> str:
+    try:
+        return given(variable)
+    except ValueError as error:
+        complaints.append(str(error))
+        return ""
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that a field of `Config` is read from."""
+    alias = Config.model_fields[field].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else PREFIX + field.upper()
+
+
 def known_names() -> frozenset[str]:
     """Every environment variable that is a setting of the product."""
-    return frozenset(
-        str(field.validation_alias.choices[0])
-        if isinstance(field.validation_alias, AliasChoices)
-        else PREFIX + name.upper()
-        for name, field in Config.model_fields.items()
-    )
+    return frozenset(variable_of(name) for name in Config.model_fields)
+
+
+def secret_fields() -> tuple[str, ...]:
+    """The fields that are never printed; each may be given by a file, `VARIABLE_FILE`, instead."""
+    fields = Config.model_fields.items()
+    return tuple(name for name, field in fields if not field.repr and name != "tool_secrets")
+
+
+def _from_files(complaints: list[str]) -> dict[str, Any]:
+    """The fields whose values lie in files."""
+    filed = [
+        (name, variable_of(name))
+        for name in secret_fields()
+        if os.environ.get(variable_of(name) + FILE_SUFFIX)
+    ]
+    read = {name: _given(variable, complaints) for name, variable in filed}
+    return {name: value for name, value in read.items() if value}
 
 
 def load() -> Config:
@@ -457,21 +491,23 @@ def load() -> Config:
     Raises ConfigError with one line for each setting that cannot be used.
     """
     known = known_names()
-    complaints = []
+    filed = {variable_of(name) + FILE_SUFFIX for name in secret_fields()}
+    complaints: list[str] = []
     for name in sorted(os.environ):
         if name.startswith(SECRET_PREFIX):
             continue
-        if name.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
+        if name.startswith(PREFIX) and name not in known | filed:
+            near = get_close_matches(name, known | filed, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             complaints.append(f"{name} is not a setting of Countersign{hint}")
     secrets = _tool_secrets(complaints)
+    files = _from_files(complaints)
     try:
-        config = Config(tool_secrets=secrets)
+        config = Config(tool_secrets=secrets, **files)
     except ValidationError as error:
         for problem in error.errors():
             where = str(problem["loc"][0]) if problem["loc"] else ""
-            name = where if where in known else (PREFIX + where.upper() if where else "")
+            name = variable_of(where) if where in Config.model_fields else where
             complaints.append(f"{name} {problem['msg'].removeprefix('Value error, ')}".strip())
     if complaints:
         raise ConfigError("\n".join(complaints))

@@ -16,7 +16,7 @@ from accounts.vocabulary import ROLES
 from agents.switchboard import global_switch
 from approvals.desk import Desk
 from audit.spellings import ENGLISH, language
-from countersign.appearance import THEMES, theme_of
+from countersign.appearance import THEMES, cookie_name, theme_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ class Destination:
 DESTINATIONS: Final = (
     Destination("inbox", "Inbox", "inbox", "inbox", ("/inbox/", "/requests/")),
     Destination("runs", "Runs", "runs", "run-list", ("/runs/",)),
-    Destination("agents", "Agents", "agents", "agent-list", ("/agents/", "/prices/")),
+    Destination(
+        "agents", "Agents", "agents", "agent-list", ("/agents/", "/prices/", "/evaluations/")
+    ),
     Destination(
         "policies",
         "Policies",
@@ -77,6 +79,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     """Context of base.html. For a visitor who is not signed in: the theme alone."""
     context: dict[str, Any] = {
         "theme": theme_of(request),
+        "theme_cookie": cookie_name(),
         "theme_choices": list(THEMES.items()),
         "languages": settings.LANGUAGES,
         "language": get_language(),

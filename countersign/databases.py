@@ -10,6 +10,30 @@ from countersign.config import Config, ConfigError
 CONNECT_TIMEOUT_SECONDS = 5
 POOL_TIMEOUT_SECONDS = 10
 
+# A host that is cut off, and a firewall that has forgotten a connection, say nothing. Left to the system, either end
+# would believe in such a connection for hours, the server with every row locked that was locked over it.
+IDLE_SECONDS = 5
+PROBE_SECONDS = 3
+PROBES = 3
+#: How long a connection whose other end is gone without a word is believed in, at most, by either end.
+NOTICED_SECONDS = IDLE_SECONDS + PROBE_SECONDS * PROBES
+OUR_END = {
+    "keepalives": 1,
+    "keepalives_idle": IDLE_SECONDS,
+    "keepalives_interval": PROBE_SECONDS,
+    "keepalives_count": PROBES,
+    # What was sent and is not acknowledged: there are no probes meanwhile.
+    "tcp_user_timeout": NOTICED_SECONDS * 1000,
+}
+THEIR_END = {
+    "tcp_keepalives_idle": IDLE_SECONDS,
+    "tcp_keepalives_interval": PROBE_SECONDS,
+    "tcp_keepalives_count": PROBES,
+    "tcp_user_timeout": NOTICED_SECONDS * 1000,
+    # A statement that waits for a lock does not look at its socket by itself.
+    "client_connection_check_interval": NOTICED_SECONDS * 1000,
+}
+
 
 def databases(config: Config) -> dict[str, dict[str, Any]]:
     """Return the aliases `default` (application), `owner` (migrations) and `sealer`.
@@ -48,7 +72,9 @@ def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
         ) from error
     if not parts.get("dbname"):
         raise ConfigError(f"{name} names no database; write postgresql://USER@HOST:5432/NAME")
-    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS}
+    options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **OUR_END}
+    # What the address says is said last, and counts.
+    options["options"] = f"{_said(THEIR_END)} {parts.pop('options', None) or ''}".strip()
     if prepared:
         # Parameters bound by the server are what lets it keep a statement's plan; migrations bind
         # on the client, since data definitions take no parameters.
@@ -69,3 +95,8 @@ def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
     }
+
+
+def _said(settings: dict[str, int]) -> str:
+    """Settings of a session as the server takes them when it begins."""
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())

@@ -7,7 +7,7 @@ by the scheduler.
 from django.conf import settings
 from redis import Redis
 
-ROOT = "countersign:alive"
+from countersign.alive import ROOT
 
 
 def show_scheduler(client: Redis, identity: str) -> None:

@@ -30,13 +30,14 @@ def programs(config: Config, *, listener: int | None = None) -> list[Program]:
     """
     return [
         *_provider(config),
-        _web(config, listener),
+        web(config, listener=listener),
         *_pools(config),
         _manage("scheduler", "scheduler"),
     ]
 
 
-def _web(config: Config, listener: int | None) -> Program:
+def web(config: Config, *, listener: int | None = None) -> Program:
+    """The web process, as `programs` has it."""
     door: tuple[str, ...] = ("--host", config.host, "--port", str(config.port))
     if listener is not None:
         door = ("--fd", str(listener))

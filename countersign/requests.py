@@ -15,8 +15,7 @@ from typing import Final, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from opentelemetry.trace import SpanContext, get_current_span
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import SpanContext
 
 from accounts.both_ways import BothWays
 from audit import log_ids, tracing
@@ -30,9 +29,6 @@ HEADER: Final = "X-Request-ID"
 GIVEN: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 #: Asked every few seconds by programs that watch.
 WATCHED: Final = frozenset({LIVE, READY, "/metrics"})
-
-_propagator: Final = TraceContextTextMapPropagator()
-
 
 _at_hand: Final[ContextVar[_Answering | None]] = ContextVar("answering", default=None)
 
@@ -129,7 +125,4 @@ class _Answering:
 
 def _inbound(headers: Mapping[str, str]) -> SpanContext | None:
     """The span of whoever asks, as the W3C's header `traceparent` names it."""
-    if "traceparent" not in headers:
-        return None
-    found = get_current_span(_propagator.extract(headers)).get_span_context()
-    return found if found.is_valid else None
+    return tracing.from_header(headers.get("traceparent"))

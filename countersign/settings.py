@@ -21,6 +21,8 @@ COUNTERSIGN = filled_in(load())
 DEBUG = COUNTERSIGN.debug
 SECRET_KEY = COUNTERSIGN.secret_key
 ALLOWED_HOSTS = COUNTERSIGN.hosts
+# Browsers take a cookie of such a name from this very host alone, and over https.
+COOKIE_PREFIX = "__Host-" if COUNTERSIGN.https_only else ""
 CSRF_TRUSTED_ORIGINS = [COUNTERSIGN.address]
 ROOT_URLCONF = "countersign.urls"
 ASGI_APPLICATION = "countersign.asgi.application"
@@ -60,6 +62,7 @@ MIDDLEWARE = [
     # Outside of what puts a problem document in an answer's place.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "countersign.health.probes",
+    "countersign.plain_http.refuse_programs",
     "countersign.not_kept.NotKept",
     "countersign.problems.ProblemMiddleware",
     "countersign.addresses_without_nul.no_nul",
@@ -123,7 +126,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = COUNTERSIGN.max_body_bytes
 # Each language in its own words. Adding one: docs/languages.md.
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]
-LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}language"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 TIME_ZONE = "UTC"
@@ -156,6 +159,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 10},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.password_words.NoWordsOfOurs"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -213,8 +217,6 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "accounts.sessions"
-# Browsers take a cookie of such a name from this very host alone, and over https.
-COOKIE_PREFIX = "__Host-" if COUNTERSIGN.https_only else ""
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 SESSION_COOKIE_AGE = max(1, int(COUNTERSIGN.session_seconds))
@@ -224,8 +226,9 @@ CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = COUNTERSIGN.https_only
 CSRF_COOKIE_SECURE = COUNTERSIGN.https_only
 SECURE_SSL_REDIRECT = COUNTERSIGN.https_only
-# Probes come from the machine itself and over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+# Probes come from the machine itself and over plain HTTP. Programs are told, by countersign.plain_http: one that is
+# redirected sends its token in the clear each time, and nobody notices.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$", r"^api/"]
 SECURE_HSTS_SECONDS = 31_536_000 if COUNTERSIGN.https_only else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = COUNTERSIGN.https_only
 SECURE_HSTS_PRELOAD = COUNTERSIGN.https_only

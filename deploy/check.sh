@@ -39,10 +39,15 @@ run templates templates "$bin/djade" --check --target-version 5.2
 run html "$bin/djlint" templates --lint --quiet
 # Without a database Django cannot compare the history, which is not what is asked here.
 run migrations "$bin/python" -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+# Would a migration stop a product that is at work, or the processes of the release before?
+run live "$bin/python" deploy/check_migrations.py
+run settings "$bin/python" manage.py settings_reference --check
 run deployment deployed
 run vendored "$bin/python" deploy/check_vendored.py
 run lock "$bin/python" deploy/check_lock.py
 run languages "$bin/python" deploy/catalogues.py --check
+run reference "$bin/python" deploy/reference.py --check
+run site "$bin/python" deploy/documentation.py
 
 if [ -n "$failed" ]; then
     printf 'Not well:%s\n' "$failed"

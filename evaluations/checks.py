@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
-
+from approvals.json_schemas import validator_of
 from evaluations.matching import LONGEST_SHOWN, at, fits, said, shown
 from evaluations.observed import CallMade, Observed
 from evaluations.schemas import CallExpected, Expectations
@@ -62,8 +60,7 @@ def _answer(expect: Expectations, seen: Observed) -> Iterator[Problem]:
             yield Problem("answer", {"field": path, "expected": said(expected), "found": found})
     if expect.answer_schema is None:
         return
-    # Nothing is fetched: an empty registry knows no address.
-    validator = Draft202012Validator(expect.answer_schema, registry=Registry())
+    validator = validator_of(expect.answer_schema)
     for error in sorted(
         validator.iter_errors(seen.answer), key=lambda each: list(map(str, each.path))
     ):

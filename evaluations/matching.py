@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -18,14 +17,13 @@ from pydantic import (
     Discriminator,
     Field,
     JsonValue,
-    StringConstraints,
     Tag,
-    TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
 from pydantic_core import SchemaError
+
+from approvals.json_schemas import finder, is_in
 
 LONGEST_PATTERN = 500
 LONGEST_SHOWN = 200
@@ -55,7 +53,7 @@ class Matcher(Strict):
     def _can_be_read(cls, pattern: str | None) -> str | None:
         if pattern is not None:
             try:
-                _finder(pattern)
+                finder(pattern)
             except SchemaError as error:
                 raise ValueError(
                     "is no regular expression that is read here (Rust's syntax: no look-around, no "
@@ -92,7 +90,7 @@ class Matcher(Strict):
             "number": lambda: self._is_near(found),
             "at_least": lambda: self._bounded(found, least=True),
             "at_most": lambda: self._bounded(found, least=False),
-            "matches": lambda: isinstance(found, str) and _is_in(self.matches or "", found),
+            "matches": lambda: isinstance(found, str) and is_in(self.matches or "", found),
             "contains": lambda: _holds_part(self.contains or "", found),
             "one_of": lambda: any(same(each, found) for each in self.one_of or ()),
         }
@@ -191,20 +189,6 @@ def _holds_part(part: str, found: Any) -> bool:
     if isinstance(found, str):
         return part.casefold() in found.casefold()
     return isinstance(found, list) and any(same(part, each) for each in found)
-
-
-@lru_cache(maxsize=256)
-def _finder(pattern: str) -> TypeAdapter[str]:
-    # The engine of pydantic-core never goes back in the text: hostile patterns cost no more than others.
-    return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
-
-
-def _is_in(pattern: str, text: str) -> bool:
-    try:
-        _finder(pattern).validate_python(text)
-    except ValidationError:
-        return False
-    return True
 
 
 def _shown(value: Any) -> str:

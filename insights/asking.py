@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.callers import Caller
-from audit.clock import database_now
 from insights.choices import Choices, choices, lines
 from insights.forms import InsightsForm
 from insights.links import Links
-from insights.models import Progress
 from insights.people import Load, loads_of
+from insights.progress import now_and_counted
 from insights.reading import Figures, Line
 from insights.report import Report, report_of
 from insights.visibility import may_see_people
@@ -29,17 +28,20 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """What an address asks: the form, what it offers, and all slices that have figures."""
+    """What an address asks: the form, what it offers, all slices that have figures, and since when all that ended
+    is in them."""
 
     form: InsightsForm
     offered: Choices
     lines: dict[int, Line]
     now: datetime
+    counted_at: datetime | None
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Question:
         """From the fields of an address. Three statements."""
-        now, known = database_now(), lines()
+        now, counted_at = now_and_counted()
+        known = lines()
         offered = choices(known.values(), str(given.get("agent") or ""))
         form = InsightsForm(
             given,
@@ -48,16 +50,15 @@ class Question:
             versions=offered.versions,
             tools=offered.tools,
         )
-        return cls(form, offered, known, now)
+        return cls(form, offered, known, now, counted_at)
 
     def answer(self, caller: Caller) -> Answer:
         """Where the form is valid."""
         people = may_see_people(caller)
         figures = Figures(self.form.asked, self.lines, self.now.date())
         links = Links(self.form.asked, requests=people)
-        counted = Progress.objects.values_list("caught_up_at", flat=True).first()
         return Answer(
             report_of(figures, links, self.now),
             loads_of(figures, links) if people else None,
-            counted,
+            self.counted_at,
         )

@@ -52,7 +52,7 @@ class InsightsForm(forms.Form):
     period = forms.ChoiceField(
         required=False,
         label=gettext_lazy("Period"),
-        choices=[("", "Chosen days"), *PERIODS.choices()],
+        choices=[("", gettext_lazy("Chosen days")), *PERIODS.choices()],
     )
     since = _days(gettext_lazy("From"))
     until = _days(gettext_lazy("To"))
@@ -79,6 +79,9 @@ class InsightsForm(forms.Form):
         versions: Offered = (),
         tools: Offered = (),
     ) -> None:
+        if not any(data.get(name) for name in ("period", "since", "until")):
+            # What is shown is what is meant, also where nothing is asked.
+            data = {**data, "period": Named.MONTH.value}
         super().__init__(data, auto_id="filter-%s")
         self.today = today
         for name, offered in (("agent", agents), ("version", versions), ("tool", tools)):

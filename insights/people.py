@@ -33,15 +33,13 @@ class Load:
 
 
 def loads_of(figures: Figures, links: Links) -> list[Load]:
-    """Of everybody who decided in the period. Two statements."""
-    period = figures.asked.period
-    before = {each.pk: each for each in figures.people(period.before)}
-    return [_load(each, before.get(each.pk), links) for each in figures.people(period)]
+    """Of everybody who decided in the period. One statement."""
+    return [_load(each, links) for each in figures.people()]
 
 
-def _load(now: Person, past: Person | None, links: Links) -> Load:
-    earlier = Part(past.approved if past else 0, past.verdicts if past else 0)
+def _load(now: Person, links: Links) -> Load:
     approved = Part(now.approved, now.verdicts)
+    earlier = Part(now.approved_before, now.verdicts_before)
     drift = None
     if min(approved.of, earlier.of) >= FEWEST:
         drift = now.approved / now.verdicts - earlier.number / earlier.of

@@ -9,12 +9,10 @@ import structlog
 from django.db import transaction
 from redis import RedisError
 
-from audit import told
+from audit.background_jobs import put
 
-BACKGROUND = "background"
 COUNT = "insights-count"
 MAIL_SECONDS = 120
-FAILURE_TTL_SECONDS = 3600
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +25,7 @@ def count_on_commit() -> None:
 def count() -> None:
     """Put that on the queue, now, unless it stands there. A lost one is found by the sweep."""
     try:
-        queue = told.queue(BACKGROUND)
-        if queue.get_job_position(COUNT) is None:
-            queue.enqueue(
-                "insights.jobs.count",
-                job_id=COUNT,
-                job_timeout=-1,
-                result_ttl=0,
-                failure_ttl=FAILURE_TTL_SECONDS,
-            )
+        put("insights.jobs.count", once=COUNT)
     except (RedisError, OSError) as error:
         log.warning("wake_lost", job=COUNT, error=type(error).__name__)
 
@@ -48,12 +38,6 @@ def mail_alert_on_commit(alert_id: UUID) -> None:
 def mail_alert(alert_id: UUID) -> None:
     """Put the mail on the queue, now. A lost one is found by the sweep."""
     try:
-        told.queue(BACKGROUND).enqueue(
-            "insights.jobs.mail_about_alert",
-            str(alert_id),
-            job_timeout=MAIL_SECONDS,
-            result_ttl=0,
-            failure_ttl=FAILURE_TTL_SECONDS,
-        )
+        put("insights.jobs.mail_about_alert", str(alert_id), seconds=MAIL_SECONDS)
     except (RedisError, OSError) as error:
         log.warning("mail_lost", about=str(alert_id), error=type(error).__name__)

@@ -10,7 +10,7 @@ from typing import Final
 from insights.histograms import quantile
 from insights.links import Links
 from insights.narrowing import ENDED
-from insights.reading import Asked, Figures, Line, Sums, whole_of
+from insights.reading import Asked, Figures, Line, Sums
 from insights.vocabulary import BANDS, How, Measure, Result
 from insights.waiting import waiting_by_age
 
@@ -119,6 +119,7 @@ class Report:
     asked: Asked
     waiting: list[Number]
     deadlines: Part
+    missed: Number
     to_decide: Time
     to_look: Time
     decided: list[Number]
@@ -136,8 +137,7 @@ class Report:
 def report_of(figures: Figures, links: Links, now: datetime) -> Report:
     """Three statements."""
     asked = figures.asked
-    lines = figures.by_line()
-    sums = whole_of(lines)
+    sums, lines = figures.by_line()
     made = _Made(asked, links)
     closed = links.closed()
     deadlines = sums.of(_M.DEADLINE)
@@ -145,11 +145,12 @@ def report_of(figures: Figures, links: Links, now: datetime) -> Report:
         asked=asked,
         waiting=[
             Number(age, number, links.waiting(age))
-            for age, number in waiting_by_age(asked, now).items()
+            for age, number in waiting_by_age(asked, figures.agents, now).items()
         ],
         deadlines=Part(
-            deadlines.get("met", 0), sum(deadlines.values()), links.closed(deadline="missed")
+            deadlines.get("met", 0), sum(deadlines.values()), links.closed(deadline="met")
         ),
+        missed=Number("missed", deadlines.get("missed", 0), links.closed(deadline="missed")),
         to_decide=_time(sums, _M.TO_DECIDE, links.closed(how="decided")),
         to_look=_time(sums, _M.TO_LOOK, closed),
         decided=[Number(how, n, links.closed(how=how)) for how, n in sums.of(_M.DECIDED).items()],
@@ -171,7 +172,7 @@ def report_of(figures: Figures, links: Links, now: datetime) -> Report:
 def _runs(sums: Sums, links: Links) -> Runs:
     ended, successes = sums.whole(_M.RESULT), sums.number(_M.RESULT, Result.SUCCESS)
     intervened = sums.number(_M.INTERVENED)
-    cost = sums.whole_total(_M.RESULT)
+    cost = sums.total(_M.RESULT)
     return Runs(
         started=Number("started", sums.number(_M.STARTED), links.runs()),
         ended=Number("ended", ended, links.runs(result=ENDED)),
@@ -207,7 +208,7 @@ def _band(sums: Sums, band: str, links: Links) -> Part:
 def _time(sums: Sums, measure: Measure, url: str) -> Time:
     buckets = sums.buckets(measure)
     number = sum(buckets.values())
-    mean = sums.whole_total(measure) / number / 1_000 if number else None
+    mean = sums.total(measure) / number / 1_000 if number else None
     return Time(number, mean, quantile(buckets, 0.5), quantile(buckets, 0.9), url)
 
 
@@ -238,7 +239,7 @@ class _Made:
                 )
                 for each in Result
             },
-            cost_micros=sums.whole_total(_M.RESULT),
+            cost_micros=sums.total(_M.RESULT),
         )
 
     def of_tools(self, lines: Mapping[Line, Sums], measure: Measure, name: str) -> list[Of]:
@@ -282,7 +283,7 @@ class _Made:
     ) -> Row:
         whole = tool is None and not self.asked.tool
         ended, good = sums.whole(_M.RESULT), sums.number(_M.RESULT, Result.SUCCESS)
-        cost = sums.whole_total(_M.RESULT)
+        cost = sums.total(_M.RESULT)
         calls = sum(sums.of(_M.CALL).values())
         errors = sums.whole(_M.ERROR)
         return Row(
@@ -323,7 +324,5 @@ def _together(
     for line, sums in lines.items():
         key = by(line)
         agents[key] = line.agent
-        whole = together.setdefault(key, Sums())
-        whole.numbers.update(sums.numbers)
-        whole.totals.update(sums.totals)
+        together.setdefault(key, Sums()).add_all(sums)
     return together, agents

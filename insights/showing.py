@@ -25,9 +25,9 @@ from insights.vocabulary import (
 from insights.words import problem_words
 
 CALL_TONES: Final = {
-    How.AUTO: "quiet",
-    How.APPROVED: "good",
-    How.EDITED: "accent",
+    How.AUTO: "soft",
+    How.APPROVED: "accent",
+    How.EDITED: "good",
     How.SENT_BACK: "medium",
     How.REJECTED: "high",
     How.STOPPED: "critical",
@@ -35,7 +35,7 @@ CALL_TONES: Final = {
     How.DENIED: "second",
 }
 RESULT_TONES: Final = {
-    Result.SUCCESS: "good",
+    Result.SUCCESS: "accent",
     Result.CORRECTED: "medium",
     Result.ABSTAINED: "third",
     Result.STOPPED: "high",
@@ -146,7 +146,13 @@ def _series(
     for point in points:
         parts = getattr(point, what)
         label = _label(point.first, point.last)
-        columns.append((label, [(tones[key], parts[key].number) for key in there]))
+        counted = [
+            f"{words[key]} {spellings.number(parts[key].number)}"
+            for key in there
+            if parts[key].number
+        ]
+        about = f"{label}: {', '.join(counted)}" if counted else label
+        columns.append((label, about, [(tones[key], parts[key].number) for key in there]))
         lines.append((label, [parts[key] for key in there]))
     kept = [each for each in whole if each.key in there]
     return Series(stacked(columns), _said(kept, words, tones), lines)

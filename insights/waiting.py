@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -24,12 +25,18 @@ _FITS: Final = {
     "tool": "tool = %(tool)s",
     "version": "agent_version = %(version)s",
     "category": "agent_version IN (SELECT version FROM insights_slice WHERE category = %(category)s)",
+    # Said once more, since the index that tells agents tells no versions.
+    "agents": "agent = ANY(%(agents)s)",
 }
 
 
-def waiting_by_age(asked: Asked, now: datetime) -> dict[str, int]:
-    """How many wait, by a word of `AGES`. One statement."""
-    given = {name: value for name in _FITS if (value := getattr(asked, name))}
+def waiting_by_age(asked: Asked, agents: Sequence[str], now: datetime) -> dict[str, int]:
+    """How many wait, by a word of `AGES`; `agents` are those that the versions asked for are of, none where these
+    are not known. One statement."""
+    told = {name: getattr(asked, name) for name in ("agent", "tool", "version", "category")}
+    given: dict[str, Any] = {name: value for name, value in told.items() if value}
+    if agents and (asked.version or asked.category):
+        given["agents"] = list(agents)
     fits = " AND ".join(_FITS[name] for name in given) or "TRUE"
     moments = {name: now - span for name, span in AGES.items() if span}
     with connection.cursor() as cursor:

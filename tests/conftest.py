@@ -10,7 +10,9 @@ PROCESS: TestProcess = set_up()
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from asgiref.sync import SyncToAsync  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
+from django.db import connections  # noqa: E402
 from django.test import override_settings  # noqa: E402
 from playwright.sync_api import BrowserContext, Page  # noqa: E402
 from pytest_django import DjangoDbBlocker  # noqa: E402
@@ -56,6 +58,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+
+
+def pytest_runtest_teardown() -> None:
+    """What asynchronous code asks for in threads is asked for in one that outlives every test: its connections
+    must not, since a test may end those of everybody."""
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 def pytest_unconfigure() -> None:

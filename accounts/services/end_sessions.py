@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
+from accounts.browsers import tell_ended
 from accounts.errors import SessionRequired, UnknownSession
-from accounts.hints import publish, to_session
 from accounts.session_models import SignedIn
 from accounts.session_uses import handle_of
 from audit.recorder import record
@@ -64,12 +63,5 @@ def end_other_sessions(*, keep: str, caller: Caller) -> int:
 
 
 def _end(keys: list[str]) -> None:
-    """The hint closes nothing by itself: a socket that hears it looks whether its session is there."""
     Session.objects.filter(pk__in=keys).delete()
-    for handle in map(handle_of, keys):
-        hint = partial(
-            publish,
-            [to_session(handle)],
-            {"topic": "session", "id": handle, "version": 0, "kind": "ended"},
-        )
-        transaction.on_commit(hint, robust=True)
+    tell_ended(keys)

@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts.browsers import renew
 from accounts.confirmations import remember
 from accounts.doors import signed_in
 from accounts.factor_forms import (
@@ -81,6 +82,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     form = passkey if by_passkey else code
     if posted is not None and factors.any and form.is_valid():
         form.save()
+        renew(request, person)
         return redirect(_next(request))
     context = {
         "form": code,
@@ -116,6 +118,7 @@ def confirm_password(request: HttpRequest) -> HttpResponse:
                 facts={"method": "password"},
             )
         reauthenticate_by_password(request)
+        renew(request, caller.user)
         return redirect(_next(request))
     context = {"form": form, "next": _next(request)}
     return render(

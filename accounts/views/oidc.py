@@ -22,6 +22,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.browsers import renew
 from accounts.confirmations import remember_provider
 from accounts.doors import caller_of, signed_in
 from accounts.going_on import going_on_to
@@ -124,6 +125,7 @@ def _confirmed(request: HttpRequest, terms: "Terms", back: "Return") -> HttpResp
             facts={"method": "identity_provider"},
         )
     record_authentication(request, caller.user, RECORDED, reauthenticated=True)
+    renew(request, caller.user)
     if identity.strong:
         remember_provider(
             request, caller.user, _moment(identity.signed_in_at, identity.signed_in_at)

@@ -17,6 +17,7 @@ from accounts.errors import BadToken, ScopeBeyondAccount, UnknownSession, Unknow
 from accounts.factors import has_factor
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
+from accounts.passwords import confirms_at_provider, provider
 from accounts.roles import roles_of
 from accounts.services.create_token import NewToken, create_token
 from accounts.services.end_sessions import end_other_sessions, end_session
@@ -108,6 +109,7 @@ def _page(
             "may_decide": user.has_perm("accounts.decide_requests"),
             **absences_of(user),
             "has_factor": has_factor(user),
+            "confirms_at": provider() if confirms_at_provider(user) else None,
             "browsers": browsers_of(user, request),
         },
         status=status,

@@ -231,6 +231,12 @@ class Run(models.Model):
             ),
             models.Index(fields=["agent", "-created_at", "-id"], name="run_of_agent_newest"),
             models.Index(fields=["state", "-created_at", "-id"], name="run_of_state"),
+            # They are few among many.
+            models.Index(
+                fields=["-created_at", "-id"],
+                condition=Q(simulated=True),
+                name="run_simulated_newest",
+            ),
             models.Index(
                 fields=["ready_at"],
                 condition=Q(state__in=["queued", "ready"]),

@@ -11,6 +11,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from agents.wording import plain
 from approvals.layouts import Layout, lay_out
 from approvals.templatetags.interface import dollars, duration, reveal
 from audit import spellings
@@ -26,6 +27,12 @@ _PLAIN: Final = re.compile(r"[\n\t\x20-\x7e]*")
 def thousands(value: int) -> str:
     """A count with a comma at each thousand: `12,345`."""
     return spellings.number(value)
+
+
+@register.filter
+def named(name: str) -> str:
+    """A tool's name as the timeline has it: `issue_refund` as `Issue refund`."""
+    return plain(name)
 
 
 @register.filter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from agents.definitions import Agent
 from agents.forms import SwitchOffForm
 from agents.limit_words import cap_facts, may_read_spent, spent_words
 from agents.models import HostedAgent, ReportedModel, Run
+from agents.models.run import RunQuerySet
 from agents.services.operate_agent import activate_version, disable_agent, enable_agent
 from agents.spending import spending_of_month
 from agents.stages import stages_of
@@ -54,8 +55,9 @@ RECENT_NAMES: Final = 12
 
 @dataclass(frozen=True)
 class AgentRow:
-    """One agent in the list; the counts are of runs that the reader may see. `ended` is counted up to a
-    thousand and one, and None where the reader does not see all of the agent's runs."""
+    """One agent in the list; the counts are of runs that the reader may see. Where they do not see all of the
+    agent's, `ended` is None, and the others are counted among the newest thousand that are open; `ended` is
+    counted up to a thousand and one."""
 
     agent: HostedAgent
     category: str
@@ -242,15 +244,26 @@ def _counts(agents: list[HostedAgent], caller: Caller) -> dict[int, Counter[str]
     whole = {each.pk for each in agents if _sees_all(each, caller)}
     parts = {each.pk for each in agents} - whole
     # Where all are seen none is looked at for whether it is.
-    for runs, among in ((Run.objects.all(), whole), (Run.objects.visible_for(caller), parts)):
-        found = runs.real().filter(agent__in=among, state__in=OPEN)
-        for agent, state, number in found.values_list("agent_id", "state").annotate(n=Count("pk")):
+    newest = _open(parts).newest_first().values("pk")[:MOST_COUNTED]
+    seen = Run.objects.visible_for(caller).filter(pk__in=newest)
+    for runs in (_open(whole), seen):
+        for agent, state, number in runs.values_list("agent_id", "state").annotate(n=Count("pk")):
             counted.setdefault(agent, Counter())[state] += number
-    ended = Run.objects.real().filter(agent=OuterRef("pk"), state__in=ENDED).newest_first()
+    # From and to one key, and not of it: told that all are of one agent PostgreSQL walks the newest runs of all, and
+    # of an agent that has few it walks them to their end. So it walks those of the agent.
+    ended = (
+        Run.objects.real()
+        .filter(agent__gte=OuterRef("pk"), agent__lte=OuterRef("pk"), state__in=ENDED)
+        .order_by("agent_id", "-created_at", "-id")
+    )
     asked = HostedAgent.objects.filter(pk__in=whole)
-    for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1)):
+    for agent, number in asked.values_list("pk", CountedTo(ended, MOST_COUNTED + 1, in_order=True)):
         counted.setdefault(agent, Counter())[ALL_ENDED] = number
     return counted
+
+
+def _open(agents: Collection[int]) -> RunQuerySet:
+    return Run.objects.real().filter(agent__in=agents, state__in=OPEN)
 
 
 def _sees_all(hosted: HostedAgent, caller: Caller) -> bool:

@@ -72,7 +72,7 @@ def _form(run: Run, request: HttpRequest) -> ForkForm:
         initial={
             "step": chosen.step,
             "version": run.agent_version.digest,
-            "instructions": run.agent_version.definition["instructions"],
+            "instructions": str(run.agent_version.definition["instructions"]).strip(),
         },
         steps=[(each.step, _words(each)) for each in reversed(points)],
         versions=_versions(run),

@@ -169,7 +169,7 @@ def _ask(
         },
     )
     events.announce(request, "escalated")
-    queues.mail_about(request.pk, "escalated")
+    queues.mail_about(request.pk, "escalated", run=request.run_id)
 
 
 def _passed_over(request: ApprovalRequest, slugs: Sequence[str]) -> None:

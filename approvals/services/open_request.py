@@ -62,7 +62,7 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
         ).update(superseded_by=request)
 
     events.announce(request, "opened", [groups[need.group].pk for need in requirements.groups])
-    queues.mail_about(request.pk, "opened")
+    queues.mail_about(request.pk, "opened", run=request.run_id)
     facts: dict[str, Any] = {
         "step": request.step_seq,
         "groups": [need.group for need in requirements.groups],

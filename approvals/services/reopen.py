@@ -79,7 +79,7 @@ def reopen(
         content=True,
     )
     events.announce(request, "undone")
-    queues.mail_about(request.pk, "opened")
+    queues.mail_about(request.pk, "opened", run=request.run_id)
     return request
 
 

@@ -91,8 +91,9 @@ def _remind(request_id: UUID) -> bool:
             .update(reminded_at=database_now())
         )
         if landed:
-            _tell_reminded(ApprovalRequest.objects.get(pk=request_id))
-            queues.mail_about(request_id, "reminder")
+            request = ApprovalRequest.objects.get(pk=request_id)
+            _tell_reminded(request)
+            queues.mail_about(request_id, "reminder", run=request.run_id)
         return bool(landed)
 
 
@@ -119,5 +120,6 @@ def _mail_again(request_id: UUID) -> bool:
             mail_due_at=now + queues.MAIL_OVERDUE
         )
         if landed:
-            queues.mail_about(request_id, "opened")
+            of_run = ApprovalRequest.objects.filter(pk=request_id).values_list("run_id", flat=True)
+            queues.mail_about(request_id, "opened", run=of_run.get())
         return bool(landed)

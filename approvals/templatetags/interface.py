@@ -10,6 +10,7 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -103,6 +104,7 @@ def page_language() -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
@@ -218,8 +220,8 @@ def _mark(beside: Sequence[characters.Run]) -> SafeString:
 @register.filter
 def as_text(value: object) -> str:
     """A JSON value the way a person reads it: text as it is, yes and no, the rest as indented JSON."""
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | Promise):
+        return str(value)
     if value is None:
         return "–"
     if isinstance(value, bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -10,12 +10,11 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from approvals import eligibility
-from approvals.decided import newest_decided
+from approvals import eligibility, searching
 from approvals.desk import known_reader
-from approvals.filters import NO_FILTERS, matching
+from approvals.filters import Filters
 from approvals.found import Found
-from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
+from approvals.models import ApprovalRequest
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.views.masking import masked
@@ -32,20 +31,18 @@ def found_requests(caller: Caller, words: str, *, most: int) -> list[Found]:
     visible = ApprovalRequest.objects.visible_to(reader)
     if (known := _id(words)) is not None:
         return [_found(item, caller) for item in visible.filter(pk=known)]
-    reads = eligibility.reads_sensitive(caller, listed=True)
-    newest = newest_decided(reader, NO_FILTERS, most=LOOKED_THROUGH).among
-    # In the order of an index of what waits: in that of all requests a million would be looked at.
-    waiting = _first(visible.waiting_for(reader).by_deadline(), words, reads, most)
-    decided = visible.exclude(state=RequestState.PENDING).filter(pk__in=newest).newest_first()
-    rest = _first(decided, words, reads, most - len(waiting))
-    return [_found(item, caller) for item in chain(waiting, rest)]
-
-
-def _first(
-    rows: ApprovalRequestQuerySet, words: str, reads: bool, most: int
-) -> list[ApprovalRequest]:
-    joined = rows.select_related("decided_by")
-    return list(matching(joined, words, reads=reads)[:most]) if most else []
+    look = partial(
+        searching.found,
+        reader,
+        asked=Filters(words=words),
+        reads=eligibility.reads_sensitive(caller, listed=True),
+        most=most,
+    )
+    keys = look(tab=searching.ANY_WAITING)
+    if len(keys) < most:
+        keys += look(tab="decided", read=LOOKED_THROUGH)[: most - len(keys)]
+    found = visible.select_related("decided_by").in_bulk(keys) if keys else {}
+    return [_found(found[key], caller) for key in keys if key in found]
 
 
 def _found(item: ApprovalRequest, caller: Caller) -> Found:

@@ -26,10 +26,11 @@ from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import eligibility, filters
 from approvals.batches import MOST, why_alone
-from approvals.desk import (
+from approvals.desk import Desk
+from approvals.filters import NO_FILTERS, Filters, fitting
+from approvals.lists import (
     MOST_PREPARED,
     STAND_INS,
-    Desk,
     Lists,
     Shape,
     any_reader,
@@ -37,7 +38,6 @@ from approvals.desk import (
     kind_of,
     with_lists,
 )
-from approvals.filters import NO_FILTERS, Filters, fitting
 from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -64,7 +64,7 @@ _IN_A_ROW = (
 
 @dataclass(frozen=True)
 class Row:
-    """One request in a list, as templates/approvals/_row.html takes it.
+    """One request in a list, as the tag `request_row` takes it.
 
     `order` is greater for what comes later in a list that waits. `batch` is the same for requests that
     may be decided together, and empty for one that is decided alone; `alone` then says why.
@@ -225,10 +225,9 @@ def _decidable(rows: Sequence[ApprovalRequest], desk: Desk, tab: str) -> set[UUI
 def _found(desk: Desk, listed: Listed) -> list[ApprovalRequest]:
     """The first rows of the list that fit, and one more where there are more."""
     reader, asked = desk.reader, listed.filters
-    if asked.words:
-        return list(_as_rows(desk.fitting(listed.tab, asked))[: MOST_ROWS + 1])
-    if listed.tab == "decided":
-        first = desk.decided(asked).ids[: MOST_ROWS + 1]
+    if asked.words or listed.tab == "decided":
+        found = desk.holding(listed.tab, asked) if asked.words else desk.decided(asked).ids
+        first = found[: MOST_ROWS + 1]
         return _named(desk, listed.tab, NO_FILTERS, first) if first else []
     rows = _rows(kind_of(reader), listed.tab, asked.shape)
     return rows(*given_of(reader), *asked.values)

@@ -118,12 +118,14 @@ def request_list(request: HttpRequest) -> HttpResponse:
     given = {name: str(value) for name, value in form.cleaned_data.items() if value}
     asked = form.asked(caller)
     waits = asked.state == WAITING
+    found = requests_listed(asked, caller, database_now()).select_related("decided_by")
     try:
         shown = page(
-            requests_listed(asked, caller, database_now()).select_related("decided_by"),
+            found if waits else found.last_decided_first(),
             order=("-created_at", "-id") if waits else ("-decided_at", "-id"),
             cursor=request.GET.get("cursor"),
             limit=PER_PAGE,
+            ordered=not waits,
         )
     except BadCursor:
         messages.warning(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from approvals.desk import WAITING
+from approvals.lists import WAITING
 from approvals.views.listed import Listed
 from approvals.views.request_basis import address
 from approvals.views.request_content import RequestContent

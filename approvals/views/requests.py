@@ -16,9 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 from pydantic import ValidationError
 
-from accounts.confirmations import confirmation_of
+from accounts.confirmations import can_confirm, confirmation_of
 from accounts.doors import signed_in
-from accounts.factors import has_factor
 from approvals.argument_forms import ARGUMENTS, OUTPUT, SchemaForm
 from approvals.desk import Desk
 from approvals.errors import (
@@ -108,7 +107,7 @@ def request_decide(request: HttpRequest, pk: UUID) -> HttpResponse:
         confirmed = confirmation_of(request)
         decide(request_id=pk, decision=decision, caller=caller, second_factor=confirmed)
     except SecondFactorRequired as refusal:
-        if not has_factor(caller.user):
+        if not can_confirm(caller.user):
             return _refused(request, pk, verdict, forms, refusal)
         return second_factor.to_confirm(request, item, Verdict(verdict), listed_of(request))
     except Refusal as refusal:

@@ -15,10 +15,8 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.confirmations import confirmation_of
+from accounts.confirmations import can_confirm, confirmation_of
 from accounts.doors import signed_in
-from accounts.factors import has_factor
-from accounts.passwords import confirms_at_provider
 from accounts.vocabulary import FACTOR_WORDS
 from approvals import eligibility
 from approvals.models import ApprovalRequest
@@ -58,8 +56,7 @@ def asked_of(request: HttpRequest, item: ApprovalRequest) -> Asked | None:
         return None
     confirmation = confirmation_of(request)
     if confirmation is None or not eligibility.confirms(item, confirmation, database_now()):
-        person = signed_in(request).user
-        return Asked(has_factor=has_factor(person) or confirms_at_provider(person))
+        return Asked(has_factor=can_confirm(signed_in(request).user))
     seconds = item.needs.second_factor_seconds
     return Asked(
         has_factor=True,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from approvals.desk import with_lists
+from approvals.lists import with_lists
 from approvals.models import ApprovalRequest
 from approvals.similar import DAYS, similar_to
 from approvals.standing import standing_of

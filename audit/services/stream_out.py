@@ -6,13 +6,16 @@ so that the same batch goes out again under the same id, and the receiver can dr
 """
 
 from functools import partial
+from uuid import UUID
 
+import orjson
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.translation import gettext
+from opentelemetry.trace import SpanKind
 
-from audit import ports
+from audit import ports, tracing
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
@@ -27,6 +30,8 @@ from audit.streaming.sinks import Sink
 STREAMER = Actor.system("streamer")
 # Beside the sending itself: reading the batch, and recording what became of it.
 _ROOM_SECONDS = 30
+# As many links as a span may have, unless somebody allows more.
+_MOST_LINKS = 128
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +52,8 @@ def stream_out(name: str, sink: Sink) -> bool:
         try:
             if isinstance(batch, NotDelivered):
                 raise batch
-            deliver(sink, batch)
+            with _sending(name, batch):
+                deliver(sink, batch)
         except NotDelivered as failure:
             _note_failure(cursor, failure)
             return False
@@ -129,6 +135,24 @@ def _read(cursor: SinkCursor) -> Batch | NotDelivered:
         return NotDelivered("tile_missing", f"{missing} audit_fsck says more.")
     is_whole = len(batch.entries) == cursor.until - cursor.next
     return batch if is_whole else _lacking(cursor.next)
+
+
+def _sending(name: str, batch: Batch) -> tracing.Opening:
+    """The batch belongs to no one run: its span is linked to the beginnings of those whose events it holds."""
+    if not tracing.is_on():
+        return tracing.span("stream")
+    runs = dict.fromkeys(
+        run
+        for entry in batch.entries
+        if entry.body is not None
+        if (run := orjson.loads(entry.body).get("agent", {}).get("run"))
+    )
+    return tracing.span(
+        f"stream {name}",
+        {"countersign.sink": name, "countersign.batch": batch.id},
+        kind=SpanKind.PRODUCER,
+        links=[tracing.beginning(UUID(run)) for run in list(runs)[:_MOST_LINKS]],
+    )
 
 
 def _lacking(index: int) -> NotDelivered:

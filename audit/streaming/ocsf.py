@@ -100,7 +100,8 @@ def event_of(entry: Entry, batch: Batch) -> dict[str, Any]:
         "status_id": status_id,
         "status": status,
         "metadata": _metadata(body["id"], entry.index)
-        | {"event_code": body["type"], "log_name": batch.origin, "original_time": body["time"]},
+        | {"event_code": body["type"], "log_name": batch.origin, "original_time": body["time"]}
+        | _trace(body),
         "actor": _actor(body["actor"]),
         **_about(kind, body),
         "raw_data": entry.body.decode(),
@@ -163,6 +164,12 @@ def _metadata(uid: str, sequence: int) -> dict[str, Any]:
         "uid": uid,
         "sequence": sequence,
     }
+
+
+def _trace(body: Mapping[str, Any]) -> dict[str, str]:
+    """The trace of the run that the event is about, as spans and log lines name it."""
+    run = body.get("agent", {}).get("run")
+    return {"correlation_uid": str(run).replace("-", "")} if run else {}
 
 
 def _actor(actor: Mapping[str, str]) -> dict[str, Any]:

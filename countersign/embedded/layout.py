@@ -86,7 +86,9 @@ class Layout:
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             # PostgreSQL never runs as root: its own system user must pass through, not look in.
-            self.data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+            # A volume that somebody else mounted for it is not its to close; `keys` inside is.
+            if os.geteuid() in (0, self.data_dir.stat().st_uid):
+                self.data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
             self.keys.mkdir(exist_ok=True)
             self.keys.chmod(0o700)
             self.logs.mkdir(exist_ok=True)

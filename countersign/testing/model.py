@@ -114,17 +114,17 @@ class _Server(ThreadingHTTPServer):
 
 
 class ModelServer:
-    """Serves on a loopback port, a free one unless it is named. `requests` holds every body it was sent, in
+    """Serves on a port of `host`, a free one unless it is named. `requests` holds every body it was sent, in
     order, and `headers` what stood above each."""
 
-    def __init__(self, script: Script = (), *, port: int = 0) -> None:
+    def __init__(self, script: Script = (), *, port: int = 0, host: str = "127.0.0.1") -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._closing = threading.Event()
         self.follow(script)
-        server = _Server(("127.0.0.1", port), self._handler())
+        server = _Server((host, port), self._handler())
         self._server = server
-        self.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        self.url = f"http://{host}:{server.server_address[1]}/v1"
         # Closing it waits for its next look, and every test closes one.
         self._thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True

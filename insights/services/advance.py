@@ -43,7 +43,7 @@ def advance(*, seconds: float = SECONDS) -> bool:
         while step():
             if time.monotonic() > until:
                 return True
-    _caught_up()
+    _caught_up(gathering)
     raise_alerts()
     return False
 
@@ -72,8 +72,9 @@ def _before(day: date) -> date | None:
     return rows.values_list("day", flat=True).first()
 
 
-def _caught_up() -> None:
-    """Note it, and have the next pass sum one older day in turn: what escaped a late change is found by that."""
+def _caught_up(gathering: Gathering) -> None:
+    """Note it, and have the next pass sum one older day in turn: what escaped gathering or a late change is found
+    by that."""
     with transaction.atomic():
         progress = progress_or_none()
         if progress is None:
@@ -81,5 +82,6 @@ def _caught_up() -> None:
         progress.caught_up_at = now = database_now()
         progress.patrolled = _before(progress.patrolled or now.date())
         if progress.patrolled is not None:
+            gathering.look_for_uncounted(progress.patrolled)
             touch([progress.patrolled])
         progress.save(update_fields=["caught_up_at", "patrolled"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from agents.ended import ended_after, undone_by
 from audit.clock import database_now
@@ -26,6 +26,13 @@ OVERLAP: Final = timedelta(minutes=2)
 #: After its end a run is looked at again this often while what it did may be corrected.
 LOOKS: Final = 6
 _NO_RUN: Final = UUID(int=0)
+_UNCOUNTED: Final = """
+SELECT run.id FROM agents_run AS run
+ WHERE run.created_at >= %s AND run.created_at < %s AND run.finished_at IS NOT NULL
+   AND run.undoes_id IS NULL AND NOT run.simulated
+   AND NOT EXISTS (SELECT FROM insights_runfact AS fact WHERE fact.run_id = run.id)
+ LIMIT %s
+"""
 BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _WRITTEN: Final = (
     *("day", "slice", "result", "provisional", "assigned", "failure", "steps", "band"),
@@ -96,6 +103,14 @@ class Gathering:
             found = list(due.values_list("run_id", flat=True)[:BATCH])
             self.count(found)
         return len(found) == BATCH
+
+    def look_for_uncounted(self, day: date) -> None:
+        """Runs that began on the day, ended and were never seen: whoever ended them committed long after, or by a
+        clock that was set back. In the caller's transaction; what is more than a batch is left to the next time."""
+        begins = datetime.combine(day, time(), UTC)
+        with connection.cursor() as cursor:
+            cursor.execute(_UNCOUNTED, [begins, begins + timedelta(days=1), BATCH])
+            self.count([run for (run,) in cursor.fetchall()])
 
     def count(self, ids: Iterable[UUID]) -> None:
         """Write what these runs came to; of a run that undid what another did, what that came to. Days on

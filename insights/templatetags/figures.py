@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape, format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from audit import spellings
-from insights.report import Part
-from insights.words import percent, share
+from insights.charts import Column
+from insights.report import Number, Part
+from insights.words import FEWEST, percent, share
 
 register = template.Library()
 
@@ -24,10 +27,44 @@ def figure(number: int, url: str = "", name: str = "") -> SafeString:
     return format_html('<a class="figure" href="{}">{}{}</a>', url, text, told)
 
 
+@register.simple_tag
+def cells(numbers: Iterable[Number]) -> SafeString:
+    """The cells of a line of numbers, as `figure` writes each: a year has hundreds of them."""
+    # Only the spelling of numbers, and addresses that are escaped here.
+    return mark_safe("".join([_cell(each.number, each.url) for each in numbers]))  # noqa: S308
+
+
+def _cell(number: int, url: str) -> str:
+    text = spellings.number(number)
+    if number and url:
+        text = f'<a class="figure" href="{escape(url)}">{text}</a>'
+    return f'<td class="number">{text}</td>'
+
+
+@register.simple_tag
+def blocks(column: Column) -> SafeString:
+    """The blocks of a chart's column, one on the other."""
+    x, width = plain(column.x), plain(column.width)
+    return format_html_join(
+        "",
+        '<rect class="tone-{}" x="{}%" y="{}" width="{}%" height="{}"/>',
+        ((each.tone, x, plain(each.y), width, plain(each.height)) for each in column.blocks),
+    )
+
+
 @register.filter
 def part(value: Part | None) -> str:
     """`12 of 40 (30 %)`; a dash for a part of nothing."""
     return (share(value.number, value.of) if value else "") or "–"
+
+
+@register.filter
+def beside(value: Part) -> str:
+    """What stands beside the number of a part: `of 40 · 30 %`, or nothing beside a part of nothing."""
+    if not value.of:
+        return ""
+    whole = gettext("of {of}").format(of=spellings.number(value.of))
+    return whole if value.of < FEWEST else f"{whole} · {percent(value.number, value.of)}"
 
 
 @register.filter

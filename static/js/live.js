@@ -9,6 +9,8 @@ const BACKOFF_LAST_MS = 30_000;
 const POLL_MS = 45_000;
 const SEEN_MAX = 500;
 const SIGNED_OUT_CODE = 4401;
+// A socket of nobody is closed as soon as it is open; one that was open for longer belonged to somebody.
+const RENEWED_MS = 2_000;
 const LABELS = {
   connecting: gettext("Connecting"),
   live: gettext("Live"),
@@ -19,6 +21,7 @@ const LABELS = {
 
 let socket = null;
 let attempts = 0;
+let openedAt = 0;
 let retryTimer = 0;
 let state = "connecting";
 let fresh = new Date();
@@ -100,6 +103,7 @@ function open() {
   socket = mine;
   mine.addEventListener("open", () => {
     attempts = 0;
+    openedAt = Date.now();
     become("live");
     tell("resync", { why: "open" });
   });
@@ -108,7 +112,13 @@ function open() {
     if (socket !== mine) return;
     socket = null;
     if (event.code === SIGNED_OUT_CODE) {
-      become("signed-out");
+      // Another page of this browser may have been given a new session since, which this one has as well.
+      if (Date.now() - openedAt < RENEWED_MS) {
+        become("signed-out");
+        return;
+      }
+      become("reconnecting");
+      retryTimer = setTimeout(open, RENEWED_MS);
       return;
     }
     become(navigator.onLine ? "reconnecting" : "offline");

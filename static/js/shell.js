@@ -28,6 +28,8 @@ startTheme();
 startTimes();
 startCopying();
 if (document.body.hasAttribute("data-signed-in")) {
+  // Whoever signs out leaves nothing behind in this tab, what they had typed included.
+  for (const form of document.querySelectorAll("form[data-sign-out]")) form.addEventListener("submit", () => sessionStorage.clear());
   startLive();
   startNotifications();
   offer(rowKeysOfPage());

@@ -8,7 +8,7 @@ export function startTheme() {
       if (!theme) return;
       event.preventDefault();
       const secure = location.protocol === "https:" ? "; secure" : "";
-      document.cookie = `theme=${theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${secure}`;
+      document.cookie = `${form.dataset.themeChoice}=${theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax${secure}`;
       document.documentElement.dataset.theme = theme;
       for (const button of form.querySelectorAll("button[name=theme]")) {
         button.setAttribute("aria-pressed", String(button.value === theme));

@@ -16,6 +16,7 @@ from accounts.alarms import mail_admins
 from accounts.letters import Letter, readers, send_letters
 from accounts.models import User
 from countersign.config import Config, ConfigError, Language, load
+from tests.harness.background import work
 
 
 def reads(person: User, language: str) -> User:
@@ -103,6 +104,7 @@ def test_a_forgotten_password_is_mailed_about_in_the_language_of_the_account(
     reads(reviewer, chosen)
     headers = {"Accept-Language": browser}
     client.post("/accounts/password/reset/", {"email": reviewer.email}, headers=headers)
+    work()
     (message,) = mail.outbox
     assert message.subject == subject
     assert message.body.startswith(first)

@@ -1,16 +1,23 @@
 """Signing in and out: by user name, recorded, limited, and never by signing up."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import get_hasher
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
+from redis import ConnectionError as RedisConnectionError
 
 from accounts.invitations import invitation_url
 from accounts.models import User
 from audit.models import Event
 from tests.accounts.conftest import Bodies
+from tests.harness.background import work
 from tests.harness.people import PASSWORD
 
 LOGIN = "/accounts/login/"
@@ -179,6 +186,9 @@ def test_a_weak_password_is_not_taken(client: Client, invited: User) -> None:
 
 def test_a_forgotten_password_is_replaced_by_mail(client: Client, reviewer: User) -> None:
     client.post("/accounts/password/reset/", {"email": reviewer.email})
+    # No worker is waited for: the page answers before anything is sent.
+    assert mail.outbox == []
+    work()
     (message,) = mail.outbox
     assert message.to == [reviewer.email]
     assert "/accounts/password/reset/key/" in message.body
@@ -187,11 +197,78 @@ def test_a_forgotten_password_is_replaced_by_mail(client: Client, reviewer: User
 def test_an_unknown_address_gets_no_mail_and_the_same_answer(
     client: Client, reviewer: User
 ) -> None:
-    known = client.post("/accounts/password/reset/", {"email": reviewer.email})
-    mail.outbox.clear()
-    unknown = client.post("/accounts/password/reset/", {"email": "nobody@example.com"})
-    assert unknown["Location"] == known["Location"]
-    assert mail.outbox == []
+    asked = {}
+    for email in (reviewer.email, "nobody@example.com"):
+        with CaptureQueriesContext(connection) as statements:
+            answer = client.post("/accounts/password/reset/", {"email": email})
+        asked[email] = (
+            answer.status_code,
+            answer["Location"],
+            [
+                said.split(" WHERE ")[0]
+                for said in (statement["sql"] for statement in statements)
+                # Counting requests is not about who is asked for.
+                if "accounts_cache" not in said and "SAVEPOINT" not in said
+            ],
+        )
+        jobs = work()
+        assert (jobs, len(mail.outbox)) == (1, int(email == reviewer.email))
+        mail.outbox.clear()
+    known, unknown = asked.values()
+    assert known == unknown
+
+
+def test_whoever_forgot_their_password_is_mailed_while_redis_is_away(
+    client: Client, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise RedisConnectionError
+
+    monkeypatch.setattr("accounts.queues.put", away)
+    client.post("/accounts/password/reset/", {"email": reviewer.email})
+    (message,) = mail.outbox
+    assert "/accounts/password/reset/key/" in message.body
+
+
+def test_a_wrong_password_is_as_much_work_whoever_it_is_for(
+    client: Client, reviewer: User, outsider: User, invited: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashing a password is nearly all of it: as often for nobody, somebody, a closed account and an invited one."""
+    User.objects.filter(pk=outsider.pk).update(is_active=False)
+    hashed: list[str] = []
+    hasher = type(get_hasher())
+    encode = hasher.encode
+
+    def counted(self: Any, password: str, *rest: Any, **more: Any) -> str:
+        hashed.append(password)
+        return str(encode(self, password, *rest, **more))
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    found = {}
+    for name in ("nobody-of-that-name", "reviewer", "outsider", "newcomer"):
+        answer = sign_in(client, name, "not the password")
+        page = re.sub(rb'value="[^"]*"|nonce[^ >]*', b"", answer.content)  # type: ignore[attr-defined]
+        found[name] = (answer.status_code, len(hashed), page.replace(name.encode(), b""))  # type: ignore[attr-defined]
+        hashed.clear()
+    assert len(set(found.values())) == 1, {name: each[:2] for name, each in found.items()}
+    assert found["reviewer"][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("password", "is_taken"),
+    [
+        ("countersign2026", False),
+        ("Reviewer-Approval1", False),
+        ("countersign by the quiet sea", True),
+        ("x" * 20 + " and forty more letters that nobody would ever guess at all", True),
+    ],
+)
+def test_words_of_this_product_are_no_password(
+    client: Client, invited: User, password: str, is_taken: bool
+) -> None:
+    choose_password(client, invitation_url(invited), password)
+    invited.refresh_from_db()
+    assert invited.check_password(password) is is_taken
 
 
 def test_one_changes_ones_own_password(client: Client, login: Login, reviewer: User) -> None:

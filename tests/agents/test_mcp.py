@@ -581,6 +581,8 @@ def test_settings_of_a_server_that_cannot_be_used_are_refused_without_a_value(
         ({"type": "object", "properties": 3}, "no JSON Schema"),
         ({"type": "object", "allOf": []}, "combined by allOf|no JSON Schema"),
         ({"type": "object", "description": "x" * 40_000}, "larger than"),
+        ({"type": "object", "properties": {"a": {"pattern": "^(?=a)"}}}, "no look-around"),
+        ({"type": "object", "patternProperties": {r"(a)\1": {}}}, "no back-references"),
     ],
 )
 def test_a_schema_that_cannot_be_held_to_makes_a_tool_that_cannot_be_used(

@@ -49,6 +49,16 @@ def form(**changes: str) -> SchemaForm:
     return SchemaForm(schema=SCHEMA, values=VALUES, data=posted(**changes))
 
 
+def test_a_heading_that_was_made_of_a_name_is_written_as_a_sentence_begins() -> None:
+    class Payment(BaseModel):
+        account_on_invoice: str
+        iban: str = Field(title="IBAN on File")
+
+    values = {"account_on_invoice": "a", "iban": "b"}
+    labels = [slot.label for slot in slots_of(Payment.model_json_schema(), values, "arguments")]
+    assert labels == ["Account on invoice", "IBAN on File"]
+
+
 def test_every_argument_has_a_field_of_its_kind() -> None:
     kinds = {".".join(slot.path): slot.kind for slot in slots_of(SCHEMA, VALUES)}
     assert kinds == {

@@ -24,6 +24,19 @@ def test_what_is_said_in_lines_comes_after_what_is_said_in_a_word() -> None:
     assert (tables, text) == ([], "")
 
 
+def test_a_list_of_texts_is_lines_unless_one_of_them_could_look_like_several() -> None:
+    rules = ["Within 90 days.", "No more than was paid."]
+    lines = "• Within 90 days.\n• No more than was paid."
+    assert laid_out({"window": 90, "rules": rules}) == (
+        [("Window", 90), ("Rules", lines)],
+        [],
+        "",
+    )
+    for text in ("one\n• two", "one\u2028• two", "one\r• two"):
+        facts, _, rest = laid_out({"rules": [text]})
+        assert (facts, "rules" in rest) == ([], True)
+
+
 def test_columns_with_rows_are_a_table() -> None:
     grid = {"columns": ["id", "name"], "rows": [[1, "Acme"], [2, None]], "truncated": False}
     assert laid_out(grid) == (
@@ -58,8 +71,10 @@ def test_what_fits_no_table_is_shown_whole(result: Any) -> None:
 
 
 def test_what_is_empty_is_said_to_be() -> None:
-    facts = [("Earlier", "none"), ("Amount", "none"), ("Count", 0), ("Paid", False)]
-    assert laid_out({"earlier": [], "amount": None, "count": 0, "paid": False}) == (facts, [], "")
+    facts = [(name, "none") for name in ("Earlier", "Amount", "Note")]
+    facts += [("Count", 0), ("Paid", False)]
+    empty = {"earlier": [], "amount": None, "note": "", "count": 0, "paid": False}
+    assert laid_out(empty) == (facts, [], "")
 
 
 def test_a_text_stays_a_text() -> None:

@@ -16,12 +16,7 @@ from audit.fault_points import reached
 def struck(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The signals that this process sent to itself."""
     sent: list[int] = []
-
-    def kill(process: int, number: int) -> None:
-        assert process == os.getpid()
-        sent.append(number)
-
-    monkeypatch.setattr(fault_points.os, "kill", kill)
+    monkeypatch.setattr(fault_points.signal, "raise_signal", sent.append)
     return sent
 
 

@@ -241,6 +241,17 @@ def test_every_type_of_event_has_a_class_of_ocsf_with_all_that_it_requires() -> 
     assert classes == OF_CLASS.keys()
 
 
+def test_an_event_of_a_run_names_its_trace_in_ocsf() -> None:
+    run = uuid6.uuid7()
+    of_run = body(
+        "run.started", agent={"slug": "refund-desk", "version": None, "run": str(run)}, facts={}
+    )
+    batch = batch_of(of_run, body("signout", facts={}))
+    named, nameless = (event_of(entry, batch)["metadata"] for entry in batch.entries)
+    assert named["correlation_uid"] == run.hex
+    assert "correlation_uid" not in nameless
+
+
 def test_a_failed_sign_in_in_ocsf() -> None:
     event = event_of(THREE.entries[0], THREE)
     assert (event["type_uid"], event["status_id"], event["user"]["uid"]) == (300201, 2, "7")

@@ -10,8 +10,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
-from django.db import connections
 
 from benchmarks import hints
 from benchmarks.house import House
@@ -43,8 +41,6 @@ def test_every_figure_is_there_for_a_few_browsers_and_beside_both_peers(
     note = hints.noting(figures)
 
     async def measured() -> None:
-        # The thread of what is not asynchronous lives on from test to test, with connections that do not.
-        await sync_to_async(connections.close_all)()
         await hints.measure(site.url, site.running["web"].pid, house, HAMLET, note)
         await hints.peers(redis_url, HAMLET, note)
 

@@ -15,7 +15,7 @@ from django.db import connections
 
 from countersign.addresses import filled_in
 from countersign.config import Config, ConfigError
-from countersign.databases import databases
+from countersign.databases import NOTICED_SECONDS, databases
 from countersign.embedded import Layout, ensure_secrets
 from countersign.logs import MASK, mask_secrets
 from countersign.mail import mail
@@ -43,6 +43,25 @@ def test_an_address_becomes_a_database_with_its_options() -> None:
     assert default["PASSWORD"] == "p@ss"
     assert default["OPTIONS"]["sslmode"] == "require"
     assert default["OPTIONS"]["server_side_binding"] is True
+
+
+def test_both_ends_of_a_connection_notice_that_the_other_is_gone(db: None) -> None:
+    for made in databases(
+        Config(database_url=f"{URL}&keepalives_idle=60&options=-c%20a.b%3Dc")
+    ).values():
+        options = made["OPTIONS"]
+        # What the address says stays.
+        assert options["keepalives_idle"] == "60"
+        assert options["options"].endswith(" -c a.b=c")
+        assert options["keepalives_interval"] * options["keepalives_count"] < NOTICED_SECONDS
+        assert options["tcp_user_timeout"] == NOTICED_SECONDS * 1000
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting::int, unit FROM pg_settings WHERE source = 'client' AND name LIKE 'client_conn%%'"
+        )
+        assert cursor.fetchall() == [
+            ("client_connection_check_interval", NOTICED_SECONDS * 1000, "ms")
+        ]
 
 
 def test_only_web_processes_pool_their_connections() -> None:

@@ -199,3 +199,59 @@ def test_passwords_stay_where_nothing_else_lets_people_in(monkeypatch: pytest.Mo
     monkeypatch.setenv("COUNTERSIGN_PASSWORDS", "0")
     with pytest.raises(ConfigError, match="else nobody could sign in"):
         load()
+
+
+def test_secrets_may_lie_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    address = "postgresql://app:kept-to-itself@database.example/countersign"
+    for name, content in {
+        "DATABASE_URL": address + "\n",
+        "SECRET_KEY": "kept-to-itself",
+        "COUNTERSIGN_SECRET_PAYMENTS_KEY": "kept-to-itself\r\n",
+        "COUNTERSIGN_ENDPOINTS": '{"local": {"base_url": "http://127.0.0.1:1/v1", "key_env": "LOCAL_KEY"}}',
+        "LOCAL_KEY": "kept-to-itself",
+    }.items():
+        (tmp_path / name).write_text(content)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    config = load()
+    assert (config.database_url, config.secret_key) == (address, "kept-to-itself")
+    assert config.tool_secrets == {"payments_key": "kept-to-itself"}
+    assert config.endpoints["local"].api_key == "kept-to-itself"
+    assert "kept-to-itself" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("DATABASE_URL", None, "DATABASE_URL_FILE: .* cannot be read"),
+        ("DATABASE_URL", "", "DATABASE_URL_FILE: .* is empty"),
+        ("DATABASE_URL", "mysql://u:kept-to-itself@h/n", "^DATABASE_URL is not a PostgreSQL"),
+        ("COUNTERSIGN_METRICS_TOKEN", "kept", "^COUNTERSIGN_METRICS_TOKEN String should match"),
+        ("COUNTERSIGN_SECRET_PIN", "4711", "COUNTERSIGN_SECRET_PIN is shorter"),
+        ("COUNTERSIGN_UNDO_SECONDS", "5", "COUNTERSIGN_UNDO_SECONDS_FILE is not a setting"),
+        ("COUNTERSIGN_COIN_SECRT", "kept-to-itself", "did you mean COUNTERSIGN_COIN_SECRET_FILE"),
+    ],
+)
+def test_a_file_that_gives_no_usable_secret_is_named_without_its_content(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+    content: str | None,
+    sentence: str,
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    with pytest.raises(ConfigError, match=sentence) as refusal:
+        load()
+    assert "kept-to-itself" not in str(refusal.value)
+
+
+def test_a_secret_that_is_given_twice_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("one")
+    monkeypatch.setenv("SECRET_KEY", "other")
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(ConfigError, match="SECRET_KEY and SECRET_KEY_FILE are both set"):
+        load()

@@ -19,6 +19,7 @@ from countersign.config import Config
 from countersign.logs import MASK, mask_secrets
 from countersign.programs import programs
 from tests.accounts.test_doors import addresses
+from tests.harness.background import work
 
 Login = Callable[[Client, User], Client]
 
@@ -91,6 +92,7 @@ def test_a_link_for_a_password_leads_to_the_public_address_alone(
     # This machine's own names are hosts of ours too; whoever asks does not choose where the link leads.
     headers = {"Host": "localhost:1", "X-Forwarded-Host": "evil.example"}
     client.post("/accounts/password/reset/", {"email": reviewer.email}, headers=headers)
+    work()
     (link,) = re.findall(r"https?://\S+", mail.outbox[-1].body)
     assert link.startswith(f"{django_settings.COUNTERSIGN.address}/accounts/password/reset/key/")
 

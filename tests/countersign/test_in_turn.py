@@ -168,13 +168,15 @@ async def test_connections_are_given_back_when_nobody_waits_any_more() -> None:
 
 
 class Asking(House):
-    """Asks the database for each look, and loses its connection in the first."""
+    """Asks the database for each look, and loses its connection in the one that fails; the last closes it."""
 
     def answer(self, scope: MutableMapping[str, Any]) -> HttpResponseBase:
         self.go_on.wait(PATIENCE_SECONDS)
         with connection.cursor() as cursor:
             ends = "SELECT pg_terminate_backend(pg_backend_pid())"
             cursor.execute(ends if scope.get("fails") else "SELECT 1")
+        if scope.get("last"):
+            connection.close()  # the thread ends with this test
         return HttpResponse()
 
 
@@ -182,7 +184,7 @@ class Asking(House):
 async def test_a_connection_that_broke_fails_the_look_that_had_it_and_not_the_next() -> None:
     house = Asking()
     house.door.at_once = 1
-    asked = [house.ask(fails=True), house.ask(), house.ask()]
+    asked = [house.ask(fails=True), house.ask(), house.ask(last=True)]
     # They are answered in a row, by one thread.
     await asyncio.sleep(0)
     house.go_on.set()

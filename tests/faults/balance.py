@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Protocol
 
 from django.db import connection
 
@@ -15,8 +16,7 @@ from approvals.digests import action_digest
 from approvals.models import ApprovalRequest, Vote
 from audit.fsck import Checked, check
 from audit.models import Event
-from tests.faults.outside import Call
-from tests.faults.plant import Plant
+from tests.faults.outside import Call, Recorder
 from tests.faults.replay import disagreements
 from tests.faults.works.agents import works
 
@@ -27,7 +27,14 @@ UNAPPROVED = "effects without an equal approval"
 UNTOLD = "audit events that disagree with state"
 
 
-def violations(plant: Plant) -> dict[str, list[str]]:
+class Counted(Protocol):
+    """Where effects were counted outside the product."""
+
+    @property
+    def recorder(self) -> Recorder: ...
+
+
+def violations(plant: Counted) -> dict[str, list[str]]:
     """Sentences by what they violate. Every list is empty when all is well."""
     calls = [*plant.recorder.calls, *_booked()]
     return {

@@ -23,7 +23,7 @@ class Call:
 
 @dataclass
 class Recorder:
-    """Serves on a free loopback port and writes down every call, in order.
+    """Serves on a free port of `host` and writes down every call, in order.
 
     The answers to tickets in `deaf` are never sent. Those in `holds` wait for their event.
     """
@@ -31,11 +31,12 @@ class Recorder:
     calls: list[Call] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
     holds: dict[str, threading.Event] = field(default_factory=dict)
+    host: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((self.host, 0), self._handler())
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def of(self, ticket: str) -> list[Call]:

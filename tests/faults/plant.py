@@ -52,6 +52,7 @@ SMALL = {
 ROLES = {
     "resumes": "worker",
     "runs": "worker",
+    "background": "worker",
     "web": "web",
     "scheduler": "scheduler",
     "second scheduler": "scheduler",
@@ -61,6 +62,35 @@ NO_UNDO = {"undo_seconds": 0.0}
 # What takes a second takes many on a machine that does much else.
 PATIENCE = 120.0
 _tickets = count(1)
+
+
+def make_ledger(superuser_url: str) -> None:
+    """The table in which the transactional tool books."""
+    with psycopg.connect(superuser_url, autocommit=True) as superuser:
+        superuser.execute("CREATE TABLE works_ledger (key text, arguments jsonb)")
+        superuser.execute(f"GRANT SELECT, INSERT ON works_ledger TO {LOGINS['app']}")
+
+
+def appoint() -> tuple[User, User, User]:
+    """An operator and two reviewers, who are in every group."""
+    groups = tuple(
+        ReviewGroup.objects.get_or_create(slug=slug, defaults={"title": slug.title()})[0]
+        for slug in ("finance", "support")
+    )
+    return (
+        person("operator", "operator"),
+        person("reviewer", "reviewer", groups=groups),
+        person("second-reviewer", "reviewer", groups=groups),
+    )
+
+
+def allow_small_jobs() -> None:
+    """Publish the shipped policy without undo time, and with small jobs allowed."""
+    with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
+        published = current()
+    document = published.policy.document()
+    document["rules"] = [*document["rules"], SMALL]
+    publish(document=load(document), base_version=published.version, caller=TEST, why="For tests.")
 
 
 class Plant(Stack):
@@ -87,29 +117,15 @@ class Plant(Stack):
         """Bring everything up: database, people, agent, policy, processes."""
         self.use_own_postgres()
         assert self.own_postgres is not None
-        with psycopg.connect(self.cluster.superuser_url(DATABASE), autocommit=True) as superuser:
-            superuser.execute("CREATE TABLE works_ledger (key text, arguments jsonb)")
-            superuser.execute(f"GRANT SELECT, INSERT ON works_ledger TO {LOGINS['app']}")
-        groups = tuple(
-            ReviewGroup.objects.get_or_create(slug=slug, defaults={"title": slug.title()})[0]
-            for slug in ("finance", "support")
-        )
-        self.operator = person("operator", "operator")
-        self.reviewer = person("reviewer", "reviewer", groups=groups)
-        self.second_reviewer = person("second-reviewer", "reviewer", groups=groups)
+        make_ledger(self.cluster.superuser_url(DATABASE))
+        self.operator, self.reviewer, self.second_reviewer = appoint()
         agents = (works, foreman, relay, sorter)
         for agent in agents:
             registry.register(agent)
         sync_agents(agents, actor=TEST)
         for agent in agents:
             activate_version(slug=agent.slug, digest=agent.version, caller=TEST)
-        with override_settings(COUNTERSIGN=settings.COUNTERSIGN.model_copy(update=NO_UNDO)):
-            published = current()
-        document = published.policy.document()
-        document["rules"] = [*document["rules"], SMALL]
-        publish(
-            document=load(document), base_version=published.version, caller=TEST, why="For tests."
-        )
+        allow_small_jobs()
         self.run(*WORKERS)
         self.programs["second scheduler"] = self.programs["scheduler"]
         return self

@@ -11,7 +11,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 PAGE = PROJECT / "docs" / "failures.md"
-TEST = re.compile(r"`(tests/[a-z_/]+\.py)::(\w+)`")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 APPS = ("audit", "accounts", "approvals", "agents", "evaluations", "insights")
 
 

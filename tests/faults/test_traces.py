@@ -5,6 +5,7 @@ A real receiver takes the spans; they come from the real processes of the produc
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -58,9 +59,9 @@ def known(run: str, what: str, number: int) -> str:
 
 
 def test_one_trace_follows_a_run_from_the_request_to_its_end(
-    stack: Prepare, receiver: Receiver, operator: User, reviewer: User
+    stack: Prepare, receiver: Receiver, operator: User, reviewer: User, auditor: User
 ) -> None:
-    site = stack(**receiver.environment).run()
+    site = stack(**receiver.environment, log_level="INFO").run()
     client = ApiClient(site, operator)
     client.headers["traceparent"] = INBOUND
     run = client.start("refund-desk", ticket())
@@ -69,8 +70,10 @@ def test_one_trace_follows_a_run_from_the_request_to_its_end(
     (request,) = person.pending()
     assert person.decide(request, "approve")[0] == 200
     site.wait_for(lambda: state_of(run) == "succeeded", 40, "the run has succeeded")
+    site.wait_for(lambda: lines_of(site, "background", run), what="people were mailed")
+    from_the_id_alone(ApiClient(site, auditor), site, trace_of(run))
     # What is left to be sent goes out when a process is asked to end.
-    for name in ("web", "runs", "resumes", "scheduler"):
+    for name in ("web", "runs", "resumes", "background", "scheduler"):
         site.kill(name, signal.SIGTERM)
     spans = [span for span in receiver.spans() if span.trace == trace_of(run)]
     by_id = {span.id: span for span in spans}
@@ -98,6 +101,16 @@ def test_one_trace_follows_a_run_from_the_request_to_its_end(
     assert waited.links == [(trace_of(run), first.id)]
     assert waited.attributes["countersign.wait.seconds"] > 0
     assert waited.end - waited.start < 1_000_000_000
+    # The mail that asked for it was put on its way where the run was parked, and sent by another process.
+    (mailed,) = [
+        span
+        for span in named(spans, "process background")
+        if span.attributes["countersign.job"] == "approvals.jobs.send_mail_about"
+    ]
+    put = by_id[mailed.parent]
+    assert (put.name, put.kind, mailed.kind) == ("send background", "producer", "consumer")
+    assert first in ancestors(put, by_id)
+    assert mailed.resource["service.instance.id"] != put.resource["service.instance.id"]
     # The second stretch is linked to the first and stands behind the decision.
     assert second.links[0] == (trace_of(run), first.id)
     assert by_id[by_id[second.parent].parent].parent == decided.id
@@ -120,6 +133,31 @@ def test_one_trace_follows_a_run_from_the_request_to_its_end(
         for span in spans
         for name in span.attributes
     )
+
+
+def lines_of(site: Stack, process: str, run: str) -> list[dict[str, Any]]:
+    """What the process's log says of the mails of a run, found by the trace's id alone."""
+    text = (site.folder / "log" / f"{process}.log").read_text()
+    lines = [json.loads(line) for line in text.splitlines() if trace_of(run) in line]
+    return [line for line in lines if line["event"] == "letters_sent"]
+
+
+def from_the_id_alone(auditor: ApiClient, site: Stack, trace: str) -> None:
+    """What somebody finds who was given nothing but the id that spans bear."""
+    run = auditor.get(f"runs/{UUID(trace)}")
+    assert run["state"] == "succeeded"
+    events = auditor.get(f"audit/events?run={trace}")["items"]
+    assert {event["body"]["type"] for event in events} >= {
+        "run.started",
+        "request.opened",
+        "request.decided",
+        "effect.succeeded",
+        "run.ended",
+    }
+    (mailed,) = lines_of(site, "background", run["id"])
+    assert (mailed["trace"], mailed["run"]) == (trace, run["id"])
+    assert mailed["letters"] > 0
+    assert mailed["job"]
 
 
 def ancestors(span: Received, by_id: dict[str, Received]) -> list[Received]:

@@ -6,7 +6,8 @@ Nothing of insights is used but its words for the keys.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -29,19 +30,24 @@ def bucket(value: int) -> str:
 
 
 class Direct:
-    """`figures`: (day, agent, version, tool, measure, key) → (number, total); `people`: sums of each."""
+    """`figures`: (day, agent, version, tool, measure, key) → (number, total); `people`: sums of each; `spans`: the
+    milliseconds themselves of what figures keep in buckets. Only of `agents`, where some are named."""
 
-    def __init__(self, *, now: datetime, window: timedelta) -> None:
+    def __init__(
+        self, *, now: datetime, window: timedelta, agents: Collection[str] | None = None
+    ) -> None:
         self.now, self.window = now, window
+        self.spans: dict[Key, list[int]] = defaultdict(list)
         self.numbers: Counter[Key] = Counter()
         self.totals: Counter[Key] = Counter()
         self.people: dict[tuple[date, str, str, str, int], Counter[str]] = {}
-        for run in Run.objects.select_related("agent", "agent_version").filter(
-            undoes=None, simulated=False
-        ):
-            self._run(run)
+        runs = Run.objects.select_related("agent", "agent_version").filter(undoes=None)
+        for run in runs.filter(simulated=False):
+            if agents is None or run.agent.slug in agents:
+                self._run(run)
         for request in ApprovalRequest.objects.exclude(state="pending"):
-            self._request(request)
+            if agents is None or request.agent in agents:
+                self._request(request)
 
     @property
     def figures(self) -> dict[Key, tuple[int, int]]:
@@ -54,6 +60,10 @@ class Direct:
         full = (day, agent, version, tool, measure, key)
         self.numbers[full] += number
         self.totals[full] += total
+
+    def _span(self, where: Any, measure: str, milliseconds: int) -> None:
+        self._add(where, measure, bucket(milliseconds), total=milliseconds)
+        self.spans[*where, measure, ""].append(milliseconds)
 
     def _run(self, run: Run) -> None:
         where = (run.created_at.date(), run.agent.slug, run.agent_version.digest, "")
@@ -87,8 +97,8 @@ class Direct:
         worked = milliseconds(
             run.finished_at - run.created_at - timedelta(seconds=run.waited_seconds)
         )
-        self._add(where, "resolved", bucket(whole), total=whole)
-        self._add(where, "worked", bucket(worked), total=worked)
+        self._span(where, "resolved", whole)
+        self._span(where, "worked", worked)
         for step in steps:
             if step.kind == "tool":
                 self._call(where, step)
@@ -204,11 +214,11 @@ class Direct:
             self._add(where, "deadline", "missed" if late else "met")
         if by_person:
             took = milliseconds(request.decided_at - request.created_at)
-            self._add(where, "to_decide", bucket(took), total=took)
+            self._span(where, "to_decide", took)
         looked = [each.opened_at for each in Viewing.objects.filter(request=request)]
         if looked:
             took = milliseconds(min(looked) - request.created_at)
-            self._add(where, "to_look", bucket(took), total=took)
+            self._span(where, "to_look", took)
         for vote in Vote.objects.filter(request=request):
             person = self.people.setdefault((*where, vote.user_id), Counter())
             approves = vote.verdict in ("approve", "edit")

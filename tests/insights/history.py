@@ -14,8 +14,10 @@ from approvals.models import ApprovalRequest, Viewing, Vote
 SHA = "sha256:" + "0" * 64
 AGENTS = {"refund-desk": "bounded", "payables": "workflow"}
 TOOLS = {"issue_refund": ("order", "amount"), "read_order": ("order",)}
-#: Long enough ago that a month is over.
-DAYS = 80
+#: An agent that runs elsewhere: of it there are requests and nothing else.
+ELSEWHERE = "elsewhere"
+#: Long enough that two whole months are over, whatever the day.
+DAYS = 125
 BEGINS = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
 ATTENTION = (
     "repairs_exhausted",
@@ -51,10 +53,14 @@ class Made:
 
 
 class History:
-    """Writes what it made up. `people` decide; days begin at `BEGINS`."""
+    """Writes what it made up. `people` decide; days begin at `BEGINS`. `leased`: for how long after its beginning
+    a worker still holds a run that has not ended."""
 
-    def __init__(self, seed: int, people: list[User], owner: ReviewGroup) -> None:
+    def __init__(
+        self, seed: int, people: list[User], owner: ReviewGroup, leased: timedelta = timedelta(0)
+    ) -> None:
         self.random = random.Random(seed)
+        self.leased = leased
         self.people = people
         self.made = Made()
         self.agents = {}
@@ -82,6 +88,7 @@ class History:
         """So many runs over `DAYS` days, with everything that belongs to them."""
         for _ in range(runs):
             self._run()
+        self._at_midnight(BEGINS + timedelta(days=60))
         made = self.made
         # A journal's ids are known only once its rows are written, so undos come after them.
         Run.objects.bulk_create(made.runs)
@@ -94,13 +101,22 @@ class History:
             self._undo(effect, later)
         return made
 
-    def _run(self) -> None:
+    def _at_midnight(self, at: datetime) -> None:
+        """Of a day, the first moment, and the last one of the day before: runs, and requests from elsewhere."""
+        for began in (at, at - timedelta(microseconds=1)):
+            self._run(began)
+            for kind in ("approved", "expired"):
+                step = Step(run=Run(agent=HostedAgent(slug=ELSEWHERE)), kind="tool", name="wire")
+                step.run.agent_version = AgentVersion(digest="v1")
+                self._resolve(step.run, step, began, kind)
+
+    def _run(self, began: datetime | None = None) -> None:
         pick = self.random.choice
         slug = pick(list(AGENTS))
         state, outcome = pick(ENDS)
         # A few lately, so that what they did may still be corrected.
         days = DAYS - 1 if pick([0, 0, 0, 0, 1]) else self.random.randrange(DAYS - 1)
-        began = BEGINS + timedelta(days=days, seconds=self.random.randrange(86_400))
+        began = began or BEGINS + timedelta(days=days, seconds=self.random.randrange(86_400))
         ended = state != "running"
         took = timedelta(milliseconds=int(self.random.lognormvariate(10, 3)))
         run = Run(
@@ -115,7 +131,7 @@ class History:
             created_at=began,
             started_at=began,
             finished_at=began + took if ended else None,
-            lease_expires_at=None if ended else began,
+            lease_expires_at=None if ended else began + self.leased,
             waited_seconds=self.random.random() * took.total_seconds() if pick([0, 1]) else 0.0,
             step_count=self.random.randrange(1, 30),
             simulated=pick([True, *[False] * 19]),
@@ -210,7 +226,7 @@ class History:
         request = ApprovalRequest(
             kind={"tool": "action", "final": "result"}.get(step.kind, step.kind),
             state=self._state(kind),
-            run_id=run.pk,
+            run_id=None if run.agent.slug == ELSEWHERE else run.pk,
             agent=run.agent.slug,
             agent_version=run.agent_version.digest,
             tool=step.name if step.kind == "tool" else "",

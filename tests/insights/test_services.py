@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
+from redis import Redis
 
 from accounts.callers import Caller
 from accounts.errors import PermissionMissing
 from accounts.models import ReviewGroup, User
 from agents.errors import UnknownRun
 from agents.models import EffectRecord, HostedAgent, ReportedModel, Run
+from audit import told
 from audit.clock import database_now
 from audit.models import Event
+from insights import queues, sweep
 from insights.errors import NotFailed
-from insights.models import Alert, Progress, RunFact
+from insights.jobs import mail_about_alert
+from insights.models import Alert, Figure, Progress, RunFact, Slice
 from insights.services import gather
 from insights.services.advance import advance
 from insights.services.correct_failure import correct_failure
 from insights.services.mail_alert import mail_alert
+from insights.services.raise_alerts import raise_alerts
 from insights.services.set_thresholds import set_thresholds
 from insights.vocabulary import Failure
 from tests.insights.history import History
@@ -154,6 +160,123 @@ def test_owners_are_alerted_once_a_day_of_each_thing(
     assert sent.to == ["owners@example.test"]
     assert f"Of the {alert.runs} runs" in sent.body
     assert f"/insights/?agent=payables&since={alert.day}" in sent.body
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What runs of one agent cost: today's, and those of so many days before; in millionths."""
+
+    today: int
+    before: int
+    days: int
+    runs: int = 20
+    succeeded: int = 20
+
+    def write(self) -> None:
+        """As sums, which alerts are made of."""
+        slice_of, _ = Slice.objects.get_or_create(
+            agent="payables", version="sha256:1", tool="", defaults={"category": "workflow"}
+        )
+        Figure.objects.filter(slice=slice_of).delete()
+        today = database_now().date()
+        failed = self.runs - self.succeeded
+        figures = [(today, "success", self.succeeded, self.succeeded * self.today)]
+        figures += [(today, "failed", failed, failed * self.today)] if failed else []
+        for back in range(1, self.days + 1):
+            figures.append((today - timedelta(days=back), "success", 5, 5 * self.before))
+        Figure.objects.bulk_create(
+            Figure(
+                span="d", day=day, measure="result", slice=slice_of, key=key, number=n, total=total
+            )
+            for day, key, n, total in figures
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        (Cost(today=301, before=100, days=3), {"cost": (301, 300)}),
+        (Cost(today=300, before=100, days=3), {}),
+        (Cost(today=900, before=100, days=2), {}),
+        (Cost(today=900, before=0, days=9), {}),
+        (Cost(today=900, before=100, days=3, runs=19, succeeded=19), {}),
+        (Cost(today=100, before=100, days=3, runs=20, succeeded=14), {"failures": (30, 30)}),
+        (Cost(today=100, before=100, days=3, runs=20, succeeded=15), {}),
+        (
+            Cost(today=1_000, before=1_000, days=3, runs=40, succeeded=29),
+            {"cost_of_success": (1_379, 1_200)},
+        ),
+    ],
+)
+def test_owners_hear_once_of_what_goes_beyond_a_limit_and_of_nothing_below_it(
+    history: Made,
+    finance: ReviewGroup,
+    redis_client: Redis,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    admin: User,
+    given: Cost,
+    kinds: dict[str, tuple[int, int]],
+) -> None:
+    ReviewGroup.objects.filter(pk=finance.pk).update(email="owners@example.test")
+    history(6)
+    if "cost_of_success" in kinds:
+        set_thresholds(
+            slug="payables",
+            failure_percent=None,
+            cost_micros=1_200,
+            cost_times=None,
+            caller=Caller.of_session(admin),
+        )
+    given.write()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert raise_alerts() == len(kinds)
+        # A minute later, and a minute after that, all of it is still so.
+        assert raise_alerts() == raise_alerts() == 0
+    found = {each.kind: (each.used, each.allowed) for each in Alert.objects.all()}
+    assert found == kinds
+    assert Event.objects.filter(type="agent.alerted", stream="agent:payables").count() == len(kinds)
+    queued = told.queue(queues.BACKGROUND).jobs
+    assert [job.args for job in queued] == [(str(each.pk),) for each in Alert.objects.all()]
+    for job in queued:
+        assert mail_about_alert(*job.args) == 1
+        # Had the first one died after it was sent, there would be no second letter.
+        assert mail_about_alert(*job.args) == 0
+    assert [letter.to for letter in mail.outbox] == [["owners@example.test"]] * len(kinds)
+
+
+def test_a_lost_letter_is_sent_by_the_sweep_and_yesterday_s_alert_keeps_nothing_quiet_today(
+    history: Made, redis_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(6)
+    Cost(today=301, before=100, days=3).write()
+    raise_alerts()
+    alert = Alert.objects.get()
+    monkeypatch.setattr(sweep, "_counted_at", [])
+    sweep.sweep()
+    # Whoever is to send it may still be at it.
+    names = [job.func_name for job in told.queue(queues.BACKGROUND).jobs]
+    assert names == ["insights.jobs.count"]
+    Alert.objects.update(mail_due_at=database_now() - sweep.MAIL_OVERDUE)
+    for _ in range(2):
+        monkeypatch.setattr(sweep, "_counted_at", [])
+        sweep.sweep()
+    (letter,) = told.queue(queues.BACKGROUND).jobs[1:]
+    assert letter.args == (str(alert.pk),)
+    Alert.objects.update(day=alert.day - timedelta(days=1))
+    assert raise_alerts() == 1
+
+
+def test_a_run_that_ended_unseen_is_found_when_its_day_is_looked_at_again(history: Made) -> None:
+    history(3).write(40)
+    advance()
+    before = summed()
+    lost = RunFact.objects.exclude(day=RunFact.objects.latest("day").day).latest("day")
+    RunFact.objects.filter(pk=lost.pk).delete()
+    # Its end lies far behind what was gathered already.
+    Progress.objects.update(patrolled=lost.day + timedelta(days=1))
+    advance()
+    advance()
+    assert summed() == before
 
 
 def test_an_agent_has_thresholds_of_its_own(

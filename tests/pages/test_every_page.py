@@ -19,6 +19,7 @@ from agents.services.control import cancel_run
 from agents.services.set_switch import set_switch
 from agents.services.start_run import start_run
 from agents.states import SwitchScope
+from approvals.layouts import lay_out
 from approvals.models import ApprovalRequest, PolicyVersion, ReasonChip, WorkingCalendar
 from audit.filters import EventFilter
 from audit.models import Event, SinkCursor, SubjectKey, WitnessState
@@ -304,5 +305,11 @@ def written() -> str:
         *WorkingCalendar.objects.values("document"),
         *KillSwitch.objects.values("reason"),
         *Verification.objects.values("summary"),
+        *(
+            " ".join(str(fact["value"]).split())
+            for evidence in ApprovalRequest.objects.values_list("evidence", flat=True)
+            for entry in evidence
+            for fact in lay_out(entry.get("result")).facts
+        ),
     ]
     return json.dumps(rows, default=str, ensure_ascii=False)

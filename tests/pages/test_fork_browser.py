@@ -65,6 +65,6 @@ def test_from_a_failed_run_to_a_fork_that_succeeds_in_three_clicks(
     page.get_by_role("link", name="side by side").click()
     expect(page.get_by_role("heading", name="Two runs side by side")).to_be_visible()
     page.goto(f"/runs/{run.pk}/")
-    page.get_by_role("link", name="replay", exact=True).click()
+    page.get_by_role("link", name="Replay", exact=True).click()
     expect(page.locator("#replay-says")).to_contain_text("as they were")
     assert troubles_of(page, within="main") == []

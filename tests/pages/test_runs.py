@@ -101,7 +101,7 @@ def test_an_auditor_reads_every_run_and_changes_none(
     login(client, auditor)
     page = client.get(f"/runs/{run.pk}/")
     assert b"/cancel/" not in page.content
-    assert "its story in the audit log" in text_of(page)
+    assert "Its story in the audit log" in text_of(page)
     assert client.post(f"/runs/{run.pk}/cancel/").status_code == 403
     run.refresh_from_db()
     assert run.state == "waiting"
