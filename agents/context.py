@@ -147,14 +147,25 @@ class Measured:
     spoken: list[str]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A measurement without the steps that were measured: it would keep its own key, and so itself, for ever."""
+
+    about: tuple[object, ...]
+    weight: Weight
+    lines: list[tuple[str, str, int]]
+    spoken: list[str]
+
+
 # Settled steps never change: what they weigh is found once, while a worker holds their run.
-_measured: WeakKeyDictionary[Step, tuple[int, Measured]] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[Step, _Known] = WeakKeyDictionary()
 
 
 def _measure(exchange: Exchange, room: int) -> Measured:
+    about = (room, exchange.nudge, *(step.pk for step in exchange.results))
     known = _measured.get(exchange.reply)
-    if known is not None and known[0] == room and known[1].exchange == exchange:
-        return known[1]
+    if known is not None and known.about == about:
+        return Measured(exchange, known.weight, known.lines, known.spoken)
     named = exchange.results or (exchange.reply,)
     lines = [
         (step.name, line, tokens(line) + 1)
@@ -166,9 +177,8 @@ def _measure(exchange: Exchange, room: int) -> Measured:
         lines=tuple(each for _, _, each in lines),
         spoken=sum(tokens(line) + 1 for line in exchange.spoken),
     )
-    measured = Measured(exchange, weight, lines, exchange.spoken)
-    _measured[exchange.reply] = (room, measured)
-    return measured
+    _measured[exchange.reply] = _Known(about, weight, lines, exchange.spoken)
+    return Measured(exchange, weight, lines, exchange.spoken)
 
 
 def _list(exchanges: Sequence[Measured], room: int) -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ def growth(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
         found[f"{name}, MB"] = _line(warm, [one.own_bytes[name] / 1e6 for one in warm])
         found[f"{name}, handles"] = _line(warm, [one.handles[name] for one in warm])
         found[f"{name}, threads"] = _line(warm, [one.threads[name] for one in warm])
-    counted: dict[str, Sequence[float]] = {
+    figures: dict[str, list[float]] = {
         "PostgreSQL connections": [one.connections for one in warm],
         "Redis clients": [one.redis_clients for one in warm],
         "Redis, MB": [one.redis_bytes / 1e6 for one in warm],
@@ -139,7 +139,7 @@ def growth(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
         "events": [one.events for one in warm],
         "runs": [one.runs for one in warm],
     }
-    for name, values in counted.items():
+    for name, values in figures.items():
         found[name] = _line(warm, values)
     return found
 

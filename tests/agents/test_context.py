@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -287,3 +289,13 @@ def test_notes_are_not_sent() -> None:
         "messages",
         "tools",
     }
+
+
+def test_a_run_that_is_done_with_keeps_no_step_in_memory() -> None:
+    written = Written()
+    written.replies([("a long result " * 50, "A1", False)])
+    held = [weakref.ref(step) for step in written.steps]
+    built(written, AGENTS[8_000])
+    written.steps.clear()
+    gc.collect()
+    assert [ref() for ref in held] == [None, None]

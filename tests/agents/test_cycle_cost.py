@@ -33,7 +33,7 @@ def test_a_cycle_takes_no_more_statements_and_transactions_than_its_budget(
     counter: Counter, bank: Bank, operator: User, reviewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spent: dict[str, Tally[str]] = {}
-    wrapper = type(connections["default"])
+    wrapper: Any = type(connections["default"])
     commit = wrapper._commit
 
     def one_cycle(cycle: int) -> None:

@@ -47,7 +47,7 @@ def paused(number: int) -> str:
         waiting.pop(number)(UUID(flow_run.id))
     pause_flow_run(timeout=DECISION_SECONDS, poll_interval=LOOK_SECONDS)
     act(proposed)
-    return tell(number)
+    return str(tell(number))
 
 
 @flow(persist_result=True)
@@ -56,4 +56,4 @@ def suspended(number: int) -> str:
     proposed = ask(number)
     suspend_flow_run(timeout=DECISION_SECONDS)
     act(proposed)
-    return tell(number)
+    return str(tell(number))
