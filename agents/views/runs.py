@@ -42,7 +42,7 @@ from approvals.withholding import Withheld
 from audit.clock import database_now
 from audit.paging import BadCursor, page
 
-RUNS_PER_PAGE: Final = 40
+RUNS_PER_PAGE: Final = 30
 MOST_FORKS: Final = 5
 
 

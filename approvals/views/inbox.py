@@ -50,7 +50,7 @@ from approvals.views.saved_views import lines_of
 from approvals.vocabulary import Friction, Kind
 from audit.prepared import Prepared
 
-MOST_ROWS = 50
+MOST_ROWS = 40
 MOST_NAMED = 20
 # A request has many columns, and most of them are large.
 _IN_A_ROW = (
