@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import count, takewhile
+
 import pytest
 
 from accounts.callers import Caller
 from accounts.models import User
 from agents.authoring import Budget
 from agents.models import AgentSpend, HostedAgent, Run
-from agents.timeline import read_timeline
+from agents.timeline import read_timeline, read_window
 from agents.timeline_rows import Row
 from approvals.vocabulary import Verdict
 from audit.clock import database_now
@@ -25,6 +27,15 @@ __all__ = ["line"]
 
 def rows_of(run: Run, person: User) -> list[Row]:
     return read_timeline(run, Caller.of_session(person), now=database_now()).rows
+
+
+def all_rows_of(run: Run, person: User) -> list[Row]:
+    """As a reader finds them who scrolls from the first window to the last."""
+    caller, now = Caller.of_session(person), database_now()
+    found = (read_window(run, number, caller, now=now) for number in count(1))
+    return [
+        row for window in takewhile(lambda each: each is not None, found) for row in window.rows
+    ]
 
 
 def ending(run: Run, person: User) -> str:
@@ -52,7 +63,7 @@ def test_fifty_parallel_calls_stand_line_by_line_before_the_answer(
     made = [call("read_balance", judged({"account": f"A{place}"})) for place in range(50)]
     run = counter.start([calls(*made), final(summary="ok")])
     assert run.state == "succeeded"
-    rows = rows_of(run, reviewer)
+    rows = all_rows_of(run, reviewer)
     told = [f"{row.title}. {row.about}. {row.state}." for row in rows if row.step.kind == "tool"]
     assert told == [f"Read balance. A{place}. Done." for place in range(50)]
     assert ending(run, reviewer) == "Gave its final answer. Done."
