@@ -240,6 +240,6 @@ def replay_for(
     run: Run, caller: Caller, *, against: Against | None, after: int = 0, most: int | None = None
 ) -> Replay:
     """The same as this caller may see it. `run` is as it was read: with nothing cleared from it."""
-    known = list(Step.objects.filter(run=run).defer("request", "output", "attempts").in_order())
+    known = list(Step.objects.filter(run=run).defer("request", "attempts").in_order())
     mask = mask_of(run, known, caller)
     return replay(run, mask=mask, against=against or usual_for(run), after=after, most=most)

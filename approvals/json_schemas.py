@@ -24,6 +24,7 @@ UNREADABLE: Final = (
 )
 _STANDARD: Final = Draft202012Validator.VALIDATORS
 _PATTERNS: Final = "patternProperties"
+_UNEVALUATED: Final = "unevaluatedProperties"
 
 
 @lru_cache(maxsize=1_000)
@@ -48,16 +49,28 @@ def validator_of(schema: Mapping[str, Any]) -> Any:
 
 def problem_of_patterns(schema: Any) -> str:
     """Why the patterns of a schema cannot be held to; empty where they can."""
+    # Looking for what was evaluated, the library descends into every part and tries patterns its own way.
+    if _holds(schema, _PATTERNS) and _holds(schema, _UNEVALUATED):
+        return f"has {_UNEVALUATED} beside {_PATTERNS}"
+    return _problem_of_patterns(schema)
+
+
+def _holds(schema: Any, keyword: str) -> bool:
+    """Whether the keyword stands anywhere in the schema."""
     if isinstance(schema, Mapping):
-        if _PATTERNS in schema and "unevaluatedProperties" in schema:
-            return f"has unevaluatedProperties beside {_PATTERNS}"
+        return keyword in schema or any(_holds(each, keyword) for each in schema.values())
+    return isinstance(schema, list) and any(_holds(each, keyword) for each in schema)
+
+
+def _problem_of_patterns(schema: Any) -> str:
+    if isinstance(schema, Mapping):
         named = schema.get(_PATTERNS)
         patterns = [schema.get("pattern"), *(named if isinstance(named, Mapping) else ())]
         if not all(_is_readable(each) for each in patterns if isinstance(each, str)):
             return UNREADABLE
-        return next(filter(None, map(problem_of_patterns, schema.values())), "")
+        return next(filter(None, map(_problem_of_patterns, schema.values())), "")
     if isinstance(schema, list):
-        return next(filter(None, map(problem_of_patterns, schema)), "")
+        return next(filter(None, map(_problem_of_patterns, schema)), "")
     return ""
 
 

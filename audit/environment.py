@@ -28,13 +28,17 @@ def given(name: str) -> str:
         with Path(path).open("rb") as file:
             content = file.read(LONGEST_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"{name}{SUFFIX}: {path} cannot be read ({error.strerror})") from None
+        raise ValueError(
+            f"{name}{SUFFIX}: the file that it names cannot be read ({error.strerror})"
+        ) from None
     if len(content) > LONGEST_BYTES:
-        raise ValueError(f"{name}{SUFFIX}: {path} is longer than {LONGEST_BYTES} bytes")
+        raise ValueError(
+            f"{name}{SUFFIX}: the file that it names is longer than {LONGEST_BYTES} bytes"
+        )
     try:
         text = content.decode().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise ValueError(f"{name}{SUFFIX}: {path} is not text in UTF-8") from None
+        raise ValueError(f"{name}{SUFFIX}: the file that it names is not text in UTF-8") from None
     if not text:
-        raise ValueError(f"{name}{SUFFIX}: {path} is empty")
+        raise ValueError(f"{name}{SUFFIX}: the file that it names is empty")
     return text

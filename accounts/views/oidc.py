@@ -25,6 +25,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.browsers import renew
 from accounts.confirmations import remember_provider
 from accounts.doors import caller_of, signed_in
+from accounts.factors import has_factor
 from accounts.going_on import going_on_to
 from accounts.login_stages import STRONG
 from accounts.oidc.errors import NotConfirmed
@@ -124,7 +125,9 @@ def _confirmed(request: HttpRequest, terms: "Terms", back: "Return") -> HttpResp
             stream=f"person:{caller.user.pk}",
             facts={"method": "identity_provider"},
         )
-    record_authentication(request, caller.user, RECORDED, reauthenticated=True)
+    # Who has a second factor confirms with one, here or there: the provider's password alone replaces none.
+    if identity.strong or not has_factor(caller.user):
+        record_authentication(request, caller.user, RECORDED, reauthenticated=True)
     renew(request, caller.user)
     if identity.strong:
         remember_provider(

@@ -469,6 +469,18 @@ def test_without_a_second_factor_at_the_provider_only_the_person_is_confirmed(
     assert desk.client.get("/settings/second-factor/app/").status_code == 200
 
 
+def test_a_password_at_the_provider_replaces_no_second_factor_of_ones_own(
+    desk: Desk, admitted: User
+) -> None:
+    desk.set(oidc_second_factor=("mfa",))
+    give_app(admitted)
+    desk.confirm()
+    for page in ("app", "codes"):
+        asked = desk.client.get(f"/settings/second-factor/{page}/")
+        assert asked.status_code == 302, page
+        assert "confirm" in asked["Location"]
+
+
 # -- passwords ----------------------------------------------------------------------------------
 
 

@@ -65,6 +65,7 @@ def test_patterns_mean_what_json_schema_says(
         {"properties": {"a": {"items": [{"pattern": "(?!x)"}]}}},
         {"patternProperties": {r"(a)\1": {}}},
         {"patternProperties": {"a": {}}, "unevaluatedProperties": False},
+        {"allOf": [{"patternProperties": {"^(a+)+$": {}}}], "unevaluatedProperties": False},
     ],
 )
 def test_what_cannot_be_held_to_is_named_beforehand(schema: dict[str, Any]) -> None:
