@@ -15,6 +15,8 @@ from accounts.session_uses import handle_of
 from audit.recorder import record
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from accounts.callers import Caller
     from accounts.models import User
 
@@ -51,17 +53,15 @@ def end_other_sessions(*, keep: str, caller: Caller) -> int:
     if caller.is_token:
         raise SessionRequired
     with transaction.atomic():
-        others = SignedIn.objects.visible_to(caller.user).exclude(pk=keep).select_for_update()
-        keys = list(others.values_list("pk", flat=True))
-        if keys:
-            _end(keys)
+        ended = _end_all(SignedIn.objects.visible_to(caller.user).exclude(pk=keep))
+        if ended:
             record(
                 type="sessions.ended",
                 actor=caller.actor,
                 stream=f"person:{caller.user.pk}",
-                facts={"ended": len(keys)},
+                facts={"ended": ended},
             )
-    return len(keys)
+    return ended
 
 
 def end_sessions_of(*, person: User, caller: Caller) -> int:
@@ -74,16 +74,22 @@ def end_sessions_of(*, person: User, caller: Caller) -> int:
         raise SessionRequired
     caller.require("manage_people", scope="admin")
     with transaction.atomic():
-        theirs = SignedIn.objects.visible_to(person).select_for_update()
-        keys = list(theirs.values_list("pk", flat=True))
-        if keys:
-            _end(keys)
+        ended = _end_all(SignedIn.objects.visible_to(person))
+        if ended:
             record(
                 type="person.signed_out",
                 actor=caller.actor,
                 stream=f"person:{person.pk}",
-                facts={"person": str(person.pk), "ended": len(keys)},
+                facts={"person": str(person.pk), "ended": ended},
             )
+    return ended
+
+
+def _end_all(sessions: QuerySet[SignedIn]) -> int:
+    """End them, which are locked for it; how many there were."""
+    keys = list(sessions.select_for_update().values_list("pk", flat=True))
+    if keys:
+        _end(keys)
     return len(keys)
 
 
