@@ -96,6 +96,8 @@ TEMPLATES = [
     }
 ]
 
+FORM_RENDERER = "countersign.form_rendering.FormRenderer"
+
 # -- data -----------------------------------------------------------------------------------------
 
 DATABASES = databases(COUNTERSIGN)

@@ -141,6 +141,7 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
                 .defer("input", "output"),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
+                ordered=found.runs.ordered,
             )
         except BadCursor:
             messages.warning(
