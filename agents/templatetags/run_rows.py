@@ -70,8 +70,8 @@ def run_row(row: RunRow, *, with_agent: bool, choose: str) -> SafeString:
 
 def _box(run: Run, form: str) -> SafeString:
     return markup(
-        '<td class="run-choose"><input type="checkbox" name="run" value="{}" form="{}" '
-        'aria-label="{}: {}"></td>',
+        '<td class="run-choose"><label><input type="checkbox" name="run" value="{}" form="{}" '
+        'aria-label="{}: {}"></label></td>',
         str(run.pk),
         form,
         gettext("Compare"),
