@@ -71,7 +71,16 @@ def test_what_is_shown_to_somebody_is_kept_nowhere_and_framed_by_nobody(
 @pytest.mark.parametrize("path", ["/language/", "/theme"])
 @pytest.mark.parametrize(
     "foreign",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\t//x"],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "\t//x",
+        # The name of a view, and one of none.
+        "settings",
+        "%2f%2fevil",
+    ],
 )
 def test_a_choice_leads_to_no_foreign_address(
     client: Client, db: None, path: str, foreign: str
