@@ -39,8 +39,6 @@ from audit.recorder import record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpResponseRedirect
-
 
 class SecondStep(AuthenticateView):  # type: ignore[misc]
     """The second step of signing in, for those who have a second factor."""
@@ -133,15 +131,16 @@ def confirmed(view: "Callable[..., HttpResponse]") -> "Callable[..., HttpRespons
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if is_confirmed(request):
             return view(request, **kwargs)
-        return _sent_to_confirm(request)
+        back = request.path if request.method == "GET" else reverse("second-factor")
+        return redirect(confirming_url(request, back))
 
     return guarded
 
 
-def _sent_to_confirm(request: HttpRequest) -> "HttpResponseRedirect":
+def confirming_url(request: HttpRequest, back: str) -> str:
+    """Where the person confirms that it is them, to come back to that address of ours then."""
     (method,) = get_adapter(request).get_reauthentication_methods(request.user)
-    back = request.path if request.method == "GET" else reverse("second-factor")
-    return redirect(f"{method['url']}?{urlencode({NEXT: back})}")
+    return f"{method['url']}?{urlencode({NEXT: back})}"
 
 
 def _next(request: HttpRequest) -> str:
