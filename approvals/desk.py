@@ -219,7 +219,7 @@ def _first(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
     def build(person: int, group: int, own: int, *values: Any) -> QuerySet[Any, dict[str, Any]]:
         lists, (*asked, but) = Lists(any_reader(kind, person, group, own)), values
         fit = filters.fitting(lists.of(tab), shape, person=person, reads=False, values=tuple(asked))
-        found: QuerySet[Any, dict[str, Any]] = fit.exclude(pk=but).values("pk")[:1]
+        found: QuerySet[Any, Any] = fit.exclude(pk=but).values("pk")[:1]
         return found
 
     but = UUID(int=0)
