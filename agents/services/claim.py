@@ -24,6 +24,9 @@ from audit.keyring import at_hand, key_of, put_at_hand
 from audit.prepared import CLOCK, Prepared, locking_first
 
 AROUND = ("agent__owner_group", "agent_version", "initiator")
+BESIDE = ("agent", "agent_version")
+"""What is read with a run that is locked to be written to: who works on it has read the rest before."""
+DEFINITION = "agent_version__definition"
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,10 @@ _claimed = Prepared(
 
 _locked = Prepared(
     lambda: (
-        Run.objects.annotate(read_at=CLOCK, subject_key=_KEY).select_related(*AROUND).order_by()
+        Run.objects.annotate(read_at=CLOCK, subject_key=_KEY)
+        .select_related(*BESIDE)
+        .defer(DEFINITION)
+        .order_by()
     ),
     rewrite=locking_first(Run),
 )
@@ -89,7 +95,8 @@ _locked = Prepared(
 _locked_for_now = Prepared(
     lambda: (
         Run.objects.annotate(read_at=CLOCK, held=HELD_FOR_NOW, subject_key=_KEY)
-        .select_related(*AROUND)
+        .select_related(*BESIDE)
+        .defer(DEFINITION)
         .order_by()
     ),
     rewrite=locking_first(Run),
