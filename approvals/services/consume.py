@@ -30,6 +30,7 @@ from approvals.voting import tally
 from audit.actors import Actor
 from audit.recorder import NoTransaction
 from audit.schemas import Outcome
+from audit.statements import rows
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,10 @@ def consume_plainly(*, request_id: UUID, revision: int, digest: str, agent: str,
         raise NoTransaction
     if ports.runs().stopped(agent, tool):
         return False
-    with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [request_id, revision, digest])
-        row = cursor.fetchone()
-    if row is None:
+    spent = rows(_SPEND, [request_id, revision, digest])
+    if not spent:
         return False
-    version, *concerned = row
+    version, *concerned = spent[0]
     events.announce_to(
         events.Concerned(*concerned),
         {"topic": "request", "id": str(request_id), "version": version, "kind": "consumed"},
