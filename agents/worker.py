@@ -61,7 +61,7 @@ def close_lost_connections() -> None:
     close_old_connections()
     for connected in connections.all(initialized_only=True):
         if connected.connection is not None and not _has_news(connected.connection.fileno()):
-            connected.health_check_done = True
+            connected.health_check_done = True  # type: ignore[attr-defined]
 
 
 def _has_news(socket: int) -> bool:
