@@ -18,6 +18,7 @@ from agents.flow_checks import mistakes_of_flow
 from agents.mistakes import Mistake
 from agents.proposals import describe_errors
 from agents.tool_secrets import missing_secrets, variable_of
+from agents.toolless import tools_are_carried_out
 from agents.tools import Tool
 from agents.unpriced import WHAT_TO_DO, asked_models, describe_unpriced, unpriced_models
 from audit.clock import database_now
@@ -33,20 +34,26 @@ def check_agents(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
     ]
 
 
+def _not_given(tool: Tool) -> Iterator[Mistake]:
+    """What the tool needs of the environment of a process that carries it out."""
+    yield from _server_of(tool)
+    for secret in missing_secrets(tool):
+        yield Mistake(
+            "agents.E023",
+            f"Tool {tool.name}: its secret {secret} is not set, so no call of it would run.",
+            f"Set {variable_of(secret)} for web and worker processes.",
+            tool.where,
+        )
+
+
 def _mistakes_of_installed() -> Iterator[Mistake]:
     for agent in registry.all_agents():
         yield from _examples_of(agent)
         yield from _delegates_of(agent)
         for tool in agent.tools:
             yield from belied_classes(tool)
-            yield from _server_of(tool)
-            for secret in missing_secrets(tool):
-                yield Mistake(
-                    "agents.E023",
-                    f"Tool {tool.name}: its secret {secret} is not set, so no call of it would run.",
-                    f"Set {variable_of(secret)} for web and worker processes.",
-                    tool.where,
-                )
+            if tools_are_carried_out():
+                yield from _not_given(tool)
         yield from mistakes_of_flow(agent)
 
 
@@ -60,7 +67,7 @@ def _server_of(tool: Tool) -> Iterator[Mistake]:
         yield Mistake(
             "agents.E108",
             f"Tool {tool.name}: no setting names the MCP server {name}.",
-            "Name it in COUNTERSIGN_MCP_SERVERS, for web and worker processes.",
+            "Name it in COUNTERSIGN_MCP_SERVERS, for workers of resumes and runs.",
             tool.served.where,
         )
         return

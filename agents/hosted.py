@@ -11,7 +11,7 @@ def hosted_of(slug: str, *, lock: bool = False) -> int | None:
     """The key of the agent; None where there is none of that name. `lock`: held until the transaction ends."""
     rows = HostedAgent.objects.filter(slug=slug)
     if lock:
-        rows = rows.select_for_update()
+        rows = rows.select_for_update(no_key=True)
     return rows.values_list("pk", flat=True).first()
 
 

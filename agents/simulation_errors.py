@@ -48,9 +48,10 @@ FORK_PROBLEMS = Words(
     {
         "empty": "Write something, or leave it as it is in the run.",
         "long": "This is too long.",
+        "unpriced": "This model has no price, so no cap on cost would hold. Set one under Prices, 0 where it is free.",
         "unfit": "It holds a character that cannot be stored, or a tool's secret.",
         "sensitive": "The journal holds sensitive arguments that you may not read, so you may not fork this run.",
-        "score": "A score of this run is secret until a person has decided. Fork it then, or from an earlier step.",
+        "score": "A score of this run is secret until a person has decided. Fork the run then.",
     }
 )
 

@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 from redis import Redis, RedisError
-from rq.exceptions import DequeueTimeout, NoSuchJobError, StopRequested
+from rq.exceptions import DequeueTimeout, DeserializationError, NoSuchJobError, StopRequested
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 from rq.worker import SimpleWorker
@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 PR_SET_PDEATHSIG = 1
 POP_SECONDS = 2
+UNREADABLE = "unreadable"
 AWAY_SECONDS = 1.0
 # For how long runs are advanced before Redis is asked again: one that is cut off takes seconds not to answer.
 WITHOUT_SECONDS = 5.0
@@ -60,7 +61,7 @@ def close_lost_connections() -> None:
     close_old_connections()
     for connected in connections.all(initialized_only=True):
         if connected.connection is not None and not _has_news(connected.connection.fileno()):
-            connected.health_check_done = True
+            connected.health_check_done = True  # type: ignore[attr-defined]
 
 
 def _has_news(socket: int) -> bool:
@@ -76,6 +77,15 @@ class WakeUp:
     id: str
     run_id: UUID
     wake_seq: int
+
+
+def _name_of(job: Any) -> str:
+    """What the job calls. One that cannot be read is taken all the same: RQ finds that out when it performs it,
+    and keeps it among those that failed."""
+    try:
+        return str(job.func_name)
+    except DeserializationError:
+        return UNREADABLE
 
 
 class AdvancingWorker(SimpleWorker):
@@ -186,7 +196,7 @@ class AdvancingWorker(SimpleWorker):
                 ):
                     self._wake(job, queue)
             else:
-                with background_jobs.taken(job.id, job.func_name, job.meta):
+                with background_jobs.taken(job.id, _name_of(job), job.meta):
                     super().execute_job(job, queue)
         finally:
             close_old_connections()

@@ -6,6 +6,7 @@ JSON Lines holds the bodies byte for byte, one a line: they are evidence. CSV is
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,17 @@ class Written:
 
 
 def folder() -> Path:
-    """Where export files lie; readable by the product's own account alone."""
+    """Where export files lie. Made here, it is readable by the product's own account alone."""
     path: Path = settings.COUNTERSIGN.data_dir / "exports"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def begin(path: Path) -> None:
+    """An empty file there for its own account, and for the folder's group to read where that may read the folder:
+    web processes hand out what another account has made."""
+    shared = path.parent.stat().st_mode & stat.S_IRGRP
+    path.touch(mode=0o640 if shared else 0o600)
 
 
 def path_of(export: Export) -> Path:
@@ -81,7 +89,7 @@ def write(export: Export, events: EventQuerySet, progress: Callable[[int], None]
     digest, count, size = hashlib.sha256(), 0, 0
     lines = _csv_lines if export.format == ExportFormat.CSV else _json_lines
     try:
-        unfinished.touch(mode=0o600)
+        begin(unfinished)
         with unfinished.open("wb") as file:
             for block, events_so_far in lines(events):
                 file.write(block)

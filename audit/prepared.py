@@ -95,7 +95,7 @@ class PreparedValues:
 
     def __init__(
         self,
-        build: Callable[..., QuerySet[Any, dict[str, Any]]],
+        build: Callable[..., QuerySet[Any, Any]],
         *stand_ins: Any,
         rewrite: Callable[[str], str] = str,
     ) -> None:
@@ -226,7 +226,7 @@ class _Beside:
 def _instance(model: type[Any], names: Sequence[str], values: Sequence[Any]) -> Any:
     """An instance as `Model.from_db` makes it, of whose making nobody is told: no model here listens, and for each
     row Django asks four times whether somebody does."""
-    instance = model.__new__(model)
+    instance: Any = object.__new__(model)
     state = ModelState()
     state.adding, state.db = False, DEFAULT_DB_ALIAS
     vars(instance).update(zip(names, values, strict=True), _state=state)

@@ -63,13 +63,14 @@ def databases(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
+    # What the library says of it repeats parts of it, and so may a password: neither is told.
     try:
         parts = conninfo_to_dict(url)
-    except ProgrammingError as error:
+    except ProgrammingError:
         raise ConfigError(
-            f"{name} cannot be read as a PostgreSQL address ({str(error).strip()}); "
-            "write postgresql://USER:PASSWORD@HOST:5432/NAME"
-        ) from error
+            f"{name} cannot be read as a PostgreSQL address; write postgresql://USER:PASSWORD@HOST:5432/NAME, "
+            "with %25 for each % of the password, and %40 for @"
+        ) from None
     if not parts.get("dbname"):
         raise ConfigError(f"{name} names no database; write postgresql://USER@HOST:5432/NAME")
     options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **OUR_END}

@@ -19,8 +19,8 @@ HEAD: Final = """# Settings
 
 All settings are environment variables, read once by each process when it starts. A value that does not fit, or a
 `COUNTERSIGN_*` name that nobody knows, ends the start with a sentence. An empty text means *not given*. Lists are
-separated by commas; yes and no are `1` and `0`. *Used by* says which processes act on a setting; give all of them to all
-processes, except the logins and keys that [deploy.md](deploy.md#who-gets-what) keeps apart.
+separated by commas; yes and no are `1` and `0`. *Used by* says which processes act on a setting. Give what is no secret to
+all processes, and a secret to those alone that are named ([deploy.md](deploy.md#who-gets-what)); all others start without it.
 
 A setting marked **secret** is never logged or shown, and may lie in a file: `SECRET_KEY_FILE=/run/secrets/secret_key` in
 the place of `SECRET_KEY`. So may the secrets of tools (`COUNTERSIGN_SECRET_PAYMENTS_KEY_FILE`).

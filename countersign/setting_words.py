@@ -85,11 +85,11 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             "language of mails to review groups, and to people who have not chosen one in Settings",
         ),
         "email_url": Described(
-            ALL,
+            f"{WEB}, {BACKGROUND}, {SCHEDULER}",
             "how mail is sent: `smtp://USER:PASSWORD@HOST:587?tls=1` or `smtps://…:465`",
             "files in the data directory",
         ),
-        "email_from": Described(ALL, "whom mail is from"),
+        "email_from": Described(f"{WEB}, {BACKGROUND}, {SCHEDULER}", "whom mail is from"),
     },
     "Workers and scheduler": {
         "resume_workers": Described(
@@ -120,14 +120,18 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
         "undo_seconds": Described(
             f"{WEB}, {RUNS}", "undo time of consequential actions in the shipped policy"
         ),
-        "review_hours": Described(RUNS, "review deadline of the shipped policy"),
+        "review_hours": Described(f"{WEB}, {RUNS}", "review deadline of the shipped policy"),
         "calendar": Described(
-            RUNS,
+            f"{WEB}, {RUNS}",
             "working calendar by which the shipped policy counts that deadline, and by which questions and limits, "
             "which pass no policy, count theirs",
         ),
-        "threshold": Described(RUNS, "threshold of the shipped policy for low and medium risk"),
-        "threshold_high": Described(RUNS, "threshold of the shipped policy above medium risk"),
+        "threshold": Described(
+            f"{WEB}, {RUNS}", "threshold of the shipped policy for low and medium risk"
+        ),
+        "threshold_high": Described(
+            f"{WEB}, {RUNS}", "threshold of the shipped policy above medium risk"
+        ),
         "audit_rate": Described(
             RUNS, "share of allowed consequential actions that a person looks at all the same"
         ),
@@ -135,7 +139,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             RUNS, "share of ordinary requests whose score is hidden until decided"
         ),
         "coin_secret": Described(
-            RUNS,
+            f"{RUNS}, `evaluate`",
             "secret of the coin that draws them: the same on every machine",
             "made once in the data directory",
         ),
@@ -190,12 +194,17 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
     },
     "Models": {
         "openai_base_url": Described(
-            RUNS, "where the model is", "OpenAI; in the demo without a key the practice model"
+            f"{RUNS}, `check_model`, `evaluate`",
+            "where the model is",
+            "OpenAI; in the demo without a key the practice model",
         ),
-        "openai_api_key": Described(RUNS, "its key"),
-        "openai_model": Described(RUNS, "which model is asked where an agent names none"),
+        "openai_api_key": Described(f"{RUNS}, `check_model`, `evaluate`", "its key"),
+        "openai_model": Described(
+            f"{WEB}, {RUNS}, `check_model`, `evaluate`",
+            "which model is asked where an agent names none",
+        ),
         "endpoints": Described(
-            RUNS,
+            f"{RUNS}, `check_model`, `evaluate`",
             "JSON: further model servers by name, each with `base_url` and, where needed, `key_env` (the variable that "
             "holds its key, or with `_FILE` at its end names the file that does), `timeout_seconds`, "
             "`log_probabilities`, `strict_tools`, `context_tokens` ([models.md](models.md))",
@@ -222,12 +231,12 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
     },
     "Tools": {
         "tool_secrets": Described(
-            f"{WEB}, {WORKERS}",
+            f"{WEB}, {RUNS}, `sync_mcp`",
             'each variable gives the tools that declare `secrets={"name"}` a secret of at least 8 characters, and '
             "nobody else ([security.md](security.md#secrets-of-tools))",
         ),
         "mcp_servers": Described(
-            RUNS,
+            f"{RUNS}, `sync_mcp`",
             "JSON: MCP servers by name, each a `url` with `headers`, or a `command` with `args` and `env`; values of "
             "headers and variables name the secret that goes into them in braces ([mcp.md](mcp.md))",
         ),
@@ -248,16 +257,16 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
     },
     "The audit log": {
         "signing_key_path": Described(
-            f"{SCHEDULER}, {BACKGROUND}",
+            f"{SCHEDULER}, {BACKGROUND}, `audit_keys`, `audit_log`",
             "the log's Ed25519 key, a PEM file that only its owner may read",
             "made once in the data directory",
         ),
         "signing_command": Described(
-            f"{SCHEDULER}, {BACKGROUND}",
+            f"{SCHEDULER}, {BACKGROUND}, `audit_keys`, `audit_log`",
             "a command that signs in the place of a key file ([operations.md](operations.md#the-audit-log))",
         ),
         "checkpoint_path": Described(
-            SCHEDULER,
+            f"{SCHEDULER}, {BACKGROUND}, `audit_fsck`, `audit_log`",
             "the file in which the log's last checkpoint is kept, outside the database",
             "`audit/checkpoint` in the data directory",
         ),
@@ -282,7 +291,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             "--drop` drops older months ([audit.md](audit.md#keeping-and-erasing))",
         ),
         "audit_sinks": Described(
-            SCHEDULER,
+            f"{WEB}, {SCHEDULER}",
             "JSON: where sealed events are sent to, by name ([streaming.md](streaming.md#sinks))",
         ),
         "audit_sink_seconds": Described(SCHEDULER, "how often is looked for events to send"),
@@ -296,7 +305,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             "how long a sink may fail before the readiness page, a mail and an event say so",
         ),
         "witnesses": Described(
-            SCHEDULER,
+            f"{WEB}, {SCHEDULER}",
             "JSON: witnesses that cosign the log's checkpoints, each a `url` and a `key` "
             "([streaming.md](streaming.md#witnesses))",
         ),
@@ -317,7 +326,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             f"{BACKGROUND}, {SCHEDULER}",
             "after how long without a sign of life a worker's export is taken up by another",
         ),
-        "export_attempts": Described(SCHEDULER, "and how often at most"),
+        "export_attempts": Described(f"{BACKGROUND}, {SCHEDULER}", "and how often at most"),
         "export_per_person": Described(WEB, "how many exports one person may have underway"),
         "export_keep_seconds": Described(SCHEDULER, "how long files of exports are kept"),
         "export_keep_bytes": Described(
@@ -341,18 +350,18 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             SCHEDULER, "how often what ended is counted for [insights](insights.md)"
         ),
         "success_hours": Described(
-            SCHEDULER,
+            BACKGROUND,
             "for how long after its end what a run did may be corrected, undone or bounce and make it no success",
         ),
         "alert_failure_percent": Described(
-            SCHEDULER,
+            BACKGROUND,
             "of how many runs of a day without success owners of agents are alerted; 0: never",
         ),
         "alert_cost_times": Described(
-            SCHEDULER,
+            BACKGROUND,
             "cost of a run as a multiple of the two weeks before, at which they are; 0: never",
         ),
-        "alert_runs": Described(SCHEDULER, "of how many runs at least"),
+        "alert_runs": Described(BACKGROUND, "of how many runs at least"),
     },
     "Demo and tests": {
         "demo": Described(ALL, "the demo's shop and agents; `make demo` sets it"),

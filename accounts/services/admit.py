@@ -104,7 +104,7 @@ def _resembling(identity: "Identity") -> list[User]:
     alike = Q(username__iexact=_login(identity))
     if identity.email:
         alike |= Q(email__iexact=identity.email) | Q(username__iexact=identity.email)
-    return list(User.objects.select_for_update().filter(alike).order_by("pk")[:2])
+    return list(User.objects.select_for_update(no_key=True).filter(alike).order_by("pk")[:2])
 
 
 def _may_link(found: list[User], identity: "Identity", terms: "Terms") -> bool:

@@ -18,7 +18,7 @@ def choose_language(*, language: str, caller: "Caller") -> bool:
     if language not in languages():
         raise UnknownLanguage(language)
     with transaction.atomic():
-        person = User.objects.select_for_update().get(pk=caller.user.pk)
+        person = User.objects.select_for_update(no_key=True).get(pk=caller.user.pk)
         if person.language == language:
             return False
         person.language = language

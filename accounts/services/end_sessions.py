@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.browsers import tell_ended
 from accounts.errors import SessionRequired, UnknownSession
+from accounts.services.revoke_token import revoke_all
 from accounts.session_models import SignedIn
 from accounts.session_uses import handle_of
 from audit.recorder import record
@@ -64,8 +65,9 @@ def end_other_sessions(*, keep: str, caller: Caller) -> int:
     return ended
 
 
-def end_sessions_of(*, person: User, caller: Caller) -> int:
-    """End every session of somebody whose browser is in wrong hands; how many there were.
+def end_sessions_of(*, person: User, caller: Caller, with_tokens: bool = False) -> tuple[int, int]:
+    """End every session of somebody whose browser is in wrong hands, and with `with_tokens` revoke every token of
+    theirs; how many sessions and how many tokens that were.
 
     What is open there is signed out with its next request, and its sockets are closed at once. Raises
     SessionRequired for a token caller, and PermissionMissing.
@@ -82,7 +84,8 @@ def end_sessions_of(*, person: User, caller: Caller) -> int:
                 stream=f"person:{person.pk}",
                 facts={"person": str(person.pk), "ended": ended},
             )
-    return ended
+        revoked = revoke_all(person=person, actor=caller.actor) if with_tokens else 0
+    return ended, revoked
 
 
 def _end_all(sessions: QuerySet[SignedIn]) -> int:

@@ -35,7 +35,7 @@ def name_stand_in(
     actor = authorised_for(person, caller)
     with transaction.atomic():
         # Two absences of one person are named one after the other, so that the second sees the first.
-        User.objects.select_for_update().get(pk=person.pk)
+        User.objects.select_for_update(no_key=True).get(pk=person.pk)
         now = database_now()
         starts_at = max(starts_at, now)
         _check(person, stand_in, starts_at, ends_at, now)

@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from accounts.callers import Caller
+    from accounts.models import User
+    from audit.actors import Actor
+
+
+def revoke_all(*, person: "User", actor: "Actor") -> int:
+    """Revoke every token of the person's that could still be used, within the caller's transaction; how many."""
+    usable = ApiToken.objects.visible_to(person).usable()
+    found = list(usable.select_for_update().order_by("pk").values_list("pk", flat=True))
+    ApiToken.objects.filter(pk__in=found).update(revoked_at=Now())
+    for token_id in found:
+        record(
+            type="token.revoked",
+            actor=actor,
+            stream=f"person:{person.pk}",
+            facts={"token": str(token_id)},
+        )
+    return len(found)
 
 
 def revoke_token(*, token_id: "UUID", caller: "Caller") -> bool:

@@ -31,7 +31,7 @@ def set_keys(*, off: bool, keys: "Mapping[str, str]", caller: "Caller") -> KeyMa
         raise BadKeys(wrong)
     keymap = KeyMap(off, chosen)
     with transaction.atomic():
-        person = User.objects.select_for_update().get(pk=caller.user.pk)
+        person = User.objects.select_for_update(no_key=True).get(pk=caller.user.pk)
         before = KeyMap.read(person.keymap)
         if before != keymap:
             User.objects.filter(pk=person.pk).update(keymap=keymap.chosen)

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -22,7 +22,7 @@ from accounts.errors import BadPerson, BadReviewGroup, LastAdmin, OwnFactors, Us
 from accounts.factors import has_factor
 from accounts.forms import AccessForm, GroupForm, PersonForm
 from accounts.invitations import invitation_url
-from accounts.models import User
+from accounts.models import ApiToken, User
 from accounts.passwords import is_linked, may_be_invited, provider
 from accounts.roles import roles_of
 from accounts.services.create_group import create_group
@@ -125,6 +125,7 @@ def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
             "may_decide": person.has_perm("accounts.decide_requests"),
             **absences_of(person),
             "has_factor": has_factor(person),
+            "tokens": ApiToken.objects.visible_to(person).usable().count(),
             "is_oneself": person.pk == signed_in(request).user.pk,
         },
         status=_status(form),
@@ -190,13 +191,24 @@ def factors_reset(request: HttpRequest, pk: int) -> HttpResponse:
 def sessions_end(request: HttpRequest, pk: int) -> HttpResponse:
     """Sign somebody out everywhere, now: a browser of theirs is lost, or in wrong hands."""
     person = get_object_or_404(User, pk=pk)
-    ended = end_sessions_of(person=person, caller=signed_in(request))
+    ended, revoked = end_sessions_of(
+        person=person, caller=signed_in(request), with_tokens="tokens" in request.POST
+    )
     messages.success(
         request,
         gettext("{person} is signed out everywhere.").format(person=person)
         if ended
         else gettext("{person} was signed in nowhere.").format(person=person),
     )
+    if revoked:
+        messages.success(
+            request,
+            ngettext(
+                "{count} API token of theirs is revoked.",
+                "{count} API tokens of theirs are revoked.",
+                revoked,
+            ).format(count=revoked),
+        )
     return redirect("person-detail", pk=person.pk)
 
 

@@ -6,7 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -18,10 +19,12 @@ from accounts.factors import has_factor
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.passwords import confirms_at_provider, provider
+from accounts.reauthentication import is_confirmed
 from accounts.roles import roles_of
 from accounts.services.create_token import NewToken, create_token
 from accounts.services.end_sessions import end_other_sessions, end_session
 from accounts.services.revoke_token import revoke_token
+from accounts.views.confirming import confirming_url
 from accounts.vocabulary import ROLES
 
 
@@ -36,8 +39,13 @@ def settings(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def token_create(request: HttpRequest) -> HttpResponse:
-    """On success the answer itself shows the token: it is stored nowhere, so it is shown once."""
+    """On success the answer itself shows the token: it is stored nowhere, so it is shown once.
+
+    It outlives the session, so a session that somebody else came by makes none.
+    """
     caller = signed_in(request)
+    if not is_confirmed(request):
+        return redirect(confirming_url(request, reverse("settings")))
     form = TokenForm(request.POST, person=caller.user)
     if form.is_valid():
         try:
@@ -90,6 +98,15 @@ def sessions_end(request: HttpRequest) -> HttpResponse:
         messages.success(request, gettext("Every other browser is signed out."))
     else:
         messages.info(request, gettext("You were signed in nowhere else."))
+    if tokens := ApiToken.objects.visible_to(signed_in(request).user).usable().count():
+        messages.info(
+            request,
+            ngettext(
+                "{count} API token of yours holds all the same: revoke it below if it is in wrong hands too.",
+                "{count} API tokens of yours hold all the same: revoke below what is in wrong hands too.",
+                tokens,
+            ).format(count=tokens),
+        )
     return redirect("settings")
 
 
@@ -106,6 +123,9 @@ def _page(
             "tokens": ApiToken.objects.visible_to(user).usable().newest_first(),
             "roles": [ROLES[name] for name in roles_of(user)],
             "review_groups": user.review_groups.all(),
+            "confirm_url": ""
+            if is_confirmed(request)
+            else confirming_url(request, reverse("settings")),
             "may_decide": user.has_perm("accounts.decide_requests"),
             **absences_of(user),
             "has_factor": has_factor(user),

@@ -23,7 +23,7 @@ def forget(*, agent: str, memory_id: UUID, caller: Caller) -> int:
         if memory is None:
             raise UnknownMemory
         # Writing down locks the same row, so that nothing comes under this key meanwhile.
-        hosted = HostedAgent.objects.select_for_update().get(pk=memory.agent_id)
+        hosted = HostedAgent.objects.select_for_update(no_key=True).get(pk=memory.agent_id)
         actor = authorised_over(caller, hosted)
         alike = Memory.objects.filter(agent=hosted, root=memory.root_id, key=memory.key)
         removed, _ = alike.delete()

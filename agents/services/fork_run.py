@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from accounts.callers import Caller
+from agents.endpoints import endpoint_of
 from agents.errors import IdempotencyKeyReused, UnknownRun, UnknownVersion
 from agents.events import tell
 from agents.fork_points import ForkPoint, fork_points, usual_point
 from agents.models import AgentVersion, Run, Simulation, Step
+from agents.prices import price_of
 from agents.rebuilding import version_at
 from agents.services.copy_steps import copy_steps
 from agents.services.keep_variant import keep_variant
@@ -86,10 +89,11 @@ def _fork(run_id: UUID, wish: Wish, caller: Caller, key: str | None) -> tuple[Ru
     point = _point(steps, wish.step)
     kept = [step for step in steps if step.seq <= point.step]
     line = _line(run, caller)
-    _refuse_hidden(run, line, steps, kept, caller)
+    _refuse_hidden(run, line, steps, caller)
     base = _base(run, wish)
     check_version(installed, base)
-    version = keep_variant(base, **_changes(wish))
+    now = database_now()
+    version = keep_variant(base, **_changes(wish, now))
     present = _present(caller, key, run, point, version)
     if present is not None:
         return present, False
@@ -106,7 +110,7 @@ def _fork(run_id: UUID, wish: Wish, caller: Caller, key: str | None) -> tuple[Ru
         forked_from=run,
         fork_step=point.step,
         under=run.under,
-        created_at=database_now(),
+        created_at=now,
         **_taint(run, steps, kept),
     )
     fork.save(force_insert=True)
@@ -168,19 +172,16 @@ def _line(run: Run, caller: Caller) -> list[Run]:
     return line
 
 
-def _refuse_hidden(
-    run: Run, line: Sequence[Run], steps: Sequence[Step], kept: Sequence[Step], caller: Caller
-) -> None:
+def _refuse_hidden(run: Run, line: Sequence[Run], steps: Sequence[Step], caller: Caller) -> None:
     """Raise ForkHidden where the journals hold what the caller may not see: with words of their own they could
-    have a model say it."""
+    have a model say it, and a score by asking again for what it is of, from however early a step."""
     for each in line:
         known = steps if each is run else list(Step.objects.filter(run=each).in_order())
         mask = mask_of(each, known, caller)
         hidden = mask.withheld or mask.fields or mask.replies
         if hidden and not reads_sensitive(caller):
             raise ForkHidden("sensitive")
-        seqs = {step.seq for step in (kept if each is run else ())}
-        if seqs & (mask.scored | mask.unplaced | mask.decided):
+        if mask.scored or mask.unplaced or mask.decided:
             raise ForkHidden("score")
 
 
@@ -193,7 +194,7 @@ def _base(run: Run, wish: Wish) -> AgentVersion:
     return version
 
 
-def _changes(wish: Wish) -> dict[str, Any]:
+def _changes(wish: Wish, now: datetime) -> dict[str, Any]:
     """What is to be other than in the version. Raises ForkInvalid."""
     changes: dict[str, Any] = {}
     if wish.instructions is not None:
@@ -209,6 +210,8 @@ def _changes(wish: Wish) -> dict[str, Any]:
         model = wish.model.strip()
         if not model or len(model) > LONGEST_MODEL or storable(model) != model:
             raise ForkInvalid("model", "empty")
+        if price_of(endpoint_of(model).name, now) is None:
+            raise ForkInvalid("model", "unpriced")
         changes["model"] = model
     return changes
 

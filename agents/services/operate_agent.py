@@ -22,7 +22,7 @@ NO_REASON = "No reason was given."
 
 
 def _locked(slug: str) -> HostedAgent:
-    hosted = HostedAgent.objects.select_for_update().filter(slug=slug).first()
+    hosted = HostedAgent.objects.select_for_update(no_key=True).filter(slug=slug).first()
     if hosted is None:
         raise UnknownAgent(slug)
     return hosted

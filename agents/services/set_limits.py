@@ -26,7 +26,7 @@ def set_limits(*, slug: str, limits: AgentLimits, caller: Caller | Actor) -> Hos
     """
     actor = authorised(caller, "manage_agents", scope="admin")
     with transaction.atomic():
-        hosted = HostedAgent.objects.select_for_update().filter(slug=slug).first()
+        hosted = HostedAgent.objects.select_for_update(no_key=True).filter(slug=slug).first()
         declared = registry.find(slug)
         if hosted is None or declared is None:
             raise UnknownAgent(slug)

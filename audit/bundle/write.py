@@ -96,7 +96,7 @@ def write(export: Export, beat: Beat) -> WrittenBundle:
     unfinished = export_file.unfinished_of(export)
     folder = cleared(unfinished.with_suffix(".parts"))
     try:
-        unfinished.touch(mode=0o600)
+        export_file.begin(unfinished)
         assert export.size is not None, "it is chosen before anything is written"
         checkpoint = Checkpoint.objects.standing().get(size=export.size)
         written = _written(export, checkpoint, beat, unfinished, folder)

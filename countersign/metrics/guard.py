@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
-#: What proxies add. Behind one on this machine everybody seems to ask from here.
+#: What proxies add. Behind one everybody seems to ask from where it stands.
 FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 WHAT_TO_DO: Final = (
     "These figures are for whoever asks with the bearer token of COUNTERSIGN_METRICS_TOKEN, or from a network of "
@@ -40,12 +40,12 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_near(request: HttpRequest) -> bool:
+    if any(name in request.headers for name in FORWARDED):
+        return False
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
     except ValueError:
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    if address.is_loopback and any(name in request.headers for name in FORWARDED):
-        return False
     return any(address in network for network in settings.COUNTERSIGN.metrics_networks)

@@ -27,6 +27,9 @@ for name in postgres_password app_password owner_password sealer_password redis_
 done
 random 64 | keep secret_key
 random 48 | keep coin_secret
+random 32 | keep metrics_token
+# Yours, from OPENAI_API_KEY. A server of your own that asks for none is sent the word.
+printf '%s\n' "${OPENAI_API_KEY:-none}" | keep openai_api_key
 printf 'requirepass %s\n' "$(word redis_password)" | keep redis_auth
 printf 'redis://:%s@redis:6379/0\n' "$(word redis_password)" | keep redis_url
 for login in app owner sealer; do

@@ -15,7 +15,7 @@ for program in /opt/countersign/.venv/bin/python /bin/sh; do
 done
 wrong=0
 for unit in countersign.target countersign-migrate.service countersign-web@8001.service \
-    countersign-worker@runs.service countersign-worker@background.service countersign-scheduler.service; do
+    countersign-worker@resumes.service countersign-worker@runs.service countersign-worker@background.service countersign-scheduler.service; do
     said=$(systemd-analyze verify --root="$root" --man=no "$units/$unit" 2>&1 | grep -i countersign || true)
     if [ -n "$said" ]; then
         printf '%s\n' "$said"
@@ -28,4 +28,13 @@ for unit in countersign.target countersign-migrate.service countersign-web@8001.
         ;;
     esac
 done
+# Folders, with accounts that this root alone knows.
+mkdir -p "$root/etc/tmpfiles.d"
+printf 'root:x:0:0::/root:/bin/sh\ncountersign:x:991:991::/:/bin/false\ncountersign-sealer:x:992:992::/:/bin/false\n' >"$root/etc/passwd"
+printf 'root:x:0:\ncountersign:x:991:\ncountersign-sealer:x:992:\n' >"$root/etc/group"
+cp countersign.tmpfiles "$root/etc/tmpfiles.d/countersign.conf"
+if [ "$(id -u)" = 0 ]; then
+    systemd-tmpfiles --root="$root" --create countersign.conf || wrong=1
+    find "$root/etc/countersign" "$root/var/lib" -mindepth 1 -printf '→ /%P %m %U:%G\n' 2>/dev/null || true
+fi
 exit $wrong

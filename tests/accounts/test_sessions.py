@@ -12,7 +12,7 @@ from accounts import session_uses
 from accounts.browsers import MOST_LISTED
 from accounts.callers import Caller
 from accounts.devices import device_of
-from accounts.errors import SessionRequired, UnknownSession
+from accounts.errors import SessionRequired, TokenRefused, UnknownSession
 from accounts.models import SignedIn, User
 from accounts.services.end_sessions import (
     end_other_sessions,
@@ -191,3 +191,22 @@ def test_an_admin_signs_somebody_out_everywhere(
     assert ended["actor"]["id"] == str(admin.pk)
     assert "was signed in nowhere" in office.post(path, follow=True).content.decode()
     assert len(bodies("person.signed_out")) == 1
+
+
+def test_tokens_of_somebody_who_is_signed_out_everywhere_are_revoked_where_the_admin_wishes_it(
+    reviewer: User, operator: User, admin: User, make_token: MakeToken, bodies: Bodies
+) -> None:
+    bearer, another = make_token(reviewer), make_token(operator)
+    path = f"/people/{reviewer.pk}/sessions/end/"
+    office = browser(admin, EDGE)
+    assert "Revoke their 1 API token too" in office.get(f"/people/{reviewer.pk}/").content.decode()
+    office.post(path)
+    assert use_token(presented=bearer).user == reviewer
+    page = office.post(path, {"tokens": "on"}, follow=True).content.decode()
+    assert "1 API token of theirs is revoked." in page
+    assert "Revoke their" not in page
+    with pytest.raises(TokenRefused):
+        use_token(presented=bearer)
+    assert use_token(presented=another).user == operator
+    (revoked,) = bodies("token.revoked")
+    assert revoked["actor"]["id"] == str(admin.pk)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import ApiToken, User
@@ -11,13 +13,49 @@ from accounts.services.use_token import use_token
 from tests.accounts.conftest import MakeToken
 
 Login = Callable[[Client, User], Client]
+PASSWORD = "a long enough word"
 TOKEN = re.compile(r"cs_[0-9a-f]{12}_[0-9a-f]{64}")
 
 
 @pytest.fixture
 def desk(client: Client, login: Login, reviewer: User) -> Client:
     """A browser in which the reviewer is signed in."""
-    return login(client, reviewer)
+    reviewer.set_password(PASSWORD)
+    reviewer.save()
+    browser = login(client, reviewer)
+    assert confirm(browser)["Location"] == "/settings/"
+    return browser
+
+
+def confirm(browser: Client) -> HttpResponse:
+    """The person in it says the password again."""
+    typed = {"password": PASSWORD, "next": "/settings/"}
+    return cast("HttpResponse", browser.post("/settings/second-factor/password/", typed))
+
+
+def test_an_open_session_alone_makes_no_token(client: Client, login: Login, reviewer: User) -> None:
+    found = login(client, reviewer)
+    page = found.get("/settings/").content.decode()
+    assert "Confirm first that it is you." in page
+    assert "Make the token" not in page
+    answer = found.post("/settings/tokens/", {"name": "x", "scopes": ["read"], "lifetime": "30"})
+    assert answer["Location"] == "/settings/second-factor/password/?next=%2Fsettings%2F"
+    assert not ApiToken.objects.exists()
+    reviewer.set_password(PASSWORD)
+    reviewer.save()
+    found = login(found, reviewer)
+    assert confirm(found)["Location"] == "/settings/"
+    assert "Make the token" in found.get("/settings/").content.decode()
+
+
+def test_who_signs_out_elsewhere_is_told_that_tokens_hold(
+    desk: Client, reviewer: User, make_token: MakeToken
+) -> None:
+    end = "/settings/sessions/end/"
+    assert "all the same" not in desk.post(end, follow=True).content.decode()
+    make_token(reviewer)
+    said = "1 API token of yours holds all the same"
+    assert said in desk.post(end, follow=True).content.decode()
 
 
 def test_a_visitor_is_sent_to_sign_in(client: Client, reviewer: User) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management import call_command, load_command_class
+from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
 from agents import registry
@@ -367,3 +369,32 @@ def test_what_has_effects_is_taken_to_last_unless_its_author_says_that_it_can_be
     assert not reversible(risk=Risk.MEDIUM)
     assert reversible(risk=Risk.LOW)
     assert reversible(risk=Risk.HIGH, effects={Effect.MONEY}, reversible=True)
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_what_carries_out_no_tool_starts_without_its_secrets_and_not_with_a_mistake(
+    tmp_path: Path,
+) -> None:
+    pool = load_command_class("countersign", "rqworker-pool")
+    toolless = [
+        load_command_class("countersign", "scheduler"),
+        load_command_class("countersign", "migrate"),
+        load_command_class("agents", "sync_agents"),
+    ]
+    for command in (pool, *toolless):
+        # Only whether they would start.
+        command.handle = lambda *_args, **_options: None
+    with installed(tmp_path, paying(KEPT + ", secrets={'pay_key'}") + MADE):
+        for command in toolless:
+            call_command(command, skip_checks=False)
+            # `migrate` checks by itself.
+            command.check()
+        call_command(pool, "background", skip_checks=False)
+        for queue in ("resumes", "runs"):
+            with pytest.raises(SystemCheckError, match="E023"):
+                call_command(pool, queue, skip_checks=False)
+        assert [each.id for each in run_checks(tags=["agents"])] == ["agents.E023"]
+    with installed(tmp_path, "made = agent(owner='')"):
+        for command in toolless:
+            with pytest.raises(SystemCheckError, match="E001"):
+                command.check()

@@ -44,6 +44,7 @@ from tests.agents.conftest import TEST, Counter, host
 from tests.agents.flows import answered, clerk, flow_of
 from tests.agents.scoring import score_by
 from tests.agents.test_effects import PAY
+from tests.agents.test_prices import price
 from tests.agents.test_replay import installed, replayed
 from tests.harness.people import person
 from tests.model_server import ModelServer, Script, call, calls, final, judged, says
@@ -167,6 +168,7 @@ def test_another_model_is_asked_after_the_one_that_failed(
     counter: Counter, bank: Bank, reviewer: User
 ) -> None:
     host(teller(bank, models=("weak",)))
+    price(person("controller", "admin"), "strong")
     run = counter.start([says("Hm.")] * 3)
     counter.decide(counter.request(run), Verdict.STOP, reviewer)
     failed = counter.go_on(run)
@@ -175,6 +177,18 @@ def test_another_model_is_asked_after_the_one_that_failed(
         made = fork(counter, failed, [final(summary="ok")], model="strong", step=step)
         assert (made.state, made.output) == ("succeeded", {"summary": "ok"})
         assert counter.model.requests[-1]["model"] == "strong"
+
+
+def test_a_model_without_a_price_is_refused_since_no_limit_on_cost_would_hold(
+    done: Run, counter: Counter
+) -> None:
+    wish = Wish(model="dear")
+    with pytest.raises(ForkInvalid, match="has no price"):
+        fork_run(run_id=done.pk, wish=wish, caller=by(counter.operator))
+    assert not Run.objects.filter(forked_from=done).exists()
+    price(person("controller", "admin"), "dear")
+    made, _ = fork_run(run_id=done.pk, wish=wish, caller=by(counter.operator))
+    assert made.agent_version.definition["models"] == ["dear"]
 
 
 @pytest.mark.parametrize("name", ["pay", "wire", "book", "order"])
@@ -448,6 +462,7 @@ def test_from_its_page_in_a_form_that_says_what_does_not_fit(
     desk = login(Client(), operator)
     page = f"/runs/{done.pk}/"
     assert f"{page}fork/" in desk.get(page).content.decode()
+    price(person("controller", "admin"), "other")
     form = desk.get(f"{page}fork/?step=2").context["form"]
     assert form["step"].initial == 2
     sent = {

@@ -11,10 +11,13 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.callers import Caller
 from accounts.models import User
 from agents.masking import mask_for
 from agents.models import Run, Step
 from agents.representations import step_as_json
+from agents.services.fork_run import Wish, fork_run
+from agents.simulation_errors import ForkHidden
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
 from audit.models import Event
@@ -121,6 +124,22 @@ def test_a_secret_score_and_what_it_is_made_of_stand_nowhere_before_the_verdict(
     assert (run.state, request.score_visible) == ("waiting", False)
     assert request.signals == {"self_reported": 8_765, "verifier": 3_141, "agreement": 6_666}
     assert_nothing_told(read, run)
+
+
+def test_while_a_score_is_secret_the_run_is_forked_from_no_step(
+    counter: Counter, hidden: None, everybody: list[User], reviewer: User
+) -> None:
+    score_by(ALL)
+    run = counter.start(cast())
+    starts, request = Caller.of_session(everybody[0]), counter.request(run)
+    for step in (0, None):
+        with pytest.raises(ForkHidden) as refused:
+            fork_run(run_id=run.pk, wish=Wish(step=step), caller=starts)
+        assert refused.value.params == {"what": "score"}
+    counter.decide(request, Verdict.STOP, reviewer, reason="No.")
+    counter.go_on(run)
+    fork, _ = fork_run(run_id=run.pk, wish=Wish(step=0), caller=starts)
+    assert fork.forked_from_id == run.pk
 
 
 @pytest.mark.parametrize("asked", [1, 2, 3, 4])

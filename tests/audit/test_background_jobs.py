@@ -9,6 +9,7 @@ import pytest
 from opentelemetry.trace import format_trace_id
 from redis import Redis
 from rq.job import Job
+from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 from structlog.contextvars import bind_contextvars, get_contextvars
 
@@ -86,6 +87,18 @@ def test_a_job_of_another_version_is_done_all_the_same(
     assert seen == [{"job": "older"}]
     (done,) = spans.named(f"process {BACKGROUND}")
     assert done.parent is None
+
+
+def test_a_job_that_cannot_be_read_is_kept_among_those_that_failed_and_stops_no_other(
+    redis_client: Redis,
+) -> None:
+    put(JOB, once="broken")
+    redis_client.hset("rq:job:broken", "data", b"no JSON")
+    put(JOB, once="well")
+    assert work() == 2
+    assert seen == [{"job": "well"}]
+    failed = FailedJobRegistry(BACKGROUND, connection=redis_client, serializer=JSONSerializer)
+    assert failed.get_job_ids() == ["broken"]
 
 
 def test_without_anybody_who_collects_lines_carry_the_ids() -> None:

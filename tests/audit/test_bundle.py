@@ -155,6 +155,9 @@ def test_the_whole_log_is_exported_and_holds(
     assert export.events == export.size == Checkpoint.objects.newest().size  # type: ignore[union-attr]
     assert export.sha256 == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     assert path.stat().st_mode & 0o777 == 0o600
+    path.parent.chmod(0o2750)
+    _, shared = exported()
+    assert shared.stat().st_mode & 0o777 == 0o640, "its group may read the folder"
     assert [each.name for each in path.parent.iterdir() if str(export.id) in each.name] == [
         path.name
     ]

@@ -83,6 +83,14 @@ def test_an_address_that_leads_nowhere_is_refused(url: str) -> None:
         databases(Config(database_url=url))
 
 
+def test_what_cannot_be_read_as_an_address_is_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="%25") as refused:
+        databases(Config(database_url="postgresql://app:hunter%2@host/name"))
+    told = refused.value
+    assert told.__suppress_context__
+    assert "hunter" not in str(told)
+
+
 def test_settings_are_filled_in_from_the_data_directory_without_starting_anything(
     tmp_path: Path,
 ) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from audit import counts
 from countersign import metrics
 from countersign.config import Config
 from countersign.metrics import standing
+from countersign.metrics.guard import FORWARDED
 from countersign.programs import PROJECT
 from tests.agents.conftest import Counter, bank, bystander, counter, model  # noqa: F401
 from tests.harness.environment import TestProcess
@@ -102,6 +104,19 @@ def test_without_a_setting_only_this_machine_reads_figures(
     if status == 403:
         assert b"COUNTERSIGN_METRICS_NETWORKS" in answer.content
         assert b"countersign_runs" not in answer.content
+
+
+def test_a_near_proxy_that_is_not_on_this_machine_opens_nothing_either(
+    client: Client, db: None, settings: Settings
+) -> None:
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(
+        update={"metrics_networks": (ip_network("10.0.0.0/8"),)}
+    )
+    near = {"REMOTE_ADDR": "10.1.2.3"}
+    assert client.get("/metrics", **near).status_code == 200
+    for name in FORWARDED:
+        answer = client.get("/metrics", **near, headers={name: "203.0.113.9"})
+        assert answer.status_code == 403, name
 
 
 @pytest.mark.parametrize(

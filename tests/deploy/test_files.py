@@ -97,45 +97,6 @@ def test_the_reference_of_settings_is_in_step(
     )
 
 
-def test_each_login_and_the_signing_key_reach_only_who_needs_them() -> None:
-    holders = {
-        secret: {name for name, service in OURS.items() if secret in service["secrets"]}
-        for secret in ("database_owner_url", "database_sealer_url", "database_app_url")
-    }
-    assert holders == {
-        "database_owner_url": {"migrate"},
-        "database_sealer_url": {"migrate", "scheduler"},
-        "database_app_url": set(OURS),
-    }
-    keyed = {
-        name: [each for each in service.get("volumes", []) if each.startswith("keys:")]
-        for name, service in OURS.items()
-    }
-    assert {name for name, volumes in keyed.items() if volumes} == {
-        "migrate",
-        "scheduler",
-        "background",
-    }
-    assert keyed["background"] == ["keys:/keys:ro"]
-    kubernetes = {
-        name: {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
-        for name, pod in PODS.items()
-    }
-    assert kubernetes["web"] == kubernetes["runs"] == {"countersign"}
-    assert kubernetes["scheduler"] == {
-        "countersign",
-        "countersign-sealer",
-        "countersign-signing-key",
-    }
-    assert kubernetes["migrate"] == {"countersign", "countersign-owner", "countersign-sealer"}
-    units = {path.name: path.read_text() for path in (DEPLOY / "systemd").rglob("*.service")}
-    assert [name for name, text in units.items() if "database_owner_url" in text] == [
-        "countersign-migrate.service"
-    ]
-    for service in COMPOSE["services"].values():
-        assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
-
-
 def test_every_container_is_closed_and_looked_at() -> None:
     for name, service in COMPOSE["services"].items():
         assert service["read_only"] is True, name

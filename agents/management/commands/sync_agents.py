@@ -5,17 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from agents import registry
 from agents.services.operate_agent import activate_version
 from agents.services.sync import sync_agents
+from agents.toolless import Toolless
 from agents.unpriced import WHAT_TO_DO, describe_unpriced, unpriced_models
 from audit.actors import Actor
 from audit.clock import database_now
 
 
-class Command(BaseCommand):
+class Command(Toolless):
     help = "Records the installed agents, their versions and owner groups; says what awaits activation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -13,6 +13,8 @@ from django.db.migrations.migration import Migration
 from django.db.utils import OperationalError
 from psycopg.errors import LockNotAvailable
 
+from agents.toolless import Toolless
+
 OLDEST = 15
 LOCK_SECONDS: Final = 3.0
 LOCK_ATTEMPTS: Final = 10
@@ -30,7 +32,7 @@ WHERE NOT indisvalid AND relkind = 'i' AND relnamespace = 'public'::regnamespace
 """
 
 
-class Command(migrate.Command):
+class Command(Toolless, migrate.Command):
     """Django's own command; without --database it uses the alias `owner`.
 
     A migration that has to wait for a lock makes everybody behind it wait too, the product's own

@@ -11,12 +11,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import close_old_connections
 from redis import Redis
 from redis.exceptions import RedisError
 
 from agents.sweep import sweep_once
+from agents.toolless import Toolless
 from approvals.services.sweep import sweep
 from audit import log_ids, tracing
 from audit.sealer import Sealer, seal_once
@@ -38,7 +39,7 @@ TASKS: dict[str, Callable[[], object]] = {
 }
 
 
-class Command(BaseCommand):
+class Command(Toolless):
     """Sweeps every COUNTERSIGN_SWEEP_SECONDS until SIGTERM or SIGINT."""
 
     help = (
