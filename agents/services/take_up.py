@@ -152,8 +152,8 @@ def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | No
         request_id=step.approval_id,
         revision=revision,
         digest=digest,
-        agent=agent.slug,
-        tool=tool.name,
+        # The claim read that with the run, and holds off whoever would set a switch.
+        stopped=is_held(run, tool.name),
     ):
         return None
     effect = note_intent(run, step, tool, revision, digest)
