@@ -1,8 +1,10 @@
 """One PostgreSQL cluster for a test session, and a database and a Redis for each test process."""
 
 import atexit
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from psycopg import sql
 from countersign.embedded import Layout, Secrets, ensure_secrets
 from countersign.embedded.layout import DATABASE, LOGINS
 from countersign.embedded.postgres import Postgres
+from countersign.embedded.processes import ends_with_parent
 from countersign.embedded.redis import RedisServer
 from countersign.programs import PROJECT
 
@@ -41,9 +44,19 @@ ROOM_IN_MEMORY = 4 * 2**30
 SUPERUSER_MAY_ENTER = ("local all postgres trust",)
 
 
+#: In the cluster's folder: what the process that migrates the template says, locked for as long as it works,
+#: and a file that stands there once it has succeeded.
+MIGRATING = "template.log"
+MIGRATED = "template.migrated"
+
+
+class TemplateError(RuntimeError):
+    """The template database could not be migrated; the text is what the process said."""
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """A running PostgreSQL with the migrated template database in it."""
+    """A running PostgreSQL with the template database in it, which is migrated or about to be."""
 
     layout: Layout
     secrets: Secrets
@@ -59,7 +72,11 @@ class Cluster:
         return f"postgresql://postgres@/{database}?host={self.layout.postgres_socket_dir}"
 
     def clone(self, database: str) -> None:
-        """Make `database` a fresh copy of the template, ending whatever was connected to it."""
+        """Make `database` a fresh copy of the migrated template, ending whatever was connected to it.
+
+        Raises TemplateError where the template could not be migrated.
+        """
+        self._wait_until_migrated()
         name = sql.Identifier(database)
         with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
@@ -77,6 +94,16 @@ class Cluster:
                     )
                 )
 
+    def _wait_until_migrated(self) -> None:
+        folder = self.layout.data_dir
+        if (folder / MIGRATED).exists():
+            return
+        with (folder / MIGRATING).open() as said:
+            # The process that migrates holds it until it has ended, however it ends.
+            fcntl.flock(said, fcntl.LOCK_SH)
+            if not (folder / MIGRATED).exists():
+                raise TemplateError(f"The template database could not be migrated:\n{said.read()}")
+
     def environment(self, database: str) -> dict[str, str]:
         """The addresses as the product reads them."""
         return {
@@ -88,9 +115,10 @@ class Cluster:
 
 
 def session_cluster(**settings: str) -> Cluster:
-    """The session's cluster: started and migrated by the first process, joined by the others.
+    """The session's cluster: started by the first process, joined by the others.
 
-    `settings`: what the migrations read, as environment variables.
+    Its template is migrated by a process of its own meanwhile; whoever copies it waits for that. `settings`:
+    what the migrations read, as environment variables.
     """
     if joined := os.environ.get(CLUSTER_DIR):
         layout = Layout(Path(joined))
@@ -99,15 +127,15 @@ def session_cluster(**settings: str) -> Cluster:
     cluster, server = start_cluster(folder, CARELESS)
     os.environ[CLUSTER_DIR] = str(folder)
 
+    migrating = _migrate(cluster, settings)
+
     def finish() -> None:
+        migrating.kill()
+        migrating.wait()
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(finish)
-    _migrate(cluster, settings)
-    # Nothing else gathers what the planner wants to know of the catalogues.
-    with psycopg.connect(cluster.superuser_url(DATABASE), autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
     return cluster
 
 
@@ -154,26 +182,27 @@ def product_environment(**changes: str) -> dict[str, str]:
     return kept | changes
 
 
-def _migrate(cluster: Cluster, settings: dict[str, str]) -> None:
-    outcome = subprocess.run(
-        [
-            sys.executable,
-            str(PROJECT / "manage.py"),
-            "migrate",
-            "--skip-checks",
-            "--verbosity",
-            "0",
-        ],
-        cwd=PROJECT,
-        env=product_environment(
-            **cluster.environment(DATABASE),
-            REDIS_URL="redis://127.0.0.1:1/0",
-            COUNTERSIGN_DATA_DIR=str(cluster.layout.data_dir / "product"),
-            **settings,
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if outcome.returncode != 0:
-        raise RuntimeError(f"The template database could not be migrated:\n{outcome.stderr}")
+def _migrate(cluster: Cluster, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Begin to migrate the template."""
+    folder = cluster.layout.data_dir
+    with (folder / MIGRATING).open("wb") as said:
+        # The lock goes with the open file to the process that writes there, and ends with it.
+        fcntl.flock(said, fcntl.LOCK_EX)
+        return subprocess.Popen(
+            (
+                *(sys.executable, "-m", "countersign.testing.template"),
+                *(cluster.superuser_url(DATABASE), str(folder / MIGRATED)),
+            ),
+            cwd=PROJECT,
+            env=product_environment(
+                **cluster.environment(DATABASE),
+                REDIS_URL="redis://127.0.0.1:1/0",
+                COUNTERSIGN_DATA_DIR=str(folder / "product"),
+                DJANGO_SETTINGS_MODULE="countersign.settings",
+                **settings,
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            preexec_fn=ends_with_parent(signal.SIGKILL),
+        )

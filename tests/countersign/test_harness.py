@@ -1,9 +1,13 @@
 """The ground that other tests stand on."""
 
+from pathlib import Path
+
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from accounts.models import ReviewGroup, User
+from countersign.embedded import Layout
+from countersign.testing.cluster import MIGRATING, Cluster, TemplateError
 from tests.harness.visible import left_in_english
 
 
@@ -56,3 +60,10 @@ def test_a_sentence_that_a_german_page_leaves_in_english_is_named_and_what_peopl
     german = page.format("Paid for by us", "Von niemandem vorgemerkt")
     assert left_in_english(english, german, '["Paid for by us"]') == []
     assert left_in_english(english, german, "") == ["Paid for by us"]
+
+
+def test_a_template_that_was_not_migrated_is_not_copied_and_says_why(tmp_path: Path) -> None:
+    cluster = Cluster(Layout(tmp_path), secrets=None)  # type: ignore[arg-type]
+    (tmp_path / MIGRATING).write_text("agents.0001 is broken")
+    with pytest.raises(TemplateError, match=r"agents\.0001 is broken"):
+        cluster.clone("copy")
