@@ -119,6 +119,17 @@ def test_the_commands_that_it_says_come_next_find_the_app(tmp_path: Path) -> Non
     assert "rename it to bored" in beside.getvalue()
 
 
+def test_a_folder_whose_parent_python_reads_already_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    call_command("startagent", "pinboard", str(tmp_path / "pinboard"), stdout=StringIO())
+    assert (tmp_path / "pinboard" / "agents.py").is_file()
+    with pytest.raises(CommandError, match="conflicts with the name"):
+        call_command("startagent", "json", str(tmp_path / "json"))
+    assert not (tmp_path / "json").exists()
+
+
 def test_what_is_there_is_not_written_over(app: Path) -> None:
     (app / "agents.py").write_text("mine")
     with pytest.raises(CommandError, match="exists"):

@@ -22,6 +22,10 @@ class Command(TemplateCommand):
     help = "Writes a Django app with one agent to begin with, and its tests."
     missing_args_message = "You must provide a name for the app."
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._free: set[str] = set()
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="name of the app, in lower_snake_case")
         parser.add_argument(
@@ -32,6 +36,12 @@ class Command(TemplateCommand):
         parser.add_argument(
             "--owner", default="support", help="slug of the review group that answers for the agent"
         )
+
+    def validate_name(self, name: str, name_or_dir: str = "name") -> None:
+        """As Django's, once for each name: Python finds a folder on its path as soon as it is made, empty or not."""
+        if name not in self._free:
+            super().validate_name(name, name_or_dir)
+            self._free.add(name)
 
     def handle(self, **options: Any) -> None:  # type: ignore[override]
         name, directory = options.pop("name"), options.pop("directory")
@@ -48,7 +58,11 @@ class Command(TemplateCommand):
             "files": [],
             "exclude": None,
         }
+        # What its complaints are worded with.
+        self.app_or_project, self.a_or_an = "app", "an"
+        self.validate_name(name)
         if directory is not None:
+            self.validate_name(Path(directory).resolve().name, "directory")
             Path(directory).mkdir(parents=True, exist_ok=True)
         super().handle("app", name, directory, **options)
         self._say_what_is_next(name, Path(directory or name).resolve())
