@@ -48,6 +48,7 @@ PARTS: Final[tuple[Part, ...]] = (
             _state("Strip, error", kind="error", strip=True, text="Everything is switched off."),
         ),
     ),
+    Part("back", "The way back", (_state("To a list", text="Policies"),)),
     Part("menu", "Menu", (_state("Closed", open=False), _state("Open", open=True))),
     Part("panel", "Panel", (_state("Plain", head=False), _state("With a head", head=True))),
     Part("fold", "Fold", (_state("Closed", open=False), _state("Open", open=True))),

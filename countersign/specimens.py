@@ -253,6 +253,20 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "Text to copy",
         (_plain("An id", text="01a200c1537d7920b05f3ad48ef39b8d", label="the trace's id"),),
     ),
+    Specimen(
+        "shown_once",
+        "A secret to take away",
+        (
+            State(
+                "In its field",
+                lambda theme: {
+                    "id": f"{theme}-secret",
+                    "label": f"The secret ({theme})",
+                    "text": "4OWM GWVX H7VL",
+                },
+            ),
+        ),
+    ),
     Specimen("link_list", "Links", (_plain("Addresses written out", links=data.LINKS),)),
     Specimen("messages", "Messages", (State("Each kind", _messages),)),
     Specimen(

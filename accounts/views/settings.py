@@ -125,7 +125,7 @@ def _page(
             "review_groups": user.review_groups.all(),
             "confirm_url": ""
             if is_confirmed(request)
-            else confirming_url(request, reverse("settings")),
+            else confirming_url(request, f"{reverse('settings')}#new"),
             "may_decide": user.has_perm("accounts.decide_requests"),
             **absences_of(user),
             "has_factor": has_factor(user),

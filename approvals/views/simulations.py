@@ -80,11 +80,18 @@ def shown(simulation: Simulation) -> dict[str, Any]:
         "changes": changes(before, load(simulation.document)),
         "is_stale": simulation.edition != simulation.draft.edition,
         "running": simulation.state in (Simulation.State.QUEUED, Simulation.State.RUNNING),
-        "line_title": line_title(names_of(simulation.line)) if simulation.line else "",
+        "line_title": _line_title(simulation) if simulation.line else "",
         "chart": curve_chart(result["curve"]) if result.get("curve") else None,
         "labelled": _labelled(result),
         "points": (result.get("curve") or [])[::5],
     }
+
+
+def _line_title(simulation: Simulation) -> str:
+    """What the curve is over: a rule by its title."""
+    names = names_of(simulation.line)
+    rules = {rule.name: rule.title for rule in load(simulation.document).rules}
+    return rules.get(names.get("rule", "")) or line_title(names)
 
 
 def _labelled(result: dict[str, Any]) -> int:

@@ -5,6 +5,10 @@ import { gettext } from "./words.js";
 const SAID_MS = 2_000;
 
 function select(element) {
+  if (element instanceof HTMLInputElement) {
+    element.select();
+    return;
+  }
   const range = document.createRange();
   range.selectNodeContents(element);
   const selection = getSelection();
@@ -13,10 +17,11 @@ function select(element) {
 }
 
 async function copy(button) {
+  const field = document.getElementById(button.dataset.copyField);
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(field ? field.value : button.dataset.copy);
   } catch {
-    select(button.previousElementSibling);
+    select(field ?? button.previousElementSibling);
     speak(gettext("Selected. Copy it with the keyboard."));
     return;
   }
@@ -33,7 +38,7 @@ async function copy(button) {
 
 export function startCopying() {
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-copy]");
+    const button = event.target.closest?.("[data-copy], [data-copy-field]");
     if (button) copy(button);
   });
 }

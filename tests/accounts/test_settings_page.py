@@ -38,6 +38,8 @@ def test_an_open_session_alone_makes_no_token(client: Client, login: Login, revi
     page = found.get("/settings/").content.decode()
     assert "Confirm first that it is you." in page
     assert "Make the token" not in page
+    # Back to where the token is made, not to the top of a long page.
+    assert 'href="/settings/second-factor/password/?next=%2Fsettings%2F%23new"' in page
     answer = found.post("/settings/tokens/", {"name": "x", "scopes": ["read"], "lifetime": "30"})
     assert answer["Location"] == "/settings/second-factor/password/?next=%2Fsettings%2F"
     assert not ApiToken.objects.exists()
@@ -45,7 +47,10 @@ def test_an_open_session_alone_makes_no_token(client: Client, login: Login, revi
     reviewer.save()
     found = login(found, reviewer)
     assert confirm(found)["Location"] == "/settings/"
-    assert "Make the token" in found.get("/settings/").content.decode()
+    page = found.get("/settings/").content.decode()
+    assert "Make the token" in page
+    # What is shown only once is in sight, and not below the fold.
+    assert 'action="/settings/tokens/#tokens"' in page
 
 
 def test_who_signs_out_elsewhere_is_told_that_tokens_hold(
@@ -83,6 +88,7 @@ def test_a_token_is_shown_once_and_works(desk: Client, reviewer: User) -> None:
     answer = desk.post("/settings/tokens/", data)
     shown = TOKEN.findall(answer.content.decode())
     assert len(shown) == 1
+    assert 'data-copy-field="new-token"' in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
     caller = use_token(presented=shown[0])
     assert caller.user == reviewer

@@ -39,6 +39,24 @@ def test_the_form_has_what_a_password_manager_looks_for(client: Client, db: None
     assert "csrfmiddlewaretoken" in page
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/password/reset/",
+        "/accounts/password/reset/done/",
+        "/accounts/password/reset/key/1-abc-def/",
+        "/accounts/inactive/",
+        "/accounts/signup/",
+    ],
+)
+def test_whoever_is_not_signed_in_finds_the_way_back_from_every_page(
+    client: Client, db: None, path: str
+) -> None:
+    page = client.get(path).content.decode()
+    assert f'class="button" href="{LOGIN}' in page
+    assert "placeholder=" not in page
+
+
 def test_the_right_password_opens_the_page_that_was_asked_for(
     client: Client, reviewer: User
 ) -> None:

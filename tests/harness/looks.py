@@ -23,6 +23,8 @@ PHONE, DESK, PICTURED_PHONE = 320, 1280, 390
 AXE = Path(AXE_FILE_PATH).read_text()
 #: A window up to this wide is held in the hand, and touched.
 TOUCHED = 640
+#: The smallest letters that are read, as they come out on the screen, in CSS pixels; of a drawing, as it is scaled.
+LETTERS = 10
 #: Height and width of what a finger presses, in CSS pixels; a field or a fold is at least as high.
 FINGER = 44
 _HANDS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
@@ -111,6 +113,20 @@ def out_of_place(page: Page) -> list[str]:
     return found
 
 
+def too_small(page: Page) -> list[str]:
+    """Letters that nobody reads, such as those of a drawing that is narrower than it was drawn."""
+    found: list[str] = page.evaluate(
+        """(least) => [...document.querySelectorAll("main *")].filter((element) => {
+            const isRead = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
+            if (!isRead || element.closest("[aria-hidden=true]") || !element.checkVisibility()) return false;
+            const scale = element.getScreenCTM?.().a ?? 1;
+            return parseFloat(getComputedStyle(element).fontSize) * scale < least;
+        }).slice(0, 3).map((element) => `letters too small: ${element.outerHTML.slice(0, 140)}`)""",
+        LETTERS,
+    )
+    return found
+
+
 def scrolls_behind(page: Page) -> list[str]:
     """The page scrolls though a request's panes fill the window and scroll by themselves."""
     by = page.evaluate(
@@ -146,6 +162,7 @@ def troubles_of(
     for scheme, width in views:
         show(page, scheme, width)
         said = violations(page, within) + sticks_out(page) + scrolls_behind(page)
+        said += too_small(page)
         if width <= TOUCHED:
             said += hard_to_press(page)
         # A wide screen may be touched as well, and what is made for fingers is larger.
