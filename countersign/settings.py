@@ -201,6 +201,8 @@ AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address", "username"]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+# From its lists in Django's admin a closed account could be opened with no word left of it.
+AXES_ENABLE_ADMIN = False
 
 # -- what browsers may do -------------------------------------------------------------------------
 

@@ -206,7 +206,7 @@ def _value(node: Node, path: Place, lines: dict[Place, int]) -> Any:
             key_line = key_node.start_mark.line + 1
             if not isinstance(key_node, ScalarNode):
                 raise _Stop(key_line, "a name has to be a plain text")
-            key = str(key_node.value)
+            key = _without_nul(key_node, key_line)
             if key == "<<":
                 raise _Stop(key_line, "merge keys (<<) are not read; write the values out")
             if key in found:
@@ -217,10 +217,16 @@ def _value(node: Node, path: Place, lines: dict[Place, int]) -> Any:
     if isinstance(node, SequenceNode):
         return [_value(each, (*path, place), lines) for place, each in enumerate(node.value)]
     assert isinstance(node, ScalarNode), "YAML has three kinds of nodes"
+    text = _without_nul(node, line)
+    return text if getattr(node, "style", None) is not None else _plain_value(text)
+
+
+def _without_nul(node: ScalarNode, line: int) -> str:
+    """What it says; PostgreSQL stores a NUL character in no text."""
     text = str(node.value)
     if "\0" in text:
         raise _Stop(line, "a text holds a NUL character")
-    return text if getattr(node, "style", None) is not None else _plain_value(text)
+    return text
 
 
 def _plain_value(text: str) -> Any:

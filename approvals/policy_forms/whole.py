@@ -16,7 +16,7 @@ from approvals.policy_forms.fields import (
 )
 from approvals.scores import FEWEST_SAMPLES, MOST_SAMPLES, SOURCES, USUAL_SAMPLES
 from approvals.scores import WORDS as SCORE_WORDS
-from audit.canonical import loads_strict
+from audit.canonical import holds_nul, loads_strict
 from audit.errors import Refusal
 
 LONGEST_DOCUMENT: Final = 200_000
@@ -122,6 +122,9 @@ class ImportForm(PartForm):
             raise forms.ValidationError(refusal.detail) from refusal
         if not isinstance(document, dict):
             raise forms.ValidationError(gettext("A policy is a JSON object, in braces."))
+        # Escaped, it passes the form's own look at its texts.
+        if holds_nul(document):
+            raise forms.ValidationError(gettext("The form holds a NUL character."))
         return document
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import global_settings
+from django.conf import settings as django_settings
 from django.contrib.auth.hashers import get_hasher
 from django.core import mail
 from django.db import connection
@@ -193,6 +195,16 @@ def test_an_invitation_lets_a_person_choose_a_password_once(client: Client, invi
     assert signed_in_as(client) == str(invited.pk)
     client.logout()
     assert b"no longer good" in client.get(link, follow=True).content
+
+
+def test_a_password_is_kept_as_a_salted_hash_of_many_rounds(db: None) -> None:
+    first, second = User(username="one"), User(username="two")
+    for each in (first, second):
+        each.set_password("a long and quiet password")
+    assert first.password.startswith("pbkdf2_sha256$")
+    assert first.password.split("$")[2:] != second.password.split("$")[2:]
+    # Fewer only in the processes of tests, where hashing is not what is looked at.
+    assert django_settings.PASSWORD_HASHERS == global_settings.PASSWORD_HASHERS
 
 
 def test_a_weak_password_is_not_taken(client: Client, invited: User) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from django.core import mail
 from django.test import Client, RequestFactory
 from django.test.utils import override_settings
 from django.urls import get_resolver
+from redis import Redis
 
 from accounts.models import User
+from audit.background_jobs import put
 from countersign.config import Config
 from countersign.logs import MASK, mask_secrets
 from countersign.programs import programs
@@ -126,6 +129,22 @@ def test_nonsense_from_a_program_is_refused(
     login(client, operator)
     answer = client.post("/api/v1/runs", body, content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+
+
+def test_jobs_and_sessions_are_json_and_never_pickles(
+    client: Client, login: Login, operator: User, redis_client: Redis
+) -> None:
+    put("insights.jobs.count", once="one")
+    assert json.loads(zlib.decompress(redis_client.hget("rq:job:one", "data")))[0] == (
+        "insights.jobs.count"
+    )
+    serializers = {queue["SERIALIZER"] for queue in django_settings.RQ_QUEUES.values()}
+    assert serializers == {"rq.serializers.JSONSerializer"}
+    login(client, operator)
+    kept = client.session
+    kept["x"] = object()
+    with pytest.raises(TypeError, match="JSON"):
+        kept.save()
 
 
 def test_a_packed_body_is_not_unpacked(client: Client, login: Login, operator: User) -> None:

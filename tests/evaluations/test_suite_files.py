@@ -53,6 +53,7 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a, *a]\nc: [*b, *b, *b]\n"
         ("a: [1\n", "line 2"),
         ("a: \x07\n", "is no YAML"),
         ('a: "\\0"\n', "NUL"),
+        ('"a\\0": 1\n', "NUL"),
         ('a: "\\ud800"\n', ""),
         ("a: 1\n---\nb: 2\n", "line 2"),
         (GOOD + "owner: me\n", "line 8, owner: is not known here"),

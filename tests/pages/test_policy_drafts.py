@@ -260,6 +260,7 @@ def test_a_whole_policy_goes_out_and_comes_in_as_json(people: None, admin: User)
         ('{"thresholds": {"default": 2}}', "thresholds.default: a threshold lies between 0 and 1"),
         ('{"a": 1, "a": 2}', "twice"),
         ('{"undo_seconds": NaN}', "NaN"),
+        ('{"rules": [{"name": "a", "title": "a\\u0000b"}]}', "NUL"),
     ],
 )
 def test_an_import_that_is_no_policy_is_refused_at_its_field(
