@@ -50,10 +50,10 @@ def violations(page: Page, within: str | None = None) -> list[str]:
             // Colours that are on their way are nobody's: they are looked at where they arrive.
             document.getAnimations()
                 .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
-                 .forEach((each) => each.finish());
-             // WCAG 2.2 asks for it at AA, and axe only when told to.
-             const rules = {"target-size": {enabled: true}};
-             const said = await axe.run(within ?? document, {resultTypes: ["violations"], rules});
+                .forEach((each) => each.finish());
+            // WCAG 2.2 asks for it at AA, and axe only when told to.
+            const rules = {"target-size": {enabled: true}};
+            const said = await axe.run(within ?? document, {resultTypes: ["violations"], rules});
             return said.violations.flatMap((each) => each.nodes.map(
                 (node) => `${each.id}: ${node.target} ${node.html.slice(0, 160)}`));
         }""",
