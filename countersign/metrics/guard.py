@@ -10,8 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 
-#: What proxies add. Behind one everybody seems to ask from where it stands.
-FORWARDED: Final = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+#: How headers that proxies add begin, in small letters. Behind one everybody seems to ask from where it stands.
+FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")
 WHAT_TO_DO: Final = (
     "These figures are for whoever asks with the bearer token of COUNTERSIGN_METRICS_TOKEN, or from a network of "
     "COUNTERSIGN_METRICS_NETWORKS.\n"
@@ -40,7 +40,7 @@ def _has_token(request: HttpRequest) -> bool:
 
 
 def _is_near(request: HttpRequest) -> bool:
-    if any(name in request.headers for name in FORWARDED):
+    if any(name.lower().startswith(FORWARDED) for name in request.headers):
         return False
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
