@@ -31,8 +31,9 @@ def ship_prices(*, actor: Actor) -> list[str]:
         shipped = {(model, since) for model, since, by in known if by is None}
         priced = {model for model, _, by in known if by is not None}
         added = []
+        now = database_now()
         for each in _shipped():
-            price = _price(each)
+            price = _price(each, now)
             if price.model not in priced and (price.model, price.holds_from) not in shipped:
                 added.append(note_price(price, actor).model)
         return added
@@ -48,7 +49,7 @@ def _shipped() -> list[dict[str, Any]]:
     return prices
 
 
-def _price(shipped: dict[str, Any]) -> ModelPrice:
+def _price(shipped: dict[str, Any], now: datetime) -> ModelPrice:
     """One entry of the file; its prices are in the currency unit for a million tokens."""
     return ModelPrice(
         model=shipped["model"],
@@ -56,7 +57,7 @@ def _price(shipped: dict[str, Any]) -> ModelPrice:
         cached_micros=_micros(shipped["cached"]),
         output_micros=_micros(shipped["output"]),
         holds_from=datetime.fromisoformat(shipped["from"]).replace(tzinfo=UTC),
-        set_at=database_now(),
+        set_at=now,
     )
 
 

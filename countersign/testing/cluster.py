@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -45,7 +46,7 @@ SUPERUSER_MAY_ENTER = ("local all postgres trust",)
 
 
 #: In the cluster's folder: what the process that migrates the template says, locked for as long as it works,
-#: and a file that stands there once it has succeeded.
+#: and what it took, once it has succeeded.
 MIGRATING = "template.log"
 MIGRATED = "template.migrated"
 
@@ -93,6 +94,15 @@ class Cluster:
                         sql.SQL(rights), name, sql.Identifier(LOGINS[login])
                     )
                 )
+
+    def taken_to_migrate(self) -> dict[str, int]:
+        """What the template's migrations took: `statements`, and classes of `models` made for them.
+
+        Raises TemplateError.
+        """
+        self._wait_until_migrated()
+        taken: dict[str, int] = json.loads((self.layout.data_dir / MIGRATED).read_text())
+        return taken
 
     def _wait_until_migrated(self) -> None:
         folder = self.layout.data_dir
