@@ -8,11 +8,22 @@ from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import EffectiveMembership, User
 from accounts.vocabulary import PERMISSION_SENTENCES, SCOPES, Permission, Scope
 from audit.actors import Actor
+from audit.prepared import PreparedValues
 
 SESSION = "session"
 ALL_SCOPES = frozenset(SCOPES)
 #: Pairs of a review group's id and of the id of the person stood in for, None for a membership of one's own.
 Memberships: TypeAlias = frozenset[tuple[int, int | None]]
+
+
+_memberships = PreparedValues(
+    lambda user: (
+        EffectiveMembership.objects.filter(user=user)
+        .order_by()
+        .values("group_id", "on_behalf_of_id")
+    ),
+    -1,
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,9 @@ class Caller:
     @cached_property
     def memberships(self) -> Memberships:
         """The review groups that the person counts as a member of, as of the first look."""
-        found = EffectiveMembership.objects.filter(user=self.user)
-        return frozenset(found.values_list("group_id", "on_behalf_of_id"))
+        return frozenset(
+            (row["group_id"], row["on_behalf_of_id"]) for row in _memberships(self.user.pk)
+        )
 
     @cached_property
     def group_ids(self) -> frozenset[int]:

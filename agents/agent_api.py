@@ -29,7 +29,6 @@ def _shown_agent(caller: Caller, slug: str) -> dict[str, Any]:
 
 
 def _agent(caller: Caller, slug: str) -> HostedAgent:
-    caller.require(None, scope="read")
     rows = HostedAgent.objects.visible_to(caller.user).select_related(
         "owner_group", "active_version"
     )
@@ -67,7 +66,9 @@ def list_agents(request: HttpRequest) -> dict[str, Any]:
 )
 def read_agent(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Tools with risk and effects, versions, and examples to start a run with."""
-    return _shown_agent(signed_in(request), slug)
+    caller = signed_in(request)
+    caller.require(None, scope="read")
+    return _shown_agent(caller, slug)
 
 
 @router.post(

@@ -76,10 +76,19 @@ class StepList(Schema):
 
 
 def visible_to_caller(caller: Caller, run_id: UUID) -> Run:
-    """The run with what its JSON names. Raises UnknownRun."""
+    """The run with what its JSON names. Raises UnknownRun, or a Forbidden."""
     caller.require(None, scope="read")
-    rows = Run.objects.visible_for(caller).select_related(*NAMED)
-    run = rows.filter(pk=run_id).first()
+    return _visible(caller, run_id)
+
+
+def changed_run(caller: Caller, run_id: UUID) -> dict[str, Any]:
+    """The run after a change of it, whose scope was enough: the change stands, and is not answered like a
+    refusal."""
+    return run_shown(_visible(caller, run_id), caller)
+
+
+def _visible(caller: Caller, run_id: UUID) -> Run:
+    run = Run.objects.visible_for(caller).select_related(*NAMED).filter(pk=run_id).first()
     if run is None:
         raise UnknownRun
     return run
@@ -208,7 +217,7 @@ def post_cancel(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None
     reason = body.reason if body else ""
     caller = signed_in(request)
     cancel_run(run_id=run_id, reason=reason, caller=caller)
-    return run_shown(visible_to_caller(caller, run_id), caller)
+    return changed_run(caller, run_id)
 
 
 @router.post("runs/{uuid:run_id}/pause", response=dict[str, Any], tags=["runs"], summary="Pause it")
@@ -217,7 +226,7 @@ def post_pause(request: HttpRequest, run_id: UUID, body: ReasonIn | None = None)
     reason = body.reason if body else ""
     caller = signed_in(request)
     pause_run(run_id=run_id, reason=reason, caller=caller)
-    return run_shown(visible_to_caller(caller, run_id), caller)
+    return changed_run(caller, run_id)
 
 
 @router.post(
@@ -227,7 +236,7 @@ def post_resume(request: HttpRequest, run_id: UUID) -> dict[str, Any]:
     """Let workers take the run up again."""
     caller = signed_in(request)
     resume_run(run_id=run_id, caller=caller)
-    return run_shown(visible_to_caller(caller, run_id), caller)
+    return changed_run(caller, run_id)
 
 
 @router.post(
@@ -249,7 +258,7 @@ def post_goal(request: HttpRequest, run_id: UUID, body: TextIn) -> dict[str, Any
     """Its open requests are superseded; nothing that it proposed for the old task runs any more."""
     caller = signed_in(request)
     change_goal(run_id=run_id, text=body.text, caller=caller)
-    return run_shown(visible_to_caller(caller, run_id), caller)
+    return changed_run(caller, run_id)
 
 
 @router.post(
@@ -261,7 +270,7 @@ def post_take_over(
     """It stands still until its request of kind `hand_back` is decided with `return`."""
     caller = signed_in(request)
     take_over(run_id=run_id, reason=body.reason if body else "", caller=caller)
-    return run_shown(visible_to_caller(caller, run_id), caller)
+    return changed_run(caller, run_id)
 
 
 @router.post(
@@ -277,6 +286,4 @@ def post_undo(
     caller = signed_in(request)
     reason = body.reason if body else ""
     run = ask_undo(run_id=run_id, effect_id=effect_id, reason=reason, caller=caller)
-    return Status(
-        200 if run.pk == run_id else 201, run_shown(visible_to_caller(caller, run.pk), caller)
-    )
+    return Status(200 if run.pk == run_id else 201, changed_run(caller, run.pk))

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
-from django.db import connection
 
 from agents import spans
 from agents.definitions import Agent
@@ -22,6 +21,7 @@ from agents.tool_threads import bounded
 from agents.tools import Tool, ToolContext, Undone, plain_preview
 from approvals.digests import action_digest
 from approvals.schemas import GateContext, Preview, ProposedAction
+from audit.statements import rows
 
 log = structlog.get_logger(__name__)
 
@@ -98,20 +98,16 @@ def gate_context(
     run: Run, agent: Agent, tool: Tool, earlier: Sequence[str], now: datetime
 ) -> GateContext:
     """The facts beside the action itself, in one small indexed query."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CALLS,
-            [
-                tool.name,
-                run.agent_version_id,
-                tool.name,
-                run.agent_id,
-                now - timedelta(hours=1),
-                tool.name,
-                run.agent_id,
-            ],
-        )
-        used_before, calls_last_hour, switch = cursor.fetchone()
+    given = [
+        tool.name,
+        run.agent_version_id,
+        tool.name,
+        run.agent_id,
+        now - timedelta(hours=1),
+        tool.name,
+        run.agent_id,
+    ]
+    [(used_before, calls_last_hour, switch)] = rows(_CALLS, given)
     return GateContext(
         at=now,
         tainted=run.tainted,

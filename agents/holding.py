@@ -10,6 +10,7 @@ from django.db import connection, models
 from django.db.models import F, Func, OuterRef
 
 from agents.kill_switches import WHOLE, KillSwitch
+from audit.statements import rows
 
 _OVER_RUN = KillSwitch.objects.active().over_line(OuterRef("agent_id"), OuterRef("under"))
 HELD = ArraySubquery(_OVER_RUN.values("tool"))
@@ -45,9 +46,6 @@ def lock_switchboard() -> None:
 
 def held_tools(slug: str) -> list[str]:
     """What is switched off for the agent, like `HELD_FOR_NOW`; the agent need not be hosted here."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT agents_held_tools((SELECT id FROM agents_hostedagent WHERE slug = %s))", [slug]
-        )
-        held: list[str] = cursor.fetchone()[0]
+    asked = "SELECT agents_held_tools((SELECT id FROM agents_hostedagent WHERE slug = %s))"
+    held: list[str] = rows(asked, [slug])[0][0]
     return held

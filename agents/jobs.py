@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from agents.services.mail_bounce import mail_bounce
 from agents.services.mail_budget import mail_budget
 from agents.services.mail_model import mail_model
-from agents.worker_loop import advance_and_drain
+from agents.worker_loop import advance_and_drain, nothing_waits
 from audit.fault_points import reached
 
 
-def advance_run(run_id: str, **_later: Any) -> None:
+def advance_run(
+    run_id: str, *, another_waits: Callable[[], bool] = nothing_waits, **_later: Any
+) -> None:
     """Advance the run until it parks, sleeps or ends; then go on with others for a moment."""
-    advance_and_drain(UUID(run_id))
+    advance_and_drain(UUID(run_id), another_waits)
     reached("job.done")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
+from audit.statements import rows
 
 _KNOWN = """
 SELECT price.input_micros, price.cached_micros, price.output_micros,
@@ -37,7 +37,5 @@ class Known:
 
 def known_of(agent_id: int, model: str, at: datetime) -> Known:
     """What is known of the model, as the agent names it, at that moment. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KNOWN, {"agent": agent_id, "model": model, "at": at})
-        *micros, names = cursor.fetchone()
+    [(*micros, names)] = rows(_KNOWN, {"agent": agent_id, "model": model, "at": at})
     return Known(None if micros[0] is None else Tariff(*micros), tuple(names))

@@ -18,7 +18,7 @@ from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.services.record_reply import Judged
 from agents.tools import Tool
-from agents.withheld import kin_values
+from agents.withheld import definitions_of, kin_values
 from approvals.reasons import points
 from approvals.schemas import CoinToss, Fact, Opening, Preview
 from approvals.vocabulary import Kind
@@ -265,7 +265,8 @@ def for_hand_back(run: Run, step: Step, person: User, earlier: Sequence[Step]) -
 
 def _about(run: Run, step: Step, others: Sequence[Step]) -> dict[str, Any]:
     """`others`: the steps of the run, those of the same reply that come after this one too."""
-    sensitive = sensitive_by_tool([run.agent_version.definition])
+    # The version may have changed under way: what it said before of what it was told then still holds.
+    sensitive = sensitive_by_tool(definitions_of(run, others))
     earlier = [other for other in others if other.seq < step.seq]
     seen = [*handed_over(run), *evidence(earlier, sensitive)]
     return {

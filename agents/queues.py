@@ -10,6 +10,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from redis import RedisError
+from rq import Queue
+from rq.job import Job
+from rq.utils import now, utcformat
 
 from agents import spans
 from agents.counted import WAKES
@@ -20,8 +23,7 @@ from audit.fault_points import reached
 RESUMES = "resumes"
 RUNS = "runs"
 MAIL_SECONDS = 120
-FAILURE_TTL_SECONDS = 3600
-# After which Redis forgets a wake-up's hash by itself; its place in the queue stays.
+# After which Redis forgets by itself since when a wake-up waits; its place in the queue stays.
 WAKE_TTL_SECONDS = 3600
 
 _WAKE = re.compile(r"run-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d+)")
@@ -58,20 +60,24 @@ def wake(run_id: UUID, wake_seq: int, queue: str, *, again: bool = False) -> Non
     reached("wake.unsent")
     try:
         with spans.sending(run_id, wake_seq, queue, again=again):
-            told.queue(queue).enqueue(
-                "agents.jobs.advance_run",
-                str(run_id),
-                job_id=wake_id(run_id, wake_seq),
-                job_timeout=-1,
-                ttl=WAKE_TTL_SECONDS,
-                result_ttl=0,
-                failure_ttl=FAILURE_TTL_SECONDS,
-            )
+            _push(wake_id(run_id, wake_seq), told.queue(queue))
         WAKES.add(queue, "sent_again" if again else "sent")
         reached("wake.sent")
     except (RedisError, OSError) as error:
         WAKES.add(queue, "lost")
         log.warning("wake_lost", run=str(run_id), queue=queue, error=type(error).__name__)
+
+
+def _push(job_id: str, queue: Queue) -> None:
+    """Put a wake-up on the queue, where its id says everything that RQ would store of it; beside it stands since
+    when it waits, for the queue's age."""
+    job = Job.key_for(job_id)
+    with queue.connection.pipeline(transaction=False) as together:
+        together.hset(job, "enqueued_at", utcformat(now()))
+        together.expire(job, WAKE_TTL_SECONDS)
+        together.sadd(queue.redis_queues_keys, queue.key)
+        queue.push_job_id(job_id, pipeline=together)
+        together.execute()
 
 
 def mail_bounce_on_commit(effect_id: UUID) -> None:

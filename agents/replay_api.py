@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from accounts.doors import signed_in
-from agents.api import run_shown, visible_to_caller
+from agents.api import changed_run, visible_to_caller
 from agents.api_shapes import Body
 from agents.replay import replay_for
 from agents.replayed import Against, Replay, Result
@@ -94,4 +94,4 @@ def post_fork(request: HttpRequest, run_id: UUID, body: ForkIn) -> Status[dict[s
     fork, new = fork_run(
         run_id=run_id, wish=wish, caller=caller, idempotency_key=body.idempotency_key
     )
-    return Status(201 if new else 200, run_shown(visible_to_caller(caller, fork.pk), caller))
+    return Status(201 if new else 200, changed_run(caller, fork.pk))

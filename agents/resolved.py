@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
 from agents.states import StepKind
+from audit.statements import rows
 
 # Not the rows: they hold whole conversations.
 _RESOLVED = """
@@ -29,9 +28,7 @@ class Resolved:
 
 def resolved_steps(run_id: UUID) -> list[Resolved]:
     """The run's resolved and unsettled steps."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RESOLVED, [run_id])
-        return [Resolved(step, StepKind(kind), at) for step, kind, at in cursor.fetchall()]
+    return [Resolved(step, StepKind(kind), at) for step, kind, at in rows(_RESOLVED, [run_id])]
 
 
 def earliest_ready_at(resolved: Iterable[Resolved], now: datetime) -> datetime:

@@ -14,7 +14,7 @@ from accounts.callers import Caller
 from accounts.models import User
 from agents import registry
 from agents.models import AgentVersion, HostedAgent, Run
-from agents.models.run import sees_all_runs
+from agents.models.run import RunQuerySet, sees_all_runs
 from agents.states import RunState
 from approvals.eligibility import reads_sensitive
 
@@ -53,13 +53,14 @@ class RunFilters:
 
 @dataclass(frozen=True)
 class Found:
-    """The runs that fit; `looked_through_since`: no older ones were looked through."""
+    """The runs that fit, those of one agent in the order of `newest_of`; `looked_through_since`: no older ones were
+    looked through."""
 
-    runs: QuerySet[Run]
+    runs: RunQuerySet
     looked_through_since: dt.datetime | None = None
 
 
-def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Found:
+def found_among(runs: RunQuerySet, filters: RunFilters, caller: Caller) -> Found:
     """Those of the runs that fit, of all that there are. A query for the agent and one for people where these
     are asked for, and one where not all runs are looked through."""
     asked = Run.objects.all()
@@ -69,7 +70,7 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
     if filters.states is not None:
         asked = asked.filter(state__in=filters.states)
     if filters.agent:
-        asked = asked.filter(agent=hosted.pk) if hosted else asked.none()
+        asked = asked.newest_of(hosted.pk) if hosted else asked.none()
     if people is not None:
         asked = asked.filter(initiator__in=people)
     if filters.since:
@@ -87,7 +88,7 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
     if people is not None or foreign:
         # Which ones are the newest is told by an index; who started none of a million runs would else be looked
         # for in each of them.
-        newest = asked.order_by("-created_at", "-id").values_list("pk", "created_at")
+        newest = _newest_first(asked).values_list("pk", "created_at")
         first = list(newest[: MOST_ASKED + 1])
         if foreign or len(first) <= MOST_ASKED:
             horizon = first[MOST_ASKED - 1][1] if len(first) > MOST_ASKED else None
@@ -95,7 +96,7 @@ def found_among(runs: QuerySet[Run], filters: RunFilters, caller: Caller) -> Fou
     if filters.words and horizon is None:
         horizon = _horizon(asked)
         asked = asked if horizon is None else asked.filter(created_at__gte=horizon)
-    found = runs & asked
+    found: RunQuerySet = runs & asked
     return Found(_saying(found, filters.words, caller) if filters.words else found, horizon)
 
 
@@ -121,22 +122,26 @@ def _midnight(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
-def _horizon(asked: QuerySet[Run]) -> dt.datetime | None:
+def _newest_first(asked: RunQuerySet) -> RunQuerySet:
+    return asked if asked.ordered else asked.newest_first()
+
+
+def _horizon(asked: RunQuerySet) -> dt.datetime | None:
     """When the last of the runs that words are looked for in was started; None where all of them are."""
-    newest = asked.order_by("-created_at", "-id")
+    newest = _newest_first(asked)
     return newest.values_list("created_at", flat=True)[MOST_READ : MOST_READ + 1].first()
 
 
-def _saying(runs: QuerySet[Run], words: str, caller: Caller) -> QuerySet[Run]:
+def _saying(runs: RunQuerySet, words: str, caller: Caller) -> RunQuerySet:
     """Those whose task or agent holds every word. A task that may repeat a sensitive argument, which the
     caller does not read, is not searched: whether something is found would tell it."""
     open_title: Any = Q()
     if not reads_sensitive(caller, listed=True):
         open_title = Q(agent_version__in=_plain_versions(), delegated_by__isnull=True)
     for word in words.split()[:MOST_WORDS]:
-        runs = runs.filter(
-            (open_title & Q(title__icontains=word)) | Q(agent__title__icontains=word)
-        )
+        # Not joined: of runs in the order of an index, the first that fit are enough.
+        named = HostedAgent.objects.filter(title__icontains=word).values("pk")
+        runs = runs.filter((open_title & Q(title__icontains=word)) | Q(agent__in=named))
     return runs
 
 

@@ -125,6 +125,13 @@ class Row:
         return bool(self.told) and self.step.problem in ("rejected", "sent_back")
 
     @property
+    def has_notes(self) -> bool:
+        """Whether anything must be seen of it without opening it: of most steps nothing must."""
+        standing = bool(self.request and self.request.standing)
+        notes = (self.simulated, self.trouble, self.told, self.undo_words, self.note)
+        return self.copied or self.edited or standing or bool(self.attempts) or any(notes)
+
+    @property
     def waits(self) -> bool:
         """Whether a person is still to decide."""
         waiting = self.step.state == StepState.WAITING and self.step.resolution is None

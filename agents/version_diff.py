@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.translation import gettext
 
+from agents.definition_words import as_json, field_in_words, in_words, tool_in_words
 from agents.version_changes import PARTS
 from agents.wording import plain
 from approvals.line_diff import Line, line_by_line
@@ -18,6 +18,8 @@ _APART: Final = frozenset(
     {"schema", "slug", "instructions", "budget", "tools", "flow", "input", "output"}
 )
 _TEXTS: Final = frozenset({"description"})
+_FIELDS: Final = frozenset({"properties", "required", "title", "description"})
+_USUAL: Final = {"type": "object", "additionalProperties": False}
 _FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "version")
 
 
@@ -52,7 +54,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     yield from _text("instructions", gettext("Its instructions"), old, new)
-    for name in sorted((old.keys() | new.keys()) - _APART):
+    rest = (old.keys() | new.keys()) - _APART
+    for name in (*(part for part in PARTS if part in rest), *sorted(rest - PARTS.keys())):
         yield from _value(name, PARTS.get(name, f"Its {plain(name).lower()}"), old, new)
     before, after = old.get("budget") or {}, new.get("budget") or {}
     for name in dict.fromkeys((*after, *before)):
@@ -78,9 +81,9 @@ def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for name in dict.fromkeys((*after, *before)):
         part, title = f"tools.{name}", gettext("The tool {name}").format(name=name)
         if name not in after:
-            yield Change(part, title, "removed", before=_in_brief(before[name]))
+            yield Change(part, title, "removed", before=tool_in_words(before[name]))
         elif name not in before:
-            yield Change(part, title, "added", after=_in_brief(after[name]))
+            yield Change(part, title, "added", after=tool_in_words(after[name]))
         else:
             yield from _tool(part, title, before[name], after[name])
 
@@ -99,20 +102,6 @@ def _tool(
             yield from _value(facet, called, old, new, under=f"{part}.")
 
 
-def _in_brief(tool: Mapping[str, Any]) -> str:
-    effects = ", ".join(tool["effects"]) or gettext("no effects")
-    arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or gettext(
-        "no arguments"
-    )
-    return gettext("{tool}\n{tool2} risk, {effects}, {tool3}; {arguments}").format(
-        tool=tool["description"],
-        tool2=tool["risk"],
-        effects=effects,
-        tool3=tool["effect_class"],
-        arguments=arguments,
-    )
-
-
 def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Where a workflow starts, and its states one by one."""
     yield from _value("start", gettext("Where its workflow starts"), old, new, under="flow.")
@@ -128,7 +117,7 @@ def _flow(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
         part, title = f"flow.states.{name}", gettext("The state {name}").format(name=name)
         texts = [_state_in_brief(state) if state else "" for state in (was, now)]
         if texts[0] == texts[1]:
-            yield Change(part, title, "changed", before=_written(was), after=_written(now))
+            yield Change(part, title, "changed", before=as_json(was), after=as_json(now))
         else:
             lines = tuple(line_by_line(*(text.splitlines() for text in texts)))
             kind = _kind(texts[0] or None, texts[1] or None)
@@ -148,7 +137,7 @@ def _state_in_brief(state: Mapping[str, Any]) -> str:
         ),
         *(
             gettext("the model answers with {name}: {field}").format(
-                name=name, field=_written(field)
+                name=name, field=field_in_words(field, name)
             )
             for name, field in _fields(state.get("asks") or {}).items()
         ),
@@ -163,10 +152,25 @@ def _schema(
     """Fields of a JSON Schema, each with whether it is required; then what else the schema says."""
     before, after = _fields(old), _fields(new)
     for name in dict.fromkeys((*after, *before)):
-        yield from _value(name, f"{title}: {name}", before, after, under=f"{part}.")
-    rest = {"properties", "required", "title", "description"}
-    for name in sorted((old.keys() | new.keys()) - rest):
-        yield from _value(name, f"{title}: {name.removeprefix('$')}", old, new, under=f"{part}.")
+        if before.get(name) == after.get(name):
+            continue
+        was, now = (
+            field_in_words(side[name], name) if name in side else None for side in (before, after)
+        )
+        yield _told(
+            f"{part}.{name}", f"{title}: {name}", (was, now), before.get(name), after.get(name)
+        )
+    for name in sorted((old.keys() | new.keys()) - _FIELDS):
+        # That it is an object which takes no other fields is so of nearly all, and said where it differs.
+        if old or new.get(name) != _USUAL.get(name):
+            yield from _value(name, _beside(title, name), old, new, under=f"{part}.")
+
+
+def _beside(title: str, keyword: str) -> str:
+    """What a keyword of a schema is called that stands beside its fields."""
+    if keyword == "additionalProperties":
+        return gettext("{title}: whether it takes other fields").format(title=title)
+    return f"{title}: {keyword.removeprefix('$')}"
 
 
 def _fields(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,9 +186,17 @@ def _value(
 ) -> Iterator[Change]:
     if old.get(name) == new.get(name):
         return
-    before = _written(old[name]) if name in old else None
-    after = _written(new[name]) if name in new else None
-    yield Change(f"{under}{name}", title, _kind(before, after), before, after)
+    before, after = (side.get(name) for side in (old, new))
+    was, now = (in_words(side[name], name) if name in side else None for side in (old, new))
+    yield _told(f"{under}{name}", title, (was, now), before, after)
+
+
+def _told(
+    part: str, title: str, told: tuple[str | None, str | None], before: Any, after: Any
+) -> Change:
+    """The change in these words; exactly as recorded, where they would say the same of both."""
+    was, now = told if told[0] != told[1] else (as_json(before), as_json(after))
+    return Change(part, title, _kind(was, now), was, now)
 
 
 def _text(
@@ -203,12 +215,3 @@ def _kind(before: str | None, after: str | None) -> str:
     if before is None:
         return "added"
     return "removed" if after is None else "changed"
-
-
-def _written(value: Any) -> str:
-    """A value for people: a text as it is, a list of texts by commas, anything else as JSON."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return ", ".join(value) or "none"
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import threading
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import Any
@@ -14,7 +16,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from redis import Redis, RedisError
 from rq.exceptions import DequeueTimeout, DeserializationError, NoSuchJobError, StopRequested
 from rq.serializers import JSONSerializer
@@ -48,6 +50,24 @@ def end_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     except (OSError, AttributeError):
         log.info("no_parent_death_signal")
+
+
+def close_lost_connections() -> None:
+    """As `close_old_connections`, without asking PostgreSQL whether it is there: where the other end is gone, or said
+    something, its socket shows that. This stands between a decision and its effect.
+
+    What goes away without a word is noticed by the statement that meets it, and the run is found by the sweep.
+    """
+    close_old_connections()
+    for connected in connections.all(initialized_only=True):
+        if connected.connection is not None and not _has_news(connected.connection.fileno()):
+            connected.health_check_done = True  # type: ignore[attr-defined]
+
+
+def _has_news(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @dataclass(frozen=True)
@@ -167,26 +187,26 @@ class AdvancingWorker(SimpleWorker):
     def execute_job(self, job: Any, queue: Any) -> None:
         """Run the job in this process with database connections that are known to be alive."""
         reached("job.popped")
-        close_old_connections()
+        close_lost_connections()
         try:
             if isinstance(job, WakeUp):
                 with (
                     log_ids.only(job=job.id),
                     spans.taking(job.run_id, job.wake_seq, queue.name),
                 ):
-                    self._wake(job)
+                    self._wake(job, queue)
             else:
                 with background_jobs.taken(job.id, _name_of(job), job.meta):
                     super().execute_job(job, queue)
         finally:
             close_old_connections()
 
-    def _wake(self, job: WakeUp) -> None:
+    def _wake(self, job: WakeUp, queue: Any) -> None:
         """Advance the run. What goes wrong is said and left to the sweep: the run keeps its lease until
         that runs out, and is taken up again then."""
         self._advancing = True
         try:
-            advance_run(str(job.run_id))
+            advance_run(str(job.run_id), another_waits=partial(self._another_waits, queue))
         # Whatever is wrong with this run, the worker goes on with others.
         except Exception:
             log.exception("advance_failed", run=str(job.run_id))
@@ -197,6 +217,13 @@ class AdvancingWorker(SimpleWorker):
             self.connection.delete(self.job_class.key_for(job.id))
         except RedisError:
             log.debug("wake_up_left_in_redis", job=job.id)
+
+    def _another_waits(self, queue: Any) -> bool:
+        """Whether a wake-up stands in the queue; False where Redis does not say."""
+        try:
+            return bool(self.connection.llen(queue.key))
+        except RedisError:
+            return False
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """RQ's own sign of life, no oftener than it is needed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from time import monotonic
 from uuid import UUID
 
@@ -41,10 +42,20 @@ def owner() -> str:
     return f"{OWNER}:{os.getpid()}"
 
 
-def advance_and_drain(run_id: UUID) -> None:
-    """Advance the run; then go on with runs that a decision made ready, for a bounded moment."""
+def nothing_waits() -> bool:
+    """No wake-up is known to wait."""
+    return False
+
+
+def advance_and_drain(run_id: UUID, another_waits: Callable[[], bool] = nothing_waits) -> None:
+    """Advance the run; then go on with runs that a decision made ready, for a bounded moment.
+
+    Not while another wake-up waits, which names its run: that one is taken next, and needs no looking for.
+    """
     ends = monotonic() + settings.COUNTERSIGN.wake_drain_seconds
     advance(run_id, owner=owner(), stopping=stopping)
+    if another_waits():
+        return
     while monotonic() < ends and not stopping() and not worn_out():
         following = next_ready_run()
         if following is None or not advance(following, owner=owner(), stopping=stopping):

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from accounts.models import EffectiveMembership, Membership, User
+from approvals.lists import with_lists
 from approvals.models import ApprovalRequest
+from audit.prepared import Prepared
 
 #: An event names no more people than this.
 MOST_ASKED: Final = 200
@@ -35,26 +37,42 @@ def deciders(
     request: ApprovalRequest, group_ids: Collection[int], *, initiator_too: bool = False
 ) -> list[Decider]:
     """The people of these groups whose approval would be taken, by user name. `initiator_too` for kinds
-    that their initiator may settle."""
-    barred = not_stood_in_for(request)
-    people = User.objects.holding("decide_requests").in_groups(group_ids, not_for=barred)
+    that their initiator may settle. One query."""
+    barred = sorted(not_stood_in_for(request))
     left_out = {request.barred_editor_id} | (set() if initiator_too else {request.initiator_id})
-    people = people.exclude(pk__in=[person for person in left_out if person is not None])
+    given = [list(group_ids), barred, sorted(person for person in left_out if person is not None)]
     if request.needs.exclude_owner and request.owner_group_id is not None:
-        owners = EffectiveMembership.objects.filter(
-            user=OuterRef("pk"), group=request.owner_group_id
-        )
-        people = people.filter(~Exists(owners))
+        found = _asked_but_owners(*given, request.owner_group_id)
+    else:
+        found = _asked(*given)
+    return [_decider(person) for person in found]
+
+
+def _people(group: int, barred: int, left_out: int) -> QuerySet[User]:
+    people = User.objects.holding("decide_requests").in_groups([group], not_for=[barred])
     lent = EffectiveMembership.objects.filter(
-        user=OuterRef("pk"), group_id__in=group_ids, on_behalf_of__isnull=False
-    ).not_for(barred)
+        user=OuterRef("pk"), group_id__in=[group], on_behalf_of__isnull=False
+    ).not_for([barred])
     name = Coalesce(NullIf("on_behalf_of__display_name", Value("")), "on_behalf_of__username")
-    own = Membership.objects.filter(user=OuterRef("pk"), group_id__in=group_ids)
-    found = people.annotate(
-        is_member=Exists(own),
-        lent=ArraySubquery(lent.annotate(name=name).order_by("name").distinct().values("name")),
+    own = Membership.objects.filter(user=OuterRef("pk"), group_id__in=[group])
+    found: QuerySet[User] = (
+        people.exclude(pk__in=[left_out])
+        .annotate(
+            is_member=Exists(own),
+            lent=ArraySubquery(lent.annotate(name=name).order_by("name").distinct().values("name")),
+        )
+        .order_by("username")
     )
-    return [_decider(person) for person in found.order_by("username")]
+    return found
+
+
+def _people_but_owners(group: int, barred: int, left_out: int, owners: int) -> QuerySet[User]:
+    own = EffectiveMembership.objects.filter(user=OuterRef("pk"), group=owners)
+    return _people(group, barred, left_out).filter(~Exists(own))
+
+
+_asked = Prepared(_people, -1, -2, -3, rewrite=with_lists)
+_asked_but_owners = Prepared(_people_but_owners, -1, -2, -3, -4, rewrite=with_lists)
 
 
 def people_of(found: Collection[Decider]) -> list[str]:

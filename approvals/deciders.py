@@ -15,7 +15,10 @@ _deciders = Prepared(
         group=group, user__in=User.objects.holding("decide_requests").values("pk")
     ).order_by(),
     -1,
-    rewrite=lambda sql: sql.replace('"group_id" = %s', '"group_id" = ANY(%s)'),
+    # By a query of its own: else PostgreSQL counts the groups and plans the statement anew each time.
+    rewrite=lambda sql: sql.replace(
+        '"group_id" = %s', '"group_id" = ANY((SELECT %s::bigint[])::bigint[])'
+    ),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -29,6 +29,9 @@ from approvals.lists import (
 )
 from approvals.models import MOST_COUNTED, ApprovalRequestQuerySet, Reader, reader_of
 from audit.prepared import CountedTo, PreparedValues
+
+#: What filters may be set to is what so many requests of a list are about.
+MOST_NAMED: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,10 @@ class Desk:
 
     def names(self, tab: str) -> tuple[dict[str, str], set[str]]:
         """The agents of a list with their titles, and its tools; of its first thousand requests."""
-        given = (self.decided(NO_FILTERS).ids,) if tab == "decided" else ()
+        newest = (
+            newest_decided(self.reader, NO_FILTERS, most=MOST_NAMED) if tab == "decided" else None
+        )
+        given = (newest.ids,) if newest else ()
         rows = _naming(kind_of(self.reader), tab)(*given_of(self.reader), *given)
         agents = {row["agent"]: row["agent_title"] or row["agent"] for row in reversed(rows)}
         return agents, {row["tool"] for row in rows if row["tool"]}
@@ -138,8 +144,12 @@ class Desk:
         self, request_id: UUID, tab: str = "team", asked: Filters = NO_FILTERS
     ) -> UUID | None:
         """The first request but this one in a list that waits, of those that fit."""
-        following = self.fitting(tab, asked).exclude(pk=request_id)
-        return following.values_list("pk", flat=True).first()
+        if asked.words:
+            following = self.fitting(tab, asked).exclude(pk=request_id)
+            return following.values_list("pk", flat=True).first()
+        first = _first(kind_of(self.reader), tab, asked.shape)
+        found = first(*given_of(self.reader), *asked.values, request_id)
+        return found[0]["pk"] if found else None
 
     @property
     def _reads(self) -> bool:
@@ -202,6 +212,20 @@ def _counting(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
     return PreparedValues(build, *STAND_INS, *filters.STAND_INS, rewrite=with_lists)
 
 
+@lru_cache(maxsize=MOST_PREPARED)
+def _first(kind: Shape, tab: str, shape: Filters) -> PreparedValues:
+    """The first of a list that waits, but for one."""
+
+    def build(person: int, group: int, own: int, *values: Any) -> QuerySet[Any, dict[str, Any]]:
+        lists, (*asked, but) = Lists(any_reader(kind, person, group, own)), values
+        fit = filters.fitting(lists.of(tab), shape, person=person, reads=False, values=tuple(asked))
+        found: QuerySet[Any, Any] = fit.exclude(pk=but).values("pk")[:1]
+        return found
+
+    but = UUID(int=0)
+    return PreparedValues(build, *STAND_INS, *filters.STAND_INS, but, rewrite=with_lists)
+
+
 @cache
 def _naming(kind: Shape, tab: str) -> PreparedValues:
     """What the first requests of a list are about."""
@@ -211,7 +235,7 @@ def _naming(kind: Shape, tab: str) -> PreparedValues:
         if among:
             rows = rows.filter(pk__in=among)
         named: QuerySet[Any, Any] = rows.values("agent", "agent_title", "tool")
-        return named[:MOST_COUNTED]
+        return named[:MOST_NAMED]
 
     among = (UUID(int=0),) if tab == "decided" else ()
     return PreparedValues(build, *STAND_INS, *among, rewrite=with_lists)

@@ -16,6 +16,7 @@ from approvals import ports
 from approvals.errors import RequestUnknown
 from approvals.models import ApprovalRequest, PolicyVersion
 from approvals.vocabulary import Kind
+from audit.keyring import key_of, put_at_hand
 from audit.prepared import CLOCK, Prepared, locking_first
 
 _any = Prepared(lambda pk: ApprovalRequest.objects.filter(pk=pk).only("run_id"), UUID(int=0))
@@ -29,7 +30,7 @@ _newest_policy = Subquery(
 )
 _to_lock = Prepared(
     lambda: ApprovalRequest.objects.annotate(
-        read_at=CLOCK, newest_policy=_newest_policy
+        read_at=CLOCK, newest_policy=_newest_policy, subject_key=key_of("request")
     ).order_by(),
     rewrite=locking_first(ApprovalRequest),
 )
@@ -67,4 +68,5 @@ def _locked(request_id: UUID, found: ApprovalRequest | None) -> ApprovalRequest:
     request = _to_lock.one(before=[request_id])
     if request is None:
         raise RequestUnknown(request_id)
+    put_at_hand(f"request:{request_id}", request)
     return request

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import connection
+from audit.statements import rows
 
 
 class _Moment(threading.local):
@@ -19,9 +19,7 @@ def database_now() -> datetime:
     """The moment at which the database answers, aware, in microseconds; inside `one_moment` that one."""
     if _moment.at is not None:
         return _moment.at
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
+    moment: datetime = rows("SELECT clock_timestamp()", ())[0][0]
     return moment
 
 

@@ -97,6 +97,12 @@ _WORDS: Final = Words(
         "kill_switch_on": "kill switch on",
         "everything_stopped": "everything stopped",
         "agent_disabled": "agent disabled",
+        # Parts of the product that act by themselves, where their name is no word.
+        "evaluate": "evaluation",
+        "create_token": "token command",
+        "sync_agents": "update of agents",
+        "link_identity": "identity command",
+        "in-doubt": "check of calls in doubt",
     }
 )
 

@@ -22,8 +22,8 @@ def _day(label: str) -> forms.DateField:
 
 
 def _begins(day: dt.date | None, *, after: bool = False) -> dt.datetime | None:
-    """The moment at which a day of UTC begins, or the one after it."""
-    if day is None:
+    """The moment at which a day of UTC begins, or the one after it; None, an open end, after the last day there is."""
+    if day is None or (after and day == dt.date.max):
         return None
     return dt.datetime.combine(day + dt.timedelta(days=after), dt.time(), dt.UTC)
 

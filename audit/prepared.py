@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import DateTimeField, Func, IntegerField, Model, QuerySet, Subquery
+from django.db.models.base import ModelState
 from django.db.models.query import get_related_populators
 from psycopg.sql import Literal
+
+from audit.statements import rows as rows_of
 
 Row = TypeVar("Row", bound=Model)
 
@@ -75,14 +78,12 @@ class Prepared(Generic[Row]):
     def __call__(self, *parameters: Any, before: Sequence[Any] = ()) -> list[Row]:
         """All rows for these parameters; `before` are those of what `rewrite` put in front."""
         plan = self._plan
-        with connection.cursor() as cursor:
-            cursor.execute(plan.sql, plan.bound(parameters, before))
-            return [plan.made(row) for row in cursor.fetchall()]
+        return [plan.made(row) for row in rows_of(plan.sql, plan.bound(parameters, before))]
 
     def one(self, *parameters: Any, before: Sequence[Any] = ()) -> Row | None:
         """The first row, or None."""
-        rows = self(*parameters, before=before)
-        return rows[0] if rows else None
+        found = self(*parameters, before=before)
+        return found[0] if found else None
 
     @cached_property
     def _plan(self) -> _Plan:
@@ -94,7 +95,7 @@ class PreparedValues:
 
     def __init__(
         self,
-        build: Callable[..., QuerySet[Any, dict[str, Any]]],
+        build: Callable[..., QuerySet[Any, Any]],
         *stand_ins: Any,
         rewrite: Callable[[str], str] = str,
     ) -> None:
@@ -105,9 +106,7 @@ class PreparedValues:
     def __call__(self, *parameters: Any) -> list[dict[str, Any]]:
         """All rows for these parameters."""
         plan = self._plan
-        with connection.cursor() as cursor:
-            cursor.execute(plan.sql, plan.bound(parameters))
-            return [plan.named(row) for row in cursor.fetchall()]
+        return [plan.named(row) for row in rows_of(plan.sql, plan.bound(parameters))]
 
     @cached_property
     def _plan(self) -> _Values:
@@ -183,18 +182,55 @@ class _Plan(_Statement):
         self._own = slice(fields[0], fields[-1] + 1)
         self._names = [column.target.attname for column in columns[self._own]]
         # The stubs describe a later Django.
-        self._related = get_related_populators(described, compiler.select, connection.alias)  # type: ignore[call-arg]
+        related = get_related_populators(described, compiler.select, connection.alias)  # type: ignore[call-arg]
+        self._related = [_Beside(each) for each in related]
         self._annotations = list((compiler.annotation_col_map or {}).items())
 
     def made(self, row: Sequence[Any]) -> Any:
         """The instance that a row describes."""
         values = self._converted(row)
-        instance = self._model.from_db(connection.alias, self._names, values[self._own])
-        for populator in self._related:
-            populator.populate(values, instance)
+        instance = _instance(self._model, self._names, values[self._own])
+        for beside in self._related:
+            beside.populate(values, instance)
         for name, place in self._annotations:
             setattr(instance, name, values[place])
         return instance
+
+
+class _Beside:
+    """How the columns of a row that was selected beside another one become its instance."""
+
+    def __init__(self, populator: Any) -> None:
+        self._model = populator.model_cls
+        self._names = populator.init_list
+        self._own = slice(populator.cols_start, populator.cols_end)
+        self._reordered = populator.reorder_for_init
+        self._key = populator.pk_idx
+        self._set = populator.local_setter
+        self._set_back = populator.remote_setter
+        self._related = [_Beside(each) for each in populator.related_populators]
+
+    def populate(self, values: Sequence[Any], instance: Any) -> None:
+        """Set on the instance what it refers to."""
+        own = self._reordered(values) if self._reordered else values[self._own]
+        if own[self._key] is None:
+            self._set(instance, None)
+            return
+        made = _instance(self._model, self._names, own)
+        for beside in self._related:
+            beside.populate(values, made)
+        self._set(instance, made)
+        self._set_back(made, instance)
+
+
+def _instance(model: type[Any], names: Sequence[str], values: Sequence[Any]) -> Any:
+    """An instance as `Model.from_db` makes it, of whose making nobody is told: no model here listens, and for each
+    row Django asks four times whether somebody does."""
+    instance: Any = object.__new__(model)
+    state = ModelState()
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    vars(instance).update(zip(names, values, strict=True), _state=state)
+    return instance
 
 
 def _filled(sql: str, parameters: Sequence[tuple[int | None, Any]]) -> str:

@@ -16,6 +16,7 @@ from audit.errors import TooLarge
 from audit.facts import checked_facts
 from audit.keyring import keys_for
 from audit.schemas import CODE_PATTERN, ActionRef, AgentRef, Disclose, Outcome, PolicyRef
+from audit.statements import rows
 
 BODY_VERSION: Final = 1
 LARGEST_BODY: Final = 60_000
@@ -141,8 +142,7 @@ def _append(
         ],
     ]
     try:
-        with connections[using].cursor() as cursor:
-            cursor.execute(_APPEND, parameters)
+        rows(_APPEND, parameters, using=using)
     except IntegrityError as error:
         # The exact size is known only where number, link and time are filled in.
         if (

@@ -14,6 +14,8 @@ from django.db import connection
 from django.db.models import F, Field, Model, Value
 from django.db.models.expressions import CombinedExpression
 
+from audit.statements import landed
+
 
 def insert(row: Model, *, unless_there: bool = False) -> None:
     """Insert a new row. A primary key that the database gives is not read back.
@@ -22,8 +24,7 @@ def insert(row: Model, *, unless_there: bool = False) -> None:
     """
     sql, fields = _insert_into(type(row), row.pk is not None, unless_there)
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+    landed(sql, values)
     row._state.adding = False
     row._state.db = connection.alias
 
@@ -67,9 +68,7 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
             if name.endswith("__in")
             else field.get_db_prep_value(value, connection)
         )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return int(cursor.rowcount)
+    return landed(sql, parameters)
 
 
 def _saved(field: Field[Any, Any], value: Any) -> Any:

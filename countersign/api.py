@@ -8,6 +8,7 @@ import uuid6
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import RawPostDataException
 from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError, ValidationErrorContext
@@ -173,14 +174,20 @@ def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, Refusal):
         return refused(request, error.__cause__)
     if isinstance(error.__cause__, UnsupportedMedia):
-        return problem(
-            request,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            code="unsupported_media_type",
-            detail="Send the body as JSON, with “Content-Type: application/json”.",
-        )
+        return _no_json(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     return problem(request, status, code=status.name.lower(), detail=error.message)
+
+
+# A form in parts was read as one on the way here, and cannot be read as a body after that.
+@api.exception_handler(RawPostDataException)
+def _no_json(request: HttpRequest, _error: Exception) -> HttpResponse:
+    return problem(
+        request,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        code="unsupported_media_type",
+        detail="Send the body as JSON, with “Content-Type: application/json”.",
+    )
 
 
 @api.exception_handler(RequestDataTooBig)

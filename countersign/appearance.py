@@ -5,9 +5,9 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from accounts.going_on import going_on_to
 from audit.wordings import Words
 
 YEAR_SECONDS: Final = 365 * 24 * 60 * 60
@@ -31,10 +31,7 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     theme = request.POST.get("theme", "")
     if theme not in THEMES:
         return HttpResponseBadRequest("A theme is one of auto, light and dark.")
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        back = "/"
-    response = redirect(back)
+    response = redirect(going_on_to(request, "/"))
     response.set_cookie(
         cookie_name(),
         theme,

@@ -33,6 +33,11 @@ THEIR_END = {
     # A statement that waits for a lock does not look at its socket by itself.
     "client_connection_check_interval": NOTICED_SECONDS * 1000,
 }
+#: A process that the machine has stopped in the middle of a transaction, as it does when it is moved or frozen, still
+#: answers on the network: after so long without a statement its transaction is undone, and others get its locks. No
+#: transaction of ours rests for a second; migrations may, and have none of this.
+STOPPED_SECONDS = 60
+AT_WORK = {"idle_in_transaction_session_timeout": STOPPED_SECONDS * 1000}
 
 
 def databases(config: Config) -> dict[str, dict[str, Any]]:
@@ -75,7 +80,8 @@ def _database(name: str, url: str, *, prepared: bool) -> dict[str, Any]:
         raise ConfigError(f"{name} names no database; write postgresql://USER@HOST:5432/NAME")
     options: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **OUR_END}
     # What the address says is said last, and counts.
-    options["options"] = f"{_said(THEIR_END)} {parts.pop('options', None) or ''}".strip()
+    said = THEIR_END | AT_WORK if prepared else THEIR_END
+    options["options"] = f"{_said(said)} {parts.pop('options', None) or ''}".strip()
     if prepared:
         # Parameters bound by the server are what lets it keep a statement's plan; migrations bind
         # on the client, since data definitions take no parameters.

@@ -96,6 +96,8 @@ TEMPLATES = [
     }
 ]
 
+FORM_RENDERER = "countersign.form_rendering.FormRenderer"
+
 # -- data -----------------------------------------------------------------------------------------
 
 DATABASES = databases(COUNTERSIGN)
@@ -173,6 +175,10 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
+    "login": "accounts.password_forms.SignInForm",
+    "change_password": "accounts.password_forms.ChangeForm",
+    "set_password": "accounts.password_forms.FirstForm",
+    "reset_password_from_key": "accounts.password_forms.NewForm",
     "reset_password": "accounts.password_forms.ResetForm",
     "user_token": "accounts.password_forms.LinkForm",
 }

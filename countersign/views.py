@@ -21,7 +21,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def _who_can_help() -> str:
     people = User.objects.holding("manage_people").order_by("username")[:MOST_NAMES]
-    names = [person.get_username() for person in people]
+    names = [person.get_full_name() or person.get_username() for person in people]
     if not names:
         return ""
     return gettext("These people can give you the right: {names}.").format(names=", ".join(names))

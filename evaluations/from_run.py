@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.journal import ACTIONS, MALFORMED
-from agents.masking import sensitive_by_tool
+from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import Run, Step
 from agents.notebook import READ_RESULT
 from agents.secret_masks import mark_of
@@ -35,7 +35,8 @@ _DECIDED: Final = {"rejected": "reject", "sent_back": "send_back"}
 
 @dataclass(frozen=True)
 class Tools:
-    """What the version of a run says of its tools, by name."""
+    """What the version of a run says of its tools, by name; `sensitive`, what any version says that it was made
+    under."""
 
     identity: Mapping[str, frozenset[str]]
     worded: Mapping[str, frozenset[str]]
@@ -81,7 +82,8 @@ def case_from(run: Run, steps: Sequence[Step]) -> Case:
         "people": list(_words(steps, tools)),
         "expect": _expectations(run, steps, tools),
     }
-    withheld = Withheld(sensitive_values([run]).get(run.pk, frozenset()))
+    values = sensitive_values([run]).get(run.pk, frozenset())
+    withheld = Withheld(values | withheld_values(steps, tools.sensitive))
     clean = _without_secrets(_without(withheld, document))
     return Case.model_validate({name: value for name, value in clean.items() if value})
 

@@ -51,6 +51,8 @@ def insights(request: HttpRequest) -> HttpResponse:
         "shown": page_of(found, question.offered.titles),
         "alerts": list(alerts[:ALERTS_SHOWN]),
         "may_set": caller.holds("manage_agents"),
+        # Whatever somebody typed is asked for; only what there is has a page.
+        "agent": form.asked.agent if form.asked.agent in question.offered.titles else "",
     }
     return render(request, "insights/insights.html", context)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import ReauthenticateForm
 from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.webauthn.internal.auth import begin_authentication
@@ -32,6 +31,7 @@ from accounts.factor_forms import (
 )
 from accounts.factors import factors_of, has_factor
 from accounts.going_on import NEXT, going_on_to
+from accounts.password_forms import AgainForm
 from accounts.passwords import confirms_at_provider, may_use_password, provider
 from accounts.reauthentication import is_confirmed
 from audit.recorder import record
@@ -106,7 +106,7 @@ def confirm_password(request: HttpRequest) -> HttpResponse:
     if not may_use_password(caller.user):
         return redirect(f"{reverse('oidc-confirm')}?{urlencode({NEXT: _next(request)})}")
     posted = request.POST if request.method == "POST" else None
-    form = ReauthenticateForm(posted, user=caller.user)
+    form = AgainForm(posted, user=caller.user)
     if posted is not None and form.is_valid():
         with transaction.atomic():
             record(

@@ -5,10 +5,10 @@ from typing import Final
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.errors import UnknownLanguage
+from accounts.going_on import going_on_to
 from accounts.languages import languages
 from accounts.services.choose_language import choose_language
 
@@ -23,10 +23,7 @@ def set_language(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest(UnknownLanguage(language).detail)
     if request.user.is_authenticated:
         choose_language(language=language, caller=request.caller)  # type: ignore[attr-defined]
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        back = "/"
-    response = redirect(back)
+    response = redirect(going_on_to(request, "/"))
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         language,

@@ -270,6 +270,17 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"{self.title} ({self.state})"
 
+    def may_be_seen_by(self, caller: Caller) -> bool:
+        """As `RunQuerySet.visible_for`, which is asked only where the run itself does not say so already."""
+        user = caller.user
+        if not user.is_active:
+            return False
+        if sees_all_runs(user) or self.initiator_id == user.pk:
+            return True
+        if self.agent.owner_group_id in caller.group_ids:
+            return True
+        return Run.objects.visible_for(caller).filter(pk=self.pk).exists()
+
     @property
     def ended(self) -> bool:
         return self.state in ENDED

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from django.db import connection
-
 from agents.agent_budgets import Budgeted, budgets_of, spent_by, today
 from agents.agent_limits import AgentLimits
 from agents.counted import MODEL_COST, MODEL_TOKENS, MODEL_UNPRICED
@@ -17,6 +15,7 @@ from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import record
 from audit.schemas import AgentRef
+from audit.statements import landed
 
 PARTS = 8
 """Over so many rows an agent's day is spread: workers with different runs seldom wait for each other."""
@@ -62,8 +61,7 @@ def charge_reply(run: Run, reply: Reply, cost: int | None, *, scores: bool = Fal
         "scores": scores,
         "run": run.pk,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_CHARGE, given)
+    landed(_CHARGE, given)
     _count(reply, cost)
     limits = AgentLimits.load(run.agent.limits)
     if not limits.limit_spending:

@@ -13,15 +13,20 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.errors import LostLease
+from agents.events import run_stream
 from agents.holding import HELD, HELD_FOR_NOW
 from agents.models import Run
 from agents.services.family import lock_row
 from agents.states import RunState
 from agents.tool_health import TROUBLED
 from audit.clock import moment_of, one_moment
+from audit.keyring import at_hand, key_of, put_at_hand
 from audit.prepared import CLOCK, Prepared, locking_first
 
 AROUND = ("agent__owner_group", "agent_version", "initiator")
+BESIDE = ("agent", "agent_version")
+"""What is read with a run that is locked to be written to: who works on it has read the rest before."""
+DEFINITION = "agent_version__definition"
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,11 @@ def _claiming(sql: str) -> str:
     return CLAIM + sql.replace('FROM "agents_run"', 'FROM claimed AS "agents_run"', 1)
 
 
+_KEY = key_of("run")
+
 _claimed = Prepared(
     lambda: (
-        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED, held=HELD_FOR_NOW)
+        Run.objects.annotate(read_at=CLOCK, troubled=TROUBLED, held=HELD_FOR_NOW, subject_key=_KEY)
         .select_related(*AROUND)
         .order_by()
     ),
@@ -76,13 +83,21 @@ _claimed = Prepared(
 )
 
 _locked = Prepared(
-    lambda: Run.objects.annotate(read_at=CLOCK).select_related(*AROUND).order_by(),
+    lambda: (
+        Run.objects.annotate(read_at=CLOCK, subject_key=_KEY)
+        .select_related(*BESIDE)
+        .defer(DEFINITION)
+        .order_by()
+    ),
     rewrite=locking_first(Run),
 )
 
 _locked_for_now = Prepared(
     lambda: (
-        Run.objects.annotate(read_at=CLOCK, held=HELD_FOR_NOW).select_related(*AROUND).order_by()
+        Run.objects.annotate(read_at=CLOCK, held=HELD_FOR_NOW, subject_key=_KEY)
+        .select_related(*BESIDE)
+        .defer(DEFINITION)
+        .order_by()
     ),
     rewrite=locking_first(Run),
 )
@@ -120,6 +135,7 @@ def claim(run_id: UUID, *, owner: str) -> Claimed | None:
         owner=owner,
         parent=run.parent_id if run.delegated_by_id else None,
     )
+    put_at_hand(run_stream(run_id), run)
     return Claimed(lease, run, moment_of(run))
 
 
@@ -132,13 +148,14 @@ def fenced(lease: Lease, *, with_switches: bool = False, may_end: bool = False) 
 
     Raises LostLease when another worker has claimed the run since, or it is no longer running.
     """
-    with transaction.atomic():
+    with transaction.atomic(), at_hand():
         if may_end and lease.parent is not None:
             lock_row(lease.parent)
         locked = _locked_for_now if with_switches else _locked
         run = locked.one(before=[lease.run_id])
         if run is None or run.epoch != lease.epoch or run.state != RunState.RUNNING:
             raise LostLease
+        put_at_hand(run_stream(run.pk), run)
         with one_moment(moment_of(run)):
             yield run
 

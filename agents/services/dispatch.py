@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import F
 
 from agents.definitions import Agent
@@ -30,6 +29,7 @@ from audit.actors import Actor
 from audit.errors import Conflict
 from audit.fault_points import reached
 from audit.schemas import Disclose
+from audit.statements import rows
 
 NOTHING_TO_UNDO = "It bounced, so there is nothing to undo."
 
@@ -128,26 +128,24 @@ def note_intent(
         epoch=run.epoch,
         sends=1,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INTENT,
-            [
-                run.epoch,
-                step.pk,
-                _FROM,
-                effect.pk,
-                revision,
-                digest,
-                effect.effect_class,
-                effect.idempotency_key,
-                effect.provider,
-                run.epoch,
-            ],
-        )
-        row = cursor.fetchone()
-    if row is None:
+    noted = rows(
+        _INTENT,
+        [
+            run.epoch,
+            step.pk,
+            _FROM,
+            effect.pk,
+            revision,
+            digest,
+            effect.effect_class,
+            effect.idempotency_key,
+            effect.provider,
+            run.epoch,
+        ],
+    )
+    if not noted:
         raise StepMoved
-    effect.dispatched_at = row[0]
+    effect.dispatched_at = noted[0][0]
     effect._state.adding = False
     tell_effect(run, "effect.dispatched", step, effect)
     return effect

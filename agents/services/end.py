@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 
 from agents import spans
@@ -23,6 +23,7 @@ from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.schemas import Outcome as OutcomeRef
+from audit.statements import landed
 
 # What was not begun is refused, what was begun has failed; see the table of states.
 _END_STEPS = """
@@ -152,12 +153,11 @@ def close_cancelled(run: Run, actor: Actor, why: str) -> None:
 
 def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes: Any) -> None:
     now = database_now()
-    with connection.cursor() as cursor:
-        cursor.execute(_END_STEPS, [now, run.pk])
+    landed(_END_STEPS, [now, run.pk])
     if state is not RunState.SUCCEEDED:
         # A run that ends by itself has settled every call, and each gave up its own.
         release_locks(run)
-    landed = Run.objects.move(
+    moved = Run.objects.move(
         run.pk,
         state,
         outcome=outcome,
@@ -171,7 +171,7 @@ def _close(run: Run, state: RunState, outcome: Outcome, actor: Actor, **changes:
         taken_over_by=None,
         **changes,
     )
-    assert landed, f"run {run.pk} could not become {state} from {run.state}"
+    assert moved, f"run {run.pk} could not become {state} from {run.state}"
     kind = "run.cancelled" if state is RunState.CANCELLED else "run.ended"
     spans.ended(run, state.value, outcome.value)
     transaction.on_commit(partial(RUNS_ENDED.add, run.agent.slug, state.value), robust=True)

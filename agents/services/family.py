@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import connection
-
 from agents.models import Run
 from agents.states import OPEN
+from audit.statements import rows
 
 # In the order of their depth, so that the parent's row is had first. What a run's undo runs in is no child:
 # nobody waits for it.
@@ -24,14 +23,12 @@ SELECT 1 FROM agents_run
 def lock_with_parent(run_id: UUID) -> None:
     """Lock the run's row, after that of the run that waits for it where there is one, until the transaction
     ends. Whoever may end a run takes this first: its parent is told in the same transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"run": run_id})
+    rows(_LOCK, {"run": run_id})
 
 
 def lock_row(run_id: UUID) -> None:
     """Lock one run's row until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM agents_run WHERE id = %s FOR NO KEY UPDATE", [run_id])
+    rows("SELECT 1 FROM agents_run WHERE id = %s FOR NO KEY UPDATE", [run_id])
 
 
 def below(run: Run) -> list[Run]:

@@ -28,6 +28,7 @@ _run_of = Prepared(
     lambda request: (
         Run.objects.select_for_update(of=("self",), no_key=True)
         .select_related("agent", "agent_version")
+        .defer("agent_version__definition")
         .filter(steps__approval_id=request, state__in=OPEN)
         .order_by()
     ),

@@ -31,10 +31,22 @@ from agents.storable import storable
 from agents.titles import title_of
 from agents.tools import Trust
 from audit.canonical import canonical_bytes, loads_strict, sha256_hex
-from audit.clock import database_now
+from audit.clock import database_now, moment_of, one_moment
+from audit.prepared import CLOCK, Prepared
+from audit.writes import insert
 
 INPUT: Final = "its task"
 """What taints a run whose input may hold text of somebody outside."""
+
+_hosted = Prepared(
+    lambda slug: (
+        HostedAgent.objects.select_related("active_version", "owner_group")
+        .annotate(held=held_for_now("pk"), read_at=CLOCK)
+        .filter(slug=slug)
+        .order_by()
+    ),
+    "a-slug",
+)
 
 
 def start_run(
@@ -58,12 +70,7 @@ def start_run(
 
 def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run, bool]:
     """Look and start in one transaction, in which no kill switch is set."""
-    hosted = (
-        HostedAgent.objects.select_related("active_version", "owner_group")
-        .annotate(held=held_for_now("pk"))
-        .filter(slug=agent)
-        .first()
-    )
+    hosted = _hosted.one(agent)
     definition = registry.find(agent)
     if hosted is None or definition is None:
         raise UnknownAgent(agent)
@@ -78,7 +85,8 @@ def _start(agent: str, input: Any, caller: Caller, key: str | None) -> tuple[Run
     if hosted.active_version is None or hosted.active_version.digest != definition.version:
         raise VersionNotActive(agent)
     refuse_where_spent(hosted)
-    return _insert(hosted, definition, normalised, digest, caller, key), True
+    with one_moment(moment_of(hosted)):
+        return _insert(hosted, definition, normalised, digest, caller, key), True
 
 
 def normalised_input(agent: Agent, value: Any) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def _insert_as(
     key: str | None,
 ) -> Run:
     assert hosted.active_version is not None, "looked at before anything is written"
-    run = Run.objects.create(
+    run = Run(
         pk=run_id,
         agent=hosted,
         agent_version=hosted.active_version,
@@ -147,6 +155,7 @@ def _insert_as(
         tainted_by=[INPUT] if definition.input_trust is Trust.UNTRUSTED else [],
         created_at=database_now(),
     )
+    insert(run)
     tell(run, "run.started", actor=caller.actor)
     wake_on_commit(run.pk, run.wake_seq, RUNS)
     announce(run, "started", version=run.version)

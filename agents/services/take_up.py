@@ -40,6 +40,7 @@ from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
 from audit.clock import one_moment
 from audit.fault_points import reached
+from audit.keyring import at_hand
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +82,7 @@ class TakenUp:
 def take_up(run_id: UUID, *, owner: str) -> TakenUp | None:
     """Claim the run; None when it is not to be had."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(), at_hand():
             claimed = claim(run_id, owner=owner)
             if claimed is None:
                 return None
@@ -151,8 +152,8 @@ def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | No
         request_id=step.approval_id,
         revision=revision,
         digest=digest,
-        agent=agent.slug,
-        tool=tool.name,
+        # The claim read that with the run, and holds off whoever would set a switch.
+        stopped=is_held(run, tool.name),
     ):
         return None
     effect = note_intent(run, step, tool, revision, digest)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from agents.templatetags.run_words import cost, thousands
 from approvals.templatetags.interface import moment, reveal, spelled, state_tone, state_word
+from audit.markup import joined, markup
 
 if TYPE_CHECKING:
     from agents.models import Run
@@ -30,7 +30,7 @@ MOST_WAITS: Final = 2
 def run_row(row: RunRow, *, with_agent: bool, choose: str) -> SafeString:
     """One run. `with_agent`: with a cell for its agent; `choose`: the form that it may be chosen for, or none."""
     run = row.run
-    return format_html(
+    return markup(
         '<tr class="linked" id="run-{pk}">\n'
         "    {choose}\n"
         '    <td class="lead" data-label="{task}"><a class="row-link run-title" href="{url}">{title}</a>{marks}</td>\n'
@@ -47,7 +47,7 @@ def run_row(row: RunRow, *, with_agent: bool, choose: str) -> SafeString:
         task=gettext("Task"),
         url=reverse("run-detail", args=(run.pk,)),
         title=reveal(run.title),
-        marks=format_html_join(
+        marks=joined(
             "", '<span class="fine run-changed">{}</span>', ((mark,) for mark in _marks(run))
         ),
         agent=_agent(run) if with_agent else _NOTHING,
@@ -69,9 +69,9 @@ def run_row(row: RunRow, *, with_agent: bool, choose: str) -> SafeString:
 
 
 def _box(run: Run, form: str) -> SafeString:
-    return format_html(
-        '<td class="run-choose"><input type="checkbox" name="run" value="{}" form="{}" '
-        'aria-label="{}: {}"></td>',
+    return markup(
+        '<td class="run-choose"><label><input type="checkbox" name="run" value="{}" form="{}" '
+        'aria-label="{}: {}"></label></td>',
         str(run.pk),
         form,
         gettext("Compare"),
@@ -92,30 +92,28 @@ def _marks(run: Run) -> Iterator[str]:
 
 
 def _agent(run: Run) -> SafeString:
-    return format_html(
-        '<td data-label="{}" class="nowrap">{}</td>', gettext("Agent"), run.agent.title
-    )
+    return markup('<td data-label="{}" class="nowrap">{}</td>', gettext("Agent"), run.agent.title)
 
 
 def _waits(waits: list[Wait]) -> SafeString:
     if not waits:
         return SafeString('<span class="third">–</span>')
-    first = format_html_join("", "{}", ((_wait(wait),) for wait in waits[:MOST_WAITS]))
+    first = joined("", "{}", ((_wait(wait),) for wait in waits[:MOST_WAITS]))
     if len(waits) <= MOST_WAITS:
         return first
     more = gettext("and {waits} more").format(waits=len(waits) - MOST_WAITS)
-    return format_html('{}<span class="third">{}</span>', first, more)
+    return markup('{}<span class="third">{}</span>', first, more)
 
 
 def _wait(wait: Wait) -> SafeString:
     if wait.request is None or not wait.request.may_open:
-        return format_html("<span>{}</span>", reveal(wait.words))
+        return markup("<span>{}</span>", reveal(wait.words))
     url = reverse("request-detail", args=(wait.request.id,))
-    return format_html('<a href="{}">{}</a>', url, reveal(wait.words))
+    return markup('<a href="{}">{}</a>', url, reveal(wait.words))
 
 
 def _cost(run: Run) -> SafeString:
     if not run.shown_cost_micros:
         return _NOTHING
     amount = cost(run.shown_cost_micros, run.unpriced_calls)
-    return format_html(' <span class="third">{}</span>', amount)
+    return markup(' <span class="third">{}</span>', amount)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from django import template
 from django.utils import timezone
 from django.utils.dateformat import format as written
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from agents.templatetags.run_words import cost, span, thousands
 from approvals.templatetags.interface import icon, reveal, state_tone, state_word
+from audit.markup import joined, markup
 
 if TYPE_CHECKING:
     from agents.models import Step
@@ -28,8 +28,8 @@ _NOTHING: Final = SafeString()
 @register.simple_tag
 def step_line(row: Row) -> SafeString:
     """What a step is, how it stands, and when it was at work: the columns of its line."""
-    about = format_html(' <span class="step-about">{}</span>', reveal(row.about))
-    return format_html(
+    about = markup(' <span class="step-about">{}</span>', reveal(row.about))
+    return markup(
         '<span class="step-icon">{}</span>\n'
         '      <span class="step-words"><span class="step-title">{}</span>{}</span>\n'
         '      <span class="step-state"><span class="chip state-{}">{}</span></span>\n'
@@ -49,7 +49,7 @@ def step_line(row: Row) -> SafeString:
 
 
 def _bars(bars: Iterable[Bar]) -> SafeString:
-    return format_html_join(
+    return joined(
         "",
         '<rect class="{}" x="{}%" y="{}" width="{}%" height="{}" rx="2"{}/>',
         (
@@ -64,15 +64,15 @@ def _bars(bars: Iterable[Bar]) -> SafeString:
 def _time(row: Row) -> SafeString:
     worked = "" if row.worked_seconds is None else span(row.worked_seconds)
     if row.waited_seconds is None:
-        return format_html("{}", worked)
+        return markup("{}", worked)
     waited = gettext("waited {waited_seconds}").format(waited_seconds=span(row.waited_seconds))
-    return format_html('{}<span class="third">{}{}</span>', worked, " " if worked else "", waited)
+    return markup('{}<span class="third">{}{}</span>', worked, " " if worked else "", waited)
 
 
 def _tokens(row: Row) -> SafeString:
     if not row.tokens:
         return _NOTHING
-    return format_html(
+    return markup(
         '{}<span class="visually-hidden"> {}</span>', thousands(row.tokens), gettext("tokens")
     )
 
@@ -84,18 +84,16 @@ def step_cost(row: Row) -> SafeString:
         tokens_in=thousands(row.shown["tokens_in"] or 0),
         tokens_out=thousands(row.shown["tokens_out"] or 0),
     )
-    return format_html(
-        '<p>{} <span class="third">{}</span></p>', cost(row.shown["cost_micros"]), tokens
-    )
+    return markup('<p>{} <span class="third">{}</span></p>', cost(row.shown["cost_micros"]), tokens)
 
 
 @register.simple_tag
 def step_when(step: Step) -> SafeString:
     """When a step began and ended, and what its call is named by."""
     ended = step.finished_at
-    until = format_html(" {} {}", gettext("to"), _clock(ended)) if ended else _NOTHING
-    call = format_html(" · {} <code>{}</code>", gettext("call"), step.call_id)
-    return format_html(
+    until = markup(" {} {}", gettext("to"), _clock(ended)) if ended else _NOTHING
+    call = markup(" · {} <code>{}</code>", gettext("call"), step.call_id)
+    return markup(
         '<p class="fine step-when">{} {} {}{}{}</p>',
         gettext("Step {seq},").format(seq=step.seq),
         gettext("from") if ended else gettext("since"),
@@ -107,7 +105,7 @@ def step_when(step: Step) -> SafeString:
 
 def _clock(at: datetime) -> SafeString:
     local = timezone.localtime(at)
-    return format_html(
+    return markup(
         '<time datetime="{}">{}</time>', local.isoformat(), written(local, gettext("H:i:s"))
     )
 
@@ -120,7 +118,7 @@ def _address(step: Step, steps_url: str) -> str:
 @register.simple_tag
 def step_raw(step: Step, steps_url: str) -> SafeString:
     """The fold that a script fills with the raw request and response; without one, the way to their page."""
-    return format_html(
+    return markup(
         '<details class="fold step-raw" id="step-{seq}-raw" data-raw="{url}">\n'
         "        <summary>{raw}</summary>\n"
         '        <div class="step-raw-body" id="step-{seq}-raw-body"><p><a href="{url}">{open}</a></p></div>\n'
@@ -135,7 +133,7 @@ def step_raw(step: Step, steps_url: str) -> SafeString:
 @register.simple_tag
 def step_link(step: Step, steps_url: str) -> SafeString:
     """The way to the step alone."""
-    return format_html(
+    return markup(
         '<a class="step-link" data-beside="{seq}" href="{url}">'
         '<span class="visually-hidden">{all} </span>{seq}</a>',
         seq=str(step.seq),

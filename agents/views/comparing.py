@@ -91,11 +91,13 @@ def _choice(request: HttpRequest, caller: Caller, run: Run, *, too_many: bool) -
     named = ("agent", "agent_version", "initiator", "taken_over_by")
     visible = Run.objects.visible_for(caller).select_related(*named).defer("input", "output")
     near = list(visible.filter(pk=run.parent_id)) if run.parent_id else []
-    found = visible.filter(agent=run.agent).exclude(pk__in=[run.pk, *(one.pk for one in near)])
-    others = rows_of([*near, *found.newest_first()[:MOST_OFFERED]], caller)
+    found = visible.newest_of(run.agent_id).exclude(pk__in=[run.pk, *(one.pk for one in near)])
+    others = rows_of([*near, *found[:MOST_OFFERED]], caller)
+    offered = [{"row": row, "why": _why(run, row.run)} for row in others]
     context = {
         "run": run,
-        "others": [{"row": row, "why": _why(run, row.run)} for row in others],
+        "others": offered,
+        "any_why": any(each["why"] for each in offered),
         "too_many": too_many,
     }
     return render(request, "agents/run_compare_choice.html", context)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -25,6 +26,7 @@ from agents.context import task_text
 from agents.done import done_by
 from agents.forms import GoalForm, MessageForm, ReasonForm, RunFilterForm, StartForm
 from agents.kin import below, parent_of
+from agents.listed_runs import listed
 from agents.models import HostedAgent, Run, RunMessage
 from agents.narrowings import asked_in, narrowed, words_of
 from agents.run_filters import found_among
@@ -41,6 +43,7 @@ from agents.withheld import NOTHING, cleared, withheld_from
 from approvals.withholding import Withheld
 from audit.clock import database_now
 from audit.paging import BadCursor, page
+from audit.prepared import Prepared, PreparedValues
 
 RUNS_PER_PAGE: Final = 30
 MOST_FORKS: Final = 5
@@ -135,19 +138,17 @@ def _list_page(request: HttpRequest, form: StartForm | None = None) -> HttpRespo
         looked_through_since = found.looked_through_since
         try:
             shown = page(
-                # Of each version the definition is large, and many runs are of the same.
-                found.runs.select_related("agent", "initiator", "taken_over_by")
-                .prefetch_related("agent_version")
-                .defer("input", "output"),
+                found.runs.only("created_at"),
                 cursor=request.GET.get("cursor") if form is None else None,
                 limit=RUNS_PER_PAGE,
+                ordered=found.runs.ordered,
             )
         except BadCursor:
             messages.warning(
                 request, gettext("That page is not there any more. This is the first one.")
             )
             return redirect(_list_url(given))
-        runs, next_cursor = shown.items, shown.next_cursor
+        runs, next_cursor = listed(shown.items), shown.next_cursor
     context: dict[str, Any] = {
         "rows": rows_of(runs, caller),
         "filters": filters,
@@ -191,15 +192,18 @@ def run_steps(request: HttpRequest, pk: UUID) -> HttpResponse:
     return render(request, "agents/_run.html", run_context(request, pk, tail=True))
 
 
+_named = Prepared(
+    lambda key: Run.objects.filter(pk=key).select_related(
+        "agent__owner_group", "agent_version", "initiator", "taken_over_by"
+    ),
+    UUID(int=0),
+)
+
+
 def visible_run(caller: Caller, pk: UUID) -> Run:
     """The run with what its pages name; Http404 when the caller may not see it."""
-    run = (
-        Run.objects.visible_for(caller)
-        .select_related("agent__owner_group", "agent_version", "initiator", "taken_over_by")
-        .filter(pk=pk)
-        .first()
-    )
-    if run is None:
+    run = _named.one(pk)
+    if run is None or not run.may_be_seen_by(caller):
         raise Http404(gettext("There is no such run, or you may not see it."))
     return run
 
@@ -286,8 +290,18 @@ def _origin(run: Run, caller: Caller) -> Run | None:
     )
 
 
+def _forks_of(key: UUID) -> QuerySet[Run, Any]:
+    return Run.objects.filter(forked_from=key).values("pk")[:1]
+
+
+_any_fork = PreparedValues(_forks_of, UUID(int=0))
+
+
 def _forks(run: Run, caller: Caller) -> list[Run]:
     """The newest forks of the run that the caller may see."""
+    # Hardly any run has one, and whom it shows itself to takes long to ask.
+    if not _any_fork(run.pk):
+        return []
     rows = Run.objects.visible_for(caller).filter(forked_from=run.pk)
     return list(rows.only("pk", "created_at").newest_first()[:MOST_FORKS])
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from approvals.models.request import ApprovalRequest  # noqa: F401 (named in quotes below)
 
-MOST_COUNTED = 1000
+#: Of a list no more are counted: every page says how many wait, and nobody reads what stands beyond.
+MOST_COUNTED = 200
 #: The id of no person.
 NOBODY = 0
 Anybody: TypeAlias = "User | AnonymousUser | Reader"

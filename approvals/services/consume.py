@@ -30,6 +30,7 @@ from approvals.voting import tally
 from audit.actors import Actor
 from audit.recorder import NoTransaction
 from audit.schemas import Outcome
+from audit.statements import rows
 
 
 @dataclass(frozen=True)
@@ -93,22 +94,21 @@ RETURNING request.version, request.run_id, request.owner_group_id, request.initi
 """
 
 
-def consume_plainly(*, request_id: UUID, revision: int, digest: str, agent: str, tool: str) -> bool:
+def consume_plainly(*, request_id: UUID, revision: int, digest: str, stopped: bool) -> bool:
     """Spend the approval in one statement where nothing has changed since it was given; else False,
     with nothing changed: `consume` then finds out what to do.
 
-    Like `consume`, inside the caller's transaction, which holds the run's lock and writes the intent.
+    Like `consume`, inside the caller's transaction, which holds the run's lock and writes the intent. `stopped`:
+    whether a kill switch holds the call, as the caller has read in this transaction so that none is set before it ends.
     """
     if not connection.in_atomic_block:
         raise NoTransaction
-    if ports.runs().stopped(agent, tool):
+    if stopped:
         return False
-    with connection.cursor() as cursor:
-        cursor.execute(_SPEND, [request_id, revision, digest])
-        row = cursor.fetchone()
-    if row is None:
+    spent = rows(_SPEND, [request_id, revision, digest])
+    if not spent:
         return False
-    version, *concerned = row
+    version, *concerned = spent[0]
     events.announce_to(
         events.Concerned(*concerned),
         {"topic": "request", "id": str(request_id), "version": version, "kind": "consumed"},

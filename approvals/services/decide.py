@@ -38,6 +38,7 @@ from audit import log_ids, tracing
 from audit.clock import database_now, moment_of, one_moment
 from audit.errors import NotFound, Refusal
 from audit.fault_points import reached
+from audit.keyring import at_hand
 from audit.services.refusals import record_refusal
 from audit.writes import insert
 
@@ -102,7 +103,7 @@ def _in_one_transaction(
     second_factor: Confirmation | None,
     together: int,
 ) -> Decided:
-    with transaction.atomic():
+    with transaction.atomic(), at_hand():
         decided = _decide(request_id, decision, caller, second_factor, together)
         reached("decision.before_commit")
         return decided

@@ -11,7 +11,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
@@ -20,6 +20,7 @@ from approvals import characters
 from approvals.deadlines import working_time_left
 from approvals.models import MOST_COUNTED, ApprovalRequest
 from audit import spellings
+from audit.markup import joined, markup
 
 register = template.Library()
 
@@ -107,7 +108,7 @@ def page_language() -> str:
 @lru_cache(maxsize=256)
 def icon(name: str) -> SafeString:
     """The icon `name` of the sprite in base.html; decorative, so the text beside it carries the meaning."""
-    return format_html('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
+    return markup('<svg class="icon" aria-hidden="true"><use href="#icon-{}"/></svg>', name)
 
 
 @register.simple_tag
@@ -118,7 +119,7 @@ def risk_mark(risk: str) -> SafeString:
 
 @lru_cache(maxsize=64)
 def _risk_mark(risk: str, _language: str) -> SafeString:
-    return format_html(
+    return markup(
         '<span class="glyph risk-{0}" aria-hidden="true">{1}</span>'
         '<span class="visually-hidden">{2}</span>',
         risk,
@@ -167,7 +168,7 @@ def key_of(keymap: KeyMap | str, action: str) -> str:
 def key_hint(context: Mapping[str, Any], action: str) -> SafeString:
     """The key of an action, to stand after its words."""
     key = key_of(context.get("keymap", ""), action)
-    return format_html(' <kbd aria-hidden="true">{}</kbd>', key) if key else SafeString()
+    return markup(' <kbd aria-hidden="true">{}</kbd>', key) if key else SafeString()
 
 
 @register.filter
@@ -192,7 +193,7 @@ def reveal(value: object) -> SafeString:
             parts.append(_mark(list(beside)))
         else:
             parts.extend(_mark([run]) if run.note else run.text for run in beside)
-    return format_html_join("", "{}", ((part,) for part in parts))
+    return joined("", "{}", ((part,) for part in parts))
 
 
 @register.filter
@@ -212,7 +213,7 @@ def _mark(beside: Sequence[characters.Run]) -> SafeString:
     unnamed = len(names) - MOST_NAMED
     more = " " + gettext("and {number} more").format(number=unnamed) if unnamed > 0 else ""
     shown = " ".join(run.code_point if run.invisible else run.text for run in beside)
-    return format_html(
+    return markup(
         '<span class="revealed" title="{}{}">{}</span>', ", ".join(names[:MOST_NAMED]), more, shown
     )
 
@@ -233,7 +234,7 @@ def as_text(value: object) -> str:
 
 @register.filter
 def counted(number: int) -> str:
-    """A number of requests as `ApprovalRequestQuerySet.number` counts them: 12, or 1000+."""
+    """A number of requests as `ApprovalRequestQuerySet.number` counts them: 12, or 200+."""
     return f"{MOST_COUNTED}+" if number > MOST_COUNTED else str(number)
 
 
@@ -310,7 +311,7 @@ def moment(at: datetime | None, mode: str = "clock") -> SafeString:
         return SafeString('<span class="third">–</span>')
     whole = timezone.localtime(at)
     text, attributes = _MOMENTS[mode](at)
-    return format_html(
+    return markup(
         '<time datetime="{}" title="{}"{}>{}</time>',
         whole.isoformat(),
         spellings.whole_moment(whole),
@@ -330,7 +331,7 @@ def due(request: ApprovalRequest, *, short: bool = False) -> SafeString:
     if at is None or calendar is None or far or urgency(at) != "calm":
         return moment(at, "countdown")
     whole = timezone.localtime(at)
-    return format_html(
+    return markup(
         '<time datetime="{}" title="{}" data-countdown data-working data-urgency="calm">{}</time>',
         whole.isoformat(),
         spellings.whole_moment(whole),
@@ -378,6 +379,6 @@ _MOMENTS: dict[str, Callable[[datetime], tuple[str, str]]] = {
     "relative": lambda at: (ago(at), SafeString(" data-relative")),
     "countdown": lambda at: (
         left(at),
-        format_html(' data-countdown data-urgency="{}"', urgency(at)),
+        markup(' data-countdown data-urgency="{}"', urgency(at)),
     ),
 }

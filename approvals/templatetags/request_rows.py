@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django import template
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from approvals.templatetags.interface import due, icon, moment, reveal, risk_mark
+from audit.markup import markup
 
 if TYPE_CHECKING:
     from approvals.views.inbox import Row
@@ -24,7 +24,7 @@ _NO_PICK: Final = SafeString('<span class="row-pick"></span>')
 def request_row(row: Row, *, batches: bool) -> SafeString:
     """One request in a list; `batches`: with a box to tick where it may be decided together with others."""
     item = row.item
-    return format_html(
+    return markup(
         '<li class="row{closed}" id="row-{pk}" data-id="{pk}" data-version="{version}" '
         'data-risk="{risk}" data-order="{order}"{batch}>{pick}'
         '<a class="row-link" href="{url}" hx-get="{url}" hx-target="#detail" '
@@ -39,7 +39,7 @@ def request_row(row: Row, *, batches: bool) -> SafeString:
         version=item.version,
         risk=item.risk,
         order=row.order,
-        batch=format_html(' data-batch="{}"', row.batch) if batches else _NOTHING,
+        batch=markup(' data-batch="{}"', row.batch) if batches else _NOTHING,
         pick=_pick(row) if batches else _NOTHING,
         url=row.url,
         current=SafeString(' aria-current="true"') if row.current else _NOTHING,
@@ -60,7 +60,7 @@ def _pick(row: Row) -> SafeString:
     """The box to tick; its room alone where there is none, so that all rows stand alike."""
     if not row.batch or row.closed:
         return _NO_PICK
-    return format_html(
+    return markup(
         '<label class="row-pick"><input type="checkbox" name="id" value="{}" form="batch-form" '
         'autocomplete="off"><span class="visually-hidden">{}</span></label>',
         SafeString(row.item.pk),
@@ -71,16 +71,16 @@ def _pick(row: Row) -> SafeString:
 def _sub(row: Row, *, batches: bool) -> SafeString:
     """Whose request it is, who is on it, and why it is decided alone."""
     claim = (
-        format_html(' · <span class="row-claim">{}{}</span>', icon("eye"), row.claimed_by)
+        markup(' · <span class="row-claim">{}{}</span>', icon("eye"), row.claimed_by)
         if row.claimed_by
         else _NOTHING
     )
-    return format_html("{}{}{}", row.sub, claim, _alone(row) if batches else _NOTHING)
+    return markup("{}{}{}", row.sub, claim, _alone(row) if batches else _NOTHING)
 
 
 def _alone(row: Row) -> SafeString:
     if row.alone:
         why = gettext("one by one: {alone}").format(alone=row.alone)
-        return format_html('<span class="row-alone">· {}</span>', why)
+        return markup('<span class="row-alone">· {}</span>', why)
     apart = gettext("one by one: another agent or tool")
-    return format_html('<span class="row-apart">· {}</span>', apart)
+    return markup('<span class="row-apart">· {}</span>', apart)

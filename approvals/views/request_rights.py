@@ -67,9 +67,10 @@ class RequestRights(RequestBasis):
 
     @cached_property
     def needs(self) -> list[dict[str, Any]]:
-        """Each group with how many of it have approved and who could."""
-        counted = tally(self.item, self.groups, votes=self._given) if self.is_pending else None
-        missing = counted.missing if counted else {}
+        """Each group with how many of it have approved and who could; of what is closed, none."""
+        if not self.is_pending:
+            return []
+        missing = tally(self.item, self.groups, votes=self._given).missing
         return [
             {
                 "title": row.group.title,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django import template
-from django.utils.html import escape, format_html, format_html_join
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from audit import spellings
+from audit.markup import joined, markup
 from insights.charts import Column
 from insights.report import Number, Part
 from insights.words import FEWEST, percent, share
@@ -22,9 +23,9 @@ def figure(number: int, url: str = "", name: str = "") -> SafeString:
     """A number, as a link to its rows where there are any. `name` says to screen readers what it counts."""
     text = spellings.number(number)
     if not (number and url):
-        return format_html("{}", text)
-    told = format_html('<span class="visually-hidden">: {}</span>', name) if name else ""
-    return format_html('<a class="figure" href="{}">{}{}</a>', url, text, told)
+        return markup("{}", text)
+    told = markup('<span class="visually-hidden">: {}</span>', name) if name else ""
+    return markup('<a class="figure" href="{}">{}{}</a>', url, text, told)
 
 
 @register.simple_tag
@@ -45,7 +46,7 @@ def _cell(number: int, url: str) -> str:
 def blocks(column: Column) -> SafeString:
     """The blocks of a chart's column, one on the other."""
     x, width = plain(column.x), plain(column.width)
-    return format_html_join(
+    return joined(
         "",
         '<rect class="tone-{}" x="{}%" y="{}" width="{}%" height="{}"/>',
         ((each.tone, x, plain(each.y), width, plain(each.height)) for each in column.blocks),

@@ -159,7 +159,7 @@ function leave(kept = null) {
   if (rowsShown().length === 0) look({ urgent: true });
 }
 
-// Numbers come as they are read: 12, or 1000+.
+// Numbers come as they are read: 12, or 200+.
 function drawCounts(counts) {
   const { team } = counts;
   for (const [key, number] of Object.entries(counts)) {

@@ -1,7 +1,7 @@
 // The rows of a list, moved through and opened by keys. Which row was left last is kept for as long as the tab is open,
 // and so are the rows themselves: a page that was opened from a list knows the next one, the one before, and the way back.
 const ROWS = "main :is(tr.linked, .rules > li, .history > li)";
-const BACK = "main :is(.back, .run-back, .audit-back, .batch-back) a";
+const BACK = "main .back a";
 const LIST = "list";
 
 function linkOf(row) {

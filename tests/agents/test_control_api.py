@@ -54,6 +54,24 @@ def test_a_program_takes_over_hands_back_and_is_told_who_has_it(
     assert api(operator, "get", f"runs/{run.pk}").json()["taken_over_by"] is None
 
 
+def test_a_change_is_answered_like_one_whatever_its_token_may_read(
+    api: Api, counter: Counter, operator: User, admin: User
+) -> None:
+    run = parked(counter)
+    bodies = [("pause", {}), ("resume", {}), ("goal", {"text": GOAL})]
+    for verb, body in [*bodies, ("take-over", {}), ("cancel", {})]:
+        answer = api(operator, "post", f"runs/{run.pk}/{verb}", body, scopes="run")
+        assert (answer.status_code, answer.json().get("id")) == (200, str(run.pk)), verb
+    forked = api(operator, "post", f"runs/{run.pk}/fork", {}, scopes="run")
+    assert (forked.status_code, forked.json()["forked_from"]) == (201, str(run.pk))
+    version = api(admin, "get", "agents/teller").json()["installed_version"]
+    for verb in ("disable", "enable", f"versions/{version}/activate"):
+        answer = api(admin, "post", f"agents/teller/{verb}", {}, scopes="admin")
+        assert (answer.status_code, answer.json().get("slug")) == (200, "teller"), verb
+    for path in (f"runs/{run.pk}", "agents/teller"):
+        assert api(admin, "get", path, scopes="run admin").json()["code"] == "scope_missing"
+
+
 @pytest.mark.parametrize("what", ["messages", "goal"])
 @pytest.mark.parametrize("body", [{}, {"text": ""}, {"text": "  "}, {"text": "x" * 4_001}])
 def test_a_text_that_does_not_fit_is_a_problem_and_says_nothing_to_the_run(

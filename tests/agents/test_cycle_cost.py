@@ -21,10 +21,10 @@ from tests.model_server import call, calls, final
 
 # Each transaction that wrote waits for a disk, and each statement for a round trip: more of either slows every run.
 MOST = {
-    "start": {"statements": 4, "transactions": 1},
-    "park": {"statements": 31, "transactions": 6},
-    "decide": {"statements": 17, "transactions": 1},
-    "execute and finish": {"statements": 34, "transactions": 10},
+    "start": {"statements": 3, "transactions": 1},
+    "park": {"statements": 30, "transactions": 6},
+    "decide": {"statements": 16, "transactions": 1},
+    "execute and finish": {"statements": 30, "transactions": 10},
 }
 
 

@@ -47,7 +47,10 @@ def test_limits_models_and_owner_are_told_before_and_after() -> None:
     found = changed(old, new)
     assert set(found) == {"budget.steps", "models", "owner"}
     assert (found["budget.steps"].before, found["budget.steps"].after) == ("40", "50")
-    assert (found["models"].before, found["models"].after) == ("none", "a, b")
+    assert (found["models"].before, found["models"].after) == (
+        "the one that the installation is set to",
+        "a, b",
+    )
     assert found["owner"].title == "Its owner group"
 
 
@@ -72,9 +75,9 @@ def test_tools_are_told_by_what_they_may_do_and_by_each_argument() -> None:
         "tools.fly": "added",
         "tools.wire": "removed",
     }
-    assert found["tools.pay.effects"].before == "money"
-    assert '"required": false' in str(found["tools.pay.arguments.amount"].after)
-    assert "high risk, money" in str(found["tools.wire"].before)
+    assert found["tools.pay.effects"].before == "Moves money"
+    assert "optional" in str(found["tools.pay.arguments.amount"].after)
+    assert "high risk; Moves money" in str(found["tools.wire"].before)
 
 
 def test_a_part_that_a_later_release_records_is_told_too() -> None:
@@ -87,7 +90,37 @@ def test_what_a_schema_says_besides_its_fields_is_told_too() -> None:
     old = teller(Bank()).definition
     looser = {**old["output"], "additionalProperties": True}
     (change,) = differences(old, {**old, "output": looser})
-    assert (change.part, change.after) == ("output.additionalProperties", "true")
+    assert (change.part, change.after) == ("output.additionalProperties", "yes")
+
+
+def test_values_are_told_in_words_and_what_there_is_no_word_for_exactly() -> None:
+    def takes(**field: Any) -> dict[str, Any]:
+        return {
+            "input": {"type": "object", "properties": {"ticket": field}, "required": ["ticket"]}
+        }
+
+    long = takes(type="string", maxLength=10_000, title="Ticket", description="What they wrote")
+    assert changed({}, long)["input.ticket"].after == (
+        "text, required, at most 10,000 characters: What they wrote"
+    )
+    assert set(changed({}, long)) == {"input.ticket"}
+    listed = takes(anyOf=[{"type": "number"}, {"type": "null"}], title="Sum", default=None)
+    assert changed({}, listed)["input.ticket"].after == (
+        "number or nothing, required, nothing when left out, called “Sum”"
+    )
+    # A keyword that nobody has words for is not kept quiet, neither beside others nor inside.
+    odd = takes(anyOf=[{"type": "string", "pattern": "^A"}], multipleOf=2)
+    assert '"multipleOf": 2' in str(changed({}, odd)["input.ticket"].after)
+    assert '"pattern": "^A"' in str(changed({}, odd)["input.ticket"].after)
+    # Where the words are the same of both, what is recorded stands there.
+    (alike,) = differences({"flags": {"one": "yes"}}, {"flags": {"one": True}})
+    assert (alike.before, alike.after) == ('{"one": "yes"}', '{"one": true}')
+    done = {"tool": "pay", "when": {"outcome": ["paid"]}, "same": {"amount": "sum"}}
+    (asserts,) = differences({}, {"asserts": [done]})
+    assert asserts.after == "pay; when its outcome is paid; its amount is the result's sum"
+    kept = changed({}, {"category": "bounded", "input_trust": "untrusted"})
+    assert str(kept["category"].after).startswith("Bounded: the model chooses")
+    assert kept["input_trust"].after == "not trusted: it may hold text from outside"
 
 
 def test_the_first_version_is_told_whole() -> None:
@@ -190,7 +223,7 @@ def test_a_workflow_is_told_state_by_state() -> None:
     assert shown(whole["flow.states.read"]) == [
         "+Read it.",
         "+leads to pay",
-        '+the model answers with amount: {"required": true, "type": "number"}',
+        "+the model answers with amount: number, required",
         "+code aa",
     ]
     (change,) = differences(machine(), machine(source="sha256:cc"))

@@ -463,3 +463,29 @@ def test_what_was_sensitive_in_the_version_of_then_stays_hidden_after_the_change
     pages += [reverse("run-step", args=[run.pk, step.seq]) for step in Step.objects.filter(run=run)]
     for page in pages:
         assert "ACCT-77" not in client.get(page).content.decode(), page
+
+
+def test_what_was_sensitive_then_is_in_no_request_and_no_case_of_later(
+    counter: Counter, bank: Bank, operator: User, reviewer: User, client: Client
+) -> None:
+    deploy(bank, pay(bank, sensitive={"account"}))
+    secret = judged({"account": "ACCT-77", "amount": "42.00"})
+    again = {**judged({"account": "B2", "amount": "7.00"}), "rationale": "As for ACCT-77."}
+    run = counter.start(
+        [
+            calls(call("pay", secret)),
+            calls(call("pay", again)),
+            final(summary="Paid, as for ACCT-77."),
+        ]
+    )
+    deploy(bank, pay(bank, version="2"))
+    choose(counter, run, reviewer, "use_new")
+    asked = counter.request(run)
+    assert asked.withheld == ["ACCT-77"]
+    counter.decide(asked, Verdict.APPROVE, reviewer)
+    assert counter.go_on(run).state == "succeeded"
+    client.force_login(operator, backend="allauth.account.auth_backends.AuthenticationBackend")
+    for address in (f"/api/v1/runs/{run.pk}/evaluation-case", f"/api/v1/approvals/{asked.pk}"):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "ACCT-77" not in answer.content.decode(), address

@@ -151,6 +151,7 @@ def test_each_row_says_its_kind_and_leads_to_its_story(
         ("since=2020-01-01", True),
         ("since=2100-01-01", False),
         ("until=2100-01-01", True),
+        ("until=9999-12-31", True),
         ("until=2020-01-01", False),
     ],
 )

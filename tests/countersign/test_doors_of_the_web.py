@@ -71,7 +71,16 @@ def test_what_is_shown_to_somebody_is_kept_nowhere_and_framed_by_nobody(
 @pytest.mark.parametrize("path", ["/language/", "/theme"])
 @pytest.mark.parametrize(
     "foreign",
-    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "\t//x"],
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "\t//x",
+        # The name of a view, and one of none.
+        "settings",
+        "%2f%2fevil",
+    ],
 )
 def test_a_choice_leads_to_no_foreign_address(
     client: Client, db: None, path: str, foreign: str
@@ -128,13 +137,21 @@ def test_a_packed_body_is_not_unpacked(client: Client, login: Login, operator: U
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/xml"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/xml",
+        "multipart/form-data; boundary=here",
+    ],
+)
 def test_another_content_type_is_refused(
     client: Client, login: Login, operator: User, kind: str
 ) -> None:
     login(client, operator)
     answer = client.post("/api/v1/runs", b'{"agent": "refund-desk"}', content_type=kind)
-    assert answer.status_code == 415
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
 def test_fields_that_nobody_asked_for_are_refused(

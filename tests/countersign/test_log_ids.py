@@ -75,6 +75,7 @@ def test_nothing_leaks_from_one_job_to_the_next(
     counter.model.follow([final(summary="ok")] * 2)
     # The connection of this test holds its transaction; each run is to be taken by a job of its own.
     monkeypatch.setattr("agents.worker.close_old_connections", lambda: None)
+    monkeypatch.setattr("agents.worker.close_lost_connections", lambda: None)
     monkeypatch.setattr("agents.worker_loop.next_ready_run", lambda: None)
     queue = Queue(RESUMES, connection=redis_client)
     worker = AdvancingWorker([queue], connection=redis_client, prepare_for_work=False)

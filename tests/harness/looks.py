@@ -12,14 +12,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from axe_playwright_python.base import AXE_FILE_PATH
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 #: Where each page's picture goes in both themes, at 1280 and 390; no pictures without it.
 PICTURES = os.environ.get("PICTURES_OF_LOOKS")
 PHONE, DESK, PICTURED_PHONE = 320, 1280, 390
 AXE = Path(AXE_FILE_PATH).read_text()
+#: A window up to this wide is held in the hand, and touched.
+TOUCHED = 640
+#: Height and width of what a finger presses, in CSS pixels; a field or a fold is at least as high.
+FINGER = 44
+_HANDS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 
 
 class View(NamedTuple):
@@ -44,7 +50,9 @@ def violations(page: Page, within: str | None = None) -> list[str]:
             await Promise.race([still, Promise.all(document.getAnimations()
                 .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
                 .map((each) => each.finished.catch(() => null)))]);
-            const said = await axe.run(within ?? document, {resultTypes: ["violations"]});
+            // WCAG 2.2 asks for it at AA, and axe only when told to.
+            const rules = {"target-size": {enabled: true}};
+            const said = await axe.run(within ?? document, {resultTypes: ["violations"], rules});
             return said.violations.flatMap((each) => each.nodes.map(
                 (node) => `${each.id}: ${node.target} ${node.html.slice(0, 160)}`));
         }""",
@@ -64,6 +72,42 @@ def sticks_out(page: Page) -> list[str]:
             return (out.length ? out : [""]).map((line) => `wider than ${width}${line}`);
         }""",
         width_of(page),
+    )
+    return found
+
+
+def hard_to_press(page: Page) -> list[str]:
+    """Buttons, tabs, folds, fields and boxes that are smaller than a finger, and ways back that are."""
+    found: list[str] = page.evaluate(
+        """(finger) => {
+            const pressed = "button, summary, a:is(.button, .tab, .brand, .nav-item), .back a, input, select, textarea";
+            const wrong = [];
+            for (const element of document.querySelectorAll(pressed)) {
+                const ticked = element.matches("[type=checkbox], [type=radio]");
+                const target = ticked && element.labels.length ? element.labels[0] : element;
+                const { width, height } = target.getBoundingClientRect();
+                const isSeen = target.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+                if (!isSeen || width < 2 || height < 2) continue;
+                const isWide = width >= finger - 0.5 || element.matches(".back a") || ticked;
+                if (height >= finger - 0.5 && isWide) continue;
+                const size = `${Math.round(width)} by ${Math.round(height)}`;
+                wrong.push(`${size} to press: ${element.outerHTML.slice(0, 140)}`);
+            }
+            return wrong;
+        }""",
+        FINGER,
+    )
+    return found
+
+
+def out_of_place(page: Page) -> list[str]:
+    """Controls that stick out of the field they stand in, so that they lie over their neighbours."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll(".field :is(input, select, textarea)")].filter((element) => {
+            const box = element.getBoundingClientRect();
+            const field = element.closest(".field").getBoundingClientRect();
+            return element.checkVisibility() && box.width > 2 && box.right > field.right + 1;
+        }).map((element) => `sticks out of its field: ${element.outerHTML.slice(0, 140)}`)"""
     )
     return found
 
@@ -103,15 +147,29 @@ def troubles_of(
     for scheme, width in views:
         show(page, scheme, width)
         said = violations(page, within) + sticks_out(page) + scrolls_behind(page)
+        if width <= TOUCHED:
+            said += hard_to_press(page)
+        # A wide screen may be touched as well, and what is made for fingers is larger.
+        touch(page, True)
+        said += out_of_place(page)
+        touch(page, width <= TOUCHED)
         found += [f"{page.url} ({scheme}, {width}): {line}" for line in said]
     return found
 
 
 def show(page: Page, scheme: str, width: int) -> None:
-    """Let the page be seen in these colours, and as wide."""
+    """Let the page be seen in these colours, and as wide; a narrow window is one that is touched."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    touch(page, width <= TOUCHED)
     if width != width_of(page):
         page.set_viewport_size({"width": width, "height": 800})
+
+
+def touch(page: Page, is_touched: bool) -> None:
+    """Let the page be used with a finger, or with a mouse again."""
+    if page not in _HANDS:
+        _HANDS[page] = page.context.new_cdp_session(page)
+    _HANDS[page].send("Emulation.setTouchEmulationEnabled", {"enabled": is_touched})
 
 
 def width_of(page: Page) -> int:

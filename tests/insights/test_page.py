@@ -205,6 +205,18 @@ def test_what_cannot_be_asked_is_refused_with_its_field(
     assert answer.json()["params"]["field"] == field
 
 
+@pytest.mark.parametrize("agent", ["nobody", "a b", "*:", "\ufffd", "../people"])
+def test_an_agent_that_there_is_not_has_no_figures_and_no_link(
+    client: Client, login: Login, admin: User, counted: History, agent: str
+) -> None:
+    login(client, admin)
+    page = client.get("/insights/", {"agent": agent})
+    assert page.status_code == 200
+    assert page.context["report"].runs.ended.number == 0
+    assert "/insights/alerts/" not in page.content.decode()
+    assert "/insights/alerts/payables/" in client.get("/insights/?agent=payables").content.decode()
+
+
 def test_the_page_takes_few_statements_however_much_there_is(
     client: Client,
     login: Login,

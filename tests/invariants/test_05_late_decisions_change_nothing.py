@@ -175,8 +175,7 @@ def test_nothing_but_an_approval_is_ever_spent(
             request_id=request.pk,
             revision=request.revision,
             digest=request.digest,
-            agent=request.agent,
-            tool=request.tool,
+            stopped=False,
         )
     assert state_of(request) == before
 

@@ -51,7 +51,7 @@ def test_no_page_costs_more_than_its_budget(
         "/inbox/rows/": (desk, Budget(2, 1, 1)),
         "/inbox/counts/": (desk, Budget(2, 1, 1)),
         f"/requests/{request.pk}/": (desk, Budget(18, 8, 117)),
-        "/runs/": (desk, Budget(11, 6, 100)),
+        "/runs/": (desk, Budget(12, 6, 100)),
         f"/runs/{run.pk}/": (desk, Budget(20, 8, 107)),
         "/agents/": (desk, Budget(9, 6, 96)),
         "/policies/": (desk, Budget(14, 6, 97)),

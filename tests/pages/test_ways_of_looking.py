@@ -37,7 +37,7 @@ CUT = """() => [...document.querySelectorAll("main *")].filter((element) => {
   return isRead && element.checkVisibility() && element.clientWidth > 1 && style.textOverflow !== "ellipsis"
     && ["hidden", "clip"].includes(style.overflowX) && element.scrollWidth > element.clientWidth + 1;
 }).map((element) => element.outerHTML.slice(0, 120)).slice(0, 3)"""
-CHROME = ".rail, .banner.strip, .dock, .skip-link, dialog, .request-back, .audit-filter, .run-back, .audit-back"
+CHROME = ".rail, .banner.strip, .dock, .skip-link, dialog, .request-back, .audit-filter, .back"
 WIDTH = "document.documentElement.scrollWidth"
 
 # Where Tab has come to: what is wrong with it, if anything. `last` is kept on the window.
