@@ -334,10 +334,11 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _sign_in_fits(self) -> Self:
-        given = {
-            name: bool(getattr(self, name))
-            for name in ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
-        }
+        needed = ["oidc_issuer", "oidc_client_id"]
+        # People sign in at web processes: no other is given the secret.
+        if self.process == "web" or self.oidc_client_secret:
+            needed.append("oidc_client_secret")
+        given = {name: bool(getattr(self, name)) for name in needed}
         if any(given.values()) and not all(given.values()):
             missing = ", ".join(PREFIX + name.upper() for name, there in given.items() if not there)
             raise ValueError(f"signing in at an identity provider needs {missing} as well")

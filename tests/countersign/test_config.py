@@ -1,8 +1,10 @@
 """Settings from the environment: typed, and refused aloud."""
 
+import os
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from countersign.addresses import filled_in
 from countersign.config import Config, ConfigError, load
@@ -174,11 +176,25 @@ def test_an_identity_provider_that_cannot_be_used_is_named(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
 ) -> None:
     given = {f"COUNTERSIGN_OIDC_{name}": value for name, value in changes.items()}
-    for name, value in (PROVIDER | given).items():
+    for name, value in (PROVIDER | given | {"COUNTERSIGN_PROCESS": "web"}).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigError, match=sentence) as refusal:
         load()
     assert "kept-to-itself" not in str(refusal.value)
+
+
+def test_only_a_web_process_needs_the_secret_of_the_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (PROVIDER | {"COUNTERSIGN_OIDC_CLIENT_SECRET": ""}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COUNTERSIGN_PASSWORDS", "0")
+    # The command changes this one, and would become the server.
+    monkeypatch.setenv("COUNTERSIGN_PROCESS", "command")
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("It started."))
+    assert load().oidc_issuer == "https://login.example"
+    with pytest.raises(ConfigError, match="needs COUNTERSIGN_OIDC_CLIENT_SECRET as well"):
+        call_command("web")
 
 
 def test_an_identity_provider_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *_args: Any, **_options: Any) -> NoReturn:
-        # This process read its settings as a command does; the server's reads them anew, as the web does.
+        # This process read its settings as a command does; what only a web process needs is missed here, in a sentence.
+        os.environ["COUNTERSIGN_PROCESS"] = "web"
         program = web(load())
         os.chdir(PROJECT)
         os.execv(program.arguments[0], program.arguments)  # noqa: S606
