@@ -41,6 +41,7 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     if not connection.in_atomic_block:
         raise NoTransaction
     _check(opening)
+    opening = _titled(opening)
     requirements = _timed(_requirements(opening))
     slugs = {need.group for need in requirements.groups}
     if opening.owner_group:
@@ -85,6 +86,17 @@ def _check(opening: Opening) -> None:
     action = opening.action
     if action.digest != action_digest(action.tool, action.tool_version, action.arguments):
         raise NotReviewable("the digest is not that of the arguments")
+
+
+def _titled(opening: Opening) -> Opening:
+    """With a title in any case: a request without one would be an empty line in every list."""
+    if opening.preview.title.strip():
+        return opening
+    name = opening.action.tool if opening.action else opening.agent_title or opening.agent
+    title = name.replace("_", " ").capitalize()
+    return opening.model_copy(
+        update={"preview": opening.preview.model_copy(update={"title": title})}
+    )
 
 
 def _requirements(opening: Opening) -> Requirements:

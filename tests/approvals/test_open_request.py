@@ -45,6 +45,11 @@ def test_what_is_shown_is_kept_with_its_digest(opened: Opener) -> None:
     assert revision.arguments == request.arguments
 
 
+def test_a_request_whose_tool_gives_no_title_is_called_by_its_tool(opened: Opener) -> None:
+    request = opened(preview=Preview(title=" "))
+    assert (request.title, request.preview["title"]) == ("Pay back", "Pay back")
+
+
 def test_a_hidden_score_stands_nowhere(opened: Opener, reviewer: User) -> None:
     coin = CoinToss(value=0.01, rate=0.5, propensity=0.5, is_sample=True, score_visible=False)
     request = opened(coin=coin)

@@ -113,6 +113,29 @@ def out_of_place(page: Page) -> list[str]:
     return found
 
 
+def squeezed(page: Page) -> list[str]:
+    """Values beside a long name that are left with a few letters a line, or words that their button cuts off."""
+    found: list[str] = page.evaluate(
+        """() => [
+            ...[...document.querySelectorAll("main dd")].filter(
+                (value) => value.checkVisibility() && value.textContent.trim().length > 9 && value.clientWidth < 80),
+            ...[...document.querySelectorAll("main .button")].filter(
+                (button) => button.checkVisibility() && button.scrollWidth > button.clientWidth + 1),
+        ].slice(0, 3).map((element) => `squeezed: ${element.outerHTML.slice(0, 140)}`)"""
+    )
+    return found
+
+
+def dead(page: Page) -> list[str]:
+    """Buttons that send no form: pressed, they do nothing. Those of the style guide are pictures of buttons."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("main button[type=submit]")]
+            .filter((button) => !button.form && !button.closest(".specimen"))
+            .map((button) => `sends nothing: ${button.outerHTML.slice(0, 140)}`)"""
+    )
+    return found
+
+
 def too_small(page: Page) -> list[str]:
     """Letters that nobody reads, such as those of a drawing that is narrower than it was drawn."""
     found: list[str] = page.evaluate(
@@ -120,7 +143,9 @@ def too_small(page: Page) -> list[str]:
             const isRead = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
             if (!isRead || element.closest("[aria-hidden=true]") || !element.checkVisibility()) return false;
             const scale = element.getScreenCTM?.().a ?? 1;
-            return parseFloat(getComputedStyle(element).fontSize) * scale < least;
+            const size = parseFloat(getComputedStyle(element).fontSize) * scale;
+            // Of no size at all is what only its glyph says.
+            return size > 0 && size < least;
         }).slice(0, 3).map((element) => `letters too small: ${element.outerHTML.slice(0, 140)}`)""",
         LETTERS,
     )
@@ -162,7 +187,7 @@ def troubles_of(
     for scheme, width in views:
         show(page, scheme, width)
         said = violations(page, within) + sticks_out(page) + scrolls_behind(page)
-        said += too_small(page)
+        said += too_small(page) + dead(page) + squeezed(page)
         if width <= TOUCHED:
             said += hard_to_press(page)
         # A wide screen may be touched as well, and what is made for fingers is larger.

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from agents.drift import NEW, OLD
-from approvals.schemas import Requirements
+from approvals.schemas import Fact, Preview, Requirements
 from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
@@ -50,6 +50,10 @@ def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
     choosing = desk.request(
         kind=Kind.ATTENTION, question={"question": "How does it go on?", "choices": ways}
     )
+    word = "Donaudampfschifffahrtsgesellschaftskapitän" * 4
+    address = f"https://example.com/{'a' * 300}"
+    facts = (Fact(label=word, value=address), Fact(label="City", value=word))
+    long = desk.request(preview=Preview(title=word, summary=address, facts=facts))
     decided = desk.request(amount="50.00", needs=Requirements(undo_seconds=60))
     desk.decide(decided, second_reviewer)
     paths = [
@@ -60,6 +64,7 @@ def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
         f"/requests/{typed.pk}/?tab=team",
         f"/requests/{edited.pk}/?tab=team",
         f"/requests/{choosing.pk}/?tab=team",
+        f"/requests/{long.pk}/?tab=team",
         f"/requests/{decided.pk}/?tab=decided",
     ]
     assert look(desk, reviewer, paths) == []
