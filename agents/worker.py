@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -42,6 +43,16 @@ AWAY_SECONDS = 1.0
 # For how long runs are advanced before Redis is asked again: one that is cut off takes seconds not to answer.
 WITHOUT_SECONDS = 5.0
 HEARTBEAT_SECONDS = 10.0
+
+
+def keep_shared() -> None:
+    """Let workers that are forked from here go on sharing what is in memory already: their collector of garbage
+    would else write to each page of it, and so make it their own."""
+    gc.collect()
+    gc.freeze()
+
+
+os.register_at_fork(before=keep_shared)
 
 
 def end_with_parent() -> None:
