@@ -117,14 +117,15 @@ class Ledger(Protocol):
         ...
 
 
-_ledgers: list[Ledger] = []
+_ledgers: dict[type[Ledger], Ledger] = {}
 
 
 def reconcile_with(ledger: Ledger) -> None:
-    """Have `audit_fsck` hold these rows against the log; called in `AppConfig.ready` of the app that has them."""
-    _ledgers.append(ledger)
+    """Have `audit_fsck` hold these rows against the log; called in `AppConfig.ready` of the app that has them,
+    which may be said again."""
+    _ledgers[type(ledger)] = ledger
 
 
 def ledgers() -> Sequence[Ledger]:
     """The rows that are held against the log."""
-    return tuple(_ledgers)
+    return tuple(_ledgers.values())

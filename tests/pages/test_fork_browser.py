@@ -14,7 +14,9 @@ from agents.models import EffectRecord, Run
 from agents.services.control import cancel_run
 from agents.services.start_run import start_run
 from demo.agents import refund_desk
+from tests.agents.test_prices import price
 from tests.harness.looks import troubles_of
+from tests.harness.people import person
 from tests.harness.stack import Stack
 from tests.model_server import Answer, ModelServer, final, says
 
@@ -42,6 +44,7 @@ def test_from_a_failed_run_to_a_fork_that_succeeds_in_three_clicks(
     context_for: Callable[..., BrowserContext],
     operator: User,
 ) -> None:
+    price(person("controller", "admin"), "strong")
     site = stack(openai_base_url=model.url, openai_api_key="test", openai_model="weak").run()
     text, caller = refund_desk.examples[0].input, Caller.of_session(operator)
     run, _ = start_run(agent="refund-desk", input=text, caller=caller)
