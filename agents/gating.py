@@ -79,14 +79,14 @@ def propose(
     )
 
 
+# Only calls know the version that made them; those of simulated runs do not.
 _CALLS = """
 SELECT EXISTS (
-    SELECT FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
-     WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
-       AND run.agent_version_id = %s AND NOT run.simulated),
-  (SELECT count(*) FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
-    WHERE step.name = %s AND step.kind IN ('tool', 'delegate') AND step.state IN ('succeeded', 'dispatched')
-      AND run.agent_id = %s AND step.started_at >= %s AND NOT run.simulated),
+    SELECT FROM agents_step AS step
+     WHERE step.agent_version_id = %s AND step.name = %s AND step.state IN ('succeeded', 'dispatched')),
+  (SELECT count(*) FROM agents_agentversion AS version JOIN agents_step AS step ON step.agent_version_id = version.id
+    WHERE version.slug = %s AND NOT version.variant AND step.name = %s
+      AND step.state IN ('succeeded', 'dispatched') AND step.started_at >= %s),
   (SELECT switch.id FROM agents_killswitch AS switch
     WHERE switch.lifted_at IS NULL AND switch.tool IN ('', %s)
       AND (switch.agent_id IS NULL OR switch.agent_id = %s)
@@ -99,10 +99,10 @@ def gate_context(
 ) -> GateContext:
     """The facts beside the action itself, in one small indexed query."""
     given = [
-        tool.name,
         run.agent_version_id,
         tool.name,
-        run.agent_id,
+        agent.slug,
+        tool.name,
         now - timedelta(hours=1),
         tool.name,
         run.agent_id,

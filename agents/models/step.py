@@ -36,7 +36,7 @@ class Step(models.Model):
     `schema` means.
 
     `stopped`: its run parked because the tool is switched off. `cost_micros` is None where nobody said
-    what the model costs.
+    what the model costs. `agent_version_id` of a call is its run's, set by the database; none in simulated runs.
     """
 
     SCHEMA = 6
@@ -69,6 +69,7 @@ class Step(models.Model):
     )
     coin = models.JSONField(null=True, blank=True)
     approval_id = models.UUIDField(null=True, blank=True)
+    agent_version_id = models.BigIntegerField(null=True, editable=False)
     stopped = models.BooleanField(default=False, db_default=False)
     state_token = models.TextField(blank=True)
     resolution = models.JSONField(null=True, blank=True)
@@ -104,6 +105,11 @@ class Step(models.Model):
         ]
         indexes = [
             models.Index(fields=["name", "started_at"], name="step_of_tool"),
+            models.Index(
+                fields=["agent_version_id", "name", "started_at"],
+                condition=Q(state__in=["succeeded", "dispatched"]),
+                name="step_called",
+            ),
             models.Index(
                 fields=["started_at", "id"],
                 condition=Q(judgement__isnull=False),

@@ -16,6 +16,7 @@ from accounts.letters import Letter, readers, send_letters
 from approvals.asked import deciders
 from approvals.characters import spelled
 from approvals.models import ApprovalRequest
+from approvals.queues import MAIL_OVERDUE
 from approvals.vocabulary import Kind
 from approvals.withholding import Withheld
 from audit import spellings
@@ -43,8 +44,9 @@ def notify(*, request_id: UUID, occasion: str) -> int:
     """Send one mail to each person who may decide the request, and to their groups' addresses.
 
     Returns how many were sent. `occasion` is `opened`, `reminder` or `escalated`. The first mail
-    about a request is sent once, however often the job runs; a request that no longer waits gets
-    none. Mail errors are raised, and the sweep tries again.
+    about a request is sent once, however often the job runs, and again only where whoever sent it
+    ended meanwhile; a request that no longer waits gets none. Mail errors are raised, and the sweep
+    tries again.
     """
     request = ApprovalRequest.objects.pending().filter(pk=request_id).first()
     if request is None:
@@ -62,9 +64,10 @@ def notify(*, request_id: UUID, occasion: str) -> int:
 
 
 def _first(request: ApprovalRequest) -> bool:
-    """Whether this process is the one that sends it."""
+    """Whether this process is the one that sends it. The sweep gives it to another where it is not sent in time."""
+    now = database_now()
     waiting = ApprovalRequest.objects.filter(pk=request.pk, notified_at=None)
-    return waiting.update(notified_at=database_now()) == 1
+    return waiting.update(notified_at=now, mail_due_at=now + MAIL_OVERDUE) == 1
 
 
 def _send(request: ApprovalRequest, occasion: str) -> int:

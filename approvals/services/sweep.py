@@ -113,11 +113,11 @@ def _tell_reminded(request: ApprovalRequest) -> None:
 
 
 def _mail_again(request_id: UUID) -> bool:
-    """Put the mail on the queue once more; the job sends it only once."""
+    """Put the mail on the queue once more: nobody sent it, or who began to did not end."""
     now = database_now()
     with transaction.atomic():
         landed = ApprovalRequest.objects.filter(pk=request_id, mail_due_at__lte=now).update(
-            mail_due_at=now + queues.MAIL_OVERDUE
+            mail_due_at=now + queues.MAIL_OVERDUE, notified_at=None
         )
         if landed:
             of_run = ApprovalRequest.objects.filter(pk=request_id).values_list("run_id", flat=True)

@@ -183,3 +183,25 @@ def test_mail_lost_with_redis_is_queued_again_and_not_each_second(
     assert len(queue.jobs) == 1
     send_mail_about(str(request.pk))
     ApprovalRequest.objects.get(pk=request.pk, mail_due_at=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_whose_sender_was_killed_is_sent_by_another_and_then_never_again(
+    opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = opened()
+
+    def killed(*args: Any) -> int:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(notifying, "send_letters", killed)
+        with pytest.raises(SystemExit):
+            send_mail_about(str(request.pk))
+    row = ApprovalRequest.objects.filter(pk=request.pk)
+    assert (send_mail_about(str(request.pk)), sweep()["mailed"]) == (0, 0)
+    row.update(mail_due_at=database_now())
+    assert sweep()["mailed"] == 1
+    assert send_mail_about(str(request.pk)) == len(mail.outbox) == 1
+    assert row.filter(mail_due_at=None).exists()
+    assert send_mail_about(str(request.pk)) == 0
