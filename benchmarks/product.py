@@ -28,18 +28,30 @@ MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 
 
 @contextmanager
+def _environment() -> Iterator[None]:
+    """What is set in the environment meanwhile is taken back: what is measured next has servers of its own."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
 def model() -> Iterator[subprocess.Popen[str]]:
     """The model server, a process of its own; its address is in the environment afterwards."""
     command = [sys.executable, "-m", "benchmarks.model"]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        os.environ.update(
-            OPENAI_BASE_URL=process.stdout.readline().strip(),
-            OPENAI_API_KEY="benchmark",
-            OPENAI_MODEL="benchmark",
-        )
-        yield process
+        with _environment():
+            os.environ.update(
+                OPENAI_BASE_URL=process.stdout.readline().strip(),
+                OPENAI_API_KEY="benchmark",
+                OPENAI_MODEL="benchmark",
+            )
+            yield process
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
@@ -48,6 +60,21 @@ def model() -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def services(folder: Path) -> Iterator[Config]:
     """PostgreSQL and Redis in `folder`, with the product's tables; addresses in the environment."""
+    with _environment():
+        _set(folder)
+        config = load()
+        prepare(config)
+        config = filled_in(config)
+        for name in ("database_url", "database_owner_url", "database_sealer_url", "redis_url"):
+            os.environ[name.upper()] = str(getattr(config, name))
+        try:
+            subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=True)
+            yield config
+        finally:
+            release_services()
+
+
+def _set(folder: Path) -> None:
     port = free_port()
     os.environ.update(
         DJANGO_SETTINGS_MODULE="countersign.settings",
@@ -58,16 +85,6 @@ def services(folder: Path) -> Iterator[Config]:
         COUNTERSIGN_BASE_URL=f"http://127.0.0.1:{port}",
         PORT=str(port),
     )
-    config = load()
-    prepare(config)
-    config = filled_in(config)
-    for name in ("database_url", "database_owner_url", "database_sealer_url", "redis_url"):
-        os.environ[name.upper()] = str(getattr(config, name))
-    try:
-        subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=True)
-        yield config
-    finally:
-        release_services()
 
 
 @contextmanager
