@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
+import structlog
 from django.conf import settings
 
 from agents import spans
 from agents.builtin import ABSTAIN, FINAL_ANSWER
 from agents.context import refusal_message
 from agents.definitions import Agent
+from agents.errors import LostLease
 from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
 from agents.gathering import confidence_from, signals_of
 from agents.gating import gate_context, propose
@@ -43,6 +46,8 @@ from audit.clock import database_now
 from audit.fault_points import reached
 from audit.schemas import Outcome, PolicyRef
 from audit.writes import insert
+
+log = structlog.get_logger(__name__)
 
 MOST_CALLS = 64
 
@@ -94,7 +99,29 @@ def record_reply(
     `stands`: whether nothing of an ending, which is not stored yet, has to be looked at by a person. One that
     is the reply's only call then ends the run in the same transaction, unless anything else is to be done first.
     """
-    may_end = _is_ending(reply) and agent.flow is None
+    record = partial(_recorded, lease, step, reply, agent, journal, stands)
+    if agent.flow is None and _is_ending(reply):
+        try:
+            return record(may_end=True)
+        except LostLease:
+            raise
+        # The end may fail, as where an undo is handed over with it. What the model replied is journalled all the
+        # same: else it would be asked, and paid, again.
+        except Exception:
+            log.exception("end_failed", run=str(lease.run_id))
+    return record(may_end=False)
+
+
+def _recorded(
+    lease: Lease,
+    step: Step,
+    reply: Reply,
+    agent: Agent,
+    journal: Journal,
+    stands: Callable[[Run, Step], bool],
+    *,
+    may_end: bool,
+) -> bool:
     ended = False
     with fenced(lease, with_switches=may_end, may_end=may_end) as run:
         close_model_call(run, step, reply)

@@ -145,6 +145,18 @@ def test_a_result_is_journalled_though_what_comes_next_cannot_be_begun(
     assert EffectRecord.objects.get(run=run).state == "succeeded"
 
 
+def test_an_answer_is_journalled_though_the_run_cannot_end_with_it(
+    counter: Counter, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("agents.services.record_reply.end_with", fail)
+    run = counter.start([final(summary="ok")])
+    assert (run.state, run.model_calls, len(model.requests)) == ("succeeded", 1, 1)
+    assert Step.objects.filter(run=run).count() == 2
+
+
 def test_what_a_model_is_asked_together_with_a_result_is_what_the_journal_tells_later(
     counter: Counter, bank: Bank
 ) -> None:
