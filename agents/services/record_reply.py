@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from agents import spans
 from agents.builtin import ABSTAIN, FINAL_ANSWER
@@ -103,7 +104,7 @@ def record_reply(
     if agent.flow is None and _is_ending(reply):
         try:
             return record(may_end=True)
-        except LostLease:
+        except (LostLease, OperationalError, InterfaceError):
             raise
         # The end may fail, as where an undo is handed over with it. What the model replied is journalled all the
         # same: else it would be asked, and paid, again.

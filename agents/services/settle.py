@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import F
 
 from agents.context import refusal_message, result_message
@@ -70,7 +70,7 @@ def _settled(lease: Lease, close: Callable[[Run], Step | None], go_on: GoOn) -> 
         with fenced(lease, with_switches=True) as run:
             closed = close(run)
             return go_on(run, closed) if closed is not None else None
-    except LostLease:
+    except (LostLease, OperationalError, InterfaceError):
         raise
     # What comes next may fail, as where a journal cannot be made a request of. What was done is journalled all
     # the same: a call whose result is lost may have happened, and a person would have to find out.
