@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.claims import bounded, false_claims
+from agents.claims import Claim, bounded, false_claims
 from agents.definitions import Agent
 from agents.done import effects_done
 from agents.journal import Journal
@@ -29,12 +29,7 @@ def unfounded(agent: Agent, run: Run, step: Step, journal: Journal) -> Ask | Non
 
     At most two queries, and none for an answer that relies on nothing and asserts nothing.
     """
-    relies_on = (step.request or {}).get("relies_on") or []
-    answer = step.arguments or {}
-    earlier = [each for each in journal.steps if each.seq < step.seq]
-    effects = list(EffectRecord.objects.filter(run=run)) if relies_on or agent.asserts else []
-    claims = bounded(false_claims(answer, relies_on, agent.asserts, earlier, effects))
-    unsure = is_unsure(agent, step)
+    claims, unsure = _false_claims(agent, run, step, journal), is_unsure(agent, step)
     if not claims and not unsure:
         return None
     # What the timeline says of it, and what the model is told if it is sent back.
@@ -43,8 +38,25 @@ def unfounded(agent: Agent, run: Run, step: Step, journal: Journal) -> Ask | Non
         "claims": [claim.as_json() for claim in claims],
         **({"threshold_bp": _threshold_bp(agent)} if unsure else {}),
     }
+    earlier = _before(step, journal)
     opening = for_result(agent, run, step, earlier, claims, effects_done([run]))
     return Ask(step, opening, noted=step.request)
+
+
+def stands(agent: Agent, run: Run, step: Step, journal: Journal) -> bool:
+    """Whether nothing speaks against this final answer: at most one query."""
+    return not is_unsure(agent, step) and not _false_claims(agent, run, step, journal)
+
+
+def _false_claims(agent: Agent, run: Run, step: Step, journal: Journal) -> list[Claim]:
+    relies_on = (step.request or {}).get("relies_on") or []
+    effects = list(EffectRecord.objects.filter(run=run)) if relies_on or agent.asserts else []
+    earlier = _before(step, journal)
+    return bounded(false_claims(step.arguments or {}, relies_on, agent.asserts, earlier, effects))
+
+
+def _before(step: Step, journal: Journal) -> list[Step]:
+    return [each for each in journal.steps if each.seq < step.seq]
 
 
 def is_unsure(agent: Agent, step: Step) -> bool:

@@ -26,6 +26,7 @@ from agents.openings import for_action, for_question
 from agents.people_steps import would_wait
 from agents.proposals import describe_errors
 from agents.resources import LocksUnknown
+from agents.services.begin_next import Begun, GoOn, going_on
 from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.dispatch import Lapsed
@@ -65,6 +66,7 @@ class CallSteps:
     run: Run
     agent: Agent
     journal: Journal
+    stopping: Callable[[], bool]
 
     @cached_property
     def open(self) -> list[Step]:
@@ -85,7 +87,7 @@ class CallSteps:
             step.kind in (StepKind.FINAL, StepKind.ABSTAIN) for step in self.open
         )
 
-    def advance(self) -> bool:
+    def advance(self) -> bool | Begun:
         """Do the next thing with these calls; True when the run goes on now."""
         try:
             return self._advance()
@@ -99,9 +101,9 @@ class CallSteps:
             )
             return True
 
-    def _advance(self) -> bool:
+    def _advance(self) -> bool | Begun:
         now = moment_of(self.run)
-        effects = Effects(self.lease, self.run, self.agent, self.journal)
+        effects = Effects(self.lease, self.run, self.agent, self.journal, self._go_on)
         for step in self.open:
             if (
                 step.state == StepState.PROPOSED
@@ -148,11 +150,11 @@ class CallSteps:
         """Only a call that will run has to wait for its turn."""
         return (step.resolution or {})["kind"] != "approved" or self.turns.may_run(step)
 
-    def _execute(self, step: Step, effects: Effects, now: datetime) -> bool:
+    def _execute(self, step: Step, effects: Effects, now: datetime) -> bool | Begun:
         with spans.step(step):
             return self._execute_it(step, effects, now)
 
-    def _execute_it(self, step: Step, effects: Effects, now: datetime) -> bool:
+    def _execute_it(self, step: Step, effects: Effects, now: datetime) -> bool | Begun:
         if step.name == READ_RESULT:
             read_result(self.lease, step, self.journal)
             return True
@@ -189,8 +191,11 @@ class CallSteps:
         with renewer.within(self.lease, tool.timeout_seconds):
             outcome = call_tool(tool, ctx, arguments)
         note_outcome(self.run, step, tool, outcome)
-        settle_read(self.lease, step, tool, outcome)
-        return True
+        return settle_read(self.lease, step, tool, outcome, self._go_on) or True
+
+    @property
+    def _go_on(self) -> GoOn:
+        return going_on(self.run, self.agent, self.journal, self.stopping)
 
     def _use_memory(self, step: Step, tool: Tool) -> bool:
         held_up = use_memory(self.lease, step, tool, self.agent)
@@ -204,7 +209,7 @@ class CallSteps:
         settle_refused(self.lease, step, status="failed", code="tool_gone", message=gone)
         return True
 
-    def _carry_out(self, step: Step, carry_out: Callable[[], bool]) -> bool:
+    def _carry_out(self, step: Step, carry_out: Callable[[], bool | Begun]) -> bool | Begun:
         try:
             return carry_out()
         except Refusal as refusal:
@@ -223,7 +228,7 @@ class CallSteps:
             )
             return True
 
-    def _resolved(self, step: Step, effects: Effects, now: datetime) -> bool:
+    def _resolved(self, step: Step, effects: Effects, now: datetime) -> bool | Begun:
         resolution = step.resolution or {}
         kind, data = str(resolution["kind"]), resolution.get("data") or {}
         if step.kind == StepKind.QUESTION:

@@ -16,6 +16,7 @@ from agents.holding import is_held
 from agents.journal import Journal
 from agents.leases import renewer
 from agents.models import EffectRecord, Run, Step
+from agents.services.begin_next import Begun, GoOn
 from agents.services.break_circuit import note_outcome
 from agents.services.claim import Lease
 from agents.services.dispatch import Changed, Lapsed, Reopened, intend, send_again
@@ -53,8 +54,9 @@ class Effects:
     run: Run
     agent: Agent
     journal: Journal
+    go_on: GoOn
 
-    def carry_out(self, step: Step, tool: Tool) -> bool:
+    def carry_out(self, step: Step, tool: Tool) -> bool | Begun:
         """Do it now; True when the run goes on.
 
         Raises a Refusal, with nothing done, when its approval may not be used.
@@ -69,7 +71,7 @@ class Effects:
             return True
         return self.send(step, tool, effect)
 
-    def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
+    def send(self, step: Step, tool: Tool, effect: EffectRecord) -> bool | Begun:
         """Send what is intended, and journal what is known of it; True when the run goes on."""
         reached("intent.committed")
         try:
@@ -98,7 +100,7 @@ class Effects:
                 return None
             return Changed(token, preview_of(subject, tool, arguments, now))
 
-    def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool:
+    def recover(self, step: Step, tool: Tool, effect: EffectRecord) -> bool | Begun:
         """A worker died after the intent: what its effect class allows, and no more.
 
         A call that would be made again waits while a kill switch holds it.
@@ -189,7 +191,9 @@ class Effects:
             return found if isinstance(found, Done) else outcome
         return outcome
 
-    def _settle(self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome) -> bool:
+    def _settle(
+        self, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
+    ) -> bool | Begun:
         # A transactional one was read back inside its transaction.
         is_read_back = tool.verifier and effect.effect_class != EffectClass.TRANSACTIONAL
         if isinstance(outcome, Done) and is_read_back:
@@ -199,20 +203,20 @@ class Effects:
         if isinstance(outcome, Unknown):
             doubt(self.lease, self.agent, self.run, self.journal, step, effect, outcome)
             return False
-        settle_effect(self.lease, step, tool, effect, outcome)
+        begun = settle_effect(self.lease, step, tool, effect, outcome, self.go_on)
         reached("result.committed")
-        return True
+        return begun or True
 
 
-def send(lease: Lease, intended: Intended) -> bool:
+def send(lease: Lease, intended: Intended, go_on: GoOn) -> bool | Begun:
     """Send the call with which a run was taken up; True when the run goes on."""
-    effects = Effects(lease, intended.run, intended.agent, intended.journal)
+    effects = Effects(lease, intended.run, intended.agent, intended.journal, go_on)
     return effects.send(intended.step, intended.tool, intended.effect)
 
 
 def recover(
     lease: Lease, run: Run, agent: Agent | None, journal: Journal, step: Step, *, stalled: bool
-) -> bool:
+) -> bool | Begun:
     """Find out what became of a call whose worker died; True when the run goes on.
 
     `stalled`: that was tried again and again, and the next worker would die of it too. Then, and where
@@ -225,9 +229,13 @@ def recover(
     elif agent is None or tool is None or not is_same_call(tool, step, effect):
         why = Unknown("tool_changed", "The tool that sent it is not installed any more.")
     else:
-        return Effects(lease, run, agent, journal).recover(step, tool, effect)
+        return Effects(lease, run, agent, journal, _in_its_turn).recover(step, tool, effect)
     doubt(lease, agent, run, journal, step, effect, why)
     return False
+
+
+def _in_its_turn(run: Run, step: Step) -> None:
+    """After a crash everything is looked at anew before the run goes on."""
 
 
 def is_same_call(tool: Tool, step: Step, effect: EffectRecord) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from agents import spans
+from agents.answer_steps import stands
 from agents.context import Context, build_context
 from agents.conversations import requests_of
 from agents.decisions import DecisionPoint
@@ -156,12 +157,21 @@ class ModelSteps:
         return failed
 
     def _take(self, step: Step, reply: Reply) -> bool:
+        ended = False
         if self.point is None:
-            record_reply(self.lease, step, reply, self.agent, self.journal)
+            ended = record_reply(
+                self.lease, step, reply, self.agent, self.journal, stands=self._stands
+            )
         else:
             record_decision(self.lease, step, reply, self.point)
         reached("reply.committed")
-        return True
+        return not ended
+
+    def _stands(self, run: Run, ending: Step) -> bool:
+        """Whether nobody has to look at this ending of the run, as it is now."""
+        if run.agent_version_id != self.run.agent_version_id:
+            return False
+        return ending.kind == StepKind.ABSTAIN or stands(self.agent, run, ending, self.journal)
 
     def _give_up(self, step: Step, error: ModelError) -> bool:
         fail_model_call(self.lease, step, error)

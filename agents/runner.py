@@ -28,6 +28,7 @@ from agents.models import Run
 from agents.people_steps import attention, budget, settle_people_step
 from agents.route_steps import RouteSteps, is_unrouted, routed
 from agents.score_steps import ScoreSteps
+from agents.services.begin_next import Begun, going_on
 from agents.services.change_version import leave_to_others, withdraw_calls
 from agents.services.claim import Lease, read_run
 from agents.services.end import end_undo
@@ -35,7 +36,7 @@ from agents.services.hear import hear
 from agents.services.park import park
 from agents.services.propose_undo import propose_undos
 from agents.services.release import release
-from agents.services.take_up import MOST_STALLED_CLAIMS, Begun, Intended, TakenUp, take_up
+from agents.services.take_up import MOST_STALLED_CLAIMS, Intended, TakenUp, take_up
 from agents.services.tell_bounces import tell_bounces
 from agents.simulated_steps import SimulatedSteps
 from agents.states import HOLDING, StepKind
@@ -83,30 +84,42 @@ def _advance_one(run_id: UUID, owner: str, stopping: Callable[[], bool]) -> bool
         spans.stretch(taken.run, owner=owner, since=began),
     ):
         try:
-            more, journals = _begin(taken), Journals(run_id)
+            more, journals = _begin(taken, stopping), Journals(run_id)
             while more:
                 if stopping():
                     release(lease)
                     break
-                more = advance_once(lease, journals)
+                more = advance_once(lease, journals, stopping)
         except LostLease:
             log.warning("lease_lost", run=str(lease.run_id), epoch=lease.epoch)
             tracing.event("lease_lost", {"countersign.run.epoch": lease.epoch})
     return True
 
 
-def _begin(taken: TakenUp) -> bool:
+def _begin(taken: TakenUp, stopping: Callable[[], bool]) -> bool:
     match taken.next:
-        case Intended():
-            with spans.step(taken.next.step):
-                return send(taken.lease, taken.next)
-        case Begun(run, agent, journal, step, request):
-            return ModelSteps(taken.lease, run, agent, journal).ask(step, request)
-    return advance_once(taken.lease, Journals(taken.lease.run_id))
+        case Intended(run, agent, journal, step):
+            with spans.step(step):
+                done = send(taken.lease, taken.next, going_on(run, agent, journal, stopping))
+            return _ask(taken.lease, done)
+        case Begun():
+            return _ask(taken.lease, taken.next)
+    return advance_once(taken.lease, Journals(taken.lease.run_id), stopping)
 
 
-def advance_once(lease: Lease, journals: Journals) -> bool:
+def _ask(lease: Lease, begun: bool | Begun) -> bool:
+    """Make the model call that was begun with what was done last, if one was; whether there is more to do now."""
+    if not isinstance(begun, Begun):
+        return begun
+    return ModelSteps(lease, begun.run, begun.agent, begun.journal).ask(begun.step, begun.request)
+
+
+def advance_once(lease: Lease, journals: Journals, stopping: Callable[[], bool]) -> bool:
     """Do the next thing; True when there is more to do now."""
+    return _ask(lease, _advance_it(lease, journals, stopping))
+
+
+def _advance_it(lease: Lease, journals: Journals, stopping: Callable[[], bool]) -> bool | Begun:
     if renewer.is_lost(lease):
         raise LostLease
     run = read_run(lease)
@@ -147,15 +160,17 @@ def advance_once(lease: Lease, journals: Journals) -> bool:
     if stale:
         withdraw_calls(lease, stale)
         return True
-    return _advance(lease, run, bound, journal)
+    return _advance(lease, run, bound, journal, stopping)
 
 
-def _advance(lease: Lease, run: Run, agent: Agent, journal: Journal) -> bool:
+def _advance(
+    lease: Lease, run: Run, agent: Agent, journal: Journal, stopping: Callable[[], bool]
+) -> bool | Begun:
     if propose_undos(lease, run, agent, journal):
         return True
     agent = routed(agent, journal)
     carried_out = SimulatedSteps if run.simulated else CallSteps
-    calls = carried_out(lease, run, agent, journal)
+    calls = carried_out(lease, run, agent, journal, stopping)
     cap = reached_cap(agent, run, journal)
     if cap is not None and not calls.only_ending:
         return budget(lease, run, journal, cap)

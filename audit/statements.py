@@ -6,11 +6,14 @@ wrappers around it, to ask. What is executed here is executed in the same transa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.asyncio import async_unsafe
+from psycopg import RawCursor
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 _KEPT = "countersign_cursor"
@@ -58,6 +61,37 @@ def _executed(connected: Any, sql: str, parameters: Parameters) -> Any:
     connected.validate_no_broken_transaction()
     cursor = vars(connected).get(_KEPT)
     if cursor is None or cursor.connection is not connected.connection or cursor.closed:
-        cursor = vars(connected)[_KEPT] = connected.create_cursor()
-    cursor.execute(sql, parameters)
+        cursor = vars(connected)[_KEPT] = RawCursor(connected.connection)
+    told, names = _told(sql)
+    named = isinstance(parameters, Mapping)
+    cursor.execute(told, [parameters[name] for name in names] if named else parameters)
     return cursor
+
+
+_PLACES = re.compile(r"%(?:%|s|\((\w+)\)s)")
+
+
+@lru_cache(maxsize=1024)
+def _told(sql: str) -> tuple[bytes, list[Any]]:
+    """The statement with places as PostgreSQL counts them, and which parameter goes into each where they have names.
+
+    The driver finds them anew each time in a statement of more than 4,096 characters or 50 parameters.
+    """
+    names: list[Any] = []
+    count = 0
+
+    def place(found: re.Match[str]) -> str:
+        nonlocal count
+        if found[0] == "%%":
+            return "%"
+        name = found[1]
+        if name is None:
+            count += 1
+            return f"${count}"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    told = _PLACES.sub(place, sql)
+    assert not (names and count), "places are named or they are not"
+    return told.encode(), names

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import F, Field, Model, Value
 from django.db.models.expressions import CombinedExpression
 
@@ -23,10 +23,11 @@ def insert(row: Model, *, unless_there: bool = False) -> None:
     `unless_there`: nothing happens where the table has such a row already.
     """
     sql, fields = _insert_into(type(row), row.pk is not None, unless_there)
+    connection = connections[DEFAULT_DB_ALIAS]
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
     landed(sql, values)
     row._state.adding = False
-    row._state.db = connection.alias
+    row._state.db = DEFAULT_DB_ALIAS
 
 
 @cache
@@ -58,8 +59,10 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
         tuple(where),
         tuple((name, added[name][0] if name in added else "") for name in changes),
     )
+    connection = connections[DEFAULT_DB_ALIAS]
     parameters: list[Any] = [
-        added[name][1] if name in added else _saved(field, changes[name]) for name, field in changed
+        added[name][1] if name in added else _saved(field, changes[name], connection)
+        for name, field in changed
     ]
     for name, field in asked:
         value = where[name]
@@ -71,7 +74,7 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
     return landed(sql, parameters)
 
 
-def _saved(field: Field[Any, Any], value: Any) -> Any:
+def _saved(field: Field[Any, Any], value: Any, connection: Any) -> Any:
     if isinstance(value, Model):
         value = value.prepare_database_save(field)
     return field.get_db_prep_save(value, connection)

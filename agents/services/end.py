@@ -18,7 +18,7 @@ from agents.services.claim import Lease, fenced
 from agents.services.release_locks import release_locks
 from agents.services.start_undo_run import hand_over_undos
 from agents.services.tell_parent import tell_parent
-from agents.states import OPEN, EffectState, Outcome, RunState, StepState
+from agents.states import OPEN, EffectState, Outcome, RunState, StepKind, StepState
 from approvals.services.cancel import cancel_requests
 from audit.actors import Actor
 from audit.clock import database_now
@@ -32,6 +32,9 @@ UPDATE agents_step
        problem = 'run_ended', finished_at = %s
  WHERE run_id = %s AND state IN ('unjudged', 'proposed', 'waiting', 'started')
 """
+
+
+DONE = {"status": "done"}
 
 
 def succeed(
@@ -51,10 +54,18 @@ def succeed(
         if run.unheard:
             return False
         now = database_now()
-        said = {"status": "done", **(looked_at or {})}
+        said = {**DONE, **(looked_at or {})}
         Step.objects.move(step.pk, StepState.SUCCEEDED, output=said, finished_at=now)
         _close(run, RunState.SUCCEEDED, outcome, Actor.agent(run.agent.slug), output=output)
     return True
+
+
+def end_with(run: Run, step: Step) -> None:
+    """End with the answer (or the abstention) that was just inserted as done. The caller holds the run's row, and
+    locked that of its parent before."""
+    outcome = Outcome.ABSTAINED if step.kind == StepKind.ABSTAIN else Outcome.DONE
+    actor = Actor.agent(run.agent.slug)
+    _close(run, RunState.SUCCEEDED, outcome, actor, output=step.arguments or {})
 
 
 def end_undo(lease: Lease, undo: Step | None) -> None:

@@ -31,12 +31,12 @@ def propose_undos(lease: Lease, run: Run, agent: Agent, journal: Journal) -> boo
     """
     if journal.begun_model_call is not None:
         return False
-    wished = _wished(run, agent, journal)
-    if not wished:
+    wishes = wished(run, agent, journal)
+    if not wishes:
         return False
     with fenced(lease) as fresh:
         seq = journal.next_seq
-        for effect in wished:
+        for effect in wishes:
             # Taken by conditional update: what is proposed is not wished for any more.
             taken = EffectRecord.objects.filter(pk=effect.pk, undo_asked__isnull=False)
             if taken.update(undo_asked=None):
@@ -47,7 +47,8 @@ def propose_undos(lease: Lease, run: Run, agent: Agent, journal: Journal) -> boo
     return True
 
 
-def _wished(run: Run, agent: Agent, journal: Journal) -> list[EffectRecord]:
+def wished(run: Run, agent: Agent, journal: Journal) -> list[EffectRecord]:
+    """The effects of the run that somebody asked to have undone, which was not proposed yet."""
     wishes = EffectRecord.objects.filter(undo_asked__isnull=False).select_related("step")
     if run.undoes_id is not None:
         return list(wishes.filter(pk=run.undoes_id))

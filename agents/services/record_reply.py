@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from agents import spans
+from agents.builtin import ABSTAIN, FINAL_ANSWER
 from agents.context import refusal_message
 from agents.definitions import Agent
+from agents.errors import LostLease
 from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
 from agents.gathering import confidence_from, signals_of
 from agents.gating import gate_context, propose
+from agents.holding import is_held
 from agents.journal import Journal
 from agents.llm_types import Reply, ToolCall
 from agents.log_probabilities import weigh
@@ -23,6 +29,7 @@ from agents.models import Run, Step
 from agents.proposals import Malformed, Proposal, read_call
 from agents.services.call_model import finish_model_call
 from agents.services.claim import Lease, fenced
+from agents.services.end import DONE, end_with
 from agents.services.note_reported import note_reported
 from agents.states import StepKind, StepState
 from agents.storable import storable
@@ -40,6 +47,8 @@ from audit.clock import database_now
 from audit.fault_points import reached
 from audit.schemas import Outcome, PolicyRef
 from audit.writes import insert
+
+log = structlog.get_logger(__name__)
 
 MOST_CALLS = 64
 
@@ -73,13 +82,49 @@ class Judged:
         )
 
 
-def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: Journal) -> None:
-    """Close the model step and insert one step for each call of the reply, in its order.
+def record_reply(
+    lease: Lease,
+    step: Step,
+    reply: Reply,
+    agent: Agent,
+    journal: Journal,
+    *,
+    stands: Callable[[Run, Step], bool],
+) -> bool:
+    """Close the model step and insert one step for each call of the reply, in its order; whether the run has
+    ended with that.
 
     Where the policy asks for scores that take further calls of a model, the gate is asked about all calls
     of the reply once these are there (`judge_reply`).
+
+    `stands`: whether nothing of an ending, which is not stored yet, has to be looked at by a person. One that
+    is the reply's only call then ends the run in the same transaction, unless anything else is to be done first.
     """
-    with fenced(lease) as run:
+    record = partial(_recorded, lease, step, reply, agent, journal, stands)
+    if agent.flow is None and _is_ending(reply):
+        try:
+            return record(may_end=True)
+        except (LostLease, OperationalError, InterfaceError):
+            raise
+        # The end may fail, as where an undo is handed over with it. What the model replied is journalled all the
+        # same: else it would be asked, and paid, again.
+        except Exception:
+            log.exception("end_failed", run=str(lease.run_id))
+    return record(may_end=False)
+
+
+def _recorded(
+    lease: Lease,
+    step: Step,
+    reply: Reply,
+    agent: Agent,
+    journal: Journal,
+    stands: Callable[[Run, Step], bool],
+    *,
+    may_end: bool,
+) -> bool:
+    ended = False
+    with fenced(lease, with_switches=may_end, may_end=may_end) as run:
         close_model_call(run, step, reply)
         now = database_now()
         earlier = journal.tools_called()
@@ -114,9 +159,35 @@ def record_reply(lease: Lease, step: Step, reply: Reply, agent: Agent, journal: 
                         now,
                         route=step.model or step.name,
                     )
+            ended = (
+                may_end
+                and row.state == StepState.PROPOSED
+                and _goes_on(run, step, journal)
+                and stands(run, row)
+            )
+            if ended:
+                row.state, row.output, row.finished_at = StepState.SUCCEEDED, dict(DONE), now
             insert(row)
-        announce(run, "stepped")
+        if ended:
+            # The reply was charged to it just now.
+            run.version += 1
+            end_with(run, row)
+        else:
+            announce(run, "stepped")
         reached("reply.before_commit")
+    return ended
+
+
+def _is_ending(reply: Reply) -> bool:
+    return len(reply.calls) == 1 and reply.calls[0].name in (FINAL_ANSWER, ABSTAIN)
+
+
+def _goes_on(run: Run, step: Step, journal: Journal) -> bool:
+    """Whether nothing but what the reply asks for comes next, whatever people did while the model was asked."""
+    asked = (run.cancel_requested_at, run.paused_at, run.undoes_id)
+    if run.unheard or run.simulated or is_held(run) or any(each is not None for each in asked):
+        return False
+    return all(other.pk == step.pk for other in journal.unsettled)
 
 
 def close_model_call(run: Run, step: Step, reply: Reply) -> None:

@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from copy import copy
 from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from django.db import DatabaseError, connection
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import F
 
 from agents.context import refusal_message, result_message
+from agents.errors import LostLease
 from agents.events import announce, result_disclosures
 from agents.execution import CallOutcome, Done, Failed, call_tool
 from agents.models import EffectRecord, Run, Step
+from agents.services.begin_next import Begun, GoOn
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import tell_effect
 from agents.services.record_undone import record_undone
 from agents.services.release_locks import release_locks
-from agents.states import EffectState, StepState
+from agents.states import EffectState, StepState, step_sources
 from agents.tools import Tool, ToolContext, Trust
 from agents.verification import read_back
 from approvals.services.withdraw import withdraw_requests
 from audit.actors import Actor
 from audit.clock import database_now, one_moment
 from audit.fault_points import reached
+from audit.statements import rows
+
+log = structlog.get_logger(__name__)
 
 ACCEPTED = {"status": "accepted", "confirmation": "Accepted, not confirmed yet."}
 
 
-def settle_read(lease: Lease, step: Step, tool: Tool, outcome: CallOutcome) -> None:
-    """Journal the result of a call without consequences."""
-    with fenced(lease) as run:
-        _close_step(run, step, tool, outcome, database_now())
+def settle_read(
+    lease: Lease, step: Step, tool: Tool, outcome: CallOutcome, go_on: GoOn
+) -> Begun | None:
+    """Journal the result of a call without consequences, and begin what comes next where that is plain."""
+
+    def close(run: Run) -> Step | None:
+        return _close_step(run, step, tool, outcome, database_now())
+
+    return _settled(lease, close, go_on)
 
 
 def settle_effect(
-    lease: Lease, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
-) -> None:
-    """Journal a known outcome of an effect; an unknown one is `doubt`'s."""
+    lease: Lease,
+    step: Step,
+    tool: Tool,
+    effect: EffectRecord,
+    outcome: CallOutcome,
+    go_on: GoOn,
+) -> Begun | None:
+    """Journal a known outcome of an effect, and begin what comes next where that is plain. An unknown one is
+    `doubt`'s."""
+
+    def close(run: Run) -> Step | None:
+        return _close_effect(run, step, tool, effect, outcome)
+
+    return _settled(lease, close, go_on)
+
+
+def _settled(lease: Lease, close: Callable[[Run], Step | None], go_on: GoOn) -> Begun | None:
+    try:
+        with fenced(lease, with_switches=True) as run:
+            closed = close(run)
+            return go_on(run, closed) if closed is not None else None
+    except (LostLease, OperationalError, InterfaceError):
+        raise
+    # What comes next may fail, as where a journal cannot be made a request of. What was done is journalled all
+    # the same: a call whose result is lost may have happened, and a person would have to find out.
+    except Exception:
+        log.exception("begin_failed", run=str(lease.run_id))
     with fenced(lease) as run:
-        _close_effect(run, step, tool, effect, outcome)
+        close(run)
+    return None
 
 
 def run_transactional(
@@ -103,24 +142,35 @@ class TransactionalFailure(Exception):
 
 def _close_effect(
     run: Run, step: Step, tool: Tool, effect: EffectRecord, outcome: CallOutcome
-) -> None:
+) -> Step | None:
     now = database_now()
     state, changes = EffectState.FAILED, {}
     if isinstance(outcome, Done):
         state = EffectState.ACCEPTED if outcome.reference else EffectState.SUCCEEDED
         changes = {"result": outcome.result, "reference": outcome.reference}
-    landed = EffectRecord.objects.move(effect.pk, state, finished_at=now, **changes)
-    if landed:
-        read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
-        result = result_disclosures(run, outcome.result) if isinstance(outcome, Done) else ()
-        tell_effect(run, f"effect.{state.value}", step, effect, also=result, **read)
-        _close_step(run, step, tool, outcome, now)
-        reached("result.before_commit")
-        if step.undoes_id is not None and isinstance(outcome, Done):
-            record_undone(run, step)
+    if not EffectRecord.objects.move(effect.pk, state, finished_at=now, **changes):
+        return None
+    read = {"verified": True} if isinstance(outcome, Done) and outcome.verified else {}
+    result = result_disclosures(run, outcome.result) if isinstance(outcome, Done) else ()
+    tell_effect(run, f"effect.{state.value}", step, effect, also=result, **read)
+    closed = _close_step(run, step, tool, outcome, now)
+    reached("result.before_commit")
+    if step.undoes_id is not None and isinstance(outcome, Done):
+        record_undone(run, step)
+    return closed
 
 
-def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: datetime) -> None:
+_CLOSE = """
+UPDATE agents_step SET state = %s, output = %s, problem = %s, finished_at = %s
+ WHERE id = %s AND state = ANY(%s) RETURNING output
+"""
+_OUTPUT = Step._meta.get_field("output")
+
+
+def _close_step(
+    run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: datetime
+) -> Step | None:
+    """Close it and count it, on the run at hand too; as it is stored then, or None where it was closed before."""
     if isinstance(outcome, Done):
         output = result_message(outcome.result, trust=tool.trust, as_of=now.isoformat())
         output.update(_edited_note(step))
@@ -136,12 +186,25 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         said = {"trust": trust.value} if trust is not None else {}
         output = refusal_message("failed", outcome.code, outcome.message, **said)
         state, problem = StepState.FAILED, outcome.code
-    Step.objects.move(step.pk, state, output=output, problem=problem, finished_at=now)
+    stored = rows(
+        _CLOSE,
+        [
+            state.value,
+            _OUTPUT.get_db_prep_save(output, connection),
+            problem,
+            now,
+            step.pk,
+            [source.value for source in step_sources(state)],
+        ],
+    )
+    if not stored:
+        return None
     if step.locks:
         release_locks(run, step)
     taint: dict[str, Any] = {}
     if trust is Trust.UNTRUSTED and tool.name not in run.tainted_by:
         taint = {"tainted": True, "tainted_by": [*run.tainted_by, tool.name]}
+        run.tainted, run.tainted_by = True, taint["tainted_by"]
     Run.objects.change(
         run.pk,
         step_count=F("step_count") + 1,
@@ -151,6 +214,13 @@ def _close_step(run: Run, step: Step, tool: Tool, outcome: CallOutcome, now: dat
         **taint,
     )
     announce(run, "stepped")
+    run.step_count, run.tool_calls = run.step_count + 1, run.tool_calls + 1
+    run.version, run.stalled_claims = run.version + 1, 0
+    closed = copy(step)
+    closed.state, closed.problem, closed.finished_at = state, problem, now
+    # As it is read the next time: PostgreSQL keeps neither the order of keys nor how a number was written.
+    closed.output = json.loads(stored[0][0])
+    return closed
 
 
 def _edited_note(step: Step) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -19,23 +18,19 @@ from pydantic import ValidationError
 from agents import registry
 from agents.bound import bind
 from agents.caps import reached_cap
-from agents.context import build_context
 from agents.definitions import Agent
 from agents.drift import describe_drift, stale_calls
 from agents.events import announce
 from agents.holding import is_held
 from agents.journal import ACTIONS, CALL_KINDS, Journal
-from agents.journal_schemas import shortened
-from agents.model_calls import endpoints_of, window_of
 from agents.models import EffectRecord, Run, Step
-from agents.services.call_model import digest_of, note_model_call
+from agents.services.begin_next import Begun, begin_next
 from agents.services.claim import Claimed, Lease, claim
 from agents.services.dispatch import note_intent
 from agents.services.record_reply import needs_person
 from agents.states import StepKind, StepState
 from agents.tool_health import is_troubled
 from agents.tools import Tool
-from agents.weighing import cap_of_call
 from approvals.digests import action_digest
 from approvals.services.consume import consume_plainly
 from audit.clock import one_moment
@@ -57,17 +52,6 @@ class Intended:
     step: Step
     tool: Tool
     effect: EffectRecord
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A model call that is begun: it is to be made now, with `request`."""
-
-    run: Run
-    agent: Agent
-    journal: Journal
-    step: Step
-    request: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -107,31 +91,16 @@ def _next(claimed: Claimed) -> Intended | Begun | None:
         return None
     journal = Journal.of(run.pk)
     agent = agent_of(run, journal)
-    if agent is None or reached_cap(agent, run, journal) is not None:
+    if agent is None:
         return None
     if not journal.steps:
-        return _begun(run, agent, journal)
+        begun = begin_next(run, agent, journal)
+        if begun is not None:
+            announce(run, "stepped", version=run.version)
+        return begun
+    if reached_cap(agent, run, journal) is not None:
+        return None
     return _intended(claimed, agent, journal)
-
-
-def _begun(run: Run, agent: Agent, journal: Journal) -> Begun | None:
-    sorts = agent.route is not None and bool(agent.route.classify)
-    if run.undoes_id is not None or agent.flow is not None or sorts:
-        return None
-    endpoints = endpoints_of(agent)
-    context = build_context(agent, run, journal.steps, window=window_of(endpoints))
-    request = context.request
-    if not context.fits or cap_of_call(agent, run, request, endpoints) is not None:
-        return None
-    step = note_model_call(
-        run,
-        shortened(request, journal.steps),
-        earlier=journal,
-        model=endpoints[0].name,
-        digest=digest_of(request),
-    )
-    announce(run, "stepped", version=run.version)
-    return Begun(run, agent, journal, step, request)
 
 
 def _intended(claimed: Claimed, agent: Agent, journal: Journal) -> Intended | None:

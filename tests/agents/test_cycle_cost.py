@@ -24,7 +24,7 @@ MOST = {
     "start": {"statements": 3, "transactions": 1},
     "park": {"statements": 30, "transactions": 6},
     "decide": {"statements": 16, "transactions": 1},
-    "execute and finish": {"statements": 30, "transactions": 10},
+    "execute and finish": {"statements": 22, "transactions": 4},
 }
 
 

@@ -55,8 +55,8 @@ def test_a_model_call_is_seen_when_it_begins_at_each_failed_attempt_and_when_it_
 ) -> None:
     run = counter.start([error(500), final(summary="ok")])
     told = heard(run)
-    # Begun, failed once, answered.
-    assert [kind for _, kind in told] == ["started", *["stepped"] * 3, "ended"]
+    # Begun, failed once, answered with what ends it.
+    assert [kind for _, kind in told] == ["started", *["stepped"] * 2, "ended"]
     versions = [version for version, _ in told]
     assert versions == sorted(set(versions))
     assert versions[-1] == run.version
@@ -72,8 +72,8 @@ def test_a_limit_that_was_raised_is_seen(
     counter.decide(counter.request(run), Verdict.EXTEND, reviewer, caps={"tool_calls": 5})
     counter.go_on(run)
     told = heard(run)
-    # Woken, raised, the second call, the next model call begun and answered, the end.
-    assert [kind for _, kind in told] == ["woken", *["stepped"] * 4, "ended"]
+    # Woken, raised, the second call and the next model call begun, answered with what ends it.
+    assert [kind for _, kind in told] == ["woken", *["stepped"] * 2, "ended"]
     versions = [before, *(version for version, _ in told)]
     assert versions == sorted(set(versions))
 

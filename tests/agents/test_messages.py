@@ -14,11 +14,11 @@ from accounts.errors import PermissionMissing
 from accounts.models import User
 from accounts.vocabulary import Scope
 from agents.errors import RunCancelling, RunEnded, TooManyMessages, UnfitText, UnknownRun
-from agents.model_steps import ModelSteps
 from agents.models import Run, RunMessage, Step
 from agents.services import call_model
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.end import succeed
+from agents.services.record_reply import record_reply
 from agents.services.say import LONGEST_TEXT, MOST_A_MINUTE
 from agents.sweep import sweep_once
 from approvals.vocabulary import Verdict
@@ -27,7 +27,7 @@ from tests.agents.conftest import Counter
 from tests.agents.saying import by, changed, discloses, parked, say, taken, told
 from tests.agents.test_effects import PAY, Killed, die, killed_while_sending
 from tests.harness.people import person
-from tests.model_server import ModelServer, call, calls, final
+from tests.model_server import ModelServer, call, calls, final, judged
 
 Steps = Callable[[Run], list[Step]]
 Before = Callable[[Callable[[], object]], None]
@@ -50,7 +50,7 @@ def before_model(monkeypatch: pytest.MonkeyPatch) -> Before:
 
         monkeypatch.setattr("agents.model_steps.begin_model_call", raced)
         # A run that is taken up together with its first call is locked all the while.
-        monkeypatch.setattr("agents.services.take_up._begun", lambda *_: None)
+        monkeypatch.setattr("agents.services.take_up.begin_next", lambda *_: None)
 
     return arrange
 
@@ -123,15 +123,12 @@ def test_a_run_does_not_end_before_its_model_has_read_what_was_said(
 def test_what_is_said_while_the_last_reply_is_taken_still_reaches_the_model(
     counter: Counter, model: ModelServer, operator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = ModelSteps.ask
-
-    def told_meanwhile(self: object, *call: object) -> bool:
-        gone_on = ask(self, *call)  # type: ignore[arg-type]
+    def told_meanwhile(*args: Any, **given: Any) -> bool:
         if len(model.requests) == 1:
             say(Run.objects.get(), operator, "One thing more.")
-        return gone_on
+        return record_reply(*args, **given)
 
-    monkeypatch.setattr(ModelSteps, "ask", told_meanwhile)
+    monkeypatch.setattr("agents.model_steps.record_reply", told_meanwhile)
     run = counter.start([final(summary="first"), final(summary="second")])
     assert run.output == {"summary": "second"}
     assert told(model)[-1]["content"] == "A person says: One thing more."
@@ -148,7 +145,10 @@ def test_what_is_said_just_before_the_end_commits_still_reaches_the_model(
         return succeed(*args, **given)
 
     monkeypatch.setattr("agents.call_steps.succeed", raced)
-    run = counter.start([final(summary="first"), final(summary="second")])
+    # Alone it would end the run with its reply, whose transaction holds off whoever says something.
+    ending = call("final_answer", {"summary": "first", "relies_on": []})
+    read = call("read_balance", judged({"account": "A1"}))
+    run = counter.start([calls(read, ending), final(summary="second")])
     assert run.output == {"summary": "second"}
     assert told(model)[-1]["content"] == "A person says: Not yet."
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from uuid import uuid4
 
 import pytest
@@ -37,6 +37,19 @@ def test_errors_are_djangos_and_a_broken_transaction_takes_no_more(db: None) -> 
         with pytest.raises(TransactionManagementError):
             rows(NAMED, ["twice"])
     assert rows(NAMED, ["twice"]) == [("Twice",)]
+
+
+def test_parameters_go_to_their_places_by_name_or_in_order_however_many_there_are(db: None) -> None:
+    many = [f"value {place}" for place in range(60)]
+    listed = f"SELECT ARRAY[{', '.join(['%s::text'] * 60)}], 7 %% 4"
+    named = f"SELECT %(b)s::text, %(a)s::text, %(b)s::text LIKE 'v%%'{' ' * 5_000}"
+    given = {"a": "x", "b": "v2", "unused": 3}
+    watch = connection.execute_wrapper(lambda execute, *args: execute(*args))
+    for watched in (nullcontext(), watch):
+        with watched:
+            assert rows(listed, many) == [(many, 3)]
+            assert rows(named, given) == [("v2", "x", True)]
+            assert rows("SELECT 1", {}) == rows("SELECT 1", ()) == [(1,)]
 
 
 @pytest.mark.django_db(transaction=True)
