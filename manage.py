@@ -41,15 +41,21 @@ def main(arguments: list[str]) -> int:
             "and use .venv/bin/python manage.py.\n"
         )
         return 1
-    from django.db import OperationalError
+    from countersign.garbage import nothing_is_garbage
 
-    from countersign.addresses import prepare
-    from countersign.config import ConfigError, load
-    from countersign.embedded import EmbeddedError, release_services
+    with nothing_is_garbage():
+        import django
+        from django.db import OperationalError
+
+        from countersign.addresses import prepare
+        from countersign.config import ConfigError, load
+        from countersign.embedded import EmbeddedError, release_services
 
     try:
         if command not in WITHOUT_SERVICES and not WITHOUT_SERVICES & set(arguments[2:]):
             prepare(load())
+        with nothing_is_garbage():
+            django.setup(set_prefix=False)
         execute_from_command_line(arguments)
     except (ConfigError, EmbeddedError) as error:
         sys.stderr.write(f"{error}\n")

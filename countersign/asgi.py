@@ -8,33 +8,39 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "countersign.settings")
 os.environ.setdefault("COUNTERSIGN_PROCESS", "web")
 
 import django
-from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
-from django.conf import settings
 
-from countersign.addresses import prepare
-from countersign.config import load
+from countersign.garbage import nothing_is_garbage
 
-prepare(load())
-django.setup(set_prefix=False)
+with nothing_is_garbage():
+    from channels.routing import ProtocolTypeRouter, URLRouter
+    from channels.security.websocket import AllowedHostsOriginValidator
+    from django.conf import settings
 
-# These read models or addresses, which exist only once Django is set up.
-from channels.auth import AuthMiddlewareStack  # noqa: E402
-from django.urls import reverse  # noqa: E402
+    from countersign.addresses import prepare
+    from countersign.config import load
 
-from agents.registry import require_sound  # noqa: E402
-from approvals.routing import websocket_urlpatterns  # noqa: E402
-from countersign.body_limit import BodyLimit  # noqa: E402
-from countersign.in_one_thread import InOneThread  # noqa: E402
-from countersign.in_turn import InTurn  # noqa: E402
-from countersign.lifespan import Lifespan  # noqa: E402
-from countersign.requests import Requests  # noqa: E402
-from countersign.static import Application, StaticFiles  # noqa: E402
+    prepare(load())
+    django.setup(set_prefix=False)
 
-require_sound()
-pages = InOneThread()
-limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.max_body_bytes)
-looks = {reverse("inbox-rows"), reverse("inbox-counts")}
+    # These read models or addresses, which exist only once Django is set up.
+    from channels.auth import AuthMiddlewareStack
+    from django.urls import reverse
+
+    from agents.registry import require_sound
+    from approvals.routing import websocket_urlpatterns
+    from countersign.body_limit import BodyLimit
+    from countersign.in_one_thread import InOneThread
+    from countersign.in_turn import InTurn
+    from countersign.lifespan import Lifespan
+    from countersign.requests import Requests
+    from countersign.static import Application, StaticFiles
+
+    require_sound()
+    pages = InOneThread()
+    limited = BodyLimit(cast("Application", pages), max_bytes=settings.COUNTERSIGN.max_body_bytes)
+    # Naming an address reads all of them, and so every page and operation.
+    looks = {reverse("inbox-rows"), reverse("inbox-counts")}
+
 application = ProtocolTypeRouter(
     {
         "http": StaticFiles(Requests(InTurn(limited, pages=pages, paths=looks))),

@@ -19,6 +19,8 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.models.signals import class_prepared
 
+from countersign.garbage import nothing_is_garbage
+
 
 def migrate_template(superuser_url: str) -> Counter[str]:
     """Bring the tables of the database of the settings to where the migrations end, and count what that takes:
@@ -33,7 +35,8 @@ def migrate_template(superuser_url: str) -> Counter[str]:
     def prepared(**_: Any) -> None:
         taken["models"] += 1
 
-    django.setup()
+    with nothing_is_garbage():
+        django.setup()
     class_prepared.connect(prepared)
     with connections["owner"].execute_wrapper(count):
         call_command("migrate", verbosity=0, skip_checks=True)

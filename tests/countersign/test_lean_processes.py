@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
+
+import pytest
 
 from countersign.programs import PROJECT
 
 # Each goes on where the one before it ended, as one process can be looked at several times.
 KINDS = {
-    "manage.py": ["django.setup"],
+    "manage.py": [],
     "scheduler": ["countersign.management.commands.scheduler"],
     "web": ["countersign.asgi"],
     "worker": ["agents.worker"],
@@ -20,31 +22,47 @@ KINDS = {
 # A twentieth more than was counted: a new dependency is meant to be noticed, a new module of ours is not.
 MOST_MODULES = {"manage.py": 1_750, "scheduler": 1_850, "web": 2_550}
 ASKS = """
-import importlib, json, sys
-import django
-django.setup()
+import contextlib, gc, importlib, io, json, sys
+
+def whole_collections():
+    return gc.get_stats()[2]["collections"]
+
+begun = {"manage.py": whole_collections()}
+with contextlib.redirect_stdout(io.StringIO()):
+    importlib.import_module("manage").main(["manage.py", "version"])
 found = {}
 for kind, names in json.loads(sys.argv[1]).items():
+    begun.setdefault(kind, whole_collections())
     for name in names:
-        if name != "django.setup":
-            importlib.import_module(name)
-    found[kind] = sorted(sys.modules)
+        importlib.import_module(name)
+    looked_at = {id(each) for each in gc.get_objects()}
+    found[kind] = {
+        "modules": sorted(sys.modules),
+        "whole_collections": whole_collections() - begun[kind],
+        "collects": gc.isenabled(),
+        "looks_at_settings": id(sys.modules["countersign.settings"].__dict__) in looked_at,
+    }
 print(json.dumps(found))
 """
+#: Kinds of processes that are set up in one go.
+AT_ONCE = ("manage.py", "web")
 
 
-def test_processes_import_no_more_than_their_budget_and_workers_what_they_ask_models_with(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each kind of process has imported, and how."""
+    folder = tmp_path_factory.mktemp("lean")
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "DJANGO_SETTINGS_MODULE": "countersign.settings",
-        "COUNTERSIGN_DATA_DIR": str(tmp_path),
+        "DATABASE_URL": "postgresql://app@127.0.0.1:1/none",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+        "COUNTERSIGN_DATA_DIR": str(folder),
         "PYTHONPATH": str(PROJECT),
     }
     outcome = subprocess.run(
         [sys.executable, "-c", ASKS, json.dumps(KINDS)],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         check=False,
@@ -52,14 +70,27 @@ def test_processes_import_no_more_than_their_budget_and_workers_what_they_ask_mo
         text=True,
     )
     assert outcome.returncode == 0, outcome.stderr
-    found: dict[str, list[str]] = json.loads(outcome.stdout)
-    over = {
-        kind: len(found[kind]) for kind, most in MOST_MODULES.items() if len(found[kind]) > most
-    }
-    assert over == {}
+    told: dict[str, Any] = json.loads(outcome.stdout)
+    return told
+
+
+def test_processes_import_no_more_than_their_budget_and_workers_what_they_ask_models_with(
+    found: dict[str, Any],
+) -> None:
+    counted = {kind: len(of["modules"]) for kind, of in found.items()}
+    assert {k: n for k, n in counted.items() if n > MOST_MODULES.get(k, n)} == {}
     # The model's client is for those that ask models, and a terminal's libraries for nobody.
     for kind in MOST_MODULES:
-        packages = {name.partition(".")[0] for name in found[kind]}
+        packages = {name.partition(".")[0] for name in found[kind]["modules"]}
         assert packages & {"openai", "prompt_toolkit", "typer", "mcp", "playwright"} == set(), kind
     # Before a run waits for it, and before a pool forks.
-    assert "agents.llm" in found["worker"]
+    assert "agents.llm" in found["worker"]["modules"]
+
+
+@pytest.mark.parametrize("kind", AT_ONCE)
+def test_what_is_imported_is_looked_through_for_garbage_neither_meanwhile_nor_later(
+    found: dict[str, Any], kind: str
+) -> None:
+    assert found[kind]["whole_collections"] == 0
+    assert not found[kind]["looks_at_settings"]
+    assert found[kind]["collects"]
