@@ -19,7 +19,7 @@ class PermissionMissing(Forbidden):
             gettext(
                 "This needs the permission {permission}, which your account does not have. Ask "
                 "an admin for a role that includes it."
-            ).format(permission=permission)
+            ).format(permission=f"“{permission.replace('_', ' ')}”")
             if permission
             else gettext("This account is not active. Ask an admin."),
             params={"permission": permission} if permission else {},

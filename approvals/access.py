@@ -139,7 +139,7 @@ def _line(
     by_owner = OWNER in asked
     slugs = (asked - {OWNER}) | (set(owners) if by_owner else set())
     approvers = tuple(_approvers(people.people, sorted(slugs)))
-    return Line(rule, about, requirements_sentence(needs, {}), approvers, by_owner)
+    return Line(rule, about, requirements_sentence(needs), approvers, by_owner)
 
 
 def _approvers(people: dict[str, Standing], groups: Sequence[str]) -> Iterator[Approver]:

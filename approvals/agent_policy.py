@@ -9,12 +9,13 @@ from decimal import Decimal
 from django.utils.translation import gettext
 
 from accounts.callers import Caller
-from accounts.models import ReviewGroup
 from approvals.baseline import baseline_of
 from approvals.eligibility import POLICY_READERS
 from approvals.matching import may_speak
+from approvals.naming import names
 from approvals.policies import PublishedPolicy
 from approvals.policy_words import (
+    Names,
     requirements_sentence,
     rule_outcome,
     share_text,
@@ -70,24 +71,24 @@ class AgentPolicy:
 
 
 def policy_of_agent(agent: str, tools: Sequence[ToolFacts], caller: Caller) -> AgentPolicy | None:
-    """None for somebody who may not read policies. Two queries."""
+    """None for somebody who may not read policies. Three queries."""
     if not any(caller.holds(permission) for permission in POLICY_READERS):
         return None
     published = policies.current()
-    titles = dict(ReviewGroup.objects.values_list("slug", "title"))
+    called = names()
     return AgentPolicy(
         published.version,
-        [_tool(facts, published, titles) for facts in tools],
-        list(_rules(tools, published, titles)),
+        [_tool(facts, published, called) for facts in tools],
+        list(_rules(tools, published, called)),
         stickies=sum(sticky.agent == agent for sticky in published.stickies),
     )
 
 
-def _tool(facts: ToolFacts, published: PublishedPolicy, titles: dict[str, str]) -> ToolPolicy:
+def _tool(facts: ToolFacts, published: PublishedPolicy, called: Names) -> ToolPolicy:
     policy = published.policy
     threshold = policy.thresholds.resolve(agent=facts.agent, tool=facts.tool, risk=facts.risk)
     said = baseline_of(policy, risk=facts.risk, effects=facts.effects, reversible=facts.reversible)
-    needs = requirements_sentence(said.requirements, titles)
+    needs = requirements_sentence(said.requirements, called)
     return ToolPolicy(
         tool=facts.tool,
         title=facts.title,
@@ -101,7 +102,7 @@ def _tool(facts: ToolFacts, published: PublishedPolicy, titles: dict[str, str]) 
 
 
 def _rules(
-    tools: Sequence[ToolFacts], published: PublishedPolicy, titles: dict[str, str]
+    tools: Sequence[ToolFacts], published: PublishedPolicy, called: Names
 ) -> Iterator[AgentRule]:
     for rule in published.rules_by_name:
         about = [facts.tool for facts in tools if may_speak(rule, facts, published.policy)]
@@ -109,8 +110,8 @@ def _rules(
             yield AgentRule(
                 title=rule.title or rule.name,
                 effect=rule.effect,
-                when=gettext("When {when}").format(when=when_sentence(rule.when)),
+                when=gettext("When {when}").format(when=when_sentence(rule.when, called)),
                 condition=rule.when.condition or "",
-                outcome=rule_outcome(rule, titles),
+                outcome=rule_outcome(rule, called),
                 tools=about,
             )

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.utils.translation import gettext
+
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,9 @@ def lay_out(result: Any) -> Layout:
         if grid and key in ("columns", "rows"):
             continue
         if value in (None, "", [], {}):
-            facts.append({"label": words_of(key), "value": "none"})
+            facts.append({"label": words_of(key), "value": gettext("none")})
         elif not isinstance(value, dict | list):
-            facts.append({"label": words_of(key), "value": value})
+            facts.append({"label": words_of(key), "value": _said(value)})
         elif "rows" not in result and _is_short_lines(value):
             facts.append({"label": words_of(key), "value": "\n".join(map(_line, value))})
         elif records := _records(value):
@@ -42,6 +50,16 @@ def lay_out(result: Any) -> Layout:
     # What takes lines of its own comes after what is said in a word.
     facts.sort(key=lambda fact: "\n" in str(fact["value"]))
     return Layout(facts, tables, as_text(rest) if rest else "")
+
+
+def _said(value: Any) -> Any:
+    """A moment to the second, in UTC: `2026-11-22 10:41:56 UTC`; anything else as it is."""
+    if not (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return value
+    try:
+        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return value
 
 
 def _is_short_lines(value: Any) -> bool:

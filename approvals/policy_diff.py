@@ -10,16 +10,19 @@ from typing import Any, Final
 from django.utils.translation import gettext
 from pydantic import BaseModel
 
+from approvals.layouts import words_of
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow
 from approvals.policy_words import (
+    UNNAMED,
+    Names,
     baseline_about,
-    group_word,
+    line_title,
     share_text,
     threshold_lines,
     window_text,
 )
-from approvals.schemas import GroupNeed, Requirements
-from approvals.scores import score_changes
+from approvals.schemas import Requirements
+from approvals.scores import Scores, score_sentence
 from audit import spellings
 from audit.wordings import Words
 
@@ -59,20 +62,20 @@ _WORDS: Final = Words(
 )
 
 
-def changes(before: Policy, after: Policy) -> list[str]:
+def changes(before: Policy, after: Policy, called: Names = UNNAMED) -> list[str]:
     """What differs, a sentence each: thresholds and scores by line, rules and the baseline by field."""
     return [
-        *_threshold_changes(before.thresholds, after.thresholds),
-        *score_changes(before.scores, after.scores),
-        *_rule_changes(before, after),
-        *_baseline_changes(before.baseline, after.baseline),
-        *_plain_changes(before, after),
+        *_threshold_changes(before.thresholds, after.thresholds, called),
+        *_score_changes(before.scores, after.scores, called),
+        *_rule_changes(before, after, called),
+        *_baseline_changes(before.baseline, after.baseline, called),
+        *_plain_changes(before, after, called),
     ]
 
 
-def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
-    old = {(line.level, line.about): line for line in threshold_lines(before)}
-    new = {(line.level, line.about): line for line in threshold_lines(after)}
+def _threshold_changes(before: Thresholds, after: Thresholds, called: Names) -> Iterator[str]:
+    old = {line.key: line for line in threshold_lines(before, called)}
+    new = {line.key: line for line in threshold_lines(after, called)}
     for key in {**new, **old}:
         then, now = old.get(key), new.get(key)
         if then is None and now is not None:
@@ -87,7 +90,28 @@ def _threshold_changes(before: Thresholds, after: Thresholds) -> Iterator[str]:
             )
 
 
-def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
+def _score_changes(before: Scores, after: Scores, called: Names) -> Iterator[str]:
+    old, new = (
+        {line_title(names, called): choice for names, choice in scores.lines()}
+        for scores in (before, after)
+    )
+    for about in {**new, **old}:
+        then, now = old.get(about), new.get(about)
+        if then is None and now is not None:
+            yield gettext("{about}: {now}; this is new.").format(
+                about=about, now=score_sentence(now)
+            )
+        elif now is None and then is not None:
+            yield gettext("{about}: taken out; it was that {then}.").format(
+                about=about, then=score_sentence(then)
+            )
+        elif then is not None and now is not None and then != now:
+            yield gettext("{about}: {now}; before, {then}.").format(
+                about=about, now=score_sentence(now), then=score_sentence(then)
+            )
+
+
+def _rule_changes(before: Policy, after: Policy, called: Names) -> Iterator[str]:
     old = {rule.name: rule for rule in before.rules}
     new = {rule.name: rule for rule in after.rules}
     for name in {**new, **old}:
@@ -98,11 +122,13 @@ def _rule_changes(before: Policy, after: Policy) -> Iterator[str]:
             yield gettext("Rule taken out: {said}.").format(said=said)
         elif old[name] != new[name]:
             yield gettext("Rule “{said}”: {name}.").format(
-                said=said, name=_differences(old[name], new[name])
+                said=said, name=_differences(old[name], new[name], called)
             )
 
 
-def _baseline_changes(before: Sequence[BaselineRow], after: Sequence[BaselineRow]) -> Iterator[str]:
+def _baseline_changes(
+    before: Sequence[BaselineRow], after: Sequence[BaselineRow], called: Names
+) -> Iterator[str]:
     """By what the lines are about; where two are about the same, by their order among these."""
     old, new = _by_subject(before), _by_subject(after)
     for key in {**new, **old}:
@@ -114,7 +140,7 @@ def _baseline_changes(before: Sequence[BaselineRow], after: Sequence[BaselineRow
             yield gettext("Baseline, {about}: this line is taken out.").format(about=_small(about))
         elif then is not None and now is not None and then != now:
             yield gettext("Baseline, {about}: {now}.").format(
-                about=_small(about), now=_differences(then, now)
+                about=_small(about), now=_differences(then, now, called)
             )
 
 
@@ -130,12 +156,14 @@ def _small(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _differences(then: Rule | BaselineRow, now: Rule | BaselineRow) -> str:
-    """Every field that differs with both its values: `who decides from 1 of finance to 2 of finance`."""
+def _differences(then: Rule | BaselineRow, now: Rule | BaselineRow, called: Names) -> str:
+    """Every field that differs with both its values: `who decides from 1 of Finance to 2 of Finance`."""
     old, new = dict(_fields(then)), dict(_fields(now))
     return "; ".join(
         gettext("{name} from {name2} to {name3}").format(
-            name=_WORDS[name], name2=_value(old.get(name)), name3=_value(new.get(name))
+            name=_WORDS[name],
+            name2=_named(name, old.get(name), called),
+            name3=_named(name, new.get(name), called),
         )
         for name in {**old, **new}
         if old.get(name) != new.get(name)
@@ -151,19 +179,42 @@ def _fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def _named(name: str, value: Any, called: Names) -> str:
+    """A field's value, with agents, tools, groups and calendars as people call them."""
+    match name, value:
+        case "agents", [_, *_]:
+            return spellings.both([called.agent(slug) for slug in value])
+        case "tools", [_, *_]:
+            return spellings.both([words_of(tool) for tool in value])
+        case "groups", [_, *_]:
+            return spellings.both(
+                [
+                    gettext("{count} of {group}").format(
+                        count=need.count, group=called.group(need.group)
+                    )
+                    for need in value
+                ]
+            )
+        case "escalation", [_, *_]:
+            return spellings.both([called.group(slug) for slug in value])
+        case "scope", "global":
+            return gettext("the whole policy")
+        case "scope", str():
+            return called.group(value.removeprefix("group:"))
+        case "calendar", str():
+            return called.calendar(value) if value else _value(value)
+    return _value(value)
+
+
 def _value(value: Any) -> str:
     """A field's value as a person reads it."""
     match value:
         case None | "" | ():
             return gettext("not set")
         case bool():
-            return "yes" if value else "no"
+            return gettext("yes") if value else gettext("no")
         case tuple():
             return spellings.both([_value(each) for each in value])
-        case GroupNeed():
-            return gettext("{count} of {group}").format(
-                count=value.count, group=group_word(value.group, {})
-            )
         case TimeWindow():
             return window_text(value)
         case StrEnum():
@@ -175,13 +226,21 @@ def _value(value: Any) -> str:
     return f"“{value}”" if " " in str(value) else str(value)
 
 
-def _plain_changes(before: Policy, after: Policy) -> Iterator[str]:
+def _plain_changes(before: Policy, after: Policy, called: Names) -> Iterator[str]:
     values: Sequence[tuple[str, Any, Any]] = (
         (gettext("Hours that a sticky approval may last"), before.sticky_hours, after.sticky_hours),
         (gettext("Seconds to take an approval back"), before.undo_seconds, after.undo_seconds),
         (gettext("Hours to decide"), before.review_hours, after.review_hours),
-        (gettext("Calendar of these hours"), _calendar(before.calendar), _calendar(after.calendar)),
-        (gettext("Groups that may allow by rules of their own"), before.delegates, after.delegates),
+        (
+            gettext("Calendar of these hours"),
+            _calendar(before.calendar, called),
+            _calendar(after.calendar, called),
+        ),
+        (
+            gettext("Groups that may allow by rules of their own"),
+            _groups(before, called),
+            _groups(after, called),
+        ),
     )
     for label, then, now in values:
         if then != now:
@@ -198,5 +257,9 @@ def _plain(value: Any) -> str:
     )
 
 
-def _calendar(slug: str) -> str:
-    return slug or gettext("none (around the clock)")
+def _groups(policy: Policy, called: Names) -> tuple[str, ...]:
+    return tuple(called.group(slug) for slug in policy.delegates)
+
+
+def _calendar(slug: str, called: Names) -> str:
+    return called.calendar(slug) if slug else gettext("none (around the clock)")

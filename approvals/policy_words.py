@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from django.utils.translation import gettext, ngettext
 
 from approvals.errors import LineUnknown
+from approvals.layouts import words_of
 from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow, When
 from approvals.schemas import Requirements
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
@@ -43,6 +44,30 @@ FRICTIONS = Words(
         Friction.SECOND_FACTOR: "a second factor",
     }
 )
+
+
+@dataclass(frozen=True)
+class Names:
+    """What people call the things that a policy names by slug; without a title the slug stands as it is."""
+
+    agents: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    calendars: Mapping[str, str] = field(default_factory=dict)
+
+    def agent(self, slug: str) -> str:
+        """`Refund desk` for `refund-desk`."""
+        return self.agents.get(slug) or slug
+
+    def group(self, slug: str) -> str:
+        """A review group by its title."""
+        return gettext("the agent's owner group") if slug == OWNER else self.groups.get(slug, slug)
+
+    def calendar(self, slug: str) -> str:
+        """A working calendar by its title."""
+        return self.calendars.get(slug) or slug
+
+
+UNNAMED: Final = Names()
 
 
 @dataclass(frozen=True)
@@ -89,15 +114,17 @@ def names_of(key: str) -> dict[str, str]:
     return names
 
 
-def line_title(names: Mapping[str, str]) -> str:
+def line_title(names: Mapping[str, str], called: Names = UNNAMED) -> str:
     """What a line counts for, in words."""
     match names:
         case {"agent": agent, "tool": tool}:
-            return gettext("{tool} of {agent}").format(tool=tool, agent=agent)
+            return gettext("{tool} of {agent}").format(
+                tool=words_of(tool), agent=called.agent(agent)
+            )
         case {"tool": tool}:
-            return gettext("{tool}, whichever agent").format(tool=tool)
+            return gettext("{tool}, whichever agent").format(tool=words_of(tool))
         case {"agent": agent}:
-            return gettext("All tools of {agent}").format(agent=agent)
+            return gettext("All tools of {agent}").format(agent=called.agent(agent))
         case {"risk": risk}:
             return gettext("{words} risk").format(words=_begun(RISK_NAMES.get(risk) or risk))
         case {"rule": rule}:
@@ -117,9 +144,9 @@ def _begun(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def threshold_lines(thresholds: Thresholds) -> list[ThresholdLine]:
+def threshold_lines(thresholds: Thresholds, called: Names = UNNAMED) -> list[ThresholdLine]:
     """Every line, the most specific first: the first that fits an action is the one that counts."""
-    return list(_threshold_lines(thresholds))
+    return list(_threshold_lines(thresholds, called))
 
 
 def rule_lines(policy: Policy) -> list[ThresholdLine]:
@@ -131,15 +158,17 @@ def rule_lines(policy: Policy) -> list[ThresholdLine]:
     ]
 
 
-def _threshold_lines(thresholds: Thresholds) -> Iterator[ThresholdLine]:
+def _threshold_lines(thresholds: Thresholds, called: Names) -> Iterator[ThresholdLine]:
     for agent, tools in sorted(thresholds.agent_tools.items()):
         for tool, share in sorted(tools.items()):
             names = {"agent": agent, "tool": tool}
-            yield ThresholdLine("agent_tool", line_title(names), share, agent=agent, tool=tool)
+            about = line_title(names, called)
+            yield ThresholdLine("agent_tool", about, share, agent=agent, tool=tool)
     for tool, share in sorted(thresholds.tools.items()):
         yield ThresholdLine("tool", line_title({"tool": tool}), share, tool=tool)
     for agent, share in sorted(thresholds.agents.items()):
-        yield ThresholdLine("agent", line_title({"agent": agent}), share, agent=agent)
+        about = line_title({"agent": agent}, called)
+        yield ThresholdLine("agent", about, share, agent=agent)
     for risk in sorted(thresholds.risks, key=lambda each: each.rank, reverse=True):
         about = line_title({"risk": risk.value})
         yield ThresholdLine("risk", about, thresholds.risks[risk], risk=risk.value)
@@ -150,11 +179,11 @@ def _effects(effects: Sequence[Effect]) -> str:
     return spellings.either([EFFECTS[effect] for effect in effects])
 
 
-def when_sentence(when: When) -> str:
-    """What a rule is about but for its condition, which is code: `refund-desk calls issue_refund`."""
-    who = spellings.either(when.agents) or gettext("any agent")
+def when_sentence(when: When, called: Names = UNNAMED) -> str:
+    """What a rule is about but for its condition, which is code: `Refund desk calls Issue refund`."""
+    who = spellings.either([called.agent(slug) for slug in when.agents]) or gettext("any agent")
     what = (
-        gettext("calls {tools}").format(tools=spellings.either(when.tools))
+        gettext("calls {tools}").format(tools=spellings.either([*map(words_of, when.tools)]))
         if when.tools
         else gettext("calls any tool")
     )
@@ -201,15 +230,15 @@ def window_text(window: TimeWindow) -> str:
     )
 
 
-def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str:
+def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
     parts = [
         gettext("{count} of {titles}").format(
-            count=_number(need.count), titles=group_word(need.group, titles)
+            count=_number(need.count), titles=called.group(need.group)
         )
         for need in needs.groups
     ]
-    time = time_to_decide(needs.review_hours, needs.calendar)
+    time = time_to_decide(needs.review_hours, needs.calendar, called)
     extras = [
         gettext("never the owner group") if needs.exclude_owner else "",
         gettext("asks for {friction}").format(friction=FRICTIONS[needs.friction])
@@ -223,8 +252,8 @@ def requirements_sentence(needs: Requirements, titles: Mapping[str, str]) -> str
     return ", ".join([spellings.both(parts), *filter(None, extras)])
 
 
-def time_to_decide(hours: float | None, calendar: str | None) -> str:
-    """`24 hours of the calendar office-hours`; empty where nothing is said, None: not said."""
+def time_to_decide(hours: float | None, calendar: str | None, called: Names = UNNAMED) -> str:
+    """`24 hours of the calendar Office hours`; empty where nothing is said, None: not said."""
     if hours is None and calendar is None:
         return ""
     length = (
@@ -235,7 +264,9 @@ def time_to_decide(hours: float | None, calendar: str | None) -> str:
     if calendar is None:
         return length
     return (
-        gettext("{length} of the calendar {calendar}").format(length=length, calendar=calendar)
+        gettext("{length} of the calendar {calendar}").format(
+            length=length, calendar=called.calendar(calendar)
+        )
         if calendar
         else gettext("{length} around the clock").format(length=length)
     )
@@ -253,18 +284,13 @@ def _number(count: int) -> str:
     return words[count] if count < len(words) else str(count)
 
 
-def group_word(slug: str, titles: Mapping[str, str]) -> str:
-    """A review group by its title, where that is given."""
-    return gettext("the agent's owner group") if slug == OWNER else titles.get(slug, slug)
-
-
-def rule_outcome(rule: Rule, titles: Mapping[str, str]) -> str:
+def rule_outcome(rule: Rule, called: Names) -> str:
     """What the rule does: `runs by itself at a confidence of 0.80 or more`."""
     if rule.effect == "deny":
         return gettext("never runs")
     if rule.effect == "review":
         needs = rule.requirements or Requirements()
-        return gettext("waits for {titles}").format(titles=requirements_sentence(needs, titles))
+        return gettext("waits for {titles}").format(titles=requirements_sentence(needs, called))
     sure = (
         gettext("at a confidence of {threshold} or more").format(
             threshold=share_text(rule.threshold)
@@ -319,10 +345,10 @@ def baseline_about(row: BaselineRow) -> str:
     return about + endings[row.reversible]
 
 
-def baseline_outcome(row: BaselineRow, titles: Mapping[str, str]) -> str:
+def baseline_outcome(row: BaselineRow, called: Names) -> str:
     """What happens to them where no rule speaks."""
     if row.outcome == "allow":
         return gettext("Runs by itself above the threshold")
     return gettext("Waits for {titles}").format(
-        titles=requirements_sentence(row.requirements, titles)
+        titles=requirements_sentence(row.requirements, called)
     )

@@ -120,16 +120,16 @@ class Scores(Shape):
         table["agent_tools"] = {agent: each for agent, each in table["agent_tools"].items() if each}
         return table
 
-    def lines(self) -> Iterator[tuple[str, ScoreChoice]]:
-        """Every line with what it counts for, the most specific first."""
+    def lines(self) -> Iterator[tuple[dict[str, str], ScoreChoice]]:
+        """Every line with the names that it counts for, the most specific first."""
         for agent, tools in sorted(self.agent_tools.items()):
             for tool, choice in sorted(tools.items()):
-                yield gettext("{tool} of {agent}").format(tool=tool, agent=agent), choice
+                yield {"agent": agent, "tool": tool}, choice
         for tool, choice in sorted(self.tools.items()):
-            yield gettext("{tool}, whichever agent").format(tool=tool), choice
+            yield {"tool": tool}, choice
         for agent, choice in sorted(self.agents.items()):
-            yield gettext("All tools of {agent}").format(agent=agent), choice
-        yield gettext("Everything else"), self.default
+            yield {"agent": agent}, choice
+        yield {}, self.default
 
 
 WORDS: Final = Words(
@@ -161,22 +161,3 @@ def _named(source: Source, choice: ScoreChoice) -> str:
         if source == "agreement"
         else words
     )
-
-
-def score_changes(before: Scores, after: Scores) -> Iterator[str]:
-    """What differs, a sentence for each line."""
-    old, new = dict(before.lines()), dict(after.lines())
-    for about in {**new, **old}:
-        then, now = old.get(about), new.get(about)
-        if then is None and now is not None:
-            yield gettext("{about}: {now}; this is new.").format(
-                about=about, now=score_sentence(now)
-            )
-        elif now is None and then is not None:
-            yield gettext("{about}: taken out; it was that {then}.").format(
-                about=about, then=score_sentence(then)
-            )
-        elif then is not None and now is not None and then != now:
-            yield gettext("{about}: {now}; before, {then}.").format(
-                about=about, now=score_sentence(now), then=score_sentence(then)
-            )

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
+from approvals.layouts import words_of
 from approvals.policies import Policy
 from approvals.policy_words import line_key, line_title, rule_lines, threshold_lines
 from approvals.tightening import ToolFacts
@@ -72,7 +73,7 @@ class TryForm(forms.Form):
                 (
                     f"{facts.agent}/{facts.tool}",
                     gettext("{tool} of {agent}").format(
-                        tool=facts.tool, agent=facts.title or facts.agent
+                        tool=words_of(facts.tool), agent=facts.title or facts.agent
                     ),
                 )
                 for facts in catalogue

@@ -35,7 +35,7 @@ def payout_rules(calendar: str) -> tuple[Rule, ...]:
         ),
         Rule(
             name="mail-to-the-supplier",
-            title="E-mail of supplier-payout to the supplier of the invoice",
+            title="E-mail of supplier payouts to the supplier of the invoice",
             when=When(agents=("supplier-payout",), tools=("notify_supplier",)),
             effect="allow",
             threshold=Decimal("0.80"),

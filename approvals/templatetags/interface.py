@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from accounts.keymap import KeyMap
 from approvals import characters
 from approvals.deadlines import working_time_left
+from approvals.layouts import words_of
 from approvals.models import MOST_COUNTED, ApprovalRequest
 from audit import spellings
 from audit.markup import joined, markup
@@ -169,6 +170,9 @@ def key_hint(context: Mapping[str, Any], action: str) -> SafeString:
     """The key of an action, to stand after its words."""
     key = key_of(context.get("keymap", ""), action)
     return markup(' <kbd aria-hidden="true">{}</kbd>', key) if key else SafeString()
+
+
+register.filter("in_words", words_of)
 
 
 @register.filter

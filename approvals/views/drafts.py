@@ -20,10 +20,11 @@ from approvals.authority import Authority, authority_of, others_who_may_publish,
 from approvals.errors import BadPolicy
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
+from approvals.naming import agent_titles, names
 from approvals.policies import Policy, load
 from approvals.policy_diff import changes
 from approvals.policy_forms import DurationsForm, WhyForm
-from approvals.policy_words import rule_lines, threshold_lines
+from approvals.policy_words import Names, rule_lines, threshold_lines
 from approvals.services import drafts, policies
 from approvals.services.publish import publish_draft
 from approvals.simulations import newest_of
@@ -116,11 +117,13 @@ def page(
     loose = loosenings(current.policy, policy, catalogue) if is_open else []
     alone = caller.user.pk in draft.editors
     others = others_who_may_publish(draft.scope, caller)
+    words = described(policy)
+    called = words["called"]
     context = {
-        **described(policy),
+        **words,
         "draft": draft,
         "is_open": is_open,
-        "changes": changes(base.policy, policy),
+        "changes": changes(base.policy, policy, called),
         "loosenings": loose,
         "lacking": unmet(policy, catalogue) if is_open else [],
         "behind": _behind(base.policy, draft, current.policy, current.version),
@@ -150,7 +153,8 @@ def _curve_lines(before: Policy, policy: Policy) -> list[dict[str, Any]]:
     was = {
         line.key: line.share for line in (*rule_lines(before), *threshold_lines(before.thresholds))
     }
-    lines = [*rule_lines(policy), *threshold_lines(policy.thresholds)]
+    called = Names(agents=agent_titles())
+    lines = [*rule_lines(policy), *threshold_lines(policy.thresholds, called)]
     changed = next((line.key for line in lines if was.get(line.key) != line.share), lines[0].key)
     return [{"key": line.key, "title": line.about, "chosen": line.key == changed} for line in lines]
 
@@ -166,7 +170,7 @@ def _behind(
         "number": version,
         "who": row.published_by.get_full_name() if row.published_by else gettext("The system"),
         "why": row.why,
-        "changes": changes(base, current),
+        "changes": changes(base, current, names()),
     }
 
 

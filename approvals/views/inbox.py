@@ -28,6 +28,7 @@ from approvals import eligibility, filters
 from approvals.batches import MOST, why_alone
 from approvals.desk import Desk
 from approvals.filters import NO_FILTERS, Filters, fitting
+from approvals.layouts import words_of
 from approvals.lists import (
     MOST_PREPARED,
     STAND_INS,
@@ -247,7 +248,7 @@ def _panel(desk: Desk, listed: Listed) -> ListFilterForm:
         listed.said,
         tab=listed.tab,
         agents=sorted(agents.items(), key=lambda each: each[1].casefold()),
-        tools=[(tool, tool) for tool in sorted(tools)],
+        tools=[(tool, words_of(tool)) for tool in sorted(tools)],
     )
 
 

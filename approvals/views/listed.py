@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from approvals.filters import AGES, CLAIMS, DUE, NO_FILTERS, Filters
+from approvals.layouts import words_of
+from approvals.naming import agent_titles
 from approvals.views.list_form import ONLY_WAITING, RISKS, ListFilterForm
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Kind
@@ -105,9 +107,9 @@ def _words(name: str, value: str, titles: Mapping[str, str]) -> str:
         case "risk":
             return gettext("{value} risk").format(value=RISKS[value])
         case "agent":
-            return titles.get(value) or gettext("Agent {name}").format(name=value)
+            return titles.get(value) or agent_titles().get(value) or value
         case "tool":
-            return gettext("Tool {name}").format(name=value)
+            return gettext("Tool {name}").format(name=words_of(value))
         case "kind":
             return KIND_WORDS[Kind(value)]
         case "claimed":

@@ -18,9 +18,11 @@ from approvals.authority import authority_of, readable_drafts
 from approvals.errors import PolicyUnknown
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion
+from approvals.naming import names
 from approvals.policies import Policy, load
 from approvals.policy_diff import changes
 from approvals.policy_forms import ImportForm, WhyForm
+from approvals.policy_words import Names
 from approvals.services import drafts, policies
 from approvals.services.publish import roll_back
 from approvals.views.policy_page import (
@@ -119,7 +121,7 @@ def _meanwhile(request: HttpRequest, base: int) -> HttpResponse:
         "who": row.published_by.get_full_name() if row.published_by else gettext("The system"),
         "why": row.why,
         "number": published.version,
-        "changes": changes(before, published.policy),
+        "changes": changes(before, published.policy, names()),
     }
     return _render(request, form, status=409, meanwhile=meanwhile)
 
@@ -137,9 +139,10 @@ def _render(
     row = PolicyVersion.objects.select_related("published_by", "author").get(
         number=published.version
     )
+    words = described(published.policy)
     context = {
-        **described(published.policy),
-        "version": entry(row, _policy_before(row)),
+        **words,
+        "version": entry(row, _policy_before(row), words["called"]),
         "may_publish": authority.whole,
         "may_write": authority.writes,
         "form": form,
@@ -147,7 +150,7 @@ def _render(
         "meanwhile": meanwhile,
         "editing": line_of(published.policy, str(form["line"].value())) if form else None,
         "drafts": _drafts(caller),
-        "history": _history(published.version),
+        "history": _history(published.version, words["called"]),
     }
     return render(request, "approvals/policies.html", context, status=status)
 
@@ -168,9 +171,10 @@ def policy_version(request: HttpRequest, number: int) -> HttpResponse:
     except PolicyUnknown as refusal:
         raise Http404(refusal.detail) from refusal
     row = PolicyVersion.objects.select_related("published_by", "author").get(number=number)
+    words = described(published.policy)
     context = {
-        **described(published.policy),
-        "version": entry(row, _policy_before(row)),
+        **words,
+        "version": entry(row, _policy_before(row), words["called"]),
         "sha256": published.sha256,
         "in_force": policies.current().version == number,
         "may_publish": authority_of(signed_in(request)).whole,
@@ -257,7 +261,7 @@ def _policy_before(row: PolicyVersion) -> Policy | None:
     return load(document) if document is not None else None
 
 
-def _history(newest: int) -> list[Entry]:
+def _history(newest: int, called: Names) -> list[Entry]:
     """The newest versions with what each changed; one query."""
     found = (
         PolicyVersion.objects.published()
@@ -267,4 +271,4 @@ def _history(newest: int) -> list[Entry]:
     rows = list(found.newest_first()[: MOST_HISTORY + 1])
     befores = [load(row.document) for row in rows[1:]]
     pairs = zip(rows, [*befores, None], strict=True)
-    return [entry(row, before) for row, before in pairs][:MOST_HISTORY]
+    return [entry(row, before, called) for row, before in pairs][:MOST_HISTORY]

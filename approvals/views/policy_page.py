@@ -23,9 +23,11 @@ from approvals import ports
 from approvals.eligibility import POLICY_READERS
 from approvals.forms import ThresholdForm
 from approvals.models import PolicyVersion, WorkingCalendar
+from approvals.naming import agent_titles, names
 from approvals.policies import Policy, load
 from approvals.policy_diff import changes
 from approvals.policy_words import (
+    Names,
     ThresholdLine,
     baseline_about,
     baseline_outcome,
@@ -81,30 +83,31 @@ def saying_refusals(view: View) -> View:
 
 def described(policy: Policy) -> dict[str, Any]:
     """Thresholds, rules and baseline in words."""
-    titles = dict(ReviewGroup.objects.values_list("slug", "title"))
+    called = names()
     return {
+        "called": called,
         "policy": policy,
-        "lines": threshold_lines(policy.thresholds),
+        "lines": threshold_lines(policy.thresholds, called),
         "rules": [
             {
                 "name": rule.name,
                 "title": rule.title or rule.name,
                 "effect": rule.effect,
                 "group": rule.group or "",
-                "scope": titles.get(rule.group or "", rule.group),
-                "when": gettext("When {when}").format(when=when_sentence(rule.when)),
+                "scope": called.groups.get(rule.group or "", rule.group),
+                "when": gettext("When {when}").format(when=when_sentence(rule.when, called)),
                 "condition": rule.when.condition or "",
-                "outcome": rule_outcome(rule, titles),
+                "outcome": rule_outcome(rule, called),
                 "line": line_key({"rule": rule.name}) if rule.threshold is not None else "",
             }
             for rule in policy.rules
         ],
         "baseline": [
-            {"about": baseline_about(line), "outcome": baseline_outcome(line, titles)}
+            {"about": baseline_about(line), "outcome": baseline_outcome(line, called)}
             for line in policy.baseline
         ],
-        "time_to_decide": time_to_decide(policy.review_hours, policy.calendar),
-        "delegates": [titles.get(slug, slug) for slug in policy.delegates],
+        "time_to_decide": time_to_decide(policy.review_hours, policy.calendar, called),
+        "delegates": [called.group(slug) for slug in policy.delegates],
     }
 
 
@@ -115,6 +118,7 @@ class Entry:
     number: int
     at: datetime | None
     who: str
+    by: str
     author: str
     why: str
     changes: list[str]
@@ -123,7 +127,7 @@ class Entry:
     restores: int | None
 
 
-def entry(row: PolicyVersion, before: Policy | None) -> Entry:
+def entry(row: PolicyVersion, before: Policy | None, called: Names) -> Entry:
     """One version for people; `before` is the policy that it took the place of."""
     number = row.number or 0
     who = row.published_by.get_full_name() if row.published_by else gettext("The system")
@@ -132,9 +136,10 @@ def entry(row: PolicyVersion, before: Policy | None) -> Entry:
         number=number,
         at=row.published_at,
         who=who,
+        by=who if row.published_by else gettext("the system"),
         author=author if author != who else "",
         why=row.why,
-        changes=changes(before, load(row.document)) if before is not None else [],
+        changes=changes(before, load(row.document), called) if before is not None else [],
         url=reverse("policy-version", kwargs={"number": number}),
         waived=row.second_waived,
         restores=row.restores,
@@ -143,7 +148,8 @@ def entry(row: PolicyVersion, before: Policy | None) -> Entry:
 
 def line_of(policy: Policy, key: str) -> ThresholdLine | None:
     """The line of the table that the key names, where there is one."""
-    lines = [*threshold_lines(policy.thresholds), *rule_lines(policy)]
+    called = Names(agents=agent_titles())
+    lines = [*threshold_lines(policy.thresholds, called), *rule_lines(policy)]
     return next((line for line in lines if line.key == key), None)
 
 
@@ -157,23 +163,24 @@ def threshold_form(policy: Policy, **given: Any) -> ThresholdForm:
     installed: dict[str, set[str]] = {}
     for facts in ports.runs().catalogue():
         installed.setdefault(facts.agent, set()).add(facts.tool)
+    called = Names(agents=agent_titles())
     lines = threshold_lines(policy.thresholds)
     agents = sorted({*installed, *(line.agent for line in lines)} - {""})
     tools = sorted({*chain(*installed.values()), *(line.tool for line in lines)} - {""})
-    pairs = {(agent, tool) for agent, names in installed.items() for tool in names}
+    pairs = {(agent, tool) for agent, tools_of in installed.items() for tool in tools_of}
     pairs |= {(line.agent, line.tool) for line in lines if line.level == "agent_tool"}
     groups: list[tuple[str, list[dict[str, str]]]] = [
         (gettext("One tool of one agent"), [{"agent": a, "tool": t} for a, t in sorted(pairs)]),
         (gettext("A tool, whichever agent"), [{"tool": tool} for tool in tools]),
         (gettext("All tools of an agent"), [{"agent": agent} for agent in agents]),
-        ("A risk", [{"risk": risk.value} for risk in reversed(Risk)]),
+        (gettext("A risk"), [{"risk": risk.value} for risk in reversed(Risk)]),
         (gettext("A rule that allows"), [line.names for line in rule_lines(policy)]),
         (gettext("Anything else"), [{}]),
     ]
     offered = [
-        (title, [(line_key(names), line_title(names)) for names in each])
-        for title, each in groups
-        if each
+        (title, [(line_key(each), line_title(each, called)) for each in counted])
+        for title, counted in groups
+        if counted
     ]
     return ThresholdForm(lines=offered, **given)
 

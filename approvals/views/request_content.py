@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
 from approvals.chips import in_words
+from approvals.layouts import words_of
 from approvals.line_diff import line_by_line
 from approvals.models import Comment
 from approvals.reasons import points, sentence
@@ -189,7 +190,7 @@ class RequestContent(RequestBasis):
 
     @property
     def tainted_by(self) -> list[str]:
-        return [str(name) for name in self.item.tainted_by]
+        return [words_of(str(name)) for name in self.item.tainted_by]
 
     @cached_property
     def comments(self) -> list[Any]:

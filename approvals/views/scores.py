@@ -15,10 +15,11 @@ from accounts.doors import signed_in
 from approvals import ports
 from approvals.authority import authority_of
 from approvals.errors import BadPolicy
+from approvals.naming import agent_titles
 from approvals.policies import Policy, load
 from approvals.policy_forms import ScoreForm
-from approvals.policy_words import DEFAULT_LINE, line_key, line_title, names_of
-from approvals.scores import ScoreChoice, Scores, score_sentence
+from approvals.policy_words import DEFAULT_LINE, Names, line_key, line_title, names_of
+from approvals.scores import ScoreChoice, score_sentence
 from approvals.services import drafts
 from approvals.views.drafts import edition_of, found, may_write
 from approvals.views.policy_page import saying_refusals
@@ -52,13 +53,18 @@ def policy_scores(request: HttpRequest, pk: int) -> HttpResponse:
             form.take(refusal, _path(names))
         else:
             return redirect("policy-scores", pk=pk)
+    called = Names(agents=agent_titles())
     context = {
         "draft": draft,
         "form": form,
         "edition": request.POST.get("edition", draft.edition),
         "lines": [
-            {"about": line_title(names), "key": line_key(names), "says": score_sentence(choice)}
-            for names, choice in _lines(policy.scores)
+            {
+                "about": line_title(names, called),
+                "key": line_key(names),
+                "says": score_sentence(choice),
+            }
+            for names, choice in policy.scores.lines()
         ],
     }
     status = 422 if form.errors else 200
@@ -67,26 +73,17 @@ def policy_scores(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, policy: Policy) -> ScoreForm:
     installed = ports.runs().catalogue()
-    there = [names for names, _ in _lines(policy.scores)]
+    there = [names for names, _ in policy.scores.lines()]
     pairs = [{"agent": each.agent, "tool": each.tool} for each in installed]
     agents = [{"agent": agent} for agent in sorted({each.agent for each in installed})]
     tools = [{"tool": tool} for tool in sorted({each.tool for each in installed})]
-    lines = {line_key(names): line_title(names) for names in (*there, *agents, *tools, *pairs)}
+    called = Names(agents=agent_titles())
+    counted = (*there, *agents, *tools, *pairs)
+    lines = {line_key(each): line_title(each, called) for each in counted}
     key = request.GET.get("line", DEFAULT_LINE)
-    choice = next((c for names, c in _lines(policy.scores) if line_key(names) == key), None)
+    choice = next((c for names, c in policy.scores.lines() if line_key(names) == key), None)
     initial: dict[str, Any] = {"line": key, **(choice or ScoreChoice()).model_dump(mode="json")}
     return ScoreForm(request.POST or None, initial=initial, lines=list(lines.items()))
-
-
-def _lines(scores: Scores) -> list[tuple[dict[str, str], ScoreChoice]]:
-    pairs = [
-        ({"agent": agent, "tool": tool}, choice)
-        for agent, tools in sorted(scores.agent_tools.items())
-        for tool, choice in sorted(tools.items())
-    ]
-    tools = [({"tool": tool}, choice) for tool, choice in sorted(scores.tools.items())]
-    agents = [({"agent": agent}, choice) for agent, choice in sorted(scores.agents.items())]
-    return [*pairs, *tools, *agents, ({}, scores.default)]
 
 
 def _path(names: dict[str, str]) -> str:

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.doors import signed_in
 from approvals.charts import curve_chart
+from approvals.layouts import words_of
 from approvals.models import Simulation
+from approvals.naming import names
 from approvals.policies import load
 from approvals.policy_diff import changes
-from approvals.policy_words import line_title, names_of
+from approvals.policy_words import Names, line_title, names_of
 from approvals.services import policies
 from approvals.services.simulate import ask_simulation
 from approvals.simulation_forms import SimulationForm
@@ -72,26 +74,40 @@ def policy_simulation(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def shown(simulation: Simulation) -> dict[str, Any]:
     """One simulation for its page."""
-    result = simulation.result or {}
+    called = names()
+    result = _named(simulation.result or {}, called)
     before = policies.version(simulation.against).policy
     return {
         "simulation": simulation,
         "result": result,
-        "changes": changes(before, load(simulation.document)),
+        "changes": changes(before, load(simulation.document), called),
         "is_stale": simulation.edition != simulation.draft.edition,
         "running": simulation.state in (Simulation.State.QUEUED, Simulation.State.RUNNING),
-        "line_title": _line_title(simulation) if simulation.line else "",
+        "line_title": _line_title(simulation, called) if simulation.line else "",
         "chart": curve_chart(result["curve"]) if result.get("curve") else None,
         "labelled": _labelled(result),
         "points": (result.get("curve") or [])[::5],
     }
 
 
-def _line_title(simulation: Simulation) -> str:
+def _named(result: dict[str, Any], called: Names) -> dict[str, Any]:
+    """The result with tools and agents as people call them."""
+    said: dict[str, Any] = {
+        key: [
+            {**line, "tool": words_of(line["tool"]), "agent": called.agent(line["agent"])}
+            for line in result[key]
+        ]
+        for key in ("lines", "refused_first")
+        if key in result
+    }
+    return {**result, **said}
+
+
+def _line_title(simulation: Simulation, called: Names) -> str:
     """What the curve is over: a rule by its title."""
-    names = names_of(simulation.line)
+    counted = names_of(simulation.line)
     rules = {rule.name: rule.title for rule in load(simulation.document).rules}
-    return rules.get(names.get("rule", "")) or line_title(names)
+    return rules.get(counted.get("rule", "")) or line_title(counted, called)
 
 
 def _labelled(result: dict[str, Any]) -> int:

@@ -14,12 +14,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller
 from accounts.doors import signed_in
-from accounts.models import ReviewGroup
 from approvals import ports
 from approvals.eligibility import hidden_arguments
 from approvals.gate import judge
 from approvals.matching import Finding, Silent, matched
 from approvals.models import ApprovalRequest
+from approvals.naming import names
 from approvals.policies import PublishedPolicy, load
 from approvals.policy_words import miss_sentence, requirements_sentence
 from approvals.reasons import sentences
@@ -128,8 +128,7 @@ def _tried(
 def _needs(verdict: GateVerdict) -> str:
     if verdict.requirements is None:
         return ""
-    titles = dict(ReviewGroup.objects.values_list("slug", "title"))
-    return requirements_sentence(verdict.requirements, titles)
+    return requirements_sentence(verdict.requirements, names())
 
 
 def _said(each: Finding | Silent) -> dict[str, Any]:

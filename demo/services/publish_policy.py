@@ -19,7 +19,7 @@ AS_SHIPPED = 1
 RULES: Final = (
     Rule(
         name="small-refunds",
-        title="Refunds up to €50 for refund-desk",
+        title="Refunds up to €50 for the refund desk",
         when=When(agents=("refund-desk",), tools=("issue_refund",), condition="args.amount <= 50"),
         effect="allow",
         threshold=Decimal("0.80"),
@@ -36,7 +36,7 @@ RULES: Final = (
     ),
     Rule(
         name="mail-to-the-customer",
-        title="E-mail of refund-desk to the customer of the order",
+        title="E-mail of the refund desk to the customer of the order",
         when=When(agents=("refund-desk",), tools=("send_email",)),
         effect="allow",
         threshold=Decimal("0.80"),

@@ -20,7 +20,7 @@ SAID = {
     "review_hours": "hours to decide from not set to 3.5",
     "threshold": "threshold from not set to 0.70",
     "time_window": "times from not set to on Saturday between 08:00 and 12:00 (UTC)",
-    "tools": "tools from not set to pay",
+    "tools": "tools from not set to Pay",
 }
 
 

@@ -16,7 +16,7 @@ from tests.harness.client import ApiClient
 from tests.harness.stack import Stack
 
 PageFor = Callable[..., Page]
-RULE = "Refunds up to €50 for refund-desk"
+RULE = "Refunds up to €50 for the refund desk"
 
 
 def clear_ticket(site: Stack, operator: User) -> tuple[str, Run]:

@@ -23,7 +23,14 @@ from audit.actors import Actor
 
 URL = "/policies/"
 TOOLS = tuple(
-    ToolFacts(agent, tool, Risk.HIGH, frozenset({Effect.MONEY}), reversible=True)
+    ToolFacts(
+        agent,
+        tool,
+        Risk.HIGH,
+        frozenset({Effect.MONEY}),
+        reversible=True,
+        title=agent.replace("-", " ").capitalize(),
+    )
     for agent, tool in (
         ("refund-desk", "issue_refund"),
         ("refund-desk", "send_email"),
@@ -196,7 +203,9 @@ def test_rules_and_baseline_stand_in_plain_words(
         Rule(
             name="small",
             title="Small refunds",
-            when=When(agents=("till",), tools=("issue_refund",), condition="args.amount <= 50"),
+            when=When(
+                agents=("refund-desk",), tools=("issue_refund",), condition="args.amount <= 50"
+            ),
             effect="allow",
             threshold=Decimal("0.8"),
             accepts_taint=True,
@@ -214,14 +223,14 @@ def test_rules_and_baseline_stand_in_plain_words(
     publish(document=policy, base_version=1, caller=Actor.system("test"), why="For this test.")
     page = text_of(signed_in(admin).get(URL))
     assert (
-        "When till calls issue_refund with <code>args.amount &lt;= 50</code>: runs by itself at "
+        "When Refund desk calls Issue refund with <code>args.amount &lt;= 50</code>: runs by itself at "
         "a confidence of 0.80 or more, also after reading text from outside." in page
     )
     assert (
         "When any agent calls any tool that moves money of high risk or above: waits for two "
         "of Finance." in page
     )
-    assert "When any agent calls erase: never runs." in page
+    assert "When any agent calls Erase: never runs." in page
     assert "Critical risk" in page
     assert "Waits for two of the agent&#x27;s owner group" in page
 
@@ -243,7 +252,7 @@ def test_changes_name_every_part_that_differs() -> None:
         update={"rules": (rule,), "undo_seconds": 0, "baseline": before.baseline[1:]}
     ).with_threshold("0.5", tool="x")
     assert changes(before, after) == [
-        "x, whichever agent: 0.50 is new.",
+        "X, whichever agent: 0.50 is new.",
         "New rule: A new rule.",
         "Baseline, low risk: this line is taken out.",
         "Seconds to take an approval back: from 10 to 0.",
