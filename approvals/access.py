@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from approvals.schemas import Requirements
 from approvals.services import policies
 from approvals.vocabulary import Effect
 from audit.history import Recorded, kept_since, recorded_before
+from audit.naming import Kind, words_for
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def _owners(moment: datetime) -> dict[str, str]:
 def _lines(
     policy: Policy, effect: Effect | None, people: StandingAt, owners: dict[str, str]
 ) -> Iterator[Line]:
+    called = _called(policy)
     for rule in policy.rules:
         if rule.effect == "review" and _about(rule.when.effects, effect):
             agents = (
@@ -119,12 +121,13 @@ def _lines(
                 rule.name,
                 about,
                 rule.requirements or Requirements(),
+                called,
                 people,
                 agents or owners.values(),
             )
     for row in policy.baseline:
         if row.outcome == "review" and _about(row.effects, effect):
-            yield _line("", baseline_about(row), row.requirements, people, owners.values())
+            yield _line("", baseline_about(row), row.requirements, called, people, owners.values())
 
 
 def _about(effects: Sequence[Effect], wanted: Effect | None) -> bool:
@@ -133,13 +136,35 @@ def _about(effects: Sequence[Effect], wanted: Effect | None) -> bool:
 
 
 def _line(
-    rule: str, about: str, needs: Requirements, people: StandingAt, owners: Iterable[str]
+    rule: str,
+    about: str,
+    needs: Requirements,
+    called: Mapping[str, str],
+    people: StandingAt,
+    owners: Iterable[str],
 ) -> Line:
     asked = {need.group for need in needs.groups}
     by_owner = OWNER in asked
     slugs = (asked - {OWNER}) | (set(owners) if by_owner else set())
     approvers = tuple(_approvers(people.people, sorted(slugs)))
-    return Line(rule, about, requirements_sentence(needs, {}), approvers, by_owner)
+    return Line(rule, about, _in_words(needs, called), approvers, by_owner)
+
+
+def _in_words(needs: Requirements, called: Mapping[str, str]) -> str:
+    """What a line asks for, with groups and calendar as in `called`, by `kind:name`."""
+    titles = {each.group: called.get(f"group:{each.group}", each.group) for each in needs.groups}
+    calendar = called.get(f"calendar:{needs.calendar}", needs.calendar)
+    return requirements_sentence(needs.model_copy(update={"calendar": calendar}), titles)
+
+
+def _called(policy: Policy) -> dict[str, str]:
+    asked = [rule.requirements for rule in policy.rules if rule.requirements]
+    asked += [row.requirements for row in policy.baseline]
+    things: set[tuple[Kind, str]] = {
+        ("calendar", needs.calendar) for needs in asked if needs.calendar
+    }
+    things |= {("group", each.group) for needs in asked for each in needs.groups}
+    return words_for(things)
 
 
 def _approvers(people: dict[str, Standing], groups: Sequence[str]) -> Iterator[Approver]:
