@@ -14,10 +14,11 @@ class AccountsConfig(AppConfig):
         from accounts import browsers, signins
         from accounts.alarms import mail_admins
         from accounts.group_titles import titles_of
-        from accounts.roles import sync_roles
+        from accounts.roles import sync_roles, titles_of_roles
 
         post_migrate.connect(sync_roles, sender=self, dispatch_uid="accounts.sync_roles")
         signins.connect()
         browsers.connect()
         raise_alarms_with(mail_admins)
         name_with("group", titles_of)
+        name_with("role", titles_of_roles)

@@ -97,7 +97,10 @@ class HoldForm(_Period):
     why = forms.CharField(
         max_length=1_000, label=gettext_lazy("Why"), widget=forms.Textarea(attrs={"rows": 2})
     )
-    scope = forms.ChoiceField(label=gettext_lazy("What it covers"), choices=HoldScope.choices)
+    scope = forms.ChoiceField(
+        label=gettext_lazy("What it covers"),
+        choices=[(scope.value, str_later(scope.label)) for scope in HoldScope],
+    )
     target = forms.CharField(
         required=False,
         max_length=150,

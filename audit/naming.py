@@ -1,12 +1,12 @@
-"""What agents, tools, review groups and calendars are called on pages: the log itself holds only the names by which
-programs know them."""
+"""What agents, tools, review groups, calendars and roles are called on pages: the log itself holds only the names by
+which programs know them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Literal
 
-Kind = Literal["agent", "tool", "group", "calendar"]
+Kind = Literal["agent", "tool", "group", "calendar", "role"]
 #: The words for those of the names that are known.
 Find = Callable[[Collection[str]], Mapping[str, str]]
 
@@ -36,6 +36,9 @@ def things_in(body: Mapping[str, Any]) -> Iterator[tuple[Kind, str]]:
     for kind, name in named:
         if name:
             yield kind, str(name)
+    if body["type"] == "role.changed":
+        for role in (*facts.get("added", ()), *facts.get("removed", ())):
+            yield "role", role
 
 
 def words_for(things: Collection[tuple[Kind, str]]) -> dict[str, str]:

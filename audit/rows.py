@@ -86,6 +86,8 @@ def _about(stream: str, names: Mapping[str, str]) -> str:
     person = stream.removeprefix(_PERSON)
     if stream == "log":
         return gettext("the log")
+    if stream == "policy":
+        return gettext("the policies")
     if stream.startswith("agent:"):
         return names.get(stream, stream.removeprefix("agent:"))
     return (

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from audit import spellings
 from audit.code_words import code_in_words
 from audit.subject_words import person_of, subject_in_words
+from audit.system_words import SYSTEM
 from audit.wordings import Words
 
 SENTENCES: Final = Words(
@@ -219,9 +220,14 @@ def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
     words = _words(body, names)
     text = SENTENCES.get(body["type"], "{actor}: {type}").format_map(words)
     # A name stands as its owner writes it, at the beginning of a sentence too.
-    if text.startswith(tuple(gettext(words) for words in _OUR_WORDS)):
+    ours = (*(gettext(each) for each in _OUR_WORDS), *_by_itself(body["actor"], words["actor"]))
+    if text.startswith(ours):
         text = text[0].upper() + text[1:]
     return text + "."
+
+
+def _by_itself(actor: Mapping[str, str], called: str) -> tuple[str, ...]:
+    return (called,) if actor["kind"] == "system" else ()
 
 
 def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
@@ -257,7 +263,7 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         "calendar": _called("calendar", facts.get("calendar"), names),
         "method": f": {code_in_words(facts['method'])}" if facts.get("method") else "",
         "group": _called("group", facts.get("group"), names) or gettext("a review group"),
-        "changes": _changes(facts),
+        "changes": _changes(facts, names),
         "subject": subject_in_words(str(facts.get("subject") or gettext("a subject")), names),
         "chip": code_in_words(str(facts.get("chip", ""))),
         "percent": str(facts.get("percent", "")),
@@ -284,7 +290,8 @@ def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
     return (
         _agent(actor["id"], names)
         if actor["kind"] == "agent"
-        else gettext("the {actor}").format(actor=code_in_words(actor["id"]))
+        else SYSTEM.get(actor["id"])
+        or gettext("the {actor}").format(actor=code_in_words(actor["id"]))
     )
 
 
@@ -340,8 +347,10 @@ def _held_by(facts: Mapping[str, Any]) -> str:
     return f"{scope}:{target}" if target else scope
 
 
-def _changes(facts: Mapping[str, Any]) -> str:
+def _changes(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
     parts = [
-        f"{words} {', '.join(facts[word])}" for word, words in _CHANGED.items() if facts.get(word)
+        f"{words} {', '.join(_called('role', role, names) for role in facts[word])}"
+        for word, words in _CHANGED.items()
+        if facts.get(word)
     ]
     return f": {'; '.join(parts)}" if parts else ""

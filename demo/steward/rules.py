@@ -10,7 +10,7 @@ from approvals.schemas import GroupNeed, Requirements
 RULES: Final = (
     Rule(
         name="steward-changes",
-        title="Changes of rows by data-steward: one of Support",
+        title="Changes of rows by Shop data steward: one of Support",
         when=When(agents=("data-steward",), tools=("change_rows", "undo_change_rows")),
         effect="review",
         requirements=Requirements(groups=(GroupNeed(group="support", count=1),)),

@@ -185,6 +185,8 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_titles(
     joined = {"person": str(reviewer.pk), "group": "risk-desk"}
     recorded(type="group.joined", actor=by, stream=f"person:{reviewer.pk}", facts=joined)
     recorded(type="calendar.created", actor=by, stream="policy", facts={"calendar": "bank-days"})
+    changed = {"person": str(reviewer.pk), "added": ["records-keeper"], "removed": []}
+    recorded(type="role.changed", actor=by, stream=f"person:{reviewer.pk}", facts=changed)
     recorded(
         type="model.called",
         actor=Actor.agent("refund-desk"),
@@ -196,6 +198,7 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_titles(
     assert "Refund office asked its model." in listed
     assert f"{reviewer} added {reviewer} to Risk and compliance." in listed
     assert f"{reviewer} set up the working calendar Bank days." in listed
+    assert f"changed the roles of {reviewer}: added Records keeper." in listed
     assert "run of Refund office</a>" in listed
     assert "request of Refund office</a>" in listed
     event = text_of(page, reverse("audit-event", args=[decided.pk]))
