@@ -87,7 +87,7 @@ class PersonForm(AccessForm):
 class GroupForm(forms.Form):
     """A new review group."""
 
-    title = forms.CharField(max_length=80)
+    title = forms.CharField(max_length=80, label=gettext_lazy("Title"))
     slug = forms.SlugField(
         max_length=50,
         label=gettext_lazy("Short name"),

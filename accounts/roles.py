@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.management import create_permissions
 from django.db import router
+from django.utils.translation import gettext
 
 from accounts.vocabulary import ROLES, RoleName
 
@@ -44,6 +45,12 @@ def roles_of(user: "User") -> list[RoleName]:
     """The user's roles in the order of the vocabulary; other Django groups are not roles."""
     held = {group.name for group in user.groups.all()}
     return [name for name in ROLES if name in held]
+
+
+def titles_of_roles(names: "Iterable[str]") -> dict[str, str]:
+    """What the roles are called in the reader's language, by name; what is none any more is left out."""
+    wanted = set(names)
+    return {name: gettext(role.title) for name, role in ROLES.items() if name in wanted}
 
 
 def unknown_roles(names: "Iterable[str]") -> list[str]:

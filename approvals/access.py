@@ -9,9 +9,11 @@ from datetime import datetime
 
 from accounts.standing_at import Standing, StandingAt, standing_at
 from approvals.errors import PolicyUnknown, PolicyUnreadable
+from approvals.naming import names
 from approvals.policies import Policy, PublishedPolicy
 from approvals.policy_words import (
     OWNER,
+    Names,
     baseline_about,
     requirements_sentence,
     when_sentence,
@@ -109,22 +111,24 @@ def _owners(moment: datetime) -> dict[str, str]:
 def _lines(
     policy: Policy, effect: Effect | None, people: StandingAt, owners: dict[str, str]
 ) -> Iterator[Line]:
+    called = names()
     for rule in policy.rules:
         if rule.effect == "review" and _about(rule.when.effects, effect):
             agents = (
                 [rule.group] if rule.group else [owners[a] for a in rule.when.agents if a in owners]
             )
-            about = rule.title or when_sentence(rule.when)
+            about = rule.title or when_sentence(rule.when, called)
             yield _line(
                 rule.name,
                 about,
                 rule.requirements or Requirements(),
+                called,
                 people,
                 agents or owners.values(),
             )
     for row in policy.baseline:
         if row.outcome == "review" and _about(row.effects, effect):
-            yield _line("", baseline_about(row), row.requirements, people, owners.values())
+            yield _line("", baseline_about(row), row.requirements, called, people, owners.values())
 
 
 def _about(effects: Sequence[Effect], wanted: Effect | None) -> bool:
@@ -133,13 +137,18 @@ def _about(effects: Sequence[Effect], wanted: Effect | None) -> bool:
 
 
 def _line(
-    rule: str, about: str, needs: Requirements, people: StandingAt, owners: Iterable[str]
+    rule: str,
+    about: str,
+    needs: Requirements,
+    called: Names,
+    people: StandingAt,
+    owners: Iterable[str],
 ) -> Line:
     asked = {need.group for need in needs.groups}
     by_owner = OWNER in asked
     slugs = (asked - {OWNER}) | (set(owners) if by_owner else set())
     approvers = tuple(_approvers(people.people, sorted(slugs)))
-    return Line(rule, about, requirements_sentence(needs), approvers, by_owner)
+    return Line(rule, about, requirements_sentence(needs, called), approvers, by_owner)
 
 
 def _approvers(people: dict[str, Standing], groups: Sequence[str]) -> Iterator[Approver]:

@@ -14,9 +14,12 @@ class ApprovalsConfig(AppConfig):
         # Models may be imported only once the app registry is filled.
         from approvals.documents import RequestDocuments
         from approvals.ledgers import Requests, Votes
+        from approvals.services.calendars import titles_of
         from audit.document_ports import provide_documents
+        from audit.naming import name_with
         from audit.ports import reconcile_with
 
         provide_documents(RequestDocuments())
         reconcile_with(Requests())
         reconcile_with(Votes())
+        name_with("calendar", titles_of)

@@ -97,7 +97,10 @@ class HoldForm(_Period):
     why = forms.CharField(
         max_length=1_000, label=gettext_lazy("Why"), widget=forms.Textarea(attrs={"rows": 2})
     )
-    scope = forms.ChoiceField(label=gettext_lazy("What it covers"), choices=HoldScope.choices)
+    scope = forms.ChoiceField(
+        label=gettext_lazy("What it covers"),
+        choices=[(scope.value, str_later(scope.label)) for scope in HoldScope],
+    )
     target = forms.CharField(
         required=False,
         max_length=150,
@@ -119,7 +122,7 @@ class ErasureForm(forms.Form):
         max_length=200,
         label=gettext_lazy("About whom or what"),
         help_text=gettext_lazy(
-            "A user name; or as events name it where something is kept apart: run:…, request:…"
+            "A user name. For a run or a request: run: or request: before its whole id."
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )
@@ -141,17 +144,16 @@ class ConfirmErasureForm(forms.Form):
         widget=forms.TextInput(attrs=_PLAIN),
     )
 
-    def __init__(self, *args: Any, subject: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        """`name`: how whom or what the erasure is about is spelled, which is what is typed."""
         super().__init__(*args, **kwargs)
-        self.subject = subject
-        self.fields["typed"].help_text = gettext("To confirm, type {subject}").format(
-            subject=subject
-        )
+        self.name = name
+        self.fields["typed"].help_text = gettext("To confirm, type {subject}").format(subject=name)
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"].strip()
-        if typed != self.subject:
+        if typed != self.name:
             raise forms.ValidationError(
-                gettext("Type exactly: {subject}").format(subject=self.subject)
+                gettext("Type exactly: {subject}").format(subject=self.name)
             )
         return typed

@@ -32,6 +32,16 @@ def subject_of(text: str) -> str:
     return text if ":" in text else f"person:{id_of(text)}"
 
 
+def spelled(subject: str) -> str:
+    """`subject_of` backwards: the user name of the person that the subject is, which no two share; what is no
+    person, or nobody's any more, is spelled as it stands."""
+    kind, _, which = subject.partition(":")
+    if kind != "person" or not (which.isascii() and which.isdigit() and len(which) < 19):
+        return subject
+    person = get_user_model()._default_manager.filter(pk=int(which)).first()
+    return person.get_username() if person else subject
+
+
 def id_of(text: str) -> str:
     """The id of the person with this user name; a text that names nobody is taken as an id."""
     model = get_user_model()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from audit import spellings
 from audit.code_words import code_in_words
 from audit.subject_words import person_of, subject_in_words
+from audit.system_words import SYSTEM
 from audit.wordings import Words
 
 SENTENCES: Final = Words(
@@ -214,27 +215,33 @@ def people_in(body: Mapping[str, Any]) -> set[str]:
 
 
 def sentence(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    """The event in a sentence, with people called as in `names` (id → name)."""
+    """The event in a sentence, with people called as in `names` (id → name), and agents, tools, groups and
+    calendars by what stands there under `kind:name`."""
     words = _words(body, names)
     text = SENTENCES.get(body["type"], "{actor}: {type}").format_map(words)
     # A name stands as its owner writes it, at the beginning of a sentence too.
-    if text.startswith(tuple(gettext(words) for words in _OUR_WORDS)):
+    ours = (*(gettext(each) for each in _OUR_WORDS), *_by_itself(body["actor"], words["actor"]))
+    if text.startswith(ours):
         text = text[0].upper() + text[1:]
     return text + "."
+
+
+def _by_itself(actor: Mapping[str, str], called: str) -> tuple[str, ...]:
+    return (called,) if actor["kind"] == "system" else ()
 
 
 def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
     facts = body.get("facts", {})
     outcome = body.get("outcome", {})
     policy = body.get("policy", {})
-    tool = body.get("action", {}).get("tool") or _kind(facts)
+    tool = _tool(body.get("action", {}).get("tool"), names) or _kind(facts)
     reason = outcome.get("reason_code", "")
     decision = outcome.get("decision", "")
     state = facts.get("state") or decision
     return {
         "type": body["type"],
         "actor": actor_name(body["actor"], names),
-        "agent": body.get("agent", {}).get("slug") or gettext("an agent"),
+        "agent": _agent(body.get("agent", {}).get("slug"), names) or gettext("an agent"),
         "tool": tool,
         "Tool": tool[:1].upper() + tool[1:] if " " in tool else tool,
         "decided": _DECIDED.get(decision) or gettext("decided on"),
@@ -245,18 +252,18 @@ def _words(body: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
         if "version" in policy
         else "",
         "parked_for": _PARKED_FOR.get(facts.get("why", "")) or gettext("a person"),
-        "delegate": str(facts.get("to") or gettext("another agent")),
+        "delegate": _agent(facts.get("to"), names) or gettext("another agent"),
         "restored": str(facts.get("restores", "")),
-        "switched": _switched(body),
+        "switched": _switched(body, names),
         "model": str(facts.get("model") or gettext("a model")),
         "policy_version": str(policy.get("version", "")),
         "person": _person(str(facts.get("person", "")), names),
         "stand_in": _person(str(facts.get("stand_in", "")), names),
         "on_behalf": _on_behalf(facts, names),
-        "calendar": str(facts.get("calendar", "")),
+        "calendar": _called("calendar", facts.get("calendar"), names),
         "method": f": {code_in_words(facts['method'])}" if facts.get("method") else "",
-        "group": facts.get("group") or gettext("a review group"),
-        "changes": _changes(facts),
+        "group": _called("group", facts.get("group"), names) or gettext("a review group"),
+        "changes": _changes(facts, names),
         "subject": subject_in_words(str(facts.get("subject") or gettext("a subject")), names),
         "chip": code_in_words(str(facts.get("chip", ""))),
         "percent": str(facts.get("percent", "")),
@@ -281,10 +288,25 @@ def actor_name(actor: Mapping[str, str], names: Mapping[str, str]) -> str:
     if actor["kind"] == "person":
         return _person(actor["id"], names)
     return (
-        actor["id"]
+        _agent(actor["id"], names)
         if actor["kind"] == "agent"
-        else gettext("the {actor}").format(actor=code_in_words(actor["id"]))
+        else SYSTEM.get(actor["id"])
+        or gettext("the {actor}").format(actor=code_in_words(actor["id"]))
     )
+
+
+def _called(kind: str, name: object, names: Mapping[str, str]) -> str:
+    return names.get(f"{kind}:{name}", str(name)) if name else ""
+
+
+def _agent(slug: object, names: Mapping[str, str]) -> str:
+    return _called("agent", slug, names)
+
+
+def _tool(name: object, names: Mapping[str, str]) -> str:
+    """In quotation marks, where it is called in words: they are often those of an order."""
+    words = _called("tool", name, names)
+    return gettext("“{words}”").format(words=words) if words != str(name or "") else words
 
 
 def _person(person: str, names: Mapping[str, str]) -> str:
@@ -307,9 +329,10 @@ def _kind(facts: Mapping[str, Any]) -> str:
     )
 
 
-def _switched(body: Mapping[str, Any]) -> str:
-    tool, agent = body.get("facts", {}).get("tool"), body.get("agent", {}).get("slug")
-    if tool is None:
+def _switched(body: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    tool = _tool(body.get("facts", {}).get("tool"), names)
+    agent = _agent(body.get("agent", {}).get("slug"), names)
+    if not tool:
         return agent or gettext("everything")
     return (
         gettext("{tool} of {agent}").format(tool=tool, agent=agent)
@@ -324,8 +347,10 @@ def _held_by(facts: Mapping[str, Any]) -> str:
     return f"{scope}:{target}" if target else scope
 
 
-def _changes(facts: Mapping[str, Any]) -> str:
+def _changes(facts: Mapping[str, Any], names: Mapping[str, str]) -> str:
     parts = [
-        f"{words} {', '.join(facts[word])}" for word, words in _CHANGED.items() if facts.get(word)
+        f"{words} {', '.join(_called('role', role, names) for role in facts[word])}"
+        for word, words in _CHANGED.items()
+        if facts.get(word)
     ]
     return f": {'; '.join(parts)}" if parts else ""

@@ -28,7 +28,10 @@ def person_of(subject: str) -> str | None:
 
 
 def subject_in_words(subject: str, names: Mapping[str, str]) -> str:
-    """The subject as a page calls it, with people as in `names` (id → name). The end of an id tells it from others."""
+    """The subject as a page calls it, with people and agents as in `names` (id → name, `agent:slug` → title).
+
+    The end of an id tells it from others.
+    """
     person = person_of(subject)
     if person is not None:
         return names.get(person) or gettext("person {person}").format(person=person)
@@ -36,4 +39,5 @@ def subject_in_words(subject: str, names: Mapping[str, str]) -> str:
     words = _KINDS.get(kind, kind)
     if not which:
         return words
+    which = names.get(subject, which)
     return f"{words} …{which[-8:]}" if len(which) == 36 else f"{words} {which}"

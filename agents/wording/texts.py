@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from django.utils.translation import gettext
@@ -13,6 +13,11 @@ BRIEF_LENGTH: Final = 90
 def plain(name: str) -> str:
     """`issue_refund` as `Issue refund`."""
     return name.replace("_", " ").replace("-", " ").capitalize()
+
+
+def titles_of_tools(names: Collection[str]) -> dict[str, str]:
+    """What the tools are called, by name: the words of the name."""
+    return {name: plain(name) for name in names}
 
 
 def brief(value: Any, length: int = BRIEF_LENGTH) -> str:

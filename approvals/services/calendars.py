@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from django.utils.translation import gettext
@@ -32,6 +32,11 @@ def dated(slug: str) -> tuple[Calendar | None, datetime]:
     if row is None:
         raise CalendarUnknown(slug)
     return row.calendar, moment_of(row)
+
+
+def titles_of(slugs: Collection[str]) -> dict[str, str]:
+    """What the calendars are called, by name; those that are not there any more are left out."""
+    return dict(WorkingCalendar.objects.filter(slug__in=slugs).values_list("slug", "title"))
 
 
 def calendars_named(policy: Policy) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from approvals.policy_words import EFFECTS
 from approvals.vocabulary import Effect
 from audit import spreadsheet
 from audit.clock import database_now
+from audit.naming import Kind, words_for
 from audit.people import names_of
 
 COLUMNS = ("as_of", "policy", "rule", "about", "needs", "group", "person", "name", "on_behalf_of")
@@ -69,13 +70,14 @@ def access(request: HttpRequest) -> HttpResponse:
     )
     if request.GET.get("format") == "csv":
         return _csv(found, names)
+    words = _words(found)
     lines = [
         (
             line,
             [
                 (
                     names.get(each.person, f"person {each.person}"),
-                    each,
+                    words.get(f"group:{each.group}", each.group),
                     [names.get(absent, f"person {absent}") for absent in each.on_behalf_of],
                 )
                 for each in line.approvers
@@ -83,8 +85,25 @@ def access(request: HttpRequest) -> HttpResponse:
         )
         for line in found.lines
     ]
-    context = {"form": form, "found": found, "lines": lines, "query": request.GET.urlencode()}
+    context = {
+        "form": form,
+        "found": found,
+        "lines": lines,
+        "owners": [
+            (words.get(f"agent:{agent}", agent), words.get(f"group:{group}", group))
+            for agent, group in found.owners.items()
+        ],
+        "query": request.GET.urlencode(),
+    }
     return render(request, "approvals/access.html", context)
+
+
+def _words(found: AccessAt) -> dict[str, str]:
+    """What the agents and groups on the page are called."""
+    things: set[tuple[Kind, str]] = {("agent", agent) for agent in found.owners}
+    things |= {("group", group) for group in found.owners.values()}
+    things |= {("group", each.group) for line in found.lines for each in line.approvers}
+    return words_for(things)
 
 
 def _csv(found: AccessAt, names: dict[str, str]) -> HttpResponse:

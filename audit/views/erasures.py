@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from audit.errors import Refusal
 from audit.keeping_forms import ConfirmErasureForm, ErasureForm
 from audit.paging import BadCursor, page
-from audit.people import called, names_of
+from audit.people import called, names_of, spelled
 from audit.ports import caller_of
 from audit.record_keeping import Erasure, ErasureReason
 from audit.services.redact import (
@@ -84,16 +84,18 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
 def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One erasure: what it would erase, and the step that does it or declines."""
     erasure = get_object_or_404(Erasure, pk=pk)
-    form = ConfirmErasureForm(subject=erasure.subject)
+    names = names_of({erasure.proposed_by, erasure.decided_by, person_of(erasure.subject) or ""})
+    name = spelled(erasure.subject)
+    form = ConfirmErasureForm(name=name)
     if request.method == "POST":
         if request.POST.get("act") == "decline":
             return _done(request, pk)
-        form = ConfirmErasureForm(request.POST, subject=erasure.subject)
+        form = ConfirmErasureForm(request.POST, name=name)
         if form.is_valid():
             try:
                 confirm_erasure(
                     erasure_id=pk,
-                    subject=form.cleaned_data["typed"],
+                    subject=erasure.subject,
                     caller=caller_of(request),
                 )
             except Refusal as refusal:
@@ -104,11 +106,11 @@ def erasure_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
                 )
                 return redirect("audit-erasure", pk=pk)
     caller = caller_of(request)
-    names = names_of({erasure.proposed_by, erasure.decided_by, person_of(erasure.subject) or ""})
     extent = extent_of(erasure)
     context = {
         "erasure": erasure,
         "about": subject_in_words(erasure.subject, names),
+        "name": name if name != erasure.subject else "",
         "form": form,
         "is_open": extent is not None,
         "is_own": erasure.proposed_by == caller.actor.id,

@@ -56,9 +56,10 @@ export function announceNew(number) {
 
 function draw(button, state) {
   const isBlocked = "Notification" in window && Notification.permission === "denied";
-  button.hidden = !("Notification" in window);
+  // Where it is blocked, the browser asks nobody: only its own settings help.
+  button.hidden = isBlocked || !("Notification" in window);
   button.textContent = isOn() ? gettext("Turn off") : gettext("Turn on");
-  if (button.hidden) state.textContent = gettext("This browser shows none, or only over HTTPS.");
+  if (!("Notification" in window)) state.textContent = gettext("This browser shows none, or only over HTTPS.");
   else if (isOn()) state.textContent = gettext("On in this browser.");
   else state.textContent = isBlocked ? BLOCKED : gettext("Off in this browser.");
 }
@@ -74,4 +75,8 @@ export function startNotifications() {
     draw(button, state);
   });
   draw(button, state);
+  // Allowed in the browser's settings, it can be turned on at once.
+  navigator.permissions?.query({ name: "notifications" }).then((permission) => {
+    permission.addEventListener("change", () => draw(button, state));
+  });
 }

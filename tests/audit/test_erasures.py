@@ -303,6 +303,24 @@ def test_the_whole_way_in_the_browser(
     assert not Disclosure.objects.filter(event=told.pk).exists()
 
 
+def test_a_person_is_erased_by_their_user_name(
+    client: Client, login: Login, recorded: Record, keeper: Caller, second_keeper: Caller
+) -> None:
+    whom = person("ada")
+    User.objects.filter(pk=whom.pk).update(display_name="Ada Ames")
+    apart = [Disclose("comment", "charged twice", f"person:{whom.pk}")]
+    event = recorded(type="request.commented", stream="policy", disclosures=apart)
+    address = reverse("audit-erasure", args=[propose(keeper, f"person:{whom.pk}").pk])
+    page = login(client, second_keeper.user)
+    shown = page.get(address).content.decode()
+    assert "Erase what is kept apart about Ada Ames" in shown
+    assert "To confirm, type ada<" in shown
+    assert page.post(address, {"act": "confirm", "typed": "Ada Ames"}).status_code == 422
+    assert Disclosure.objects.filter(event=event.pk).exists()
+    page.post(address, {"act": "confirm", "typed": "ada"})
+    assert not Disclosure.objects.filter(event=event.pk).exists()
+
+
 def test_holds_are_set_and_lifted_in_the_browser(
     client: Client, login: Login, keeper: Caller, auditor: User
 ) -> None:

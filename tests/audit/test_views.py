@@ -9,7 +9,9 @@ import pytest
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import ReviewGroup, User
+from agents.models import HostedAgent
+from approvals.models import WorkingCalendar
 from audit.actors import Actor
 from audit.models import Event, Export
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome
@@ -53,7 +55,7 @@ def test_an_event_is_a_sentence_with_its_links(
     page: Client, decided: Event, some_request: UUID, reviewer: User
 ) -> None:
     text = text_of(page, reverse("audit-list"))
-    assert f"{reviewer} approved issue_refund." in text
+    assert f"{reviewer} approved “Issue refund”." in text
     assert reverse("audit-event", args=[decided.pk]) in text
     assert reverse("audit-request-story", args=[some_request]) in text
     assert f"?person={reviewer.pk}" in text
@@ -169,6 +171,39 @@ def test_disclosures_are_shown_when_asked_for_and_recorded(page: Client, decided
     shown = page.get(f"{address}?disclosures=shown").content.decode()
     assert "&lt;b&gt;charged twice&lt;/b&gt;" in shown
     assert Event.objects.filter(type="disclosure.read").count() == 1
+
+
+def test_agents_tools_groups_and_calendars_are_called_by_their_titles(
+    page: Client, recorded: Record, reviewer: User, decided: Event, some_run: UUID
+) -> None:
+    group = ReviewGroup.objects.create(slug="risk-desk", title="Risk and compliance")
+    HostedAgent.objects.create(
+        slug="refund-desk", title="Refund office", category="bounded", owner_group=group
+    )
+    WorkingCalendar.objects.create(slug="bank-days", title="Bank days", document={})
+    by = Actor.person(reviewer.pk, "session")
+    joined = {"person": str(reviewer.pk), "group": "risk-desk"}
+    recorded(type="group.joined", actor=by, stream=f"person:{reviewer.pk}", facts=joined)
+    recorded(type="calendar.created", actor=by, stream="policy", facts={"calendar": "bank-days"})
+    changed = {"person": str(reviewer.pk), "added": ["records-keeper"], "removed": []}
+    recorded(type="role.changed", actor=by, stream=f"person:{reviewer.pk}", facts=changed)
+    recorded(
+        type="model.called",
+        actor=Actor.agent("refund-desk"),
+        stream=f"run:{some_run}",
+        run=some_run,
+        agent=AgentRef("refund-desk"),
+    )
+    listed = text_of(page, reverse("audit-list"))
+    assert "Refund office asked its model." in listed
+    assert f"{reviewer} added {reviewer} to Risk and compliance." in listed
+    assert f"{reviewer} set up the working calendar Bank days." in listed
+    assert f"changed the roles of {reviewer}: added Records keeper." in listed
+    assert "run of Refund office</a>" in listed
+    assert "request of Refund office</a>" in listed
+    event = text_of(page, reverse("audit-event", args=[decided.pk]))
+    assert ">Refund office</a> <code" in event
+    assert ">Issue refund</a> <code" in event
 
 
 def test_an_event_that_is_not_there_is_not_found(page: Client, some_run: UUID) -> None:

@@ -88,6 +88,9 @@ def test_a_browser_that_was_told_no_says_so_where_notifications_are_asked_for(
     protocol.send("Browser.setPermission", {**refused, "browserContextId": profile})
     page.goto("/settings/")
     expect(page.locator("#notifications-state")).to_contain_text("Blocked.")
-    page.locator("#notifications-button").click()
-    expect(page.locator("#notifications-state")).to_contain_text("Blocked.")
+    expect(page.locator("#notifications-button")).to_be_hidden()
+    asked = {**refused, "setting": "prompt", "browserContextId": profile}
+    protocol.send("Browser.setPermission", asked)
+    expect(page.locator("#notifications-button")).to_be_visible()
+    expect(page.locator("#notifications-state")).to_contain_text("Off in this browser.")
     assert page.evaluate("Object.keys(localStorage)") == []
