@@ -1,8 +1,9 @@
-"""What is switched off for a run, as its worker reads it, and the lock that setting a switch waits for."""
+"""What holds a run up: what is switched off for it, as its worker reads it, and what people ask of it; and the lock
+that setting a switch waits for."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
@@ -11,6 +12,9 @@ from django.db.models import F, Func, OuterRef
 
 from agents.kill_switches import WHOLE, KillSwitch
 from audit.statements import rows
+
+if TYPE_CHECKING:
+    from agents.models import Run
 
 _OVER_RUN = KillSwitch.objects.active().over_line(OuterRef("agent_id"), OuterRef("under"))
 HELD = ArraySubquery(_OVER_RUN.values("tool"))
@@ -33,6 +37,13 @@ def is_held(row: models.Model, tool: str = WHOLE) -> bool:
     """Whether a switch held the call, or everything, when the run or agent was read with `held`."""
     held = vars(row)["held"]
     return WHOLE in held or tool in held
+
+
+def is_undisturbed(run: Run) -> bool:
+    """Whether nothing is asked of the run that comes before what it would do next: to stop, to stand still, to hear
+    what people say, to undo. `run` was read with `held`."""
+    asked = (run.cancel_requested_at, run.paused_at, run.undoes_id)
+    return not (run.unheard or is_held(run)) and all(each is None for each in asked)
 
 
 def lock_switchboard() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from agents.caps import reached_cap
 from agents.context import build_context
 from agents.definitions import Agent
-from agents.holding import is_held
+from agents.holding import is_undisturbed
 from agents.journal import Journal
 from agents.journal_schemas import shortened
 from agents.loop_reading import loop_in
@@ -56,7 +56,7 @@ def begin_next(run: Run, agent: Agent, journal: Journal) -> Begun | None:
     The caller holds the run's row, read with what is switched off, and raises its version. `run` and `journal` are
     as they stand in the transaction.
     """
-    if not _is_free(run) or not _is_plain(agent, journal):
+    if not is_undisturbed(run) or not _is_plain(agent, journal):
         return None
     if wished(run, agent, journal) or reached_cap(agent, run, journal) is not None:
         return None
@@ -79,13 +79,8 @@ def begin_next(run: Run, agent: Agent, journal: Journal) -> Begun | None:
     return Begun(run, agent, journal, step, request)
 
 
-def _is_free(run: Run) -> bool:
-    """Whether nobody asked for anything meanwhile, and the run goes the ordinary way of a model loop."""
-    asked = (run.cancel_requested_at, run.paused_at, run.undoes_id)
-    return not (run.unheard or is_held(run) or any(each is not None for each in asked))
-
-
 def _is_plain(agent: Agent, journal: Journal) -> bool:
+    """Whether the run goes the ordinary way of a model loop, and waits for nothing."""
     if agent.flow is not None or (agent.route is not None and agent.route.classify):
         return False
     if journal.unsettled or any(step.kind == StepKind.ROUTE for step in journal.steps):

@@ -21,7 +21,7 @@ from agents.errors import LostLease
 from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
 from agents.gathering import confidence_from, signals_of
 from agents.gating import gate_context, propose
-from agents.holding import is_held
+from agents.holding import is_undisturbed
 from agents.journal import Journal
 from agents.llm_types import Reply, ToolCall
 from agents.log_probabilities import weigh
@@ -184,8 +184,7 @@ def _is_ending(reply: Reply) -> bool:
 
 def _goes_on(run: Run, step: Step, journal: Journal) -> bool:
     """Whether nothing but what the reply asks for comes next, whatever people did while the model was asked."""
-    asked = (run.cancel_requested_at, run.paused_at, run.undoes_id)
-    if run.unheard or run.simulated or is_held(run) or any(each is not None for each in asked):
+    if run.simulated or not is_undisturbed(run):
         return False
     return all(other.pk == step.pk for other in journal.unsettled)
 
