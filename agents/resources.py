@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 MOST_NAMES = 16
 LONGEST_NAME = 200
+MOST_IN_TURN = 200
 
 
 class LocksUnknown(Exception):
@@ -125,22 +126,40 @@ def is_held_up(step_id: UUID) -> bool:
     return ResourceClaim.objects.filter(_has_before(), step=step_id).exists()
 
 
-def runs_in_turn(
-    *, names: Sequence[str] | None = None, run: UUID | None = None, most: int = 200
-) -> list[UUID]:
-    """Parked runs with a call whose turn has come; of these lines alone, or of this run alone."""
+def runs_in_turn(*, names: Sequence[str] | None = None, run: UUID | None = None) -> list[UUID]:
+    """Parked runs with a call whose turn has come, up to `MOST_IN_TURN`; of these lines alone, or of this run
+    alone."""
+    if names is not None:
+        rows = _in_turn_of_lines(list(names))
+    elif run is not None:
+        rows = _in_turn_of_run(run)
+    else:
+        rows = _in_turn()
+    return [row["run"] for row in rows]
+
+
+def _build_in_turn(**of: Any) -> QuerySet[Any, Any]:
     held_up = ResourceClaim.objects.filter(_has_before(), step=OuterRef("step"))
     parked = Q(run__state__in=[RunState.WAITING, RunState.SLEEPING])
     undoable = Q(run__state=RunState.READY, run__ready_at__gt=Now())
     # From the claims, of which few wait; of the runs very many may be parked.
     waiting = ResourceClaim.objects.filter(
-        parked | undoable, _moves("run__"), ~Exists(held_up), held=False, step__stopped=False
+        parked | undoable, _moves("run__"), ~Exists(held_up), held=False, step__stopped=False, **of
     ).exclude(step__state__in=SETTLED)
-    if names is not None:
-        waiting = waiting.filter(resource__in=names)
-    if run is not None:
-        waiting = waiting.filter(run=run)
-    return list(waiting.order_by().values_list("run", flat=True).distinct()[:most])
+    return waiting.order_by().values("run").distinct()[:MOST_IN_TURN]
+
+
+#: Every sweep asks the first, and the end of each call with a resource one of the others. Django takes six
+#: milliseconds to make one, a third of what the whole sweep takes otherwise.
+_in_turn = PreparedValues(_build_in_turn)
+_in_turn_of_run = PreparedValues(lambda run: _build_in_turn(run=run), UUID(int=0))
+_in_turn_of_lines = PreparedValues(
+    lambda name: _build_in_turn(resource=name),
+    "a resource",
+    rewrite=lambda sql: sql.replace(
+        '"agents_resourceclaim"."resource" = %s', '"agents_resourceclaim"."resource" = ANY(%s)', 1
+    ),
+)
 
 
 @dataclass(frozen=True)

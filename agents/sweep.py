@@ -40,7 +40,7 @@ def sweep_once() -> dict[str, int]:
     return {
         "leases_expired": _each(_expired(now), _free),
         "sleepers_woken": _each(_sleepers(now), _rouse),
-        "turns_given": _each(runs_in_turn(most=BATCH), give_turn),
+        "turns_given": _each(runs_in_turn(), give_turn),
         "let_go": _each(freed(most=BATCH), let_go),
         "limits_looked_at": _each(at_changed_limits(now, most=BATCH), free_budget),
         "woken": _wake_forgotten(now),

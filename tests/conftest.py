@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from tests.harness.environment import TestProcess, set_up
 
+# Until tests are collected nothing is garbage.
+gc.disable()
 PROCESS: TestProcess = set_up()
 
 import hypothesis  # noqa: E402
@@ -49,6 +51,8 @@ hypothesis.settings.load_profile("countersign")
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None):
+        # Tests are collected by the workers alone.
+        gc.enable()
         # The workers to come set Django up themselves; with this they would do it too early, and
         # with the settings of this process.
         del os.environ["DJANGO_SETTINGS_MODULE"]
@@ -58,6 +62,7 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: the collector need not look at it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 100)
 
 

@@ -18,6 +18,7 @@ from agents import registry
 from agents.authoring import Budget
 from agents.models import HostedAgent, ResourceClaim, Run, Step
 from agents.queueing import in_line
+from agents.resources import runs_in_turn
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.operate_agent import disable_agent
 from agents.services.take_locks import take_locks
@@ -89,6 +90,19 @@ def test_two_calls_on_one_resource_go_one_after_the_other(
     assert counter.go_on(second).state == "succeeded"
     assert len(bank.sent) == 2
     assert not ResourceClaim.objects.exists()
+
+
+def test_whose_turn_it_is_is_asked_of_all_of_some_lines_or_of_one_run(
+    counter: Counter, bank: Bank, reviewer: User
+) -> None:
+    locked(bank)
+    first, second, third = (counter.start(paying("A1")) for _ in range(3))
+    assert runs_in_turn() == runs_in_turn(run=second.pk) == []
+    counter.decide(counter.request(first), Verdict.APPROVE, reviewer)
+    counter.go_on(first)
+    assert runs_in_turn() == runs_in_turn(run=second.pk) == [second.pk]
+    assert runs_in_turn(names=["account:A2", "account:A1"]) == [second.pk]
+    assert runs_in_turn(run=third.pk) == runs_in_turn(names=["account:A2"]) == []
 
 
 def test_calls_on_different_resources_do_not_wait_for_each_other(

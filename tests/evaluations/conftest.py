@@ -88,7 +88,7 @@ def evaluate(
             code = int(ended.code or 0)
         except CommandError as error:
             said.write(str(error))
-            code = 2
+            code = error.returncode
         return Ended(
             code, said.getvalue(), Evaluation.objects.newest_first().first() or Evaluation()
         )

@@ -126,12 +126,16 @@ def test_repeats_are_counted_results_are_written_and_the_log_says_so(
     "point", ["evaluation.case_begun", "simulated.committed", "evaluation.case_recorded"]
 )
 def test_a_killed_evaluation_never_counts_as_passed_and_is_resumed(
-    point: str, stack: Callable[..., Stack], practice: str, tmp_path: Path
+    point: str,
+    stack: Callable[..., Stack],
+    evaluate: Callable[..., Ended],
+    practice: str,
+    tmp_path: Path,
 ) -> None:
     points = tmp_path / "points"
     points.mkdir()
     model = {"openai_base_url": practice, "openai_api_key": "any", "openai_model": "practice"}
-    made = stack(**model, fault_points=points)
+    made = stack(**model, seeded=False, fault_points=points)
     (points / point).write_text("kill")
     suite = written(tmp_path)
     killed = command(made, "--suite", suite, "--repeat", "2")
@@ -139,9 +143,8 @@ def test_a_killed_evaluation_never_counts_as_passed_and_is_resumed(
     evaluation = Evaluation.objects.get()
     assert (evaluation.state, evaluation.played) == ("running", 0)
 
-    early = command(made, "--resume", str(evaluation.pk))
-    assert early.returncode == 1
-    assert "being played by another process" in early.stderr
+    early = evaluate("refund-desk", resume=evaluation.pk)
+    assert (early.code, "being played by another process" in early.said) == (1, True), early.said
     Evaluation.objects.update(lease_expires_at=F("lease_expires_at") - timedelta(hours=1))
     assert interrupt_stale() == 1
     evaluation.refresh_from_db()
@@ -153,8 +156,8 @@ def test_a_killed_evaluation_never_counts_as_passed_and_is_resumed(
     evaluation.refresh_from_db()
     assert (evaluation.state, evaluation.played, evaluation.passed) == ("passed", 2, 2)
     assert CaseResult.objects.count() == Run.objects.filter(simulated=True).count() == 2
-    again = command(made, "--resume", str(evaluation.pk))
-    assert (again.returncode, "It has ended" in again.stderr) == (1, True)
+    again = evaluate("refund-desk", resume=evaluation.pk)
+    assert (again.code, "It has ended" in again.said) == (1, True), again.said
 
 
 def test_two_never_play_one_evaluation_and_half_of_one_never_passes(
@@ -182,7 +185,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is_kept(
         ("refund-desk", {}, "--suite NAME"),
     ):
         ended = evaluate(agent, **options)
-        assert (ended.code, said in ended.said) == (2, True), ended.said
+        assert (ended.code, said in ended.said) == (1, True), ended.said
     assert not Evaluation.objects.exists()
 
 

@@ -107,7 +107,7 @@ class Plant(Stack):
             "resume_workers": 2,
             "lease_seconds": 1,
             "lease_renewal_seconds": 0.25,
-            "sweep_seconds": 0.1,
+            "sweep_seconds": 0.3,
         }
         super().__init__(process, **{**shipped, **changes})
         for role in set(ROLES.values()):
