@@ -71,7 +71,7 @@ class AgentPolicy:
 
 
 def policy_of_agent(agent: str, tools: Sequence[ToolFacts], caller: Caller) -> AgentPolicy | None:
-    """None for somebody who may not read policies. Three queries."""
+    """None for somebody who may not read policies. Two queries."""
     if not any(caller.holds(permission) for permission in POLICY_READERS):
         return None
     published = policies.current()

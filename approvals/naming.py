@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Value
+
 from accounts.models import ReviewGroup
 from approvals import ports
 from approvals.models import WorkingCalendar
@@ -9,12 +11,13 @@ from approvals.policy_words import Names
 
 
 def names() -> Names:
-    """What all of them are called now. Two queries."""
-    return Names(
-        agents=agent_titles(),
-        groups=dict(ReviewGroup.objects.values_list("slug", "title")),
-        calendars=dict(WorkingCalendar.objects.values_list("slug", "title")),
-    )
+    """What all of them are called now. One query."""
+    groups = ReviewGroup.objects.order_by().values_list(Value("group"), "slug", "title")
+    calendars = WorkingCalendar.objects.order_by().values_list(Value("calendar"), "slug", "title")
+    titles: dict[str, dict[str, str]] = {"group": {}, "calendar": {}}
+    for kind, slug, title in groups.union(calendars, all=True):
+        titles[kind][slug] = title
+    return Names(agent_titles(), titles["group"], titles["calendar"])
 
 
 def agent_titles() -> dict[str, str]:

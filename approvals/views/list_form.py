@@ -9,6 +9,8 @@ from django import forms
 from django.utils.translation import gettext
 
 from approvals.filters import AGES, CLAIMS, DUE
+from approvals.layouts import words_of
+from approvals.naming import agent_titles
 from approvals.views.request_words import KIND_WORDS
 from audit.wordings import Words, str_later
 
@@ -63,10 +65,11 @@ class ListFilterForm(forms.Form):
     ) -> None:
         super().__init__(data, auto_id="filter-%s")
         self._decided = tab == "decided"
+        words = {"agent": lambda slug: agent_titles().get(slug, slug), "tool": words_of}
         for name, offered in (("agent", agents), ("tool", tools)):
             chosen = str((data or {}).get(name) or "")
             known = [value for value, _ in offered]
-            more = [(chosen, chosen)] if chosen and chosen not in known else []
+            more = [(chosen, words[name](chosen))] if chosen and chosen not in known else []
             self.fields[name].widget.choices = [("", gettext("Any")), *offered, *more]
 
     def clean(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from approvals.services import policies
 from approvals.services.show import show_to
 from approvals.services.sticky import grant_sticky, revoke_sticky, why_not_sticky
 from approvals.sticky import as_number
+from approvals.templatetags.interface import as_text
 from approvals.views.masking import masked
 from approvals.views.policy_page import for_readers, saying_refusals
 
@@ -139,14 +140,21 @@ def sticky_list(request: HttpRequest) -> HttpResponse:
     return render(request, "approvals/sticky_list.html", {"rows": listed})
 
 
-def _constraints(row: StickyApproval, caller: Caller) -> list[tuple[str, str, Any]]:
+def _constraints(row: StickyApproval, caller: Caller) -> list[tuple[str, str, str]]:
     """Argument, what it may be, and the value where this reader may see it."""
-    words = {"same": "exactly", "at_most": gettext("at most"), "any": "anything"}
+    words = {"same": gettext("exactly"), "at_most": gettext("at most"), "any": gettext("anything")}
     hidden = set() if caller.holds("read_sensitive") else set(row.sensitive)
     return [
-        (name, words[each["how"]], "•••" if name in hidden else each["value"])
+        (name, words[each["how"]], _limit(each, is_hidden=name in hidden))
         for name, each in row.constraints.items()
     ]
+
+
+def _limit(constraint: dict[str, Any], *, is_hidden: bool) -> str:
+    """The value as it follows the words; nothing where any will do."""
+    if constraint["how"] == "any":
+        return ""
+    return "•••" if is_hidden else as_text(constraint["value"])
 
 
 def _may_revoke(row: StickyApproval, caller: Caller) -> bool:

@@ -427,6 +427,7 @@ def test_a_batch_is_confirmed_and_decided_without_a_script(
     client = signed_in(reviewer)
     page = confirm(client, "approve", first, second, third, left, risky)
     text = page.content.decode()
+    assert "4 requests of Till for “Pay back”." in text
     for amount in ("20.00", "30.00", "40.00"):
         assert f"Refund €{amount} to Acme GmbH" in text
         assert f'<span class="value">{amount}</span>' in text

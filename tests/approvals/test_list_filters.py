@@ -232,7 +232,13 @@ def test_the_panel_offers_the_agents_and_tools_of_the_list(
     panel = client_of_reviewer.get("/inbox/?filters=open&agent=gone").context["panel"]
     offered = {name: dict(panel[name].field.widget.choices) for name in ("agent", "tool")}
     assert offered["agent"] == {"": "Any", "desk": "Front desk", "till": "Till", "gone": "gone"}
-    assert set(offered["tool"]) == {"", "pay_back", "send_mail"}
+    assert offered["tool"] == {"": "Any", "pay_back": "Pay back", "send_mail": "Send mail"}
+    closed = client_of_reviewer.get("/inbox/?agent=till&tool=send_mail&risk=low")
+    assert [chip.words for chip in closed.context["chips"]] == [
+        "Low risk",
+        "Till",
+        "Tool Send mail",
+    ]
     assert client_of_reviewer.get("/inbox/").context["panel"] is None
 
 

@@ -24,6 +24,23 @@ def test_what_is_said_in_lines_comes_after_what_is_said_in_a_word() -> None:
     assert (tables, text) == ([], "")
 
 
+def test_a_moment_is_said_to_the_second_and_what_is_no_moment_as_it_is() -> None:
+    facts, _, _ = laid_out(
+        {
+            "as_of": "2026-11-22T10:41:56.040838Z",
+            "sent_at": "2026-11-22T10:41:56+02:00",
+            "never": "2026-13-40T99:99:99Z",
+            "note": None,
+        }
+    )
+    assert facts == [
+        ("As of", "2026-11-22 10:41:56 UTC"),
+        ("Sent at", "2026-11-22 08:41:56 UTC"),
+        ("Never", "2026-13-40T99:99:99Z"),
+        ("Note", "none"),
+    ]
+
+
 def test_a_list_of_texts_is_lines_unless_one_of_them_could_look_like_several() -> None:
     rules = ["Within 90 days.", "No more than was paid."]
     lines = "• Within 90 days.\n• No more than was paid."
