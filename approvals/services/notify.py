@@ -21,6 +21,7 @@ from approvals.vocabulary import Kind
 from approvals.withholding import Withheld
 from audit import spellings
 from audit.clock import database_now
+from audit.naming import words_for
 from audit.wordings import Words
 
 _SUBJECTS: Final = Words(
@@ -93,7 +94,8 @@ def _letter(request: ApprovalRequest, occasion: str) -> Letter:
 def _title(request: ApprovalRequest) -> str:
     """The request's title in one line; without what not every reader may see."""
     if request.sensitive:
-        return f"{request.agent_title or request.agent}: {request.tool}"
+        tool = words_for({("tool", request.tool)}).get(f"tool:{request.tool}", request.tool)
+        return f"{request.agent_title or request.agent}: {tool}"
     return spelled(" ".join(Withheld(request.withheld).text(request.title).split()))
 
 

@@ -118,7 +118,7 @@ def test_a_sensitive_argument_does_not_leave_in_a_title(
     request = opened()
     ApprovalRequest.objects.filter(pk=request.pk).update(title="Refund on order 10291")
     send_mail_about(str(request.pk))
-    assert mail.outbox[0].subject == "Waiting for you: Till: pay_back"
+    assert mail.outbox[0].subject == "Waiting for you: Till: Pay back"
     assert "10291" not in mail.outbox[0].body
 
 

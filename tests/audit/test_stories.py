@@ -60,7 +60,7 @@ def test_a_run_is_told_with_its_requests_in_order_and_no_event_missing(
     text = read(login(client, auditor), "audit-run-story", some_run)
     places = [text.index(reverse("audit-event", args=[event.pk])) for event in told]
     assert places == sorted(places)
-    assert f"{reviewer} approved issue_refund." in text
+    assert f"{reviewer} approved “Issue refund”." in text
     assert "No event of this story is missing" in text
 
 

@@ -60,7 +60,7 @@ def find_the_refund(page: Page) -> None:
     page.get_by_role("search").get_by_role("button", name="Search").click()
     expect(page).to_have_url(re.compile("tool=issue_refund"))
     page.locator(".audit-table .row-link").click()
-    expect(page.get_by_role("heading", name="issue_refund was executed.")).to_be_visible()
+    expect(page.get_by_role("heading", name="“Issue refund” was executed.")).to_be_visible()
 
 
 def export_the_month(page: Page) -> Path:
@@ -96,13 +96,13 @@ def test_an_auditor_checks_a_month_and_one_refund_in_it_without_trusting_anybody
     find_the_refund(page)
     event = page.url
 
-    page.get_by_role("link", name="its story").last.click()
+    page.get_by_role("link", name="the story of this request").first.click()
     story = page.locator(".audit-story")
     for sentence in (
-        "issue_refund was put before people under policy",
-        "Reviewer approved issue_refund",
-        "issue_refund was sent to be executed",
-        "issue_refund was executed",
+        "“Issue refund” was put before people under policy",
+        "Reviewer approved “Issue refund”",
+        "“Issue refund” was sent to be executed",
+        "“Issue refund” was executed",
     ):
         expect(story).to_contain_text(sentence)
     expect(page.locator("main")).to_contain_text("No event of this story is missing")
