@@ -285,7 +285,7 @@ def test_the_owner_group_reads_and_searches_what_its_agent_wrote_down(
     client.force_login(reviewer)
     shown = client.get(ADDRESS).content.decode()
     assert "Pays late." in shown
-    assert "after it had read read letter" in shown
+    assert "after it had read text from outside (read letter)" in shown
     assert "<b>Eve</b>" not in shown
     found = client.get(ADDRESS, {"q": "never nowhere"}).content.decode()
     assert ("Pays never." in found, "Pays late." in found) == (True, False)

@@ -172,13 +172,17 @@ def take_pictures(page: Page, folder: Path) -> None:
     name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", f"{url.path}{url.query}")
     name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
     number = len(list(folder.glob(f"{name}-[0-9]*-light-1280.png")))
+    was = page.evaluate("scrollY")
     for scheme in ("light", "dark"):
         for width in (DESK, PICTURED_PHONE):
             show(page, scheme, width)
+            # A bar that stays would be drawn where the page was scrolled to, in the middle of the picture.
+            page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
             # Colours on their way would be in the picture.
             page.evaluate("document.getAnimations().forEach((each) => each.finish())")
             path = folder / f"{name}-{number}-{scheme}-{width}.png"
             page.screenshot(path=path, full_page=True, animations="disabled")
+    page.evaluate("(top) => scrollTo({top, behavior: 'instant'})", was)
 
 
 def troubles_of(
