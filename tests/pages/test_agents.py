@@ -126,7 +126,7 @@ def test_the_list_says_who_answers_and_how_each_agent_stands(
     (row,) = [row for row in page.context["rows"] if row.agent.slug == "teller"]
     assert (row.state, row.category) == ("On", "Bounded")
     assert (row.at_work, row.waiting, row.ended) == (0, 1, 1)
-    assert "Teller teller Finance" in text_of(page)
+    assert "Teller Finance" in text_of(page)
     assert "/runs/?state=waiting&amp;agent=teller" in page.content.decode()
 
 
