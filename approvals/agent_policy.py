@@ -50,7 +50,7 @@ class ToolPolicy:
 
 @dataclass(frozen=True)
 class AgentRule:
-    """A rule that may speak of the agent, and of which of its tools."""
+    """A rule that may speak of the agent; `tools` are the titles of those it is about where it does not name them."""
 
     title: str
     effect: str
@@ -105,7 +105,7 @@ def _rules(
     tools: Sequence[ToolFacts], published: PublishedPolicy, called: Names
 ) -> Iterator[AgentRule]:
     for rule in published.rules_by_name:
-        about = [facts.tool for facts in tools if may_speak(rule, facts, published.policy)]
+        about = [facts.title for facts in tools if may_speak(rule, facts, published.policy)]
         if about:
             yield AgentRule(
                 title=rule.title or rule.name,
@@ -113,5 +113,5 @@ def _rules(
                 when=gettext("When {when}").format(when=when_sentence(rule.when, called)),
                 condition=rule.when.condition or "",
                 outcome=rule_outcome(rule, called),
-                tools=about,
+                tools=() if rule.when.tools else about,
             )

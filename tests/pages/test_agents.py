@@ -349,6 +349,8 @@ def test_the_page_says_what_the_policy_holds_for_each_tool_and_which_rules_speak
     assert read.source == "for its risk"
     assert read.otherwise == "Runs by itself above the threshold"
     assert [rule.title for rule in said.rules] == ["Big payments", "money"]
+    # A rule that names its tools says so itself.
+    assert [rule.tools for rule in said.rules] == [(), ["Pay", "Wire", "Book", "Order"]]
     assert "Policy in force version 2" in text_of(page)
     assert 'href="/policies/"' in page.content.decode().partition('id="policy-title"')[2]
     page = login(client, operator).get("/agents/teller/")
