@@ -77,7 +77,7 @@ def _tools(old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
-        title = gettext("The tool {name}").format(name=name)
+        title = gettext("The tool {name}").format(name=plain(name))
         if was is None or now is None:
             kind = "added" if was is None else "removed"
             yield _change(f"tools.{name}", title, kind, was, now)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from agents.alignment import align
 from agents.timeline_rows import Row
 from agents.wording import plain
+from approvals.layouts import said
 
 #: A text longer than this is cut; the step's own page has the rest.
 LONGEST: Final = 1_500
@@ -61,10 +62,16 @@ def differences(one: Row, other: Row) -> list[Difference]:
     is no difference: it is never the same."""
     mine, theirs = dict(_facts(one)), dict(_facts(other))
     return [
-        Difference(label, mine.get(label, ""), theirs.get(label, ""))
+        Difference(label, *_told(mine.get(label, ""), theirs.get(label, "")))
         for label in dict.fromkeys((*mine, *theirs))
         if mine.get(label, "") != theirs.get(label, "")
     ]
+
+
+def _told(one: str, other: str) -> tuple[str, str]:
+    """Both for people; exactly as they are, where people would read the same of both."""
+    told = (said(one), said(other))
+    return told if told[0] != told[1] else (one, other)
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:

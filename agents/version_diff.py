@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.utils.translation import gettext
@@ -26,7 +26,8 @@ _FIRST: Final = ("risk", "effects", "effect_class", "reversible", "trust", "vers
 @dataclass(frozen=True)
 class Change:
     """One thing that differs. `part` names it for programs (`budget.steps`, `tools.pay.arguments.amount`),
-    `title` for people; `kind` is added, removed or changed. Texts of several lines are in `lines`."""
+    `title` for people; `kind` is added, removed or changed. Texts of several lines are in `lines`.
+    `tool` is the name of the tool that it is about, whose words are in the title."""
 
     part: str
     title: str
@@ -34,6 +35,7 @@ class Change:
     before: str | None = None
     after: str | None = None
     lines: tuple[Line, ...] = ()
+    tool: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As the API tells it."""
@@ -79,18 +81,18 @@ def _tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     before = {tool["name"]: tool for tool in old.get("tools", ())}
     after = {tool["name"]: tool for tool in new.get("tools", ())}
     for name in dict.fromkeys((*after, *before)):
-        part, title = f"tools.{name}", gettext("The tool {name}").format(name=name)
-        if name not in after:
-            yield Change(part, title, "removed", before=tool_in_words(before[name]))
-        elif name not in before:
-            yield Change(part, title, "added", after=tool_in_words(after[name]))
-        else:
-            yield from _tool(part, title, before[name], after[name])
+        for change in _tool(name, before.get(name), after.get(name)):
+            yield replace(change, tool=name)
 
 
 def _tool(
-    part: str, title: str, old: Mapping[str, Any], new: Mapping[str, Any]
+    name: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> Iterator[Change]:
+    part, title = f"tools.{name}", gettext("The tool {name}").format(name=plain(name))
+    if old is None or new is None:
+        was, now = (tool_in_words(side) if side else None for side in (old, new))
+        yield Change(part, title, _kind(was, now), was, now)
+        return
     facets = dict.fromkeys((*_FIRST, *sorted(old.keys() | new.keys())))
     for facet in facets:
         called = f"{title}: {plain(facet).lower()}"

@@ -40,7 +40,7 @@ def lay_out(result: Any) -> Layout:
         if value in (None, "", [], {}):
             facts.append({"label": words_of(key), "value": gettext("none")})
         elif not isinstance(value, dict | list):
-            facts.append({"label": words_of(key), "value": _said(value)})
+            facts.append({"label": words_of(key), "value": said(value)})
         elif "rows" not in result and _is_short_lines(value):
             facts.append({"label": words_of(key), "value": "\n".join(map(_line, value))})
         elif records := _records(value):
@@ -52,7 +52,7 @@ def lay_out(result: Any) -> Layout:
     return Layout(facts, tables, as_text(rest) if rest else "")
 
 
-def _said(value: Any) -> Any:
+def said(value: Any) -> Any:
     """A moment to the second, in UTC: `2026-11-22 10:41:56 UTC`; anything else as it is."""
     if not (isinstance(value, str) and _MOMENT.fullmatch(value)):
         return value

@@ -50,12 +50,9 @@ _NO_SCORE = Words(
 
 
 def points(value_bp: int) -> str:
-    """Basis points as people write them: 8000 is .80, 10000 is 1.00; in German 0,80."""
-    text = f"{value_bp / 10_000:.4f}"
-    text = text[:-2] if text.endswith("00") else text.rstrip("0")
-    if spellings.language() != spellings.ENGLISH:
-        return spellings.decimals(value_bp / 10_000, len(text.partition(".")[2]))
-    return text.removeprefix("0")
+    """Basis points as people write them: 8000 is 0.80, 8765 is 0.8765; in German 0,80."""
+    places = 2 if value_bp % 100 == 0 else 3 if value_bp % 10 == 0 else 4
+    return spellings.decimals(value_bp / 10_000, places)
 
 
 def _rule(params: Mapping[str, Any]) -> str:

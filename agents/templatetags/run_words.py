@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from django import template
@@ -19,6 +20,7 @@ from audit import spellings
 register = template.Library()
 
 MOST_LAID_OUT: Final = 50_000
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 #: Text in which nothing can hide: printable ASCII with line breaks.
 _PLAIN: Final = re.compile(r"[\n\t\x20-\x7e]*")
 
@@ -64,6 +66,18 @@ def cost(micros: int | None, unpriced: int = 0) -> str:
 def short_digest(digest: str) -> str:
     """The first twelve digits of `sha256:…`, enough to tell versions apart."""
     return digest.removeprefix("sha256:")[:12]
+
+
+@register.filter
+def in_words(arguments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Arguments, each with `label` and `value`, by the words of their names; what is empty is said to be none."""
+    return [
+        {
+            "label": plain(each["label"]),
+            "value": gettext("none") if each["value"] in _EMPTY else each["value"],
+        }
+        for each in arguments
+    ]
 
 
 @register.filter

@@ -24,7 +24,7 @@ ALLOWED = {
 
 
 def score_by(choice: dict[str, Any], *, tool: str = "pay", **more: Any) -> None:
-    """Publish that this choice scores the tool, whose calls a rule allows above .80."""
+    """Publish that this choice scores the tool, whose calls a rule allows above 0.80."""
     published = current()
     document = published.policy.document()
     document["scores"] = {"tools": {tool: choice}}

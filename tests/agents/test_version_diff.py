@@ -75,6 +75,11 @@ def test_tools_are_told_by_what_they_may_do_and_by_each_argument() -> None:
         "tools.fly": "added",
         "tools.wire": "removed",
     }
+    assert (found["tools.pay.risk"].title, found["tools.pay.risk"].tool) == (
+        "The tool Pay: risk",
+        "pay",
+    )
+    assert (found["tools.fly"].title, found["tools.fly"].tool) == ("The tool Fly", "fly")
     assert found["tools.pay.effects"].before == "Moves money"
     assert "optional" in str(found["tools.pay.arguments.amount"].after)
     assert "high risk; Moves money" in str(found["tools.wire"].before)

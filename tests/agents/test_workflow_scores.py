@@ -127,7 +127,7 @@ def test_the_steps_of_a_workflow_are_told_in_words(desk: Counter, reviewer: User
         "Code decided: call read letter.",
         "Code decided: ask the model.",
         "The model answered",
-        "Its confidence is .90.",
+        "Its confidence is 0.90.",
         "Code decided: call pay. ",
     ):
         assert words.rstrip() in page, words

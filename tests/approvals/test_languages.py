@@ -73,7 +73,7 @@ def test_numbers_lists_and_days_of_a_policy_are_the_readers() -> None:
         "params": {"confidence_bp": 6_100, "threshold_bp": 8_000, "source": "risk"},
     }
     window = TimeWindow.model_validate({"days": [0, 5], "start": "08:00", "until": "12:00"})
-    assert ".61 is below the threshold .80" in sentence(below)
+    assert " 0.61 is below the threshold 0.80" in sentence(below)
     assert share_text(Decimal("0.8125")) == "0.8125"
     assert window_text(window).startswith("on Monday or Saturday between 08:00")
     with translation.override("de"):

@@ -136,7 +136,7 @@ def test_the_gate_compares_the_score_that_the_policy_names() -> None:
     verdict = judged(BOTH, default={"source": "verifier"})
     assert not verdict.allowed
     assert verdict.confidence_bp == 3_000
-    assert "The verifier's score .30 is below the threshold .80 of the rule." in sentences(
+    assert "The verifier's score 0.30 is below the threshold 0.80 of the rule." in sentences(
         verdict.reasons
     )
 
@@ -194,10 +194,10 @@ def test_every_score_is_told_with_how_it_came_about() -> None:
     first, *others = score_lines(confidence)
     assert (first.title, first.text, first.about) == (
         "Agreement",
-        ".6666",
+        "0.6666",
         "2 of 3 replies propose it",
     )
-    assert [line.text for line in others] == [".95", "no score"]
+    assert [line.text for line in others] == ["0.95", "no score"]
 
 
 def test_objections_are_left_out_for_whoever_may_not_see_the_arguments() -> None:

@@ -59,6 +59,22 @@ def test_the_steps_of_two_runs_stand_side_by_side_with_what_differs(
     assert all(not pair.same for pair in only.context["pairs"])
 
 
+def test_a_moment_is_told_to_the_second_unless_people_would_read_the_same_of_both(
+    desk: Client, counter: Counter
+) -> None:
+    one, soon, later = (
+        counter.start([calls(call("pay", {**PAY, "account": f"2026-11-22T10:41:{seconds}Z"}))])
+        for seconds in ("56.040838", "56.9", "58.5")
+    )
+
+    def accounts(other: Run) -> tuple[str, str]:
+        found = pair_of(beside(desk, one, other), "pay").differences
+        return next((d.one, d.other) for d in found if d.label == "Argument: account")
+
+    assert accounts(later) == ("2026-11-22 10:41:56 UTC", "2026-11-22 10:41:58 UTC")
+    assert accounts(soon) == ("2026-11-22T10:41:56.040838Z", "2026-11-22T10:41:56.9Z")
+
+
 def test_a_run_beside_one_like_it_differs_in_nothing(desk: Client, counter: Counter) -> None:
     script = [calls(call("read_balance", READ)), final(summary="ok")]
     page = beside(desk, counter.start(list(script)), counter.start(list(script)))

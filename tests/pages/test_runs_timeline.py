@@ -64,7 +64,7 @@ def test_a_finished_run_shows_its_answer_and_every_step_in_order(
     assert titles == ["Asked the model", "Read balance", "Asked the model", "Gave its final answer"]
     read = step_of(page, 2)
     assert "Agent says the ticket says so Unverified: the agent's own words." in read
-    assert "The gate allowed it: confidence .95, threshold .80." in read
+    assert "The gate allowed it: confidence 0.95, threshold 0.80." in read
     assert "Balance 100.00" in read
     assert [row.indented for row in page.context["timeline"].rows] == [False, True, False, True]
 
@@ -79,6 +79,7 @@ def test_a_waiting_run_leads_to_what_it_waits_for(desk: Client, counter: Counter
     step = step_of(page, 2)
     assert "Waiting for a person" in step
     assert "The gate asked for a person" in step
+    assert "Arguments Amount 42.00 Account A1" in step
     (row,) = page.context["timeline"].waiting
     assert [bar.wait for bar in row.bars] == [True]
     assert row.worked_seconds is None
@@ -318,7 +319,7 @@ def test_a_secret_score_stands_nowhere_until_the_call_is_settled(
     assert "Hidden until decided" in text_of(desk.get(f"/runs/{run.pk}/steps/1/"))
     counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
     run = counter.go_on(run)
-    assert "confidence .8765, threshold .90" in step_of(page_of(desk, run), 2)
+    assert "confidence 0.8765, threshold 0.90" in step_of(page_of(desk, run), 2)
     assert "0.8765" in text_of(desk.get(f"/runs/{run.pk}/steps/1/"))
 
 
@@ -492,7 +493,7 @@ def test_a_step_has_an_address_beside_the_timeline_and_one_of_its_own(
     panel = page.content.decode().partition('id="step-panel"')[2].partition("</aside>")[0]
     assert "Step 2" in panel
     assert "Raw request and response" in panel
-    assert "The gate allowed it: confidence .95" in panel
+    assert "The gate allowed it: confidence 0.95" in panel
     for path in ("?step=1#step-panel", "?step=3#step-panel", "steps/2/", "?at=2#step-2"):
         assert f'/runs/{run.pk}/{path}"' in panel
     assert f'data-url="/runs/{run.pk}/steps/?step=2"' in page.content.decode()
