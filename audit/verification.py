@@ -6,7 +6,6 @@ import uuid6
 from django.db import models
 
 from audit.background import BackgroundWork, BackgroundWorkQuerySet
-from audit.looked_at import in_words
 from audit.ports import Person
 
 
@@ -74,8 +73,3 @@ class Verification(BackgroundWork):
     @property
     def is_underway(self) -> bool:
         return self.state in (VerificationState.QUEUED, VerificationState.RUNNING)
-
-    @property
-    def looked_at_in_words(self) -> str:
-        """What was looked at, in the reader's language; of an older check, as it was written then."""
-        return in_words(self.looked_at) if self.looked_at else self.summary
