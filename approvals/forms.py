@@ -152,7 +152,9 @@ class JsonField(forms.CharField):
             return loads_strict(text)
         except Invalid as error:
             raise forms.ValidationError(
-                gettext("This is no JSON: {detail}").format(detail=error.detail.removeprefix(NOT_JSON))
+                gettext("This is no JSON: {detail}").format(
+                    detail=error.detail.removeprefix(NOT_JSON)
+                )
             ) from error
 
 

@@ -10,8 +10,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="verification",
             name="looked_at",
-            field=models.JSONField(
-                db_default=models.Value({}, models.JSONField()), default=dict
-            ),
+            field=models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict),
         ),
     ]
