@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext_noop
+
 from agents.models import EffectRecord
 from agents.states import EffectState
 from audit.ports import Stated
@@ -17,7 +19,7 @@ ROWS_AT_A_TIME = 500
 class Effects:
     """Every effect that was sent has its events, with the digest of what was sent."""
 
-    what = "effects"
+    what = gettext_noop("effects")
     types = frozenset(
         {
             *(f"effect.{state}" for state in EffectState if state is not EffectState.READY),

@@ -18,7 +18,7 @@ from django import forms
 from django.utils.translation import gettext
 
 from approvals.characters import runs
-from audit.canonical import INTEGER_LIMIT, loads_strict
+from audit.canonical import INTEGER_LIMIT, NOT_JSON, loads_strict
 from audit.errors import Invalid
 
 Kind = Literal[
@@ -311,7 +311,7 @@ def _read_json(posted: str) -> Any:
         return loads_strict(posted)
     except Invalid as error:
         raise ValueError(
-            gettext("This is no JSON: {detail}").format(detail=error.detail)
+            gettext("This is no JSON: {detail}").format(detail=error.detail.removeprefix(NOT_JSON))
         ) from error
 
 

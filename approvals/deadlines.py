@@ -66,11 +66,16 @@ def halfway(start: datetime, end: datetime, calendar: Calendar | None) -> dateti
 def working_time_left(
     now: datetime, deadline: datetime, calendar: Calendar, *, short: bool = False
 ) -> str:
-    """In words, rounded down: `14 working hours left`, `1 working minute left`; short: `14 working h`."""
+    """In words, rounded down: `14 working hours left`, `1 working minute left`; short: `14 working h`.
+
+    Empty where none of it is working time: people who want to be in time look at the clock then.
+    """
     seconds = working_seconds_between(now, deadline, calendar)
     number = int(seconds // HOUR)
     if number == 0:
         number = int(seconds // 60)
+        if number == 0:
+            return ""
         if short:
             return gettext("{number} working min").format(number=number)
         return ngettext(

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policy_words import DEFAULT_LINE
 from approvals.templatetags.interface import reveal
-from audit.canonical import INTEGER_LIMIT, loads_strict
+from audit.canonical import INTEGER_LIMIT, NOT_JSON, loads_strict
 from audit.errors import Invalid
 from audit.wordings import Words, str_later
 
@@ -152,7 +152,9 @@ class JsonField(forms.CharField):
             return loads_strict(text)
         except Invalid as error:
             raise forms.ValidationError(
-                gettext("This is no JSON: {detail}").format(detail=error.detail)
+                gettext("This is no JSON: {detail}").format(
+                    detail=error.detail.removeprefix(NOT_JSON)
+                )
             ) from error
 
 

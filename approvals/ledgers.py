@@ -7,6 +7,8 @@ from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
+from django.utils.translation import gettext_noop
+
 from approvals.models import ApprovalRequest, Vote
 from approvals.states import RequestState
 from approvals.vocabulary import Verdict
@@ -29,7 +31,7 @@ _CONTENT_ALONE = frozenset({"request.edited", "request.tightened", "request.vote
 class Requests:
     """Every request stands as its events say, with the digests that the last of them binds."""
 
-    what = "requests"
+    what = gettext_noop("requests")
     types = frozenset({*_STATE_AFTER, *_CONTENT_ALONE, "request.decided"})
     owner: Literal["request", "run"] = "request"
 
@@ -78,7 +80,7 @@ class Requests:
 class Votes:
     """Every vote is an event, with the digests that the person was shown."""
 
-    what = "votes"
+    what = gettext_noop("votes")
     types = frozenset({"request.voted", "request.edited", "request.decided"})
     owner: Literal["request", "run"] = "request"
 

@@ -16,6 +16,8 @@ import rfc8785
 from audit.errors import Invalid
 
 INTEGER_LIMIT = 2**53
+#: What the refusal of a text that cannot be read at all begins with.
+NOT_JSON = "The text is not JSON: "
 DEPTH_LIMIT = 32
 _KEY = re.compile(r"[a-z0-9_]+", re.ASCII)
 _LONGEST_INTEGER = len(str(-INTEGER_LIMIT))
@@ -122,7 +124,7 @@ def loads_strict(text: str | bytes) -> Any:
         raise MalformedJson("The text is not UTF-8.") from error
     except json.JSONDecodeError as error:
         raise MalformedJson(
-            f"The text is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            f"{NOT_JSON}{error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
     except RecursionError as error:
         raise MalformedJson(f"The JSON is nested deeper than {DEPTH_LIMIT} levels.") from error

@@ -16,12 +16,14 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
+from django.utils.translation import override
 
 from audit.canonical import MalformedJson, OutsideProfile, event_bytes, loads_strict
 from audit.cosigned_fsck import check_cosignatures
 from audit.disclosures import CannotOpen
 from audit.fact_schemas import moment_text
 from audit.keyring import open_disclosure
+from audit.looked_at import in_words
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
 from audit.reconciliation import differences
@@ -45,22 +47,21 @@ class Checked:
     reconciled: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
 
+    def counted(self) -> dict[str, Any]:
+        """What was looked at, as numbers that can be kept; `audit.looked_at` says them."""
+        return {
+            "events": self.events,
+            "streams": self.streams,
+            "disclosures": self.disclosures,
+            "leaves": self.log.leaves,
+            "checkpoints": self.log.checkpoints,
+            "rows": dict(self.reconciled),
+        }
+
     def in_words(self) -> str:
-        """What was looked at, in sentences."""
-        looked_at = (
-            f"{_counted(self.events, 'event')} in {_counted(self.streams, 'stream')}, "
-            f"{_counted(self.disclosures, 'disclosure')}; {_counted(self.log.leaves, 'event')} sealed under "
-            f"{_counted(self.log.checkpoints, 'checkpoint')}."
-        )
-        rows = [
-            _counted(number, what.removesuffix("s"))
-            for what, number in sorted(self.reconciled.items())
-        ]
-        return f"{looked_at} Rows that agree with it: {', '.join(rows)}." if rows else looked_at
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        """What was looked at, in sentences for programs and logs: the language of no reader."""
+        with override(None):
+            return in_words(self.counted())
 
 
 def check(checked: Checked) -> Iterator[str]:

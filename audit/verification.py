@@ -1,6 +1,6 @@
 """Checks of the whole log that somebody asked for, and what they found."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import uuid6
 from django.db import models
@@ -31,7 +31,7 @@ class Verification(BackgroundWork):
     """One check of the log from its bytes up.
 
     `found` are sentences about what does not fit, as many as are kept; `notes` what is worth knowing besides;
-    `summary` says what was looked at.
+    `summary` says what was looked at, in English, for programs; `looked_at` holds its numbers.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid6.uuid7)
@@ -43,6 +43,9 @@ class Verification(BackgroundWork):
     found: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
     notes: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
     summary = models.TextField(blank=True)
+    looked_at: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )
 
     objects = VerificationQuerySet.as_manager()
 

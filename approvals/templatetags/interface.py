@@ -334,12 +334,15 @@ def due(request: ApprovalRequest, *, short: bool = False) -> SafeString:
     far = at is not None and short and at - now > MOST_COUNTED_IN_LISTS
     if at is None or calendar is None or far or urgency(at) != "calm":
         return moment(at, "countdown")
+    words = working_time_left(now, at, calendar, short=short)
+    if not words:
+        return moment(at, "countdown")
     whole = timezone.localtime(at)
     return markup(
         '<time datetime="{}" title="{}" data-countdown data-working data-urgency="calm">{}</time>',
         whole.isoformat(),
         spellings.whole_moment(whole),
-        working_time_left(now, at, calendar, short=short),
+        words,
     )
 
 

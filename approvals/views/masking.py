@@ -7,6 +7,7 @@ from approvals import eligibility
 from approvals.models import ApprovalRequest
 from approvals.views.request_words import KIND_WORDS
 from approvals.vocabulary import Kind
+from audit.naming import words_for
 
 #: What of a request may repeat a sensitive value.
 REPEATING = frozenset({"title", "preview", "rationale", "question", "resolution", "feedback"})
@@ -25,7 +26,8 @@ def masked(item: ApprovalRequest, caller: Caller, *, listed: bool = False) -> Ap
         if made is not None:
             item.question = {**(item.question or {}), "arguments": made}
     if hidden:
-        title = f"{item.agent_title}: {item.tool or KIND_WORDS[Kind(item.kind)].lower()}"
+        tool = words_for({("tool", item.tool)}).get(f"tool:{item.tool}", item.tool)
+        title = f"{item.agent_title}: {tool or KIND_WORDS[Kind(item.kind)].lower()}"
         item.title = title
         item.preview = {"title": title, "summary": "", "subject": "", "facts": [], "warnings": []}
         item.rationale = ""

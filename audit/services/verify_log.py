@@ -87,6 +87,7 @@ def verify_log(verification_id: UUID) -> None:
         leaves=checked.log.leaves,
         found=found[:KEPT_FINDINGS],
         notes=[*checked.warnings, *checked.log.notes],
+        looked_at=checked.counted(),
         summary=checked.in_words(),
         problem=f"Only the first {KEPT_FINDINGS} are shown: audit_fsck --all names all."
         if more

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from audit.looked_at import in_words
 from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
 from audit.people import called, names_of
@@ -72,7 +73,12 @@ def verify_ask(request: HttpRequest) -> HttpResponse:
 def verification(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One check and what it found; the fragment alone for a page that looks again."""
     check = get_object_or_404(Verification.objects.visible_to(request.user), pk=pk)
-    context = {"check": check, "who": called(check.asked_by, names_of({check.asked_by}))}
+    context = {
+        "check": check,
+        # An older check kept its words alone.
+        "looked_at": in_words(check.looked_at) if check.looked_at else check.summary,
+        "who": called(check.asked_by, names_of({check.asked_by})),
+    }
     fragment = request.headers.get("HX-Request") == "true"
     template = "audit/_verification.html" if fragment else "audit/verification.html"
     return render(request, template, context)

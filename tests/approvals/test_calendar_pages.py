@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -270,3 +270,14 @@ def test_the_last_hour_and_every_hour_around_the_clock_are_a_countdown(opened: O
     soon.review_deadline = timezone.now() + timedelta(minutes=30, seconds=30)
     assert "data-working" not in due(soon)
     assert ">30:" in due(soon)
+
+
+def test_hours_in_which_nobody_works_are_counted_by_the_clock(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = opened()
+    saturday = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    request.review_deadline = saturday + timedelta(hours=3)
+    monkeypatch.setattr(timezone, "now", lambda: saturday)
+    for short in (False, True):
+        assert ">3 h</time>" in due(request, short=short)

@@ -36,6 +36,7 @@ from approvals.services import policies
 from approvals.services.decide import decide
 from approvals.services.publish import publish
 from approvals.services.show import show_to
+from approvals.views.masking import masked
 from approvals.vocabulary import Friction, Kind
 from audit.actors import Actor
 from audit.clock import database_now
@@ -548,6 +549,7 @@ def test_who_may_not_see_an_argument_may_reject_and_not_approve(
     for verdict, body in (("approve", {}), ("edit", {"arguments": {"amount": "1"}})):
         with pytest.raises(SensitiveHidden):
             take(request, reviewer, verdict, **body)
+    assert masked(request, by(reviewer)).title == "Till: Pay back"
     trusted = person("trusted", "reviewer", "sensitive-reader")
     for row in reviewer.memberships.all():
         trusted.memberships.create(group=row.group)

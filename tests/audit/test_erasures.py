@@ -317,7 +317,8 @@ def test_a_person_is_erased_by_their_user_name(
     assert "To confirm, type ada<" in shown
     assert page.post(address, {"act": "confirm", "typed": "Ada Ames"}).status_code == 422
     assert Disclosure.objects.filter(event=event.pk).exists()
-    page.post(address, {"act": "confirm", "typed": "ada"})
+    done = page.post(address, {"act": "confirm", "typed": "ada"}, follow=True).content.decode()
+    assert "What was kept apart about Ada Ames is erased</h1>" in done
     assert not Disclosure.objects.filter(event=event.pk).exists()
 
 

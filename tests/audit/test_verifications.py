@@ -210,7 +210,15 @@ def test_an_auditor_asks_on_the_page_of_the_log_and_reads_the_sentence(
     assert answer["Location"] == reverse("audit-verification", args=[check.pk])
     assert "waiting for a worker" in page.get(answer["Location"]).content.decode()
     verify_log(check.pk)
-    assert "everything fits" in page.get(answer["Location"]).content.decode()
+    text = page.get(answer["Location"]).content.decode()
+    assert "everything fits" in text
+    check.refresh_from_db()
+    assert check.summary in text
+    # The reader's language, whatever the worker spoke; of an older check the words that it kept.
+    german = page.get(answer["Location"], headers={"Accept-Language": "de"}).content.decode()
+    assert f"{check.events} Ereignisse in" in german
+    Verification.objects.update(looked_at={})
+    assert check.summary in page.get(answer["Location"]).content.decode()
 
 
 def test_an_event_shows_its_place_and_its_proof_once_it_is_sealed(
