@@ -8,17 +8,14 @@ from accounts.models import EffectiveMembership, ReviewGroup, User
 from approvals import quorum
 from approvals.errors import NobodyCouldDecide
 from approvals.schemas import Requirements
-from audit.prepared import Prepared
+from audit.prepared import Prepared, lists_apart
 
 _deciders = Prepared(
     lambda group: EffectiveMembership.objects.filter(
-        group=group, user__in=User.objects.holding("decide_requests").values("pk")
+        group__in=[group], user__in=User.objects.holding("decide_requests").values("pk")
     ).order_by(),
     -1,
-    # By a query of its own: else PostgreSQL counts the groups and plans the statement anew each time.
-    rewrite=lambda sql: sql.replace(
-        '"group_id" = %s', '"group_id" = ANY((SELECT %s::bigint[])::bigint[])'
-    ),
+    rewrite=lists_apart,
 )
 
 

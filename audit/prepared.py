@@ -58,6 +58,14 @@ def locking_first(model: type[Model]) -> Callable[[str], str]:
     return rewrite
 
 
+def lists_apart(statement: str) -> str:
+    """A rewrite: what stands alone for several in `IN` is a list of whole numbers, by a query of its own.
+
+    Else PostgreSQL counts them and plans anew each time, which takes it ten times as long as to answer.
+    """
+    return statement.replace("IN (%s)", "= ANY((SELECT %s::bigint[])::bigint[])")
+
+
 class Prepared(Generic[Row]):
     """A query that yields model instances, with `select_related` and annotations, on `default`.
 
