@@ -19,6 +19,7 @@ from agents.errors import CallStopped
 from agents.execution import call_tool
 from agents.gating import Subject, read_token
 from agents.journal import ACTIONS, CALL_KINDS, ENDED, Journal, waits_for_child
+from agents.judged import is_allowed, needs_person
 from agents.leases import renewer
 from agents.models import Run, Step
 from agents.notebook import READ_RESULT, RECALL, REMEMBER
@@ -33,7 +34,6 @@ from agents.services.dispatch import Lapsed
 from agents.services.end import succeed
 from agents.services.park import Ask, park
 from agents.services.read_result import read_result
-from agents.services.record_reply import is_allowed, needs_person
 from agents.services.rejudge import still_allowed
 from agents.services.settle import settle_answered, settle_read, settle_refused
 from agents.services.take_up import is_ready

@@ -14,9 +14,9 @@ from agents.definitions import Agent
 from agents.done import call_words, state_words
 from agents.evidence import bounded, evidence, handed_over
 from agents.gating import Subject, preview_of
+from agents.judged import Judged
 from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
-from agents.services.record_reply import Judged
 from agents.tools import Tool
 from agents.withheld import definitions_of, kin_values
 from approvals.reasons import points

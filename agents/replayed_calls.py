@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from agents.definitions import Agent
 from agents.gating import propose
 from agents.journal import Journal
+from agents.judged import Judged
 from agents.llm_types import calls_in
 from agents.masking import HIDDEN, NOT_SHOWN, Mask, score_hidden
 from agents.models import Step
@@ -16,7 +17,7 @@ from agents.proposals import Malformed, read_call
 from agents.rebuilding import Rebuilder
 from agents.replayed import Verdict
 from agents.route_steps import routed
-from agents.services.record_reply import MOST_CALLS, Judged
+from agents.services.record_reply import MOST_CALLS
 from agents.states import PROPOSING, StepKind
 from approvals.gate import judge, sampled
 from approvals.policies import PublishedPolicy

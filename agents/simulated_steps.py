@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agents.call_steps import CallSteps
+from agents.judged import is_allowed
 from agents.models import Simulation, Step
 from agents.notebook import READ_RESULT
 from agents.people_steps import would_wait
 from agents.services.read_result import read_result
-from agents.services.record_reply import is_allowed
 from agents.services.settle import settle_refused
 from agents.services.settle_simulated import settle_simulated
 from agents.simulation import (

@@ -15,7 +15,7 @@ from agents.journal import Journal
 from agents.models import Run, Step
 from agents.proposals import describe_errors
 from agents.services.claim import Lease, fenced
-from agents.services.record_reply import judge_call
+from agents.services.judge_call import judge_call
 from agents.states import StepState
 from approvals.policies import PublishedPolicy
 from approvals.services.policies import current

@@ -14,7 +14,7 @@ from agents.journal import Journal
 from agents.models import EffectRecord, Run, Step
 from agents.services.claim import Lease, fenced
 from agents.services.dispatch import NOTHING_TO_UNDO, still_stands
-from agents.services.record_reply import judge_call
+from agents.services.judge_call import judge_call
 from agents.states import StepKind, StepState
 from agents.tools import Tool
 from agents.undoing import PREFIX

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from agents import spans
 from agents.builtin import ABSTAIN, FINAL_ANSWER
 from agents.context import refusal_message
 from agents.definitions import Agent
 from agents.errors import LostLease
-from agents.events import action_ref, announce, args_disclosure, exchange_disclosure, tell
+from agents.events import announce, exchange_disclosure, tell
 from agents.gathering import confidence_from, signals_of
-from agents.gating import gate_context, propose
 from agents.holding import is_undisturbed
 from agents.journal import Journal
 from agents.llm_types import Reply, ToolCall
@@ -30,56 +25,19 @@ from agents.proposals import Malformed, Proposal, read_call
 from agents.services.call_model import finish_model_call
 from agents.services.claim import Lease, fenced
 from agents.services.end import DONE, end_with
+from agents.services.judge_call import judge_call
 from agents.services.note_reported import note_reported
 from agents.states import StepKind, StepState
 from agents.storable import storable
-from agents.tools import Tool
-from approvals.coin import toss
-from approvals.gate import judge, sampled
-from approvals.policies import PublishedPolicy
-from approvals.reasons import sentence
-from approvals.schemas import Confidence, GateContext, GateVerdict, ProposedAction
 from approvals.services.policies import current
-from approvals.vocabulary import GateOutcome
-from audit.actors import Actor
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.clock import database_now
 from audit.fault_points import reached
-from audit.schemas import Outcome, PolicyRef
 from audit.writes import insert
 
 log = structlog.get_logger(__name__)
 
 MOST_CALLS = 64
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A proposed action with everything that the gate was told and said."""
-
-    action: ProposedAction
-    confidence: Confidence
-    context: GateContext
-    verdict: GateVerdict
-
-    def stored(self) -> dict[str, Any]:
-        """As the journal keeps it."""
-        return {
-            "action": self.action.model_dump(mode="json"),
-            "confidence": self.confidence.model_dump(mode="json"),
-            "context": self.context.model_dump(mode="json"),
-            "verdict": self.verdict.model_dump(mode="json"),
-        }
-
-    @classmethod
-    def load(cls, stored: dict[str, Any]) -> Judged:
-        """Back from the journal."""
-        return cls(
-            ProposedAction.model_validate(stored["action"]),
-            Confidence.model_validate(stored["confidence"]),
-            GateContext.model_validate(stored["context"]),
-            GateVerdict.model_validate(stored["verdict"]),
-        )
 
 
 def record_reply(
@@ -238,114 +196,3 @@ def fill(row: Step, read: Proposal | Malformed, call: ToolCall, now: datetime) -
         row.request = {"relies_on": list(read.relies_on)}
     if read.tool is None:
         row.input_digest = sha256_hex(canonical_bytes(read.normalised))
-
-
-def judge_call(
-    row: Step,
-    agent: Agent,
-    run: Run,
-    tool: Tool,
-    confidence: Confidence,
-    published: PublishedPolicy,
-    earlier: Sequence[str],
-    now: datetime,
-    *,
-    route: str = "",
-    actor: Actor | None = None,
-) -> None:
-    """Fill in the gate's word on a proposed call and record it.
-
-    `route`: the model that proposes it. `actor`: the person who does, where it is not the agent; who then
-    counts as its initiator.
-    """
-    with spans.gate(tool.name) as made:
-        verdict = _judge_call(
-            row, agent, run, tool, confidence, published, earlier, now, route=route, actor=actor
-        )
-        spans.gate_said(made, row, tool.risk, verdict)
-
-
-def _judge_call(
-    row: Step,
-    agent: Agent,
-    run: Run,
-    tool: Tool,
-    confidence: Confidence,
-    published: PublishedPolicy,
-    earlier: Sequence[str],
-    now: datetime,
-    *,
-    route: str,
-    actor: Actor | None,
-) -> GateVerdict:
-    action = propose(agent, run.agent_version.digest, tool, row.arguments or {})
-    context = gate_context(run, agent, tool, earlier, now)
-    if actor is not None and actor.kind == "person":
-        context = context.model_copy(update={"initiator": int(actor.id)})
-    verdict = judge(action, confidence, context, published)
-    coin = toss(
-        settings.COUNTERSIGN.coin_secret,
-        run_id=run.pk,
-        action=action,
-        verdict=verdict,
-        rate=settings.COUNTERSIGN.audit_rate,
-        hidden_rate=settings.COUNTERSIGN.hidden_score_rate,
-    )
-    verdict = sampled(verdict, coin, action, published.policy)
-    row.input_digest = action.digest
-    row.confidence_bp = confidence.raw_bp
-    judged = Judged(action, confidence, context, verdict)
-    row.judgement = {
-        **judged.stored(),
-        "effect_class": tool.effect_class.value,
-        "route": route,
-    }
-    row.coin = coin.model_dump(mode="json")
-    kind = "action.proposed"
-    if verdict.denied:
-        kind = "action.denied"
-        row.state = StepState.REFUSED
-        row.problem = "denied"
-        row.finished_at = now
-        why = " ".join(sentence(reason) for reason in verdict.reasons)
-        row.output = refusal_message(
-            "denied", "denied_by_policy", why or "The policy denies this call."
-        )
-    elif verdict.allowed:
-        kind = "action.allowed"
-    seen = coin.score_visible
-    tell(
-        run,
-        kind,
-        actor=actor,
-        action=action_ref(row, tool.risk),
-        facts={
-            "step": row.seq,
-            "tool_version": tool.version,
-            "effect_class": tool.effect_class.value,
-            "threshold_bp": verdict.threshold_bp if seen else None,
-            "score_source": confidence.source if seen else None,
-        },
-        policy=PolicyRef(
-            version=verdict.policy_version,
-            sha256=verdict.policy_sha256 or None,
-            rule=verdict.rule or None,
-        ),
-        outcome=Outcome(decision=verdict.outcome.value),
-        disclosures=[args_disclosure(run, action.digest)],
-    )
-    return verdict
-
-
-def needs_person(row: Step) -> bool:
-    """Whether this proposed call waits for a person."""
-    if row.kind == StepKind.QUESTION:
-        return True
-    if row.judgement is None:
-        return False
-    return bool(row.judgement["verdict"]["outcome"] != GateOutcome.ALLOW)
-
-
-def is_allowed(row: Step) -> bool:
-    """Whether the gate lets this call run without a person."""
-    return row.judgement is not None and row.judgement["verdict"]["outcome"] == GateOutcome.ALLOW

@@ -14,7 +14,7 @@ from agents.holding import is_held
 from agents.journal import Journal
 from agents.models import Run, Step
 from agents.services.claim import Lease, fenced
-from agents.services.record_reply import judge_call
+from agents.services.judge_call import judge_call
 from agents.states import StepKind, StepState
 from approvals.services.policies import current
 from audit.canonical import canonical_bytes, sha256_hex

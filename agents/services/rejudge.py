@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agents.context import refusal_message
 from agents.events import action_ref, announce, tell
+from agents.judged import Judged
 from agents.models import Step
 from agents.services.claim import Lease, fenced
-from agents.services.record_reply import Judged
 from agents.services.release_locks import release_locks
 from agents.states import StepState
 from approvals.gate import judge

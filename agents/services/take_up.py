@@ -23,11 +23,11 @@ from agents.drift import describe_drift, stale_calls
 from agents.events import announce
 from agents.holding import is_held
 from agents.journal import ACTIONS, CALL_KINDS, Journal
+from agents.judged import needs_person
 from agents.models import EffectRecord, Run, Step
 from agents.services.begin_next import Begun, begin_next
 from agents.services.claim import Claimed, Lease, claim
 from agents.services.dispatch import note_intent
-from agents.services.record_reply import needs_person
 from agents.states import StepKind, StepState
 from agents.tool_health import is_troubled
 from agents.tools import Tool

@@ -10,8 +10,18 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
+from agents.amounts import raising
 from agents.drift import NEW, OLD
-from approvals.schemas import Fact, Preview, Requirements
+from approvals.schemas import (
+    Cell,
+    Fact,
+    Link,
+    Message,
+    Preview,
+    Requirements,
+    RowChange,
+    TextChange,
+)
 from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
@@ -68,6 +78,104 @@ def test_inbox_and_requests_are_sound_in_both_themes_and_as_narrow_as_a_phone(
         f"/requests/{decided.pk}/?tab=decided",
     ]
     assert look(desk, reviewer, paths) == []
+
+
+def full_preview() -> Preview:
+    """What a tool may show, all of it at once, and more of each than fits a line."""
+    row = (Cell(column="City", before="Wien", after="Vienna"), Cell(column="Country", after="AT"))
+    return Preview(
+        title="Write to 3 customers about their invoices",
+        summary="The letter goes out at once.",
+        facts=(Fact(label="Customers", value="3"), Fact(label="Language", value="English")),
+        message=Message(
+            to=("first@example.org", "second@example.org"),
+            cc=("books@example.org",),
+            subject="Your invoice of October",
+            text="Dear customer,\n\nyour invoice is attached.",
+            html="<h1>Your invoice</h1><p>Dear customer, <b>your invoice</b> is attached.</p>",
+        ),
+        rows=(
+            RowChange(title="Customer 4711", what="changed", cells=row),
+            RowChange(title="Customer 4712", what="added", cells=row[1:]),
+            RowChange(
+                title="Customer 4713", what="deleted", cells=(Cell(column="City", before="Graz"),)
+            ),
+        ),
+        texts=(
+            TextChange(
+                label="Terms",
+                before="Paid within 14 days.\nBy transfer.\nIn euros.",
+                after="Paid within 30 days.\nBy transfer.\nIn euros, or by card.",
+            ),
+        ),
+        links=(Link(label="Invoice", url=f"https://example.com/invoices/{'7' * 60}"),),
+        warnings=("Two of the customers were written to yesterday.",),
+    )
+
+
+@pytest.mark.timeout(400)
+def test_every_kind_of_request_and_everything_a_tool_may_show_is_sound(
+    desk: Desk, reviewer: User
+) -> None:
+    evidence = (
+        {
+            "step": 2,
+            "tool": "read_ticket",
+            "trust": "untrusted",
+            "arguments": {"ticket": "7"},
+            "result": {
+                "subject": "Charged twice",
+                "lines": [{"order": "10291", "amount": "20.00"}],
+            },
+        },
+    )
+    asked = [
+        desk.request(preview=full_preview(), evidence=evidence),
+        desk.request(
+            kind=Kind.QUESTION,
+            question={
+                "question": "Which of the two orders is meant?",
+                "answer_type": "choice",
+                "choices": ["10291", "10292"],
+                "schema": {"type": "string", "enum": ["10291", "10292"]},
+            },
+        ),
+        desk.request(
+            kind=Kind.QUESTION,
+            question={
+                "question": "What is the customer told?",
+                "answer_type": "text",
+                "choices": [],
+                "schema": {"type": "string", "minLength": 1, "maxLength": 5_000},
+            },
+        ),
+        desk.request(
+            kind=Kind.BUDGET,
+            question={
+                "question": "Raise the limit of cost, and by how much? Or stop the run.",
+                "caps": {"cost_micros": 250_000},
+                "raising": {
+                    "cost_micros": raising("cost_micros", {"used": 250_000, "limit": 250_000})
+                },
+            },
+        ),
+        desk.request(
+            kind=Kind.IN_DOUBT,
+            question={
+                "question": "Did it happen?",
+                "arguments": {"order": "10291", "amount": "20.00"},
+                "compensate": "by_hand",
+                "reported": {"receipt": "R-1"},
+            },
+        ),
+        desk.request(
+            kind=Kind.HAND_BACK,
+            initiator=reviewer.pk,
+            question={"question": "What does the agent need to know to go on?"},
+        ),
+    ]
+    assert {Kind(request.kind) for request in asked} == {*Kind} - {Kind.ATTENTION, Kind.RESULT}
+    assert look(desk, reviewer, [f"/requests/{request.pk}/?tab=team" for request in asked]) == []
 
 
 @pytest.mark.timeout(400)
