@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import translation
 
 from accounts.letters import Letter, addressed, deliver
@@ -42,16 +42,12 @@ def send_first() -> int:
     were sent.
 
     Each request is taken by one process; where that ended before it was done, or the mail could not be sent,
-    another takes it later. So nobody is left out, and somebody may be told twice. Mail errors are raised.
+    another takes it after `MAIL_OVERDUE`. So nobody is left out, and somebody may be told twice. Mail errors are
+    raised.
     """
     sent = 0
     while (taken := _taken()) is not None:
-        try:
-            sent += _mailed(taken)
-        except Exception:
-            taken.give_back()
-            raise
-        taken.settle()
+        sent += _mailed(taken)
     return sent
 
 
@@ -62,17 +58,10 @@ class Taken:
     ids: Sequence[UUID]
     at: datetime
 
-    def give_back(self, ids: Collection[UUID] | None = None) -> None:
-        """Another process tells of these, or of all of them, later."""
-        self._still_ours(self.ids if ids is None else ids).update(notified_at=None)
-
-    def settle(self) -> None:
-        """Nobody needs to tell of them any more."""
-        self._still_ours(self.ids).update(mail_due_at=None)
-
-    def _still_ours(self, ids: Collection[UUID]) -> QuerySet[ApprovalRequest]:
-        # One that was opened anew meanwhile is told of anew.
-        return ApprovalRequest.objects.filter(pk__in=ids, notified_at=self.at)
+    def settle(self, ids: Collection[UUID]) -> None:
+        """Nobody needs to tell of these any more, unless they were opened anew meanwhile."""
+        still_ours = ApprovalRequest.objects.filter(pk__in=ids, notified_at=self.at)
+        still_ours.update(mail_due_at=None)
 
 
 def _taken() -> Taken | None:
@@ -96,10 +85,9 @@ def _taken() -> Taken | None:
 
 
 def _mailed(taken: Taken) -> int:
-    asked, unwritten = _asked(
+    asked = _asked(
         to_be_mailed().filter(pk__in=taken.ids).order_by("review_deadline", "created_at", "pk")
     )
-    taken.give_back(unwritten)
     waiting: dict[tuple[str, str], list[Notice]] = defaultdict(list)
     for each in asked:
         for address, language in each.readers.items():
@@ -110,6 +98,7 @@ def _mailed(taken: Taken) -> int:
             for (address, language), notices in sorted(waiting.items(), key=itemgetter(0))
         ]
     )
+    taken.settle([each.request.pk for each in asked])
     for each in asked:
         _tell(each)
     return sent
@@ -124,10 +113,10 @@ class Asked:
     notices: Mapping[str, Notice]
 
 
-def _asked(requests: Iterable[ApprovalRequest]) -> tuple[list[Asked], list[UUID]]:
-    """That of each; and those that cannot be written about, which keep nobody from hearing of the others."""
+def _asked(requests: Iterable[ApprovalRequest]) -> list[Asked]:
+    """That of each. One that cannot be written about is left out: nobody is kept from hearing of the others."""
     known: dict[Hashable, Mapping[str, str]] = {}
-    found, unwritten = [], []
+    found = []
     for request in requests:
         try:
             # Many are asked of the same people at once: who they are is looked up once.
@@ -140,8 +129,7 @@ def _asked(requests: Iterable[ApprovalRequest]) -> tuple[list[Asked], list[UUID]
             found.append(Asked(request, known[who], notices))
         except Exception:
             log.exception("letter_not_written", request=str(request.pk))
-            unwritten.append(request.pk)
-    return found, unwritten
+    return found
 
 
 def _notice(request: ApprovalRequest, language: str) -> Notice:
