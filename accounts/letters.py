@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from smtplib import SMTPRecipientsRefused
+from smtplib import (
+    SMTPDataError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
 from typing import Final, NamedTuple
 
 import structlog
@@ -15,8 +20,8 @@ from accounts.languages import language_for
 from accounts.models import User
 
 LONGEST_SUBJECT: Final = 200
-#: A server's answer from here on: asked again, it would say the same.
-PERMANENT: Final = 500
+#: What is wrong with one mail, or with its address; the connection lives on.
+OF_ONE_MAIL: Final = (SMTPRecipientsRefused, SMTPSenderRefused, SMTPDataError, ValueError)
 
 log = structlog.get_logger(__name__)
 
@@ -49,37 +54,45 @@ def send_letters(write: Callable[[], Letter], to: Mapping[str, str]) -> int:
     for language in set(to.values()):
         with translation.override(language):
             written[language] = write()
-    sent = deliver(
+    reached = deliver(
         [
             addressed(written[language], address, language)
             for address, language in sorted(to.items())
         ]
     )
     # To whom is in the mail server's own log; here the line says which request or run they are due to.
-    log.info("letters_sent", letters=sent)
-    return sent
+    log.info("letters_sent", letters=len(reached))
+    return len(reached)
 
 
-def deliver(mails: Sequence[EmailMessage]) -> int:
-    """Send the mails, over one connection; how many were taken. Mail errors are raised.
+def deliver(mails: Sequence[EmailMessage]) -> frozenset[str]:
+    """Send the mails, each to one address, over one connection; the addresses whose mail was taken.
 
-    An address that the server refuses for good keeps nobody else from their mail: it is left out, and a line
-    says so.
+    An address that the server refuses keeps nobody else from their mail: it is left out, and a line says so.
+    Where none is taken, and where the connection breaks, the error is raised.
     """
     if not mails:
-        return 0
-    sent = 0
+        return frozenset()
+    reached, refusal = set(), None
     with get_connection() as connection:
         for mail in mails:
             try:
-                sent += int(connection.send_messages([mail]) or 0)
-            except SMTPRecipientsRefused as refused:
-                if any(code < PERMANENT for code, _ in refused.recipients.values()):
-                    raise
-                log.warning(
-                    "letter_refused", codes=[code for code, _ in refused.recipients.values()]
-                )
-    return sent
+                connection.send_messages([mail])
+            except OF_ONE_MAIL as refused:
+                refusal = refused
+                log.warning("letter_refused", why=type(refused).__name__, codes=_codes(refused))
+            else:
+                reached.update(mail.to)
+    if refusal is not None and not reached:
+        raise refusal
+    return frozenset(reached)
+
+
+def _codes(refused: Exception) -> list[int]:
+    """What the server answered, without the address that it may repeat."""
+    if isinstance(refused, SMTPRecipientsRefused):
+        return [code for code, _ in refused.recipients.values()]
+    return [refused.smtp_code] if isinstance(refused, SMTPResponseException) else []
 
 
 def addressed(letter: Letter, address: str, language: str) -> EmailMessage:

@@ -40,9 +40,12 @@ def due(
     return Due(deadline, halfway(start, deadline, calendar) if needs.reminder else None)
 
 
-def first_mail_due(start: datetime) -> datetime:
-    """When people are mailed about what they have had since `start`, and about what came by then."""
-    return start + timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
+def first_mail_due(start: datetime, wait: Due | None = None) -> datetime:
+    """When people are mailed about what they have had since `start`, and about what came by then: before they would
+    be reminded of it."""
+    gathered = start + timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
+    before = (wait.remind_at or wait.deadline) if wait else None
+    return gathered if before is None else min(gathered, before)
 
 
 def start_over(request: ApprovalRequest, now: datetime) -> None:

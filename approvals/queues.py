@@ -35,7 +35,7 @@ def put_first_mails() -> None:
     """Have those who may decide mailed about what was opened, now, unless that stands on the queue. The next pass
     of the sweep finds what Redis did not take."""
     try:
-        put("approvals.jobs.send_first_mails", once=FIRST_MAILS, seconds=MAIL_SECONDS)
+        put("approvals.jobs.send_first_mails", once=FIRST_MAILS)
     except (RedisError, OSError):
         log.warning("mails about new requests not queued: Redis did not take it")
 

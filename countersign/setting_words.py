@@ -122,7 +122,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
         ),
         "review_hours": Described(f"{WEB}, {RUNS}", "review deadline of the shipped policy"),
         "mail_gather_seconds": Described(
-            f"{RUNS}, {SCHEDULER}",
+            f"{RUNS}, {BACKGROUND}",
             "how long new requests are gathered before people are mailed about all of them at once",
         ),
         "calendar": Described(

@@ -13,6 +13,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(
+            model_name="approvalrequest",
+            name="approvals_req_mail_due",
+        ),
         migrations.AlterField(
             model_name="approvalrequest",
             name="barred_editor",
@@ -113,6 +117,14 @@ class Migration(migrations.Migration):
                 condition=models.Q(("superseded_by__isnull", False)),
                 fields=["superseded_by"],
                 name="approvals_req_superseded",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="approvalrequest",
+            index=models.Index(
+                condition=models.Q(("mail_due_at__isnull", False), ("state", "pending")),
+                fields=["mail_due_at"],
+                name="approvals_req_unmailed",
             ),
         ),
         migrations.AddIndex(

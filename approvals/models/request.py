@@ -248,8 +248,8 @@ class ApprovalRequest(models.Model):
             ),
             models.Index(
                 fields=["mail_due_at"],
-                condition=Q(mail_due_at__isnull=False),
-                name="approvals_req_mail_due",
+                condition=Q(state="pending", mail_due_at__isnull=False),
+                name="approvals_req_unmailed",
             ),
             models.Index(
                 fields=["remind_at"],

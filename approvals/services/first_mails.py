@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import translation
 
 from accounts.letters import Letter, addressed, deliver
+from approvals.deadlines import first_mail_due
 from approvals.models import ApprovalRequest
 from approvals.queues import MAIL_OVERDUE
 from approvals.services.notify import (
     Notice,
+    counted,
     letter,
     letter_about_several,
     notice,
@@ -33,22 +34,34 @@ from audit.clock import database_now
 
 #: Requests that are taken at once.
 MOST_TOGETHER: Final = 200
+#: Mails that are sent, at however slow a server, before the requests are taken for as long again.
+MAILS_WHILE_HELD: Final = 50
 
 log = structlog.get_logger(__name__)
 
 
 def send_first() -> int:
-    """Mail those who may decide about every request that waits and that nobody was told of; how many mails
-    were sent.
+    """Mail those who may decide about every request that waits and that nobody was told of, once one of them is
+    due; how many mails were sent. What is opened meanwhile waits for the next time.
 
     Each request is taken by one process; where that ended before it was done, or the mail could not be sent,
     another takes it after `MAIL_OVERDUE`. So nobody is left out, and somebody may be told twice. Mail errors are
     raised.
     """
-    sent = 0
-    while (taken := _taken()) is not None:
+    now = database_now()
+    if not ApprovalRequest.objects.pending().filter(mail_due_at__lte=now).exists():
+        return 0
+    sent, until = 0, first_mail_due(now)
+    while (taken := _taken(until)) is not None:
         sent += _mailed(taken)
     return sent
+
+
+def send_first_about(request_id: UUID) -> int:
+    """The same, now that this request is due: a release before this one has a job for each new request."""
+    request = ApprovalRequest.objects.pending().filter(pk=request_id, notified_at=None)
+    request.update(mail_due_at=database_now())
+    return send_first()
 
 
 @dataclass(frozen=True)
@@ -58,20 +71,30 @@ class Taken:
     ids: Sequence[UUID]
     at: datetime
 
+    def hold(self) -> None:
+        """Keep them for as long again."""
+        self._change(self.ids, mail_due_at=database_now() + MAIL_OVERDUE)
+
     def settle(self, ids: Collection[UUID]) -> None:
-        """Nobody needs to tell of these any more, unless they were opened anew meanwhile."""
-        still_ours = ApprovalRequest.objects.filter(pk__in=ids, notified_at=self.at)
-        still_ours.update(mail_due_at=None)
+        """Nobody needs to tell of these any more."""
+        self._change(ids, mail_due_at=None)
+
+    def _change(self, ids: Collection[UUID], **values: datetime | None) -> None:
+        # One that was opened anew meanwhile is told of anew.
+        ours = ApprovalRequest.objects.filter(pk__in=ids, notified_at=self.at)
+        with transaction.atomic():
+            # In the order in which everybody locks several.
+            list(ours.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+            ours.update(**values)
 
 
-def _taken() -> Taken | None:
-    """Requests that nobody else tells of: those that are due, and those that soon will be."""
+def _taken(until: datetime) -> Taken | None:
+    """Requests that nobody else tells of and that are due by then."""
     with transaction.atomic():
         now = database_now()
-        soon = now + timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
         found = list(
             ApprovalRequest.objects.pending()
-            .filter(Q(notified_at=None) | Q(mail_due_at__lte=now), mail_due_at__lte=soon)
+            .filter(Q(notified_at=None) | Q(mail_due_at__lte=now), mail_due_at__lte=until)
             .order_by("mail_due_at")
             .select_for_update(skip_locked=True, of=("self",), no_key=True)
             .values_list("pk", flat=True)[:MOST_TOGETHER]
@@ -92,16 +115,18 @@ def _mailed(taken: Taken) -> int:
     for each in asked:
         for address, language in each.readers.items():
             waiting[address, language].append(each.notices[language])
-    sent = deliver(
-        [
-            addressed(_letter(notices, language), address, language)
-            for (address, language), notices in sorted(waiting.items(), key=itemgetter(0))
-        ]
-    )
+    mails = [
+        addressed(_letter(notices, language), address, language)
+        for (address, language), notices in sorted(waiting.items(), key=itemgetter(0))
+    ]
+    reached: set[str] = set()
+    for start in range(0, len(mails), MAILS_WHILE_HELD):
+        taken.hold()
+        reached |= deliver(mails[start : start + MAILS_WHILE_HELD])
     taken.settle([each.request.pk for each in asked])
     for each in asked:
-        _tell(each)
-    return sent
+        _tell(each, len(reached & each.readers.keys()))
+    return len(reached)
 
 
 @dataclass(frozen=True)
@@ -144,6 +169,7 @@ def _who_is_asked(request: ApprovalRequest) -> Hashable:
         request.initiator_id,
         request.barred_editor_id,
         request.owner_group_id if request.needs.exclude_owner else None,
+        tuple(sorted(vote.user_id for vote in counted(request))),
         request.kind == Kind.QUESTION,
     )
 
@@ -153,9 +179,9 @@ def _letter(notices: Sequence[Notice], language: str) -> Letter:
         return letter(notices[0], "opened") if len(notices) == 1 else letter_about_several(notices)
 
 
-def _tell(asked: Asked) -> None:
+def _tell(asked: Asked, letters: int) -> None:
     """Say in the run's trace, and under its ids, that people were told of the request."""
     run = asked.request.run_id
     ids = {"run": str(run)} if run else {}
     with log_ids.beside(**ids), tracing.span("mail reviewers", run=run):
-        log.info("letters_sent", letters=len(asked.readers))
+        log.info("letters_sent", letters=letters)

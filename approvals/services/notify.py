@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -16,7 +16,7 @@ from django.utils.translation import gettext, ngettext
 from accounts.letters import Letter, readers, send_letters
 from approvals.asked import deciders
 from approvals.characters import spelled
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Vote
 from approvals.vocabulary import Kind
 from approvals.withholding import Withheld
 from audit import spellings
@@ -60,8 +60,17 @@ def to_be_mailed() -> QuerySet[ApprovalRequest]:
     return (
         ApprovalRequest.objects.pending()
         .select_related("initiator")
-        .prefetch_related("request_groups__group")
+        .prefetch_related(
+            "request_groups__group",
+            Prefetch("votes", queryset=Vote.objects.filter(counts=True), to_attr="counted_votes"),
+        )
     )
+
+
+def counted(request: ApprovalRequest) -> list[Vote]:
+    """The approvals that it has already, as `to_be_mailed` found them."""
+    votes: list[Vote] = vars(request)["counted_votes"]
+    return votes
 
 
 class Notice(NamedTuple):
@@ -126,9 +135,12 @@ def _title(request: ApprovalRequest) -> str:
 
 
 def recipients(request: ApprovalRequest) -> dict[str, str]:
-    """Addresses of those whose verdict would be taken, and of the groups asked, each with its language."""
+    """Addresses of those who could still approve, and of the groups asked, each with its language. Takes a request
+    of `to_be_mailed`."""
     groups = [row.group for row in request.request_groups.all()]
-    people = [found.user for found in deciders(request, [group.pk for group in groups])]
+    done = {vote.user_id for vote in counted(request)}
+    could = deciders(request, [group.pk for group in groups])
+    people = [found.user for found in could if found.user.pk not in done]
     if request.kind == Kind.QUESTION and request.initiator:
         people.append(request.initiator)
     return readers(people, groups=[group.email for group in groups])

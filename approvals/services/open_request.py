@@ -191,7 +191,7 @@ def _build(
         calendar=calendar.document() if calendar and wait.deadline else None,
         undo_seconds=(requirements.undo_seconds or 0) if opening.kind == Kind.ACTION else 0,
         created_at=now,
-        mail_due_at=first_mail_due(now),
+        mail_due_at=first_mail_due(now, wait),
     )
 
 

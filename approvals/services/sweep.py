@@ -84,7 +84,12 @@ def _each(candidates: Candidates, move: Callable[[UUID], bool]) -> int:
 def _half_time(now: datetime) -> Candidates:
     """Pending requests whose reviewers have let half of the time pass."""
     return ApprovalRequest.objects.pending().filter(
-        remind_at__lte=now, reminded_at=None, review_deadline__gt=now, notified_at__isnull=False
+        remind_at__lte=now,
+        reminded_at=None,
+        review_deadline__gt=now,
+        # They were told of it before.
+        notified_at__isnull=False,
+        mail_due_at=None,
     )
 
 

@@ -52,6 +52,7 @@ class TestProcess:
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": "a key of the tests that protects nothing at all, and is long enough",
             "COUNTERSIGN_COIN_SECRET": "a coin of the tests",
+            "COUNTERSIGN_MAIL_GATHER_SECONDS": "0",
             "COUNTERSIGN_DATA_DIR": str(self.folder / "data"),
             **self.further,
         }

@@ -43,6 +43,7 @@ from approvals.errors import SensitiveHidden
 from approvals.models import ApprovalRequest, PolicyVersion
 from approvals.services.comment import comment
 from approvals.services.drafts import begin_draft
+from approvals.services.first_mails import send_first
 from approvals.services.notify import notify
 from approvals.services.policies import current
 from approvals.vocabulary import Verdict
@@ -364,6 +365,7 @@ def test_a_sensitive_argument_is_found_nowhere_by_who_may_not_read_it(
         message_run(
             run_id=run.pk, text=f"{FIRST} it is", caller=Caller.of_session(counter.operator)
         )
+    assert send_first() > 0
     for request in ApprovalRequest.objects.filter(run_id=run.pk):
         notify(request_id=request.pk, occasion="reminder")
         comment(request_id=request.pk, body=f"Not {FIRST}?", caller=Caller.of_session(trusted))

@@ -178,7 +178,7 @@ def test_a_reminder_says_in_the_log_who_is_asked(
 ) -> None:
     request = opened(initiator=second_reviewer.pk)
     ApprovalRequest.objects.filter(pk=request.pk).update(
-        notified_at=database_now(), remind_at=database_now()
+        notified_at=database_now(), mail_due_at=None, remind_at=database_now()
     )
     assert sweep()["reminded"] == 1
     (body,) = bodies(request, "request.reminded")

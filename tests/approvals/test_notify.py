@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import psycopg
@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from accounts.models import ReviewGroup, User
 from approvals.jobs import send_first_mails, send_mail_about
 from approvals.models import ApprovalRequest
-from approvals.schemas import CoinToss
+from approvals.schemas import CoinToss, GroupNeed, Requirements
 from approvals.services import first_mails
 from approvals.services import notify as notifying
 from approvals.services.decide import decide
@@ -244,14 +244,15 @@ def test_what_is_opened_anew_while_its_mail_goes_out_is_mailed_about_anew(
     request = opened()
     sending = first_mails.deliver
 
-    def opened_anew(mails: Any) -> int:
+    def opened_anew(mails: Any) -> frozenset[str]:
         row = ApprovalRequest.objects.filter(pk=request.pk)
         row.update(notified_at=None, mail_due_at=database_now())
         return sending(mails)
 
     with monkeypatch.context() as patched:
         patched.setattr(first_mails, "deliver", opened_anew)
-        patched.setattr(first_mails, "_taken", chain([first_mails._taken()], [None]).__next__)
+        once = chain([first_mails._taken], repeat(lambda _until: None))
+        patched.setattr(first_mails, "_taken", lambda until: next(once)(until))  # noqa: PLW0108
         assert send_first_mails() == 1
     assert (sweep()["mailed"], send_first_mails()) == (1, 1)
 
@@ -282,15 +283,21 @@ def test_half_of_the_time_is_reminded_of_once(opened: Opener, reviewer: User) ->
     assert mail.outbox[-1].subject.startswith("Still waiting")
 
 
+@pytest.fixture
+def gathered(settings: Any) -> timedelta:
+    """As long as new requests are gathered."""
+    settings.COUNTERSIGN = settings.COUNTERSIGN.model_copy(update={"mail_gather_seconds": 30})
+    return timedelta(seconds=30)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_people_are_mailed_by_one_job_once_new_requests_have_been_gathered(
-    opened: Opener, reviewer: User, redis_client: Redis
+    opened: Opener, reviewer: User, redis_client: Redis, gathered: timedelta
 ) -> None:
     queue = Queue("background", connection=redis_client, serializer=JSONSerializer)
     first, second = opened(), opened()
-    gathered = timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
     assert first.mail_due_at == first.created_at + gathered
-    assert (sweep()["mailed"], queue.jobs) == (0, [])
+    assert (sweep()["mailed"], send_first_mails(), queue.jobs) == (0, 0, [])
     become_due(first)
     assert (sweep()["mailed"], sweep()["mailed"]) == (1, 1)
     (job,) = queue.jobs
@@ -302,6 +309,52 @@ def test_people_are_mailed_by_one_job_once_new_requests_have_been_gathered(
     redis_client.flushall()
     assert sweep()["mailed"] == 1
     assert len(queue.jobs) == 1
+
+
+def test_what_comes_while_mails_go_out_is_gathered_for_the_next(
+    opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch, gathered: timedelta
+) -> None:
+    become_due(opened())
+    sending, come = first_mails.deliver, []
+
+    def one_comes(mails: Any) -> frozenset[str]:
+        come.append(opened())
+        return sending(mails)
+
+    monkeypatch.setattr(first_mails, "deliver", one_comes)
+    assert (send_first_mails(), len(come), len(mail.outbox)) == (1, 1, 1)
+    assert str(come[0].pk) not in mail.outbox[0].body
+
+
+def test_people_are_mailed_before_they_would_be_reminded(
+    opened: Opener, reviewer: User, gathered: timedelta
+) -> None:
+    request = opened(needs=Requirements(review_hours=0.01, calendar=""))
+    assert request.created_at < request.mail_due_at == request.remind_at
+    # Nobody is reminded of what they were not told of.
+    ApprovalRequest.objects.filter(pk=request.pk).update(
+        notified_at=database_now(), remind_at=database_now()
+    )
+    assert sweep()["reminded"] == 0
+
+
+def test_a_job_of_the_release_before_has_its_request_mailed_about_at_once(
+    opened: Opener, reviewer: User, gathered: timedelta
+) -> None:
+    request = opened()
+    assert (send_first_mails(), send_mail_about(str(request.pk))) == (0, 1)
+    assert str(request.pk) in mail.outbox[0].body
+
+
+def test_who_has_approved_already_is_not_told_that_it_waits_for_them(
+    opened: Opener, reviewer: User, second_reviewer: User
+) -> None:
+    two = Requirements(groups=(GroupNeed(group="finance", count=2),))
+    both, half = opened(needs=two), opened(needs=two)
+    decide(request_id=half.pk, decision=verdict_on(half), caller=by(reviewer))
+    assert send_first_mails() == 2
+    (told,) = (sent.body for sent in mail.outbox if sent.to == [reviewer.email])
+    assert (str(both.pk) in told, str(half.pk) in told) == (True, False)
 
 
 @pytest.mark.django_db(transaction=True)
