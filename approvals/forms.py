@@ -316,7 +316,7 @@ def _note_field() -> forms.CharField:
         required=False,
         max_length=LONGEST_TEXT,
         widget=_text_area("reason", maxlength=str(LONGEST_TEXT)),
-        help_text=gettext("The agent reads it, and the audit log keeps it. It may stay empty."),
+        help_text=gettext("The agent reads it, and the audit log keeps it."),
     )
 
 

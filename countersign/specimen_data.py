@@ -11,6 +11,8 @@ FACTS: Final = (
     {"label": "Customer", "value": "Acme GmbH"},
     {"label": "Paid", "value": "€4,200.00"},
     {"label": "Note", "value": "Turned a\u202eround\u200b"},
+    {"label": "Invoice", "value": None},
+    {"label": "Rules", "lines": ["Within 90 days.", "No more than was paid for the order."]},
 )
 ROWS: Final = (
     {

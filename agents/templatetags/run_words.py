@@ -70,11 +70,11 @@ def short_digest(digest: str) -> str:
 
 @register.filter
 def in_words(arguments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Arguments, each with `label` and `value`, by the words of their names; what is empty is said to be none."""
+    """Arguments, each with `label` and `value`, by the words of their names; what is empty is None."""
     return [
         {
             "label": plain(each["label"]),
-            "value": gettext("none") if each["value"] in _EMPTY else each["value"],
+            "value": None if each["value"] in _EMPTY else each["value"],
         }
         for each in arguments
     ]

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from django.utils.translation import gettext
 
+from approvals.layouts import words_of
+
 BRIEF_LENGTH: Final = 90
 
 
 def plain(name: str) -> str:
     """`issue_refund` as `Issue refund`."""
-    return name.replace("_", " ").replace("-", " ").capitalize()
+    return words_of(name.replace("-", " "))
 
 
 def titles_of_tools(names: Collection[str]) -> dict[str, str]:

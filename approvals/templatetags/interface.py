@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from accounts.keymap import KeyMap
 from approvals import characters
 from approvals.deadlines import working_time_left
-from approvals.layouts import words_of
+from approvals.layouts import heading, words_of
 from approvals.models import MOST_COUNTED, ApprovalRequest
 from audit import spellings
 from audit.markup import joined, markup
@@ -173,6 +173,7 @@ def key_hint(context: Mapping[str, Any], action: str) -> SafeString:
 
 
 register.filter("in_words", words_of)
+register.filter("heading", heading)
 
 
 @register.filter

@@ -24,10 +24,11 @@ def written() -> str:
         *KillSwitch.objects.values("reason"),
         *Verification.objects.values("summary"),
         *(
-            " ".join(str(fact["value"]).split())
+            " ".join(str(value).split())
             for evidence in ApprovalRequest.objects.values_list("evidence", flat=True)
             for entry in evidence
             for fact in lay_out(entry.get("result")).facts
+            for value in fact.get("lines") or [fact["value"]]
         ),
     ]
     return json.dumps(rows, default=str, ensure_ascii=False)

@@ -71,7 +71,7 @@ def test_a_moment_is_told_to_the_second_unless_people_would_read_the_same_of_bot
         found = pair_of(beside(desk, one, other), "pay").differences
         return next((d.one, d.other) for d in found if d.label == "Argument: account")
 
-    assert accounts(later) == ("2026-11-22 10:41:56 UTC", "2026-11-22 10:41:58 UTC")
+    assert accounts(later) == ("22 Nov 2026, 10:41:56 UTC", "22 Nov 2026, 10:41:58 UTC")
     assert accounts(soon) == ("2026-11-22T10:41:56.040838Z", "2026-11-22T10:41:56.9Z")
 
 
