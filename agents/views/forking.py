@@ -102,10 +102,10 @@ def _versions(run: Run) -> list[tuple[str, str]]:
     installed = registry.find(run.agent.slug)
     digest = installed.version if installed else ""
     seen = AgentVersion.objects.declared().filter(slug=run.agent.slug).order_by("-first_seen_at")
-    found = {own.digest: gettext("{name}, as in the run").format(name=_named(own))}
+    found = {own.digest: gettext("As in the run: {name}").format(name=_named(own))}
     for version in seen[:MOST_VERSIONS]:
         name = _named(version)
-        words = gettext("{name}, installed").format(name=name) if version.digest == digest else name
+        words = gettext("Installed: {name}").format(name=name) if version.digest == digest else name
         found.setdefault(version.digest, words)
     return list(found.items())
 
