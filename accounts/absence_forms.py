@@ -34,10 +34,8 @@ class AbsenceForm(forms.Form):
         label=gettext_lazy("Who stands in"),
         empty_label=gettext_lazy("Choose a person"),
     )
-    starts_at = _moment(
-        str_later("From (UTC)"), str_later("A time that is past means: from now on.")
-    )
-    ends_at = _moment(str_later("Until (UTC)"), str_later("It ends by itself then."))
+    starts_at = _moment(str_later("From (UTC)"), str_later("A time in the past means from now on."))
+    ends_at = _moment(str_later("Until (UTC)"), str_later("It ends by itself at that time."))
 
     def __init__(self, data: Any, *, person: User, now: datetime) -> None:
         super().__init__(data, initial={"starts_at": now})

@@ -19,23 +19,23 @@ ROWS: Final = (
         "title": "Customer 118",
         "what": "changed",
         "cells": [
-            {"column": "city", "before": "Munchen", "after": "München"},
-            {"column": "name", "before": "Ada Example", "after": "Ada Example"},
-            {"column": "phone", "before": "", "after": ""},
+            {"column": "City", "before": "Munchen", "after": "München"},
+            {"column": "Name", "before": "Ada Example", "after": "Ada Example"},
+            {"column": "Phone", "before": "", "after": ""},
         ],
     },
     {
         "title": "Customer 119",
         "what": "added",
-        "cells": [{"column": "city", "before": None, "after": "Bonn"}],
+        "cells": [{"column": "City", "before": None, "after": "Bonn"}],
     },
     {
         "title": "Customer 120",
         "what": "deleted",
-        "cells": [{"column": "city", "before": "Ulm", "after": None}],
+        "cells": [{"column": "City", "before": "Ulm", "after": None}],
     },
 )
-COLUMNS: Final = ["order", "amount", "note"]
+COLUMNS: Final = ["Order", "Amount", "Note"]
 RECORDS: Final[list[list[Any]]] = [["10291", "4200.00", None], ["10292", "12.50", "gift\u200b"]]
 LINES: Final = (
     Line("…", ""),

@@ -55,8 +55,14 @@ class SpecimenForm(forms.Form):
     token = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
+def _specimen_form(prefix: str, data: Mapping[str, str] | None = None) -> SpecimenForm:
+    """The form under names of its own: of choices with the same name, a page lets one be made."""
+    sent = data and {f"{prefix}-{name}": value for name, value in data.items()}
+    return SpecimenForm(sent, prefix=prefix)
+
+
 def _form(theme: str, data: Mapping[str, str] | None = None) -> SpecimenForm:
-    return SpecimenForm(data, auto_id=f"{theme}-{'sent' if data else 'new'}-%s")
+    return _specimen_form(f"{theme}-{'sent' if data else 'new'}", data)
 
 
 def _refused_form(theme: str) -> SpecimenForm:
@@ -66,7 +72,7 @@ def _refused_form(theme: str) -> SpecimenForm:
 
 
 def _field(name: str, **more: Any) -> Callable[[str], Given]:
-    return lambda theme: {"field": SpecimenForm(auto_id=f"{theme}-one-%s")[name], **more}
+    return lambda theme: {"field": _specimen_form(f"{theme}-one-{name}")[name], **more}
 
 
 def _messages(_theme: str) -> Given:
@@ -173,7 +179,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "live_pill",
         "Live pill",
         tuple(
-            State(state.capitalize(), partial(_pill, state=state, text=text))
+            State(state.replace("-", " ").capitalize(), partial(_pill, state=state, text=text))
             for state, text in data.PILLS.items()
         ),
     ),
@@ -191,8 +197,20 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "Meter",
         (
             _plain("Share", value=0.72, label="Succeeded", text="72 %"),
-            _plain("Under its mark", value=0.61, mark=0.8, label="Confidence", text="61 of 80 %"),
-            _plain("Over its mark", value=0.93, mark=0.8, label="Confidence", text="93 of 80 %"),
+            _plain(
+                "Under its mark",
+                value=0.61,
+                mark=0.8,
+                label="Confidence",
+                text="0.61 of 0.80 needed",
+            ),
+            _plain(
+                "Over its mark",
+                value=0.93,
+                mark=0.8,
+                label="Confidence",
+                text="0.93 of 0.80 needed",
+            ),
         ),
     ),
     Specimen(
@@ -204,7 +222,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
             State("Optional text, with a label of its own", _field("why", label="Comment")),
             State("Radio buttons", _field("through")),
             State("Refused", lambda theme: {"field": _refused_form(f"{theme}-one")["amount"]}),
-            State("Hidden", _field("token")),
+            State("Hidden: nothing is seen", _field("token")),
         ),
     ),
     Specimen(
@@ -245,7 +263,10 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         (
             State("Plain text", lambda theme: _letter(theme, html="")),
             State("Not open to the reader", lambda theme: _letter(theme, text="")),
-            State("In a frame of its own", lambda theme: _letter(theme, frame_url="about:blank")),
+            State(
+                "In a frame of its own, which is empty here",
+                lambda theme: _letter(theme, frame_url="about:blank"),
+            ),
         ),
     ),
     Specimen(

@@ -84,20 +84,23 @@ def step_cost(row: Row) -> SafeString:
         tokens_in=thousands(row.shown["tokens_in"] or 0),
         tokens_out=thousands(row.shown["tokens_out"] or 0),
     )
-    return markup('<p>{} <span class="third">{}</span></p>', cost(row.shown["cost_micros"]), tokens)
+    return markup(
+        '<p>{} <span class="third">· {}</span></p>', cost(row.shown["cost_micros"]), tokens
+    )
 
 
 @register.simple_tag
 def step_when(step: Step) -> SafeString:
     """When a step began and ended, and what its call is named by."""
-    ended = step.finished_at
-    until = markup(" {} {}", gettext("to"), _clock(ended)) if ended else _NOTHING
+    began, ended = step.started_at, step.finished_at
+    at_once = ended is not None and began.replace(microsecond=0) == ended.replace(microsecond=0)
+    until = _NOTHING if ended is None or at_once else markup(" {} {}", gettext("to"), _clock(ended))
     call = markup(" · {} <code>{}</code>", gettext("call"), step.call_id)
     return markup(
         '<p class="fine step-when">{} {} {}{}{}</p>',
         gettext("Step {seq},").format(seq=step.seq),
-        gettext("from") if ended else gettext("since"),
-        _clock(step.started_at),
+        gettext("at") if at_once else gettext("from") if ended else gettext("since"),
+        _clock(began),
         until,
         call if step.call_id else _NOTHING,
     )

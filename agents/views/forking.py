@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
@@ -26,6 +27,7 @@ from agents.views.refusals import say
 from agents.views.runs import visible_run
 from agents.withheld import cleared
 from agents.wording import step_title
+from audit import spellings
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.errors import Refusal
 
@@ -100,12 +102,17 @@ def _versions(run: Run) -> list[tuple[str, str]]:
     installed = registry.find(run.agent.slug)
     digest = installed.version if installed else ""
     seen = AgentVersion.objects.declared().filter(slug=run.agent.slug).order_by("-first_seen_at")
-    found = {own.digest: gettext("{name}, as in the run").format(name=short_digest(own.digest))}
+    found = {own.digest: gettext("As in the run: {name}").format(name=_named(own))}
     for version in seen[:MOST_VERSIONS]:
-        name = short_digest(version.digest)
-        words = gettext("{name}, installed").format(name=name) if version.digest == digest else name
+        name = _named(version)
+        words = gettext("Installed: {name}").format(name=name) if version.digest == digest else name
         found.setdefault(version.digest, words)
     return list(found.items())
+
+
+def _named(version: AgentVersion) -> str:
+    """A version by its digest and the day it was first seen: a digest alone tells nobody which one is meant."""
+    return f"{short_digest(version.digest)} ({spellings.day(timezone.localtime(version.first_seen_at))})"
 
 
 def _wish(form: ForkForm, run: Run) -> Wish:

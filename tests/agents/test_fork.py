@@ -39,6 +39,7 @@ from approvals.vocabulary import Verdict
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.models import Event
+from audit.spellings import day
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import TEST, Counter, host
 from tests.agents.flows import answered, clerk, flow_of
@@ -465,6 +466,10 @@ def test_from_its_page_in_a_form_that_says_what_does_not_fit(
     price(person("controller", "admin"), "other")
     form = desk.get(f"{page}fork/?step=2").context["form"]
     assert form["step"].initial == 2
+    _, own = form["version"].field.choices[0]
+    seen = done.agent_version.first_seen_at
+    assert own.startswith("As in the run: ")
+    assert own.endswith(f" ({day(seen)})")
     sent = {
         "step": "2",
         "version": done.agent_version.digest,

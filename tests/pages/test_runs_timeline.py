@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -38,6 +38,7 @@ from agents.runner import advance
 from agents.services.operate_agent import disable_agent
 from agents.services.start_run import start_run
 from agents.sweep import sweep_once
+from agents.templatetags.step_rows import step_when
 from agents.windows import SIZE
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank, teller
@@ -46,7 +47,7 @@ from tests.harness.people import person
 from tests.model_server import ModelServer, call, calls, completion, error, final, judged, says
 from tests.pages.long_runs import long_run
 from tests.pages.run_fixtures import PAY, READ, Counter, Login, desk, host, steady  # noqa: F401
-from tests.pages.run_reading import step_of, text_of
+from tests.pages.run_reading import step_of, text_of, words
 
 
 def page_of(client: Client, run: Run) -> Any:
@@ -553,3 +554,15 @@ def test_a_sensitive_argument_that_could_not_be_read_is_not_given_to_programs_ei
     run = sending(counter, vault, {"recipient": "MALLORY", "amount": "much", "confidence": 0.9})
     steps = login(client, counter.operator).get(f"/api/v1/runs/{run.pk}/steps")
     assert "MALLORY" not in steps.content.decode()
+
+
+def test_a_step_that_took_less_than_a_second_has_one_moment() -> None:
+    began = datetime(2026, 11, 22, 13, 25, 4, 100_000, tzinfo=UTC)
+
+    def said(seconds: float | None) -> str:
+        ended = None if seconds is None else began + timedelta(seconds=seconds)
+        return words(step_when(Step(seq=2, started_at=began, finished_at=ended)))
+
+    assert said(None) == "Step 2, since 13:25:04"
+    assert said(0.5) == "Step 2, at 13:25:04"
+    assert said(1) == "Step 2, from 13:25:04 to 13:25:05"
