@@ -52,7 +52,7 @@ def test_a_reviewer_reads_scores_and_objections_beside_the_call_and_in_the_run(
     scores = page.locator("#request .scores li")
     expect(scores).to_have_count(3)
     expect(scores.first).to_contain_text("Verifier")
-    expect(scores.first).to_contain_text("decides")
+    expect(scores.first).to_contain_text("Decides")
     expect(scores.nth(2)).to_contain_text("1 of 3 replies propose it")
     found = troubles_of(page, EVERY_VIEW)
     page.goto(f"/runs/{runs[1].pk}/")
