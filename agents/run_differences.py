@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from agents.alignment import align
@@ -92,7 +93,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield gettext("Why"), "\n".join(judged.reasons)
         yield gettext("Policy version"), str(judged.policy_version or "")
     if request is not None:
-        yield gettext("Decision"), request.standing
+        yield gettext("Decision"), capfirst(request.standing)
     yield gettext("What the person wrote"), _cut(row.feedback)
     for change in row.changes:
         yield (
@@ -102,7 +103,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
     yield gettext("How it ended"), row.state
     yield gettext("Trouble"), row.trouble
     yield gettext("What the agent was told"), row.told
-    yield gettext("Effect"), row.effect_words
+    yield gettext("Effect"), capfirst(row.effect_words)
     yield gettext("Taken back"), row.undo_words
     if isinstance(row.result, dict):
         for name, value in row.result.items():

@@ -8,7 +8,8 @@ from typing import Any, Final
 from django.utils.translation import gettext, ngettext
 
 from approvals.reasons import points
-from approvals.schemas import Confidence
+from approvals.schemas import Confidence, ScoreNote
+from audit import spellings
 from audit.wordings import Words
 
 TITLES: Final = Words(
@@ -70,6 +71,15 @@ def scores_as_json(confidence: Confidence, *, objections: bool = True) -> dict[s
     return made
 
 
+def _written(score_bp: int | None, note: ScoreNote | None, *, decides: bool) -> str:
+    """Exactly where it is held against a threshold; else a share of replies, told beside it, is rounded."""
+    if score_bp is None:
+        return gettext("no score")
+    if note and note.samples and not decides:
+        return spellings.decimals(score_bp / 10_000, 2)
+    return points(score_bp)
+
+
 def score_lines(confidence: Confidence, *, objections: bool = True) -> list[ScoreLine]:
     """Every score in words, the one that decides first."""
     lines = []
@@ -92,7 +102,7 @@ def score_lines(confidence: Confidence, *, objections: bool = True) -> list[Scor
         lines.append(
             ScoreLine(
                 title=TITLES.get(source, source),
-                text=gettext("no score") if score is None else points(score),
+                text=_written(score, note, decides=source == confidence.source),
                 about=about,
                 decides=source == confidence.source,
                 objections=note.objections if note and objections else (),

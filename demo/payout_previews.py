@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from agents.authoring import Fact, Preview
+from audit import spellings
 from demo.ledger import LedgerState
 from demo.payables import Invoice, PurchaseOrder, SupplierPayment
 from demo.payouts import Notice, Payout
@@ -35,7 +36,7 @@ def of_payout(payout: Payout, invoice: Invoice | None, *, now: datetime) -> Prev
             Fact(label="Order", value=_order(order)),
             Fact(label="Difference to the order", value=_difference(payout, order)),
             Fact(label="Supplier's number", value=payout.reference or "None"),
-            Fact(label="Received", value=f"{invoice.received_on:%Y-%m-%d}"),
+            Fact(label="Received", value=spellings.day(invoice.received_on)),
         ),
         warnings=tuple(_doubts(payout, invoice, order, now)),
     )
@@ -86,7 +87,7 @@ def _doubts(
     twin = _twin(payout, invoice)
     if twin is not None:
         yield (
-            f"{euro(twin.amount)} was paid to {invoice.supplier.name} on {twin.created_at:%Y-%m-%d} "
+            f"{euro(twin.amount)} was paid to {invoice.supplier.name} on {spellings.day(twin.created_at)} "
             f"for {twin.invoice.number}: the same amount."
         )
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from agents.authoring import Fact, Message, Preview
+from audit import spellings
 from demo.ledger import LedgerState
 from demo.models import Order
 from demo.rules import WINDOW_DAYS, too_old
@@ -53,7 +54,7 @@ def _delivered(order: Order, today: date) -> str:
     if order.delivered_on is None:
         return "Not yet"
     days = (today - order.delivered_on).days
-    return f"{order.delivered_on:%Y-%m-%d}, {days} {'day' if days == 1 else 'days'} ago"
+    return f"{spellings.day(order.delivered_on)}, {days} {'day' if days == 1 else 'days'} ago"
 
 
 def _doubts(refund: Refund, order: Order, left: Decimal, today: date) -> list[str]:
@@ -70,7 +71,7 @@ def _doubts(refund: Refund, order: Order, left: Decimal, today: date) -> list[st
     )
     if twin is not None:
         doubts.append(
-            f"{euro(refund.amount)} has already been refunded for this order on {twin.created_at:%Y-%m-%d}."
+            f"{euro(refund.amount)} has already been refunded for this order on {spellings.day(twin.created_at)}."
         )
     return doubts
 

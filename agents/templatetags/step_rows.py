@@ -72,9 +72,7 @@ def _time(row: Row) -> SafeString:
 def _tokens(row: Row) -> SafeString:
     if not row.tokens:
         return _NOTHING
-    return markup(
-        '{}<span class="visually-hidden"> {}</span>', thousands(row.tokens), gettext("tokens")
-    )
+    return markup("{} {}", thousands(row.tokens), gettext("tokens"))
 
 
 @register.simple_tag

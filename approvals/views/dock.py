@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.keymap import ACTIONS
 from approvals.argument_forms import OUTPUT, SchemaForm
 from approvals.bodies import offered_verdicts
 from approvals.forms import (
@@ -52,6 +53,12 @@ class Choice:
     def kind(self) -> str:
         """How its button looks."""
         return "primary" if self.primary else "quiet" if self.quiet else ""
+
+    @property
+    def action(self) -> str:
+        """Whose key presses it, or empty: `accept` is also what lets new rows into a list."""
+        known = ACTIONS.get(self.verdict)
+        return self.verdict if known is not None and known.group == "request" else ""
 
 
 V = Verdict

@@ -260,8 +260,13 @@ function opened() {
 
 let lastOpened = openId();
 document.addEventListener("request:shown", ({ detail: { id, state } }) => {
-  // Taken back: it stays, also where the next move comes before the list was fetched.
-  if (state === "pending" && tab !== "decided") document.getElementById(`row-${id}`)?.classList.remove("closed");
+  const row = document.getElementById(`row-${id}`);
+  if (row && state === "pending" && tab !== "decided") {
+    // Put off, it was closed for another reason than the list knew then. Taken back, it stays, also where the next move
+    // comes before the list was fetched.
+    if (WAITING.has(tab) && isPutOff(row) && row.classList.contains("closed")) close(row, null);
+    else row.classList.remove("closed");
+  }
   if (id !== lastOpened) opened();
   lastOpened = id;
   sync();

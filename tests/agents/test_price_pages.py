@@ -145,7 +145,7 @@ def test_a_call_and_its_run_show_what_they_cost(counter: Counter, admin: User) -
 def test_a_call_without_a_price_says_so_and_so_does_its_run(counter: Counter) -> None:
     run = counter.start([ENDS])
     page = as_seen_by(counter.operator).get(f"/runs/{run.pk}/").content.decode()
-    assert "<dt>Cost</dt><dd>no price</dd>" in page
+    assert "<dt>Cost</dt><dd>No price</dd>" in page
     assert "no price <span" in page
 
 

@@ -258,7 +258,7 @@ def test_a_page_says_how_many_working_hours_are_left(
     page = login(client, reviewer)
     shown = page.get(reverse("request-detail", kwargs={"pk": request.pk})).content.decode()
     assert "14 working hours left" in shown
-    assert "4 working h</option>" in shown
+    assert "4 working hours</option>" in shown
     assert "14 working h</time>" in page.get(reverse("inbox-rows")).content.decode()
 
 

@@ -198,6 +198,8 @@ def test_every_score_is_told_with_how_it_came_about() -> None:
         "2 of 3 replies propose it",
     )
     assert [line.text for line in others] == ["0.95", "no score"]
+    beside = confidence.decided_by("self_reported")
+    assert [line.text for line in score_lines(beside)] == ["0.95", "no score", "0.67"]
 
 
 def test_objections_are_left_out_for_whoever_may_not_see_the_arguments() -> None:

@@ -64,8 +64,8 @@ def test_the_page_of_a_lie_shows_both_sides_what_was_done_and_the_answer(
     assert "Teller claims what the journal does not bear out" in text
     assert "The answer says Amount: 420.00" in text
     assert "The journal says Transfer, step 4, gave 42.00." in text
-    assert "Transfer: 42.00, A1 step 4: happened" in text
-    assert "Accept as it is" in text
+    assert "Transfer: 42.00, A1 · step 4: happened" in text
+    assert "Accept as it is Correct Send back" in text
     assert b"<b>" not in page.content
 
 

@@ -47,7 +47,7 @@ def test_the_steps_of_two_runs_stand_side_by_side_with_what_differs(
     text = text_of(page)
     told = {each.label: (each.one, each.other) for each in pair_of(page, "pay").differences}
     assert told["Argument: amount"] == ("42.00", "7.00")
-    assert told["Decision"] == ("approved by reviewer", "rejected by reviewer")
+    assert told["Decision"] == ("Approved by reviewer", "Rejected by reviewer")
     assert told["What the person wrote"] == ("", "Too little.")
     assert told["How it ended"] == ("Done", "Rejected")
     assert "They part at step" in text

@@ -17,6 +17,11 @@ from tests.pages.live_desk import Desk, desk, grow_old, row, title  # noqa: F401
 PHONE = {"width": 390, "height": 800}
 ON_A_PHONE = (View("dark", 390), View("light", 390))
 FILTERED = re.compile(r"tab=team&agent=front")
+CLOSED = re.compile(r"\bclosed\b")
+SHOWN_ANEW = """() => {
+  const detail = { ...document.getElementById("request").dataset };
+  document.dispatchEvent(new CustomEvent("request:shown", { detail }));
+}"""
 
 
 @pytest.mark.timeout(300)
@@ -68,6 +73,13 @@ def test_a_request_is_put_off_by_its_key_and_on_a_phone_by_its_button(
     expect(page.locator(".request-tags")).to_contain_text("Snoozed until")
     expect(page.locator("[data-count-of=snoozed]")).to_have_text("1")
     expect(page.locator("[data-count-of=team]")).to_have_text("0")
+    listed = row(page, request)
+    expect(listed).to_have_class(CLOSED)
+    # Shown anew, as after a hint, it is as far out of the list as before.
+    listed.locator(".row-sub").evaluate("sub => { sub.textContent = '' }")
+    page.evaluate(SHOWN_ANEW)
+    expect(listed).to_have_class(CLOSED)
+    expect(listed).to_contain_text("Snoozed")
     # Not a letter of what is being written.
     page.locator("#comment-text").press("s")
     expect(page.locator(".request-tags")).to_contain_text("Snoozed until")

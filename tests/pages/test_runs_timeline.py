@@ -117,7 +117,7 @@ def test_an_edited_call_shows_what_a_person_changed(
     assert "A person changed the arguments before it ran." in step
     assert "Amount Before: 42.00 After: 40.00" in step
     assert "Approved by second-reviewer" in step
-    assert "Happened sent once" in step
+    assert "Happened · sent once" in step
     assert bank.sent[0][0] in step
 
 
@@ -133,7 +133,7 @@ def test_a_call_that_the_tool_refused_is_shown_as_failed(
     step = step_of(page_of(desk, counter.go_on(run)), 2)
     assert "Failed" in step
     assert "The account is closed." in step
-    assert "Did not happen sent once" in step
+    assert "Did not happen · sent once" in step
 
 
 def test_a_call_that_the_model_got_wrong_shows_what_it_wrote(
@@ -201,13 +201,13 @@ def test_an_effect_in_doubt_says_that_nobody_knows_and_what_was_found(
     counter.decide(counter.request(run), Verdict.APPROVE, reviewer)
     run = counter.go_on(run)
     page = page_of(desk, run)
-    assert "Unknown; a person looks sent once" in step_of(page, 2)
+    assert "Unknown; a person looks · sent once" in step_of(page, 2)
     assert "Nobody knows whether it happened: wire" in step_of(page, 3)
     counter.decide(counter.request(run), Verdict.HAPPENED, reviewer)
     run = counter.go_on(run)
     page = page_of(desk, run)
     assert "A person found that it happened." in step_of(page, 3)
-    assert "Happened sent once" in step_of(page, 2)
+    assert "Happened · sent once" in step_of(page, 2)
 
 
 def test_a_reached_limit_and_its_extension_are_told(
