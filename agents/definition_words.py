@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 
 from agents.tool_words import TYPES
@@ -81,7 +82,7 @@ def in_words(value: Any, name: str = "") -> str:
         case [] | {}:
             return gettext("none")
         case list() if name == "effects":
-            return ", ".join(EFFECTS.get(each) or in_words(each) for each in value)
+            return capfirst(_effects(value))
         case list() if name == "asserts":
             return "\n".join(_asserted(each) for each in value)
         case list() if all(isinstance(each, str) for each in value):
@@ -115,7 +116,7 @@ def field_in_words(field: Mapping[str, Any], name: str) -> str:
 
 def tool_in_words(tool: Mapping[str, Any]) -> str:
     """A tool in two lines: what it is for, and how dangerous it is and what it takes."""
-    effects = in_words(tool["effects"], "effects") if tool["effects"] else gettext("no effects")
+    effects = _effects(tool["effects"]) or gettext("no effects")
     arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or gettext(
         "no arguments"
     )
@@ -126,6 +127,12 @@ def tool_in_words(tool: Mapping[str, Any]) -> str:
         repeats=in_words(tool["effect_class"], "effect_class"),
         arguments=arguments,
     )
+
+
+def _effects(effects: list[Any]) -> str:
+    """Effects as they stand within a line: `moves money, destroys something`."""
+    said = (EFFECTS.get(each) or in_words(each) for each in effects)
+    return ", ".join(words[:1].lower() + words[1:] for words in said)
 
 
 def _limited(keyword: str, value: Any) -> str:

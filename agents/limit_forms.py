@@ -30,13 +30,13 @@ class LimitsForm(forms.Form):
     """What is left empty is as the agent declares it, or without a limit."""
 
     extend_times = forms.IntegerField(
-        label=gettext_lazy("People may extend a run to so many times a cap"),
+        label=gettext_lazy("People may extend a run to this many times a cap"),
         min_value=1,
         max_value=100,
         help_text=gettext_lazy("1: a cap that is reached cannot be raised for a run."),
     )
     over_percent = forms.IntegerField(
-        label=gettext_lazy("People may let runs go above a budget by so many percent of it"),
+        label=gettext_lazy("People may let runs exceed a budget by this many percent"),
         min_value=0,
         max_value=100,
         help_text=gettext_lazy("All runs together. 0: nobody may."),

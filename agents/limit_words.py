@@ -17,8 +17,14 @@ from agents.models import HostedAgent
 from agents.models.spend import MEASURES, SPANS
 from audit.wordings import Words
 
-SPAN_WORDS: Final = Words({"day": "Today", "month": "This month"})
-MEASURE_WORDS: Final = Words({"cost_micros": "money", "tokens": "tokens"})
+SPENT_WORDS: Final = Words(
+    {
+        "day_cost_micros": "Money today",
+        "day_tokens": "Tokens today",
+        "month_cost_micros": "Money this month",
+        "month_tokens": "Tokens this month",
+    }
+)
 
 
 def may_read_spent(caller: Caller) -> bool:
@@ -43,13 +49,13 @@ def spent_words(hosted: HostedAgent, now: datetime) -> list[SpentWords]:
     for span, spend in limits.spends.items():
         for measure in MEASURES:
             used, limit = spent[f"{span}_{measure}"], getattr(spend, measure)
-            text = amounts.spent(measure, used)
+            text = amounts.amount_of(measure, used)
             if limit is not None:
                 text = gettext("{used} of {limit}").format(
-                    used=amounts.amount_of(measure, used), limit=amounts.spent(measure, limit)
+                    used=text, limit=amounts.amount_of(measure, limit)
                 )
             share = None if limit is None else used / limit if limit else 1.0
-            rows.append(SpentWords(f"{SPAN_WORDS[span]}, {MEASURE_WORDS[measure]}", text, share))
+            rows.append(SpentWords(SPENT_WORDS[f"{span}_{measure}"], text, share))
     return rows
 
 
@@ -60,7 +66,7 @@ def cap_facts(agent: Agent, hosted: HostedAgent) -> list[dict[str, str]]:
     return [
         {
             "label": amounts.title_of(name),
-            "value": gettext("no limit")
+            "value": gettext("No limit")
             if (cap := getattr(budget, name)) is None
             else amounts.amount_of(name, cap)
             + (gettext(", set by an admin") if name in limits.caps else ""),

@@ -44,7 +44,7 @@ _WORDS: Final = Words(
         "recovery_code": "recovery code",
         "recovery_codes": "recovery codes",
         # Why something is erased.
-        "asked": "asked",
+        "asked": "on request",
         "not_needed": "not needed",
         "mistake": "mistake",
         "ordered": "ordered",

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 
 from audit.exceptions import KINDS
@@ -99,7 +100,7 @@ class HoldForm(_Period):
     )
     scope = forms.ChoiceField(
         label=gettext_lazy("What it covers"),
-        choices=[(scope.value, str_later(scope.label)) for scope in HoldScope],
+        choices=[(scope.value, capfirst(str_later(scope.label))) for scope in HoldScope],
     )
     target = forms.CharField(
         required=False,
@@ -122,7 +123,7 @@ class ErasureForm(forms.Form):
         max_length=200,
         label=gettext_lazy("About whom or what"),
         help_text=gettext_lazy(
-            "A user name. For a run or a request: run: or request: before its whole id."
+            "A user name. For a run or a request, run: or request: and then its whole id."
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )

@@ -25,7 +25,7 @@ def in_words(looked_at: Mapping[str, Any]) -> str:
     listed = ", ".join(
         f"{gettext(what)} {spellings.number(number)}" for what, number in sorted(rows.items())
     )
-    return f"{said} {gettext('Rows that agree with it: {listed}.').format(listed=listed)}"
+    return f"{said} {gettext('Rows that agree with the log: {listed}.').format(listed=listed)}"
 
 
 def _counted(words: str, number: int) -> str:

@@ -85,9 +85,9 @@ def _about(stream: str, names: Mapping[str, str]) -> str:
     """What a stream is called: a person, an agent by their name."""
     person = stream.removeprefix(_PERSON)
     if stream == "log":
-        return gettext("the log")
+        return gettext("The installation")
     if stream == "policy":
-        return gettext("the policies")
+        return gettext("The policies")
     if stream.startswith("agent:"):
         return names.get(stream, stream.removeprefix("agent:"))
     return (

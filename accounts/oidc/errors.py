@@ -12,7 +12,7 @@ REASONS: Final = Words(
     {
         "closed": "This account is closed. Ask an admin.",
         "not_allowed": (
-            "The identity provider knows you, but you do not belong to those who may sign in here. Ask whoever "
+            "The identity provider knows you, but you are not among those who may sign in here. Ask whoever "
             "manages your groups there."
         ),
         "taken": (
@@ -89,7 +89,7 @@ class NotConfirmed(Forbidden):
         self.why = why
         super().__init__(
             gettext(
-                "The identity provider did not confirm that it is you, just now. Try again, with the account that "
+                "The identity provider did not confirm just now that it is you. Try again with the account that "
                 "you signed in with."
             )
         )

@@ -265,7 +265,7 @@ def basis_points(value: int | None) -> str:
 def dollars(micros: int | None) -> str:
     """Millionths of a dollar as dollars; small sums keep enough digits to be told from nothing."""
     if not micros:
-        return spellings.dollars(Decimal(0), 0, 0)
+        return spellings.dollars(Decimal(0))
     amount = Decimal(micros) / 1_000_000
     if amount < Decimal("0.0001"):
         return gettext("under {amount}").format(amount=spellings.dollars(Decimal("0.0001"), 4, 4))

@@ -82,7 +82,7 @@ def test_tools_are_told_by_what_they_may_do_and_by_each_argument() -> None:
     assert (found["tools.fly"].title, found["tools.fly"].tool) == ("The tool Fly", "fly")
     assert found["tools.pay.effects"].before == "Moves money"
     assert "optional" in str(found["tools.pay.arguments.amount"].after)
-    assert "high risk; Moves money" in str(found["tools.wire"].before)
+    assert "high risk; moves money" in str(found["tools.wire"].before)
 
 
 def test_a_part_that_a_later_release_records_is_told_too() -> None:

@@ -181,7 +181,7 @@ def test_evidence_is_asked_for_and_explained_in_the_browser(
     client: Client, login: Login, auditor: User
 ) -> None:
     page = login(client, auditor)
-    assert "Options of the evidence" in page.get(reverse("audit-list")).content.decode()
+    assert "Evidence options" in page.get(reverse("audit-list")).content.decode()
     asked = page.post(
         reverse("audit-export-ask"),
         {"format": "bundle", "challenge": "<b>herons</b>", "since_size": "2"},

@@ -276,7 +276,7 @@ def test_a_page_says_that_the_body_before_is_no_longer_kept(
     client.force_login(auditor, backend="allauth.account.auth_backends.AuthenticationBackend")
     after = Event.objects.get(stream="policy", seq=4)
     text = client.get(reverse("audit-event", args=[after.pk])).content.decode()
-    assert "number 3, body no longer kept (retention of March 2015)" in text
+    assert "Number 3, body no longer kept (retention of March 2015)" in text
     gone = client.get(reverse("audit-event", args=[old[0].pk])).content.decode()
     assert "The bodies of March 2015 were dropped" in gone
     assert old[0].leaf_hex in gone
@@ -328,7 +328,7 @@ def test_a_month_is_due_held_or_dropped_on_its_page_and_over_the_api(
         return client.get(reverse("audit-retention")).content.decode()
 
     assert (march()["state"], march()["events"]) == ("due", None)
-    assert "may be dropped" in page()
+    assert "May be dropped" in page()
     keeper = Caller.of_session(person("keeper", "records-keeper"))
     hold = set_hold(
         matter="case 17", why="A suit.", scope=HoldScope.PERSON, target="7", caller=keeper
@@ -340,4 +340,4 @@ def test_a_month_is_due_held_or_dropped_on_its_page_and_over_the_api(
     gone = march()
     assert (gone["state"], gone["events"], gone["on_hold"]) == ("dropped", 5, None)
     assert gone["leaves_sha256"] == f"sha256:{bytes(Retired.objects.get().leaves_sha256).hex()}"
-    assert "hashes of 5 events" in page()
+    assert "Hashes of 5 events" in page()

@@ -39,7 +39,7 @@ def test_erasures_and_holds_are_told_with_names_and_without_ids() -> None:
     }
     assert people_in(proposed) == people_in(held) == {"5", "7"}
     told = sentence(proposed, NAMES)
-    assert told == "Kim proposed to erase what the log keeps apart about Ada: asked."
+    assert told == "Kim proposed to erase what the log keeps apart about Ada: on request."
     assert sentence(held, NAMES) == "Kim set a legal hold on Ada."
     held["facts"] = {"scope": "run", "target": RUN}
     assert sentence(held, NAMES) == "Kim set a legal hold on the run …0f2dd01c."

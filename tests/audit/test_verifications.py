@@ -208,10 +208,10 @@ def test_an_auditor_asks_on_the_page_of_the_log_and_reads_the_sentence(
     answer = page.post(reverse("audit-verify"))
     check = Verification.objects.get()
     assert answer["Location"] == reverse("audit-verification", args=[check.pk])
-    assert "waiting for a worker" in page.get(answer["Location"]).content.decode()
+    assert "Waiting for a worker" in page.get(answer["Location"]).content.decode()
     verify_log(check.pk)
     text = page.get(answer["Location"]).content.decode()
-    assert "everything fits" in text
+    assert "Everything fits" in text
     check.refresh_from_db()
     assert check.summary in text
     # The reader's language, whatever the worker spoke; of an older check the words that it kept.

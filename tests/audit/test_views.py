@@ -157,7 +157,7 @@ def test_an_event_opens_its_json_hashes_and_neighbours(
     text = text_of(page, reverse("audit-event", args=[decided.pk]))
     assert '"revision": 1' in text
     assert f"sha256:{decided.leaf_hex}" in text
-    assert "nothing: it is the first" in text
+    assert "Nothing: it is the first" in text
     assert reverse("audit-event", args=[after.pk]) in text
     assert reverse("request-detail", args=[decided.request]) in text
     assert reverse("run-detail", args=[decided.run]) in text
@@ -199,8 +199,8 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_titles(
     assert f"{reviewer} added {reviewer} to Risk and compliance." in listed
     assert f"{reviewer} set up the working calendar Bank days." in listed
     assert f"changed the roles of {reviewer}: added Records keeper." in listed
-    assert "run of Refund office</a>" in listed
-    assert "request of Refund office</a>" in listed
+    assert "Run of Refund office</a>" in listed
+    assert "Request of Refund office</a>" in listed
     event = text_of(page, reverse("audit-event", args=[decided.pk]))
     assert ">Refund office</a> <code" in event
     assert ">Issue refund</a> <code" in event

@@ -70,10 +70,10 @@ def export_the_month(page: Page) -> Path:
     page.get_by_text("Run, request, time").click()
     page.get_by_label("From", exact=True).fill(f"{now:%Y-%m}-01T00:00")
     page.get_by_role("search").get_by_role("button", name="Search").click()
-    page.get_by_text("Options of the evidence").click()
+    page.get_by_text("Evidence options").click()
     page.get_by_label("Challenge", exact=True).fill(CHALLENGE)
     page.get_by_role("button", name="Evidence").click()
-    expect(page.locator("#export")).to_contain_text("ready")
+    expect(page.locator("#export")).to_contain_text("Ready")
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Download").click()
     return Path(downloading.value.path())
@@ -114,7 +114,7 @@ def test_an_auditor_checks_a_month_and_one_refund_in_it_without_trusting_anybody
 
     page.goto("/audit/log/")
     page.get_by_role("button", name="Verify now").click()
-    expect(page.locator("#verification")).to_contain_text("everything fits")
+    expect(page.locator("#verification")).to_contain_text("Everything fits")
     assert is_sound(page) == []
 
     export = tmp_path / "month.zip"

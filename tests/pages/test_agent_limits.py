@@ -98,9 +98,9 @@ def test_the_page_of_the_agent_shows_what_it_spent_and_what_holds(
     text = text_of(page)
     assert "Steps 12, set by an admin" in text
     assert "Time at work 1 hour" in text
-    assert "Today, money $0.50 of $2.00" in text
-    assert "This month, tokens 1,234 tokens" in text
-    assert 'aria-label="Today, money"' in page.content.decode()
+    assert "Money today $0.50 of $2.00" in text
+    assert "Tokens this month 1,234" in text
+    assert 'aria-label="Money today"' in page.content.decode()
     assert 'width="25.0"' in page.content.decode()
 
 
