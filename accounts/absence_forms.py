@@ -34,9 +34,7 @@ class AbsenceForm(forms.Form):
         label=gettext_lazy("Who stands in"),
         empty_label=gettext_lazy("Choose a person"),
     )
-    starts_at = _moment(
-        str_later("From (UTC)"), str_later("A time that is past means: from now on.")
-    )
+    starts_at = _moment(str_later("From (UTC)"), str_later("A time in the past means from now on."))
     ends_at = _moment(str_later("Until (UTC)"), str_later("It ends by itself then."))
 
     def __init__(self, data: Any, *, person: User, now: datetime) -> None:

@@ -482,7 +482,7 @@ def test_a_rejection_of_several_has_one_reason(safe: Opener, reviewer: User) -> 
     # The nonce is kept, so that sending it twice stays one batch.
     assert form_on(empty)["nonce"] == form["nonce"]
     said = client.post(reverse("inbox-batch"), form | {"reason_code": "wrong_amount"})
-    assert "2 of 2 counted" in said.content.decode()
+    assert "2 of 2 verdicts counted" in said.content.decode()
     assert set(Vote.objects.values_list("reason_label", flat=True)) == {"Wrong amount"}
     assert states(first, second) == ["rejected", "rejected"]
 

@@ -135,7 +135,7 @@ def test_nothing_is_wrong_with_the_pages_of_a_batch_in_either_theme_nor_on_a_pho
     assert troubles_of(page, EVERY_VIEW) == []
     page.get_by_label("Wrong amount").check()
     page.get_by_role("button", name="Reject what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 verdicts counted")
     assert troubles_of(page, EVERY_VIEW) == []
 
 
@@ -152,7 +152,7 @@ def test_several_are_selected_and_decided_with_javascript_off(desk: Desk, review
     expect(row(page, risky)).to_contain_text("one by one: high risk")
     page.get_by_role("button", name="Approve…").click()
     page.get_by_role("button", name="Approve what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 verdicts counted")
     expect(page).to_have_url(re.compile(r"/inbox/batch/$"))
     desk.becomes(first, "approved")
     desk.becomes(second, "approved")
