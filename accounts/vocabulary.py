@@ -131,7 +131,7 @@ ROLES: Final[dict[RoleName, Role]] = {
         Role(
             "records-keeper",
             "Records keeper",
-            "Reads the audit log, sets legal holds, and proposes or confirms erasures in it; takes two.",
+            "Reads the audit log, sets legal holds, and proposes or confirms erasures in it, with a second keeper.",
             frozenset({"read_audit", "keep_records"}),
         ),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policy_words import DEFAULT_LINE
 from approvals.templatetags.interface import reveal
+from audit import spellings
 from audit.canonical import INTEGER_LIMIT, NOT_JSON, loads_strict
 from audit.errors import Invalid
 from audit.wordings import Words, str_later
@@ -253,8 +254,9 @@ class CapsForm(VerdictForm):
             decimal_places=6 if scale > 60 else 0,
             initial=_plainly(Decimal(usual) / scale if scale > 60 else -(-usual // scale)),
             error_messages={"max_value": _TOO_MUCH if most >= scale else _NO_MORE},
-            help_text=gettext("{used} used up. At most {scale} more.").format(
-                used=raising.get("used") or used, scale=_plainly(Decimal(most) / scale)
+            help_text=_how_far(
+                raising.get("used") or used,
+                _written(Decimal(most) / scale, unit) if "most" in raising else "",
             ),
             widget=forms.NumberInput(attrs={"form": DECIDE_FORM, "data-draft": name}),
         )
@@ -279,6 +281,19 @@ _BY_HOW_MUCH = Words(
         "": "{words}, by how much more",
     }
 )
+
+
+def _how_far(used: object, most: str) -> str:
+    """What is used up, and how much more there may be where somebody set a limit to that."""
+    if not most:
+        return gettext("{used} used up.").format(used=used)
+    return gettext("{used} used up. At most {scale} more.").format(used=used, scale=most)
+
+
+def _written(number: Decimal, unit: str) -> str:
+    if unit == "dollars":
+        return spellings.dollars(number, 2, 6)
+    return spellings.number(int(number)) if number == int(number) else _plainly(number)
 
 
 def _plainly(number: Decimal | int) -> str:

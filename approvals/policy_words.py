@@ -253,7 +253,7 @@ def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
 
 
 def time_to_decide(hours: float | None, calendar: str | None, called: Names = UNNAMED) -> str:
-    """`24 hours of the calendar Office hours`; empty where nothing is said, None: not said."""
+    """`24 hours of the calendar “Office hours”`; empty where nothing is said, None: not said."""
     if hours is None and calendar is None:
         return ""
     length = (
@@ -264,7 +264,7 @@ def time_to_decide(hours: float | None, calendar: str | None, called: Names = UN
     if calendar is None:
         return length
     return (
-        gettext("{length} of the calendar {calendar}").format(
+        gettext("{length} of the calendar “{calendar}”").format(
             length=length, calendar=called.calendar(calendar)
         )
         if calendar

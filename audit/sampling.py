@@ -18,8 +18,8 @@ from django.utils.translation import gettext_noop
 SEED: Final = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,64}", re.ASCII)
 IN_WORDS: Final = gettext_noop(
     "For each event of the population, write the seed and right after it the event's id (36 characters, lower "
-    "case), and take the SHA-256 of that text. Sort the events by it as hexadecimal text. The sample is the "
-    "first ones, in that order."
+    "case), and take the SHA-256 of that text. Sort the events by it as hexadecimal text. The first ones, in "
+    "that order, are the sample."
 )
 
 

@@ -90,7 +90,7 @@ SENTENCES: Final = Words(
         "evaluation.case_saved": "{actor} saved an evaluation case of {agent}",
         "evaluation.case_deleted": "{actor} deleted an evaluation case of {agent}",
         "agent.limits_set": "{actor} set the limits of {agent}",
-        "agent.alerts_set": "{actor} set what the owners of {agent} are alerted of",
+        "agent.alerts_set": "{actor} set what the owners of {agent} are alerted to",
         "agent.alerted": "The owners of {agent} were alerted{alert}",
         "agent.budget_spent": "{agent} has spent {percent} % of what it may in a {span}",
         "agent.model_changed": "Another model answers {agent} than before, under the same name",

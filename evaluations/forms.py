@@ -43,7 +43,7 @@ class CaseForm(forms.Form):
         label=gettext_lazy("Case"),
         max_length=MOST_BYTES,
         help_text=gettext_lazy(
-            "What the agent is given, what its tools and people answer, and under expect what should happen."
+            "What the agent is given, what its tools and people answer, and under “expect” what should happen."
         ),
         widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false", "class": "code-input"}),
     )

@@ -59,7 +59,7 @@ class InsightsForm(forms.Form):
     step = forms.ChoiceField(
         required=False,
         label=gettext_lazy("Charts"),
-        choices=[("", gettext_lazy("As it fits")), *STEPS.choices()],
+        choices=[("", gettext_lazy("Automatic")), *STEPS.choices()],
     )
     agent = _Name(gettext_lazy("Agent"))
     version = _Name(gettext_lazy("Version"))
@@ -149,14 +149,14 @@ class ThresholdsForm(forms.Form):
         min_value=0,
         max_value=100,
         label=gettext_lazy("Runs that do not succeed, in percent"),
-        help_text=gettext_lazy("Of the runs that began today and have ended. 0: never."),
+        help_text=gettext_lazy("Of the runs that began today and have ended. 0 means never."),
     )
     cost_times = forms.FloatField(
         required=False,
         min_value=0,
         max_value=1_000,
         label=gettext_lazy("Cost of a run, as a multiple of the two weeks before"),
-        help_text=gettext_lazy("From 1 on. 0: never."),
+        help_text=gettext_lazy("1 or more. 0 means never."),
     )
     cost_dollars = forms.DecimalField(
         required=False,
@@ -164,7 +164,7 @@ class ThresholdsForm(forms.Form):
         max_value=1_000_000,
         decimal_places=6,
         label=gettext_lazy("Cost of a success, in dollars"),
-        help_text=gettext_lazy("0: never."),
+        help_text=gettext_lazy("0 means never."),
     )
 
     @property

@@ -19,6 +19,7 @@ from insights.vocabulary import (
     HOW_WORDS,
     RESULT_WORDS,
     Result,
+    band_words,
 )
 from insights.words import problem_words
 
@@ -111,7 +112,9 @@ def _version(value: str) -> str | None:
 
 
 def _band(value: str) -> str | None:
-    return gettext("{band} steps").format(band=value) if value in BANDS.values() else None
+    if value not in BANDS.values():
+        return None
+    return gettext("{band} steps").format(band=band_words(value))
 
 
 NARROWINGS: Final[tuple[Narrowing, ...]] = (

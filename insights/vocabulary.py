@@ -161,6 +161,11 @@ HOW_WORDS: Final = Words(
 BANDS: Final = {1: "1-3", 4: "4-6", 7: "7-10", 11: "11-20", 21: "21+"}
 
 
+def band_words(band: str) -> str:
+    """A band as it is read: `1–3`. Its name, in addresses and in files, has a hyphen that anybody can type."""
+    return band.replace("-", "–")
+
+
 def band_of(steps: int) -> str:
     """The band that a run of so many steps belongs to."""
     return BANDS[max((first for first in BANDS if first <= steps), default=1)]

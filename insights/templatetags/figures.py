@@ -13,6 +13,7 @@ from audit import spellings
 from audit.markup import joined, markup
 from insights.charts import Column
 from insights.report import Number, Part
+from insights.vocabulary import band_words
 from insights.words import FEWEST, percent, share
 
 register = template.Library()
@@ -80,6 +81,9 @@ def points(value: float | None) -> str:
 def percentage(value: Part) -> str:
     """`30 %`; a dash for a part of nothing."""
     return percent(value.number, value.of) if value.of else "–"
+
+
+register.filter("band", band_words)
 
 
 @register.filter

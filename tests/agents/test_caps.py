@@ -313,6 +313,26 @@ def test_the_form_takes_money_and_minutes(cap: str, written: str, taken: int) ->
     assert form.body() == {"caps": {cap: taken}}
 
 
+@pytest.mark.parametrize(
+    ("cap", "used", "most"),
+    [
+        ("cost_micros", "$0.60 used up.", "At most $1,234.50 more."),
+        ("active_seconds", "166 hours 40 minutes used up.", "At most 20,575,000 more."),
+        ("tokens", "600,000 used up.", "At most 1,234,500,000 more."),
+    ],
+)
+def test_the_form_says_in_units_how_far_a_cap_may_be_raised_where_somebody_said_so(
+    cap: str, used: str, most: str
+) -> None:
+    def told(reached: dict[str, int]) -> str:
+        question = {"caps": {cap: 600_000}, "raising": {cap: amounts.raising(cap, reached)}}
+        return str(CapsForm(question).fields[cap].help_text)
+
+    reached = {"used": 600_000, "limit": 600_000}
+    assert told(reached) == used
+    assert told({**reached, "most": 1_234_500_000}) == f"{used} {most}"
+
+
 @pytest.mark.parametrize(("most", "said"), [(500, "At most 500 more"), (0, "cannot be raised")])
 def test_the_form_says_at_its_field_how_far_a_cap_may_be_raised(most: int, said: str) -> None:
     reached = {"used": 600, "limit": 600, "most": most}

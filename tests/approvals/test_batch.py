@@ -448,7 +448,7 @@ def test_a_batch_is_confirmed_and_decided_without_a_script(
     answer = client.post(reverse("inbox-batch"), form)
     assert answer.status_code == 200
     said = answer.content.decode()
-    assert "2 of 3 counted" in said
+    assert "2 of 3 verdicts counted" in said
     assert "Approved." in said
     assert "Your approval counts; it still needs 1 of Support." in said
     assert "Rejected by second-reviewer" in said
@@ -458,7 +458,7 @@ def test_a_batch_is_confirmed_and_decided_without_a_script(
     ]
     # The same form posted twice: the same answers.
     again = client.post(reverse("inbox-batch"), form).content.decode()
-    assert "2 of 3 counted" in again
+    assert "2 of 3 verdicts counted" in again
     assert Vote.objects.filter(user=reviewer).count() == 2
 
 
@@ -468,7 +468,7 @@ def test_what_changed_since_it_was_confirmed_says_so(safe: Opener, reviewer: Use
     form = form_on(confirm(client, "approve", request))
     ApprovalRequest.objects.filter(pk=request.pk).update(revision=2)
     said = client.post(reverse("inbox-batch"), form).content.decode()
-    assert "0 of 1 counted" in said
+    assert "0 of 1 verdicts counted" in said
     assert "This request changed since you opened it." in said
 
 
@@ -482,7 +482,7 @@ def test_a_rejection_of_several_has_one_reason(safe: Opener, reviewer: User) -> 
     # The nonce is kept, so that sending it twice stays one batch.
     assert form_on(empty)["nonce"] == form["nonce"]
     said = client.post(reverse("inbox-batch"), form | {"reason_code": "wrong_amount"})
-    assert "2 of 2 counted" in said.content.decode()
+    assert "2 of 2 verdicts counted" in said.content.decode()
     assert set(Vote.objects.values_list("reason_label", flat=True)) == {"Wrong amount"}
     assert states(first, second) == ["rejected", "rejected"]
 

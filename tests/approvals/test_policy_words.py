@@ -18,13 +18,13 @@ from approvals.schemas import GroupNeed, Requirements
         (
             1,
             "office",
-            "one of the agent's owner group, within 1 hour of the calendar office",
+            "one of the agent's owner group, within 1 hour of the calendar “office”",
         ),
         (24, "", "one of the agent's owner group, within 24 hours around the clock"),
         (
             None,
             "office",
-            "one of the agent's owner group, within the usual hours of the calendar office",
+            "one of the agent's owner group, within the usual hours of the calendar “office”",
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
     assert when_sentence(rule.when, called) == "Refund desk or gone calls Issue refund"
     assert threshold_lines(after.thresholds, called)[0].about == "Issue refund of Refund desk"
     assert requirements_sentence(rule.requirements or Requirements(), called).endswith(
-        "within the usual hours of the calendar Office hours"
+        "within the usual hours of the calendar “Office hours”"
     )
     line, changed, *plainly = changes(before, after, called)
     assert line == "Issue refund of Refund desk: 0.70 is new."

@@ -160,9 +160,9 @@ def too_small(page: Page) -> list[str]:
 
 
 def scrolls_behind(page: Page) -> list[str]:
-    """The page scrolls though a request's panes fill the window and scroll by themselves."""
+    """The page scrolls though the inbox's panes fill the window and scroll by themselves."""
     by = page.evaluate(
-        "innerWidth > 1000 && document.querySelector('.request-scroll')"
+        "innerWidth > 1000 && document.querySelector('.inbox')"
         " ? document.documentElement.scrollHeight - innerHeight : 0"
     )
     return [f"scrolls by {by} behind its panes"] if by > 0 else []

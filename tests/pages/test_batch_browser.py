@@ -110,14 +110,14 @@ def test_several_are_approved_together_and_each_says_what_came_of_it(
         expect(page.locator(".arguments", has_text=amount)).to_be_visible()
     desk.decide(second, second_reviewer, "reject", reason="No.")
     page.get_by_role("button", name="Approve what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 verdicts counted")
     lines = page.locator(".batch-list li")
     expect(lines.nth(1)).to_contain_text("Rejected by second-reviewer")
     desk.becomes(first, "approved")
     desk.becomes(third, "approved")
     # Sent again by a reload: the same answers, and nothing is decided twice.
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 verdicts counted")
     assert first.votes.count() == 1
 
 
@@ -135,7 +135,7 @@ def test_nothing_is_wrong_with_the_pages_of_a_batch_in_either_theme_nor_on_a_pho
     assert troubles_of(page, EVERY_VIEW) == []
     page.get_by_label("Wrong amount").check()
     page.get_by_role("button", name="Reject what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 verdicts counted")
     assert troubles_of(page, EVERY_VIEW) == []
 
 
@@ -152,7 +152,7 @@ def test_several_are_selected_and_decided_with_javascript_off(desk: Desk, review
     expect(row(page, risky)).to_contain_text("one by one: high risk")
     page.get_by_role("button", name="Approve…").click()
     page.get_by_role("button", name="Approve what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 verdicts counted")
     expect(page).to_have_url(re.compile(r"/inbox/batch/$"))
     desk.becomes(first, "approved")
     desk.becomes(second, "approved")
