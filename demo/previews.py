@@ -53,7 +53,8 @@ def _delivered(order: Order, today: date) -> str:
     if order.delivered_on is None:
         return "Not yet"
     days = (today - order.delivered_on).days
-    return f"{order.delivered_on:%Y-%m-%d}, {days} {'day' if days == 1 else 'days'} ago"
+    on = order.delivered_on
+    return f"{on.day} {on:%b %Y}, {days} {'day' if days == 1 else 'days'} ago"
 
 
 def _doubts(refund: Refund, order: Order, left: Decimal, today: date) -> list[str]:
