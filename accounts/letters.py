@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from smtplib import SMTPRecipientsRefused
 from typing import Final, NamedTuple
 
 import structlog
@@ -14,6 +15,8 @@ from accounts.languages import language_for
 from accounts.models import User
 
 LONGEST_SUBJECT: Final = 200
+#: A server's answer from here on: asked again, it would say the same.
+PERMANENT: Final = 500
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +49,41 @@ def send_letters(write: Callable[[], Letter], to: Mapping[str, str]) -> int:
     for language in set(to.values()):
         with translation.override(language):
             written[language] = write()
-    mails = [
-        _mail(written[language], address, language) for address, language in sorted(to.items())
-    ]
-    sent = int(get_connection().send_messages(mails) or 0) if mails else 0
+    sent = deliver(
+        [
+            addressed(written[language], address, language)
+            for address, language in sorted(to.items())
+        ]
+    )
     # To whom is in the mail server's own log; here the line says which request or run they are due to.
     log.info("letters_sent", letters=sent)
     return sent
 
 
-def _mail(letter: Letter, address: str, language: str) -> EmailMessage:
+def deliver(mails: Sequence[EmailMessage]) -> int:
+    """Send the mails, over one connection; how many were taken. Mail errors are raised.
+
+    An address that the server refuses for good keeps nobody else from their mail: it is left out, and a line
+    says so.
+    """
+    if not mails:
+        return 0
+    sent = 0
+    with get_connection() as connection:
+        for mail in mails:
+            try:
+                sent += int(connection.send_messages([mail]) or 0)
+            except SMTPRecipientsRefused as refused:
+                if any(code < PERMANENT for code, _ in refused.recipients.values()):
+                    raise
+                log.warning(
+                    "letter_refused", codes=[code for code, _ in refused.recipients.values()]
+                )
+    return sent
+
+
+def addressed(letter: Letter, address: str, language: str) -> EmailMessage:
+    """The mail that takes the letter, written in that language, to the address."""
     return EmailMessage(
         subject=" ".join(letter.subject.split())[:LONGEST_SUBJECT],
         body=letter.text,

@@ -40,6 +40,11 @@ def due(
     return Due(deadline, halfway(start, deadline, calendar) if needs.reminder else None)
 
 
+def first_mail_due(start: datetime) -> datetime:
+    """When people are mailed about what they have had since `start`, and about what came by then."""
+    return start + timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
+
+
 def start_over(request: ApprovalRequest, now: datetime) -> None:
     """Give the people of a request the whole time anew; the caller saves it."""
     needs = request.needs

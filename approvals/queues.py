@@ -16,20 +16,28 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 MAIL_SECONDS = 120
+FIRST_MAILS = "first-mails"
 TIGHTENING = "tighten-open-requests"
-#: When nobody was mailed by then, the sweep puts the mail on the queue again.
+#: A mail that nobody has sent by then, though somebody began to, is sent by another.
 MAIL_OVERDUE = timedelta(minutes=2)
 
 log = logging.getLogger(__name__)
 
 
 def mail_about(request_id: UUID, occasion: str, *, run: UUID | None) -> None:
-    """Send the mail of this occasion (`opened`, `reminder`, `escalated`) once this commits. `run`: whose request
-    it is, in whose trace the mail stands.
-
-    Should Redis not take the job, the sweep finds a request that nobody was told of.
+    """Send the mail of this occasion (`reminder`, `escalated`) once this commits. `run`: whose request it is, in
+    whose trace the mail stands.
     """
     transaction.on_commit(partial(_enqueue, str(request_id), occasion, run), robust=True)
+
+
+def put_first_mails() -> None:
+    """Have those who may decide mailed about what was opened, now, unless that stands on the queue. The next pass
+    of the sweep finds what Redis did not take."""
+    try:
+        put("approvals.jobs.send_first_mails", once=FIRST_MAILS, seconds=MAIL_SECONDS)
+    except (RedisError, OSError):
+        log.warning("mails about new requests not queued: Redis did not take it")
 
 
 def tighten_open_requests() -> None:

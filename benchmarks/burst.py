@@ -16,7 +16,7 @@ from benchmarks.processes import cpu_between, usage
 from benchmarks.recorder import Recorder, twice
 from benchmarks.waiting import until
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 900.0
 
 

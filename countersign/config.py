@@ -126,6 +126,7 @@ class Config(BaseSettings):
     audit_retention_days: Annotated[int, Field(ge=184, le=36_500)] = 3_650
     undo_seconds: Annotated[float, Field(ge=0, le=60)] = 10
     review_hours: Seconds = 24
+    mail_gather_seconds: Annotated[float, Field(ge=0, le=3600)] = 30
     calendar: CalendarName = "working-week"
     second_factor_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     second_factor_lock_seconds: Seconds = 300

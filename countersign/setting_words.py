@@ -121,6 +121,10 @@ SECTIONS: Final[Mapping[str, Mapping[str, Described]]] = {
             f"{WEB}, {RUNS}", "undo time of consequential actions in the shipped policy"
         ),
         "review_hours": Described(f"{WEB}, {RUNS}", "review deadline of the shipped policy"),
+        "mail_gather_seconds": Described(
+            f"{RUNS}, {SCHEDULER}",
+            "how long new requests are gathered before people are mailed about all of them at once",
+        ),
         "calendar": Described(
             f"{WEB}, {RUNS}",
             "working calendar by which the shipped policy counts that deadline, and by which questions and limits, "

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.models import ReviewGroup
-from approvals import events, queues
+from approvals import events
 from approvals.addressing import groups_by_slug, named
-from approvals.deadlines import due
+from approvals.deadlines import due, first_mail_due
 from approvals.deciders import require_deciders
 from approvals.digests import action_digest, document_digest
 from approvals.models import ApprovalRequest, RequestGroup
@@ -33,7 +33,8 @@ class NotReviewable(ValueError):
 def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     """Store the request inside the caller's transaction, which holds the run's lock.
 
-    Browsers hear of it and the deciding groups get their mail once that transaction commits.
+    Browsers hear of it once that transaction commits; the deciding groups are mailed a little later, about all
+    that was opened meanwhile.
     Raises `Unsatisfiable` when a required group does not exist, `NobodyCouldDecide` for an action that
     not enough people could approve, and `NotReviewable` for one without a verdict *review* or whose digest
     is not that of its arguments.
@@ -63,7 +64,6 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
         ).update(superseded_by=request)
 
     events.announce(request, "opened", [groups[need.group].pk for need in requirements.groups])
-    queues.mail_about(request.pk, "opened", run=request.run_id)
     facts: dict[str, Any] = {
         "step": request.step_seq,
         "groups": [need.group for need in requirements.groups],
@@ -191,7 +191,7 @@ def _build(
         calendar=calendar.document() if calendar and wait.deadline else None,
         undo_seconds=(requirements.undo_seconds or 0) if opening.kind == Kind.ACTION else 0,
         created_at=now,
-        mail_due_at=now + queues.MAIL_OVERDUE,
+        mail_due_at=first_mail_due(now),
     )
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from approvals import events, queues
-from approvals.deadlines import start_over
+from approvals import events
+from approvals.deadlines import first_mail_due, start_over
 from approvals.errors import NotConsumable, RequestUnknown
 from approvals.models import ApprovalRequest
 from approvals.records import record_request
@@ -66,7 +66,7 @@ def reopen(
         request.title = preview.title[:500]
     start_over(request, now)
     request.notified_at = None
-    request.mail_due_at = now + queues.MAIL_OVERDUE
+    request.mail_due_at = first_mail_due(now)
     shown, request.shown_sha256 = show(request)
     request.save()
     keep_revision(request, shown, why=reason.code)
@@ -79,7 +79,6 @@ def reopen(
         content=True,
     )
     events.announce(request, "undone")
-    queues.mail_about(request.pk, "opened", run=request.run_id)
     return request
 
 

@@ -42,10 +42,7 @@ def sweep() -> dict[str, int]:
         "reminded": _each(_half_time(now), _remind),
         "unjudged": _judge_again(),
         "simulations": resume_simulations(),
-        "mailed": _each(
-            requests.pending().filter(mail_due_at__lte=now),
-            _mail_again,
-        ),
+        "mailed": _mail_first(now),
     }
 
 
@@ -54,6 +51,14 @@ def _judge_again() -> int:
     if not unchecked(policies.current()).exists():
         return 0
     queues.put_tightening()
+    return 1
+
+
+def _mail_first(now: datetime) -> int:
+    """Have people mailed about what was opened, where nobody did, or who began to did not end."""
+    if not ApprovalRequest.objects.pending().filter(mail_due_at__lte=now).exists():
+        return 0
+    queues.put_first_mails()
     return 1
 
 
@@ -110,16 +115,3 @@ def _tell_reminded(request: ApprovalRequest) -> None:
             "review_deadline": request.review_deadline,
         },
     )
-
-
-def _mail_again(request_id: UUID) -> bool:
-    """Put the mail on the queue once more: nobody sent it, or who began to did not end."""
-    now = database_now()
-    with transaction.atomic():
-        landed = ApprovalRequest.objects.filter(pk=request_id, mail_due_at__lte=now).update(
-            mail_due_at=now + queues.MAIL_OVERDUE, notified_at=None
-        )
-        if landed:
-            of_run = ApprovalRequest.objects.filter(pk=request_id).values_list("run_id", flat=True)
-            queues.mail_about(request_id, "opened", run=of_run.get())
-        return bool(landed)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from smtplib import SMTPRecipientsRefused
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.core.mail import get_connection
 from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext
@@ -109,3 +114,70 @@ def test_a_forgotten_password_is_mailed_about_in_the_language_of_the_account(
     assert message.subject == subject
     assert message.body.startswith(first)
     assert "/accounts/password/reset/key/" in message.body
+
+
+class PickyMail(StreamRequestHandler):
+    """A mail server that refuses an address: for good where it says `gone`, for now where it says `later`."""
+
+    taken: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        self.say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            match line.split(":")[0].upper():
+                case "DATA":
+                    self.say("354 go on")
+                    while self.rfile.readline().strip() != b".":
+                        pass
+                    self.say("250 taken")
+                case "RCPT TO" if "gone" in line:
+                    self.say("550 nobody of that name")
+                case "RCPT TO" if "later" in line:
+                    self.say("450 busy")
+                case "RCPT TO":
+                    self.taken.append(line.partition("<")[2].partition(">")[0])
+                    self.say("250 well")
+                case "QUIT":
+                    self.say("221 bye")
+                    return
+                case _:
+                    self.say("250 well")
+
+    def say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@pytest.fixture
+def picky_mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Mail goes to such a server; the addresses that it took."""
+    PickyMail.taken.clear()
+    with ThreadingTCPServer(("127.0.0.1", 0), PickyMail) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        host, port = server.server_address[:2]
+        to_it = partial(
+            get_connection, "django.core.mail.backends.smtp.EmailBackend", host=host, port=port
+        )
+        monkeypatch.setattr("accounts.letters.get_connection", to_it)
+        yield PickyMail.taken
+        server.shutdown()
+        thread.join()
+
+
+def test_an_address_that_is_refused_for_good_keeps_nobody_else_from_their_mail(
+    picky_mail: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    to = dict.fromkeys(("a@example.com", "gone@example.com", "z@example.com"), "en-gb")
+    assert send_letters(lambda: Letter("Hello", "…"), to) == 2
+    assert picky_mail == ["a@example.com", "z@example.com"]
+    assert "letter_refused" in caplog.text
+    assert "gone@" not in caplog.text
+
+
+def test_an_address_that_is_refused_for_now_is_an_error_that_has_it_tried_again(
+    picky_mail: list[str],
+) -> None:
+    to = dict.fromkeys(("a@example.com", "later@example.com"), "en-gb")
+    with pytest.raises(SMTPRecipientsRefused):
+        send_letters(lambda: Letter("Hello", "…"), to)
+    assert picky_mail == ["a@example.com"]

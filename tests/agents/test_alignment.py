@@ -46,14 +46,20 @@ def test_a_run_beside_itself_is_paired_step_by_step(run: list[Key]) -> None:
     assert aligned(run, run) == [(place, place) for place in range(len(run))]
 
 
-@given(RUNS, RUNS, RUNS, RUNS)
-def test_what_begins_or_ends_alike_is_paired(
-    begins: list[Key], one: list[Key], other: list[Key], ends: list[Key]
-) -> None:
-    pairs = aligned([*begins, *one, *ends], [*begins, *other, *ends])
+@given(RUNS, RUNS, RUNS)
+def test_what_begins_alike_is_paired(begins: list[Key], one: list[Key], other: list[Key]) -> None:
+    pairs = aligned([*begins, *one], [*begins, *other])
     assert pairs[: len(begins)] == [(place, place) for place in range(len(begins))]
-    if not begins and ends:
-        assert pairs[-1] == (len(one) + len(ends) - 1, len(other) + len(ends) - 1)
+
+
+@given(RUNS, RUNS, RUNS)
+def test_what_ends_alike_is_paired_where_nothing_begins_alike(
+    one: list[Key], other: list[Key], ends: list[Key]
+) -> None:
+    one, other = [("m", "mine"), *one], [("t", "theirs"), *other]
+    pairs = aligned([*one, *ends], [*other, *ends])
+    alike = [(len(one) + back, len(other) + back) for back in range(len(ends))]
+    assert pairs[len(pairs) - len(ends) :] == alike
 
 
 def test_a_step_more_leaves_the_others_paired_and_another_tool_stands_beside_the_first() -> None:

@@ -37,8 +37,8 @@ Read = Callable[[Run], Iterator[tuple[str, str]]]
 
 
 def stands_in(mark: str, text: str) -> bool:
-    """Whether it stands there, and not by chance within a digest, a moment or a page's token."""
-    return re.search(rf"(?<![0-9A-Za-z]){mark}(?![0-9A-Za-z])", text) is not None
+    """Whether it stands there, and not by chance within a digest, a moment, a page's token or an id."""
+    return re.search(rf"(?<![0-9A-Za-z]){mark}(?![0-9A-Za-z])", ANY_ID.sub("", text)) is not None
 
 
 def telling(answer: Answer) -> Answer:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from accounts.models import ReviewGroup, User
-from approvals.jobs import send_mail_about
+from approvals.jobs import send_first_mails, send_mail_about
 from approvals.models import ApprovalRequest
 from approvals.schemas import CoinToss
+from approvals.services import first_mails
 from approvals.services import notify as notifying
 from approvals.services.decide import decide
 from approvals.services.sweep import sweep
@@ -23,6 +28,7 @@ from approvals.vocabulary import Kind
 from audit.clock import database_now
 from tests.approvals.conftest import Opener
 from tests.approvals.till import Till, by, events_of, one_of, verdict_on
+from tests.harness.background import work
 
 
 def addresses() -> list[str]:
@@ -139,10 +145,128 @@ def test_a_mail_that_failed_is_tried_again(
 
     request = opened()
     with monkeypatch.context() as patched:
-        patched.setattr(notifying, "_send", fail)
+        patched.setattr(first_mails, "deliver", fail)
         with pytest.raises(OSError, match="no mail server"):
-            send_mail_about(str(request.pk))
-    assert send_mail_about(str(request.pk)) == 1
+            send_first_mails()
+    # Not at once, which would press a server that is down.
+    assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
+    become_due(request)
+    assert send_first_mails() == 1
+
+
+def become_due(*requests: ApprovalRequest) -> None:
+    """The moment has come at which people are mailed about them."""
+    of = ApprovalRequest.objects.filter(pk__in=[request.pk for request in requests])
+    of.update(mail_due_at=database_now())
+
+
+def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
+    opened: Opener, reviewer: User, second_reviewer: User, support: ReviewGroup, till: Till
+) -> None:
+    reviewer.language = "de"
+    reviewer.save()
+    support.memberships.filter(user=second_reviewer).delete()
+    opened(amount="10.00", needs=one_of("finance"))
+    till.sensitive = ("order",)
+    hidden = opened(amount="20.00", needs=one_of("finance"))
+    till.sensitive = ()
+    ApprovalRequest.objects.filter(pk=hidden.pk).update(title="Refund on order 10291")
+    elsewhere = opened(amount="30.00", needs=one_of("support"))
+    assert send_first_mails() == 2
+    german, english = (
+        next(sent for sent in mail.outbox if sent.to == [each.email])
+        for each in (reviewer, second_reviewer)
+    )
+    assert german.subject == "3 Anfragen warten auf Sie"
+    assert english.subject == "2 requests wait for you"
+    for sent in (german, english):
+        assert "Refund €10.00 to Acme GmbH" in sent.body
+        assert "10291" not in sent.body
+        assert f"/requests/{hidden.pk}/" in sent.body
+        assert f"{settings.COUNTERSIGN.address}/inbox/" in sent.body
+    assert (str(elsewhere.pk) in german.body, str(elsewhere.pk) in english.body) == (True, False)
+    assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
+
+
+def test_one_mail_about_very_many_names_some_and_counts_the_others(
+    opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifying, "MOST_LISTED", 2)
+    monkeypatch.setattr(first_mails, "MOST_TOGETHER", 4)
+    for _ in range(5):
+        opened()
+    assert send_first_mails() == 2
+    first, second = mail.outbox
+    assert (first.subject, second.subject) == (
+        "4 requests wait for you",
+        "Waiting for you: Refund €20.00 to Acme GmbH",
+    )
+    assert first.body.count("/requests/") == 2
+    assert "… and 2 more." in first.body
+
+
+def test_many_requests_of_the_same_people_take_no_more_statements_than_two(
+    opened: Opener, reviewer: User
+) -> None:
+    statements = []
+    for count in (2, 9):
+        for _ in range(count):
+            opened()
+        with CaptureQueriesContext(connection) as captured:
+            assert send_first_mails() == 1
+        statements.append(len(captured))
+    assert statements[0] == statements[1]
+
+
+def test_a_request_that_cannot_be_written_about_keeps_no_other_from_being_told(
+    opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, well = opened(amount="10.00"), opened(amount="20.00")
+    written = first_mails.notice
+
+    def fail(request: ApprovalRequest) -> notifying.Notice:
+        if request.pk == broken.pk:
+            raise ValueError("no words")
+        return written(request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first_mails, "notice", fail)
+        assert send_first_mails() == 1
+    assert str(well.pk) in mail.outbox[0].body
+    become_due(broken)
+    assert send_first_mails() == 1
+    assert str(broken.pk) in mail.outbox[1].body
+
+
+def test_what_is_opened_anew_while_its_mail_goes_out_is_mailed_about_anew(
+    opened: Opener, reviewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = opened()
+    sending = first_mails.deliver
+
+    def opened_anew(mails: Any) -> int:
+        row = ApprovalRequest.objects.filter(pk=request.pk)
+        row.update(notified_at=None, mail_due_at=database_now())
+        return sending(mails)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(first_mails, "deliver", opened_anew)
+        patched.setattr(first_mails, "_taken", chain([first_mails._taken()], [None]).__next__)
+        assert send_first_mails() == 1
+    assert (sweep()["mailed"], send_first_mails()) == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_process_is_about_to_tell_of_is_left_to_it(
+    opened: Opener, reviewer: User, superuser_url: str
+) -> None:
+    theirs, ours = opened(amount="10.00"), opened(amount="20.00")
+    with psycopg.connect(superuser_url) as other:
+        other.execute("SELECT FROM approvals_approvalrequest WHERE id = %s FOR UPDATE", [theirs.pk])
+        assert send_first_mails() == 1
+        assert str(ours.pk) in mail.outbox[0].body
+    assert send_first_mails() == 1
+    assert str(theirs.pk) in mail.outbox[1].body
 
 
 def test_half_of_the_time_is_reminded_of_once(opened: Opener, reviewer: User) -> None:
@@ -159,30 +283,25 @@ def test_half_of_the_time_is_reminded_of_once(opened: Opener, reviewer: User) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_new_request_puts_its_mail_on_the_background_queue(
+def test_people_are_mailed_by_one_job_once_new_requests_have_been_gathered(
     opened: Opener, reviewer: User, redis_client: Redis
 ) -> None:
-    request = opened()
     queue = Queue("background", connection=redis_client, serializer=JSONSerializer)
+    first, second = opened(), opened()
+    gathered = timedelta(seconds=settings.COUNTERSIGN.mail_gather_seconds)
+    assert first.mail_due_at == first.created_at + gathered
+    assert (sweep()["mailed"], queue.jobs) == (0, [])
+    become_due(first)
+    assert (sweep()["mailed"], sweep()["mailed"]) == (1, 1)
     (job,) = queue.jobs
-    assert job.func_name == "approvals.jobs.send_mail_about"
-    assert list(job.args) == [str(request.pk), "opened"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_mail_lost_with_redis_is_queued_again_and_not_each_second(
-    opened: Opener, reviewer: User, redis_client: Redis
-) -> None:
-    request = opened()
+    assert job.func_name == "approvals.jobs.send_first_mails"
+    # What came meanwhile goes out with it.
+    assert work() == len(mail.outbox) == 1
+    assert str(second.pk) in mail.outbox[0].body
+    become_due(opened())
     redis_client.flushall()
-    assert sweep()["mailed"] == 0
-    ApprovalRequest.objects.filter(pk=request.pk).update(mail_due_at=database_now())
     assert sweep()["mailed"] == 1
-    assert sweep()["mailed"] == 0
-    queue = Queue("background", connection=redis_client, serializer=JSONSerializer)
     assert len(queue.jobs) == 1
-    send_mail_about(str(request.pk))
-    ApprovalRequest.objects.get(pk=request.pk, mail_due_at=None)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,13 +314,13 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_another_and_then_never_again(
         raise SystemExit
 
     with monkeypatch.context() as patched:
-        patched.setattr(notifying, "send_letters", killed)
+        patched.setattr(first_mails, "deliver", killed)
         with pytest.raises(SystemExit):
-            send_mail_about(str(request.pk))
+            send_first_mails()
     row = ApprovalRequest.objects.filter(pk=request.pk)
-    assert (send_mail_about(str(request.pk)), sweep()["mailed"]) == (0, 0)
-    row.update(mail_due_at=database_now())
+    assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
+    become_due(request)
     assert sweep()["mailed"] == 1
-    assert send_mail_about(str(request.pk)) == len(mail.outbox) == 1
+    assert send_first_mails() == len(mail.outbox) == 1
     assert row.filter(mail_due_at=None).exists()
-    assert send_mail_about(str(request.pk)) == 0
+    assert (send_first_mails(), sweep()["mailed"]) == (0, 0)

@@ -27,6 +27,9 @@ TOUCHED = 640
 LETTERS = 10
 #: Height and width of what a finger presses, in CSS pixels; a field or a fold is at least as high.
 FINGER = 44
+#: How many pixels of the panes of a request are scrolled to.
+HIDDEN = """() => Math.max(0, ...[...document.querySelectorAll(".request-scroll, .rows, .step-panel")]
+    .map((pane) => pane.scrollHeight - pane.clientHeight))"""
 _HANDS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
 
 
@@ -176,12 +179,16 @@ def take_pictures(page: Page, folder: Path) -> None:
     for scheme in ("light", "dark"):
         for width in (DESK, PICTURED_PHONE):
             show(page, scheme, width)
+            # What a pane scrolls by itself is seen in a window that is higher by that.
+            hidden = page.evaluate(HIDDEN)
+            page.set_viewport_size({"width": width, "height": 800 + hidden})
             # A bar that stays would be drawn where the page was scrolled to, in the middle of the picture.
             page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
             # Colours on their way would be in the picture.
             page.evaluate("document.getAnimations().forEach((each) => each.finish())")
             path = folder / f"{name}-{number}-{scheme}-{width}.png"
             page.screenshot(path=path, full_page=True, animations="disabled")
+            page.set_viewport_size({"width": width, "height": 800})
     page.evaluate("(top) => scrollTo({top, behavior: 'instant'})", was)
 
 
