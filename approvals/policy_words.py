@@ -118,7 +118,7 @@ def line_title(names: Mapping[str, str], called: Names = UNNAMED) -> str:
     """What a line counts for, in words."""
     match names:
         case {"agent": agent, "tool": tool}:
-            return gettext("{tool} of {agent}").format(
+            return gettext("{tool} by {agent}").format(
                 tool=words_of(tool), agent=called.agent(agent)
             )
         case {"tool": tool}:

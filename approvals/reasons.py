@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from approvals.layouts import words_of
 from approvals.schemas import Reason
 from audit import spellings
 from audit.wordings import Words
@@ -90,7 +91,7 @@ def _baseline(params: Mapping[str, Any]) -> str:
 
 
 def _tainted(params: Mapping[str, Any]) -> str:
-    by = ", ".join(str(name).replace("_", " ") for name in params.get("by", []))
+    by = ", ".join(words_of(str(name)) for name in params.get("by", []))
     return gettext("This run has read text that nobody vouches for") + (f": {by}." if by else ".")
 
 

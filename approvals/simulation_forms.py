@@ -72,7 +72,7 @@ class TryForm(forms.Form):
             choices=[
                 (
                     f"{facts.agent}/{facts.tool}",
-                    gettext("{tool} of {agent}").format(
+                    gettext("{tool} by {agent}").format(
                         tool=words_of(facts.tool), agent=facts.title or facts.agent
                     ),
                 )

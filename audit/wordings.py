@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 
 Key = TypeVar("Key")
@@ -25,8 +26,8 @@ class Words(Mapping[Key, str], Generic[Key]):
         return len(self._words)
 
     def choices(self) -> list[tuple[Key, str]]:
-        """For a field of a form, which is made once and read in many languages."""
-        return [(key, str_later(words)) for key, words in self._words.items()]
+        """For a field of a form, which is made once and read in many languages: each choice begins as a line does."""
+        return [(key, capfirst(str_later(words))) for key, words in self._words.items()]
 
 
 def str_later(words: str) -> str:

@@ -31,7 +31,7 @@ PAIRS: Final[tuple[tuple[str, str, float], ...]] = (
     *(
         (ink, ground, 4.5)
         for ink in ("ink", "ink-2")
-        for ground in ("background", "surface", "sunken", "hover", "neutral-chip")
+        for ground in ("background", "surface", "sunken", "hover", "chip")
     ),
     *(("ink-3", ground, 4.5) for ground in ("background", "surface", "sunken")),
     ("accent-text", "accent", 4.5),

@@ -13,8 +13,7 @@ from approvals.policy_forms.fields import (
     either_or,
 )
 from approvals.policy_forms.requirements import RequirementsForm
-from approvals.policy_words import EFFECTS
-from approvals.vocabulary import Risk
+from approvals.policy_words import EFFECTS, RISK_NAMES
 
 
 class BaselineForm(RequirementsForm):
@@ -24,7 +23,7 @@ class BaselineForm(RequirementsForm):
 
     risks = forms.MultipleChoiceField(
         label=gettext_lazy("Risk"),
-        choices=[(risk.value, risk.value) for risk in Risk],
+        choices=RISK_NAMES.choices(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
@@ -34,7 +33,7 @@ class BaselineForm(RequirementsForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    reversible = either_or("Can it be undone?", "whether or not", "it can be", "it cannot be")
+    reversible = either_or("Can it be undone?", "Whether or not", "It can be", "It cannot be")
     outcome = forms.ChoiceField(
         label=gettext_lazy("What happens"),
         choices=[

@@ -61,7 +61,7 @@ class PartForm(forms.Form):
 
 def counted_in(calendars: Choices) -> list[tuple[str, str]]:
     """The ways to count hours, to pick from."""
-    return [("", gettext("hours around the clock")), *calendars]
+    return [("", gettext("Around the clock")), *calendars]
 
 
 def names_in(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from approvals.policy_forms.fields import (
     counted_in,
     number_field,
 )
+from approvals.policy_words import FRICTIONS
 from approvals.schemas import Requirements
 from approvals.vocabulary import Expiry, Friction
 
@@ -29,15 +30,13 @@ class RequirementsForm(PartForm):
         label=gettext_lazy("Nobody of the agent's own group counts"), required=False
     )
     editor_may_approve = forms.BooleanField(
-        label=gettext_lazy("Who changes the arguments may approve them alone"), required=False
+        label=gettext_lazy("Whoever changes the arguments may approve them alone"), required=False
     )
     friction = forms.ChoiceField(
         label=gettext_lazy("Besides the verdict, ask for"),
         choices=[
-            (Friction.NONE.value, gettext_lazy("nothing more")),
-            (Friction.READING.value, gettext_lazy("a minimum reading time")),
-            (Friction.TYPED.value, gettext_lazy("typing the subject")),
-            (Friction.SECOND_FACTOR.value, gettext_lazy("a second factor")),
+            (Friction.NONE.value, gettext_lazy("Nothing more")),
+            *FRICTIONS.choices(),
         ],
     )
     friction_seconds = forms.IntegerField(
@@ -46,7 +45,7 @@ class RequirementsForm(PartForm):
         min_value=0,
         max_value=86_400,
         help_text=gettext_lazy(
-            "Of reading; or for how long a second factor stays good (900 where nothing is said)."
+            "To read at least, or for which a second factor stays good (900 if empty)."
         ),
     )
     review_hours = number_field("Hours to decide", "Empty: as the policy says.", high=2_160)
@@ -57,8 +56,8 @@ class RequirementsForm(PartForm):
     on_expiry = forms.ChoiceField(
         label=gettext_lazy("When nobody decides in time"),
         choices=[
-            (Expiry.REJECT.value, gettext_lazy("it counts as a no")),
-            (Expiry.ESCALATE.value, gettext_lazy("the next group is asked too")),
+            (Expiry.REJECT.value, gettext_lazy("It counts as a no")),
+            (Expiry.ESCALATE.value, gettext_lazy("The next group is asked too")),
         ],
     )
     reminder = forms.BooleanField(
@@ -76,7 +75,7 @@ class RequirementsForm(PartForm):
         self.fields["calendar"] = forms.ChoiceField(
             label=gettext("Counted in"),
             choices=[
-                (AS_POLICY, gettext("hours as the policy counts them")),
+                (AS_POLICY, gettext("As the policy counts them")),
                 *counted_in(calendars),
             ],
             required=False,

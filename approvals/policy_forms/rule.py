@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 
 from approvals.policies import Rule
@@ -46,9 +47,11 @@ class RuleForm(RequirementsForm):
         help_text=gettext_lazy("People read it as the reason."),
     )
     name = forms.SlugField(
-        label=gettext_lazy("Name"),
+        label=gettext_lazy("Short name"),
         max_length=64,
-        help_text=gettext_lazy("Small letters, digits and dashes. It stands in the log and stays."),
+        help_text=gettext_lazy(
+            "Lower-case letters, digits and hyphens. It stands in the log and stays."
+        ),
         widget=forms.TextInput(attrs=TEXT),
     )
     scope = forms.ChoiceField(label=gettext_lazy("Belongs to"))
@@ -73,23 +76,26 @@ class RuleForm(RequirementsForm):
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    reversible = either_or("Can it be undone?", "whether or not", "it can be", "it cannot be")
+    reversible = either_or("Can it be undone?", "Whether or not", "It can be", "It cannot be")
     risk_at_least = forms.ChoiceField(
         label=gettext_lazy("Risk"),
         choices=lambda: [
-            ("", gettext("any")),
+            ("", gettext("Any")),
             *(
-                (risk.value, gettext("{value} or above").format(value=RISK_NAMES[risk.value]))
+                (
+                    risk.value,
+                    capfirst(gettext("{value} or above").format(value=RISK_NAMES[risk.value])),
+                )
                 for risk in Risk
             ),
         ],
         required=False,
     )
     tainted = either_or(
-        "Has the run read text from outside?", "whether or not", "it has", "it has not"
+        "Has the run read text from outside?", "Whether or not", "It has", "It has not"
     )
     first_use = either_or(
-        "Is it the first use by this version?", "whether or not", "it is", "it is not"
+        "Is it the first use by this version?", "Whether or not", "It is", "It is not"
     )
     rate_above = forms.IntegerField(
         label=gettext_lazy("More than so many times an hour"), required=False, min_value=0

@@ -20,6 +20,7 @@ from audit.canonical import holds_nul, loads_strict
 from audit.errors import Refusal
 
 LONGEST_DOCUMENT: Final = 200_000
+SCORES: Final = [(name, words) for name, words in SCORE_WORDS.choices() if name in SOURCES]
 
 
 class DurationsForm(PartForm):
@@ -34,7 +35,7 @@ class DurationsForm(PartForm):
     review_hours = forms.FloatField(label=gettext_lazy("Hours to decide"), max_value=2_160)
     calendar = forms.ChoiceField(label=gettext_lazy("Counted in"), required=False)
     sticky_hours = forms.FloatField(
-        label=gettext_lazy("Hours that a sticky approval may last"),
+        label=gettext_lazy("Hours a sticky approval may last"),
         min_value=0,
         max_value=2_160,
         help_text=gettext_lazy("0: nobody may grant any."),
@@ -75,21 +76,19 @@ class ScoreForm(PartForm):
     fits = {"samples": "samples", "also": "also", "source": "source"}
 
     line = forms.ChoiceField(label=gettext_lazy("Counts for"))
-    source = forms.ChoiceField(
-        label=gettext_lazy("What decides"), choices=[(name, SCORE_WORDS[name]) for name in SOURCES]
-    )
+    source = forms.ChoiceField(label=gettext_lazy("What decides"), choices=SCORES)
     samples = forms.IntegerField(
         label=gettext_lazy("Replies that are compared"),
         required=False,
         min_value=FEWEST_SAMPLES,
         max_value=MOST_SAMPLES,
         help_text=gettext_lazy(
-            "For agreement; {usual_samples} where nothing is said, the first reply counted."
+            "For agreement, the first reply included; {usual_samples} if empty."
         ).format(usual_samples=USUAL_SAMPLES),
     )
     also = forms.MultipleChoiceField(
         label=gettext_lazy("Recorded beside it"),
-        choices=[(name, SCORE_WORDS[name]) for name in SOURCES],
+        choices=SCORES,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )

@@ -298,19 +298,23 @@ def duration(value: timedelta | float | None) -> str:
 def clock(at: datetime) -> str:
     """A moment as `14:03` today, `19 Nov 14:03` this year, `19 Nov 2025` before."""
     local, today = timezone.localtime(at), timezone.localtime()
-    if local.date() == today.date():
-        return spellings.time_of_day(local)
-    if local.year == today.year:
-        return spellings.day_and_time(local)
-    return spellings.day(local)
+    return spellings.time_of_day(local) if local.date() == today.date() else dated(at)
+
+
+def dated(at: datetime) -> str:
+    """A moment with its day, also today: `22 Nov 14:03` this year, `19 Nov 2025` before."""
+    local = timezone.localtime(at)
+    same_year = local.year == timezone.localtime().year
+    return spellings.day_and_time(local) if same_year else spellings.day(local)
 
 
 @register.simple_tag
 def moment(at: datetime | None, mode: str = "clock") -> SafeString:
     """A moment, short for today and longer before, whole in the title.
 
-    `mode` is clock, relative ("4 min ago") or countdown ("3:12"); scripts keep the last two true. A tag
-    and no component file, since the newline at a file's end would stand before the punctuation that follows.
+    `mode` is clock, dated (with its day also today), relative ("4 min ago") or countdown ("3:12"); scripts keep
+    the last two true. A tag and no component file, since the newline at a file's end would stand before the
+    punctuation that follows.
     """
     if at is None:
         return SafeString('<span class="third">–</span>')
@@ -384,6 +388,7 @@ def urgency(at: datetime) -> str:
 
 _MOMENTS: dict[str, Callable[[datetime], tuple[str, str]]] = {
     "clock": lambda at: (clock(at), ""),
+    "dated": lambda at: (dated(at), ""),
     "relative": lambda at: (ago(at), SafeString(" data-relative")),
     "countdown": lambda at: (
         left(at),

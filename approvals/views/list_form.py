@@ -37,7 +37,7 @@ class _OneOf(forms.ChoiceField):
         )
 
 
-class _Name(forms.CharField):
+class NameField(forms.CharField):
     """The name of an agent or tool, picked from those of the list; another finds nothing."""
 
     def __init__(self, label: str) -> None:
@@ -46,13 +46,23 @@ class _Name(forms.CharField):
         )
 
 
+def offer(form: forms.Form, agents: Offered, tools: Offered) -> None:
+    """Agents and tools to pick from, with the words for each; what was asked for is among them in any case."""
+    words = {"agent": lambda slug: agent_titles().get(slug, slug), "tool": words_of}
+    for name, offered in (("agent", agents), ("tool", tools)):
+        chosen = str(form.data.get(name) or "")
+        known = [value for value, _ in offered]
+        more = [(chosen, words[name](chosen))] if chosen and chosen not in known else []
+        form.fields[name].widget.choices = [("", gettext("Any")), *offered, *more]
+
+
 class ListFilterForm(forms.Form):
     """What of a list is shown. `offered` are agents and tools, with the words for each."""
 
     q = forms.CharField(label=str_later("Words"), required=False, max_length=LONGEST_WORDS)
     risk = _OneOf(str_later("Risk"), RISKS, str_later("There is no such risk."))
-    agent = _Name(str_later("Agent"))
-    tool = _Name(str_later("Tool"))
+    agent = NameField(str_later("Agent"))
+    tool = NameField(str_later("Tool"))
     kind = _OneOf(str_later("Kind"), KINDS, str_later("There is no such kind of request."))
     claimed = _OneOf(str_later("Claimed"), CLAIMS, str_later("Claims are not filtered by that."))
     due = _OneOf(str_later("Decide"), DUE, str_later("Deadlines are not filtered by that."))
@@ -65,12 +75,7 @@ class ListFilterForm(forms.Form):
     ) -> None:
         super().__init__(data, auto_id="filter-%s")
         self._decided = tab == "decided"
-        words = {"agent": lambda slug: agent_titles().get(slug, slug), "tool": words_of}
-        for name, offered in (("agent", agents), ("tool", tools)):
-            chosen = str((data or {}).get(name) or "")
-            known = [value for value, _ in offered]
-            more = [(chosen, words[name](chosen))] if chosen and chosen not in known else []
-            self.fields[name].widget.choices = [("", gettext("Any")), *offered, *more]
+        offer(self, agents, tools)
 
     def clean(self) -> dict[str, Any]:
         """Only what waits has a claim and a deadline to go by."""

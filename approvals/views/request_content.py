@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,11 @@ _comments = Prepared(
     ),
     UUID(int=0),
 )
+
+
+def _ruled(reason: Mapping[str, Any]) -> str:
+    """The short name of the rule that a reason speaks of; empty where it speaks of none."""
+    return str((reason.get("params") or {}).get("rule") or "")
 
 
 class RequestContent(RequestBasis):
@@ -100,6 +106,17 @@ class RequestContent(RequestBasis):
     def reasons(self) -> list[str]:
         withheld = eligibility.withheld_from(self.item, self.caller)
         return [withheld.text(sentence(reason)) for reason in visible_reasons(self.item)]
+
+    @property
+    def rule(self) -> str:
+        """The rule that spoke, by its title; empty where there was none, or where one of the reasons names it."""
+        ruled = self.item.rule
+        if not ruled or any(ruled == _ruled(reason) for reason in visible_reasons(self.item)):
+            return ""
+        titles = (
+            reason["params"].get("title") for reason in self.item.reasons if ruled == _ruled(reason)
+        )
+        return next(titles, "") or ruled
 
     @cached_property
     def score(self) -> dict[str, Any] | None:

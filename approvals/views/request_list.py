@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,7 +19,8 @@ from django.views.decorators.http import require_safe
 from accounts.callers import Caller
 from accounts.doors import signed_in
 from approvals import ports
-from approvals.models import ApprovalRequest
+from approvals.layouts import words_of
+from approvals.models import ApprovalRequest, ApprovalRequestQuerySet
 from approvals.request_lists import (
     AGE_WORDS,
     CLOSED,
@@ -31,14 +32,17 @@ from approvals.request_lists import (
     requests_listed,
 )
 from approvals.standing import standing_of
+from approvals.views.list_form import LONGEST_NAME, NameField, offer
 from approvals.views.masking import masked
 from audit.clock import database_now
 from audit.paging import BadCursor, page
+from audit.wordings import str_later
 
 PER_PAGE: Final = 50
 FIRST_DAY: Final = date(1970, 1, 2)
 LAST_DAY: Final = date(9998, 12, 31)
-LONGEST_NAME: Final = 100
+#: Agents and tools are picked from those of so many requests, the newest of the list.
+MOST_NAMED: Final = 1_000
 
 
 def _one_of(label: Any, words: Any) -> forms.ChoiceField:
@@ -66,8 +70,8 @@ class RequestListForm(forms.Form):
     how = _one_of(gettext_lazy("How"), HOWS)
     deadline = _one_of(gettext_lazy("Deadline"), DEADLINES)
     age = _one_of(gettext_lazy("Waiting for"), AGE_WORDS)
-    agent = forms.CharField(required=False, max_length=LONGEST_NAME, label=gettext_lazy("Agent"))
-    tool = forms.CharField(required=False, max_length=LONGEST_NAME, label=gettext_lazy("Tool"))
+    agent = NameField(str_later("Agent"))
+    tool = NameField(str_later("Tool"))
     version = forms.CharField(required=False, max_length=LONGEST_NAME, widget=forms.HiddenInput)
     category = forms.SlugField(required=False, max_length=20, widget=forms.HiddenInput)
     person = forms.IntegerField(
@@ -112,13 +116,16 @@ def request_list(request: HttpRequest) -> HttpResponse:
     caller = signed_in(request)
     form = RequestListForm(request.GET, auto_id="filter-%s")
     if not form.is_valid():
+        offer(form, (), ())
         return render(
             request, "approvals/request_list.html", {"form": form, "given": {}}, status=422
         )
     given = {name: str(value) for name, value in form.cleaned_data.items() if value}
     asked = form.asked(caller)
     waits = asked.state == WAITING
-    found = requests_listed(asked, caller, database_now()).select_related("decided_by")
+    now = database_now()
+    _offer_names(form, _newest_first(RequestFilters(state=asked.state), caller, now))
+    found = requests_listed(asked, caller, now).select_related("decided_by")
     try:
         shown = page(
             found if waits else found.last_decided_first(),
@@ -141,6 +148,30 @@ def request_list(request: HttpRequest) -> HttpResponse:
         "first_url": _address(given) if request.GET.get("cursor") else "",
     }
     return render(request, "approvals/request_list.html", context)
+
+
+def _newest_first(
+    filters: RequestFilters, caller: Caller, now: datetime
+) -> ApprovalRequestQuerySet:
+    found = requests_listed(filters, caller, now)
+    if filters.state == WAITING:
+        return found.order_by("-created_at", "-id")
+    return found.last_decided_first()
+
+
+def _offer_names(form: RequestListForm, rows: ApprovalRequestQuerySet) -> None:
+    """The agents and tools of the list to pick from, as people call them. One query."""
+    agents: dict[str, str] = {}
+    tools: dict[str, str] = {}
+    for agent, title, tool in rows.values_list("agent", "agent_title", "tool")[:MOST_NAMED]:
+        agents.setdefault(agent, title or agent)
+        if tool:
+            tools[tool] = words_of(tool)
+    offer(
+        form,
+        sorted(agents.items(), key=lambda each: each[1].casefold()),
+        sorted(tools.items(), key=lambda each: each[1].casefold()),
+    )
 
 
 def _closed(item: ApprovalRequest) -> str:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django import forms
+from django.utils.translation import override
 
 from approvals.policies import Policy, Rule, When
 from approvals.policy_diff import changes
+from approvals.policy_forms.baseline import BaselineForm
+from approvals.policy_forms.rule import RuleForm
+from approvals.policy_forms.whole import DurationsForm, ScoreForm
 from approvals.policy_words import Names, requirements_sentence, threshold_lines, when_sentence
 from approvals.schemas import GroupNeed, Requirements
 
@@ -65,12 +70,12 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
         "0.7", agent="refund-desk", tool="issue_refund"
     )
     assert when_sentence(rule.when, called) == "Refund desk or gone calls Issue refund"
-    assert threshold_lines(after.thresholds, called)[0].about == "Issue refund of Refund desk"
+    assert threshold_lines(after.thresholds, called)[0].about == "Issue refund by Refund desk"
     assert requirements_sentence(rule.requirements or Requirements(), called).endswith(
         "within the usual hours of the calendar “Office hours”"
     )
     line, changed, *plainly = changes(before, after, called)
-    assert line == "Issue refund of Refund desk: 0.70 is new."
+    assert line == "Issue refund by Refund desk: 0.70 is new."
     for part in (
         "belongs to from the whole policy to Finance",
         "agents from not set to Refund desk and gone",
@@ -84,3 +89,32 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
         "Calendar of these hours: from none (around the clock) to Office hours.",
         "Groups that may allow by rules of their own: from none to Finance.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "some"),
+    [
+        ("en", {"Moves money", "Whether or not", "The model's own word", "High or above"}),
+        ("de", {"Bewegt Geld", "Gleich ob", "Das eigene Wort des Modells", "Hoch oder höher"}),
+    ],
+)
+def test_whatever_is_chosen_in_a_policys_forms_begins_as_a_line_does(
+    language: str, some: set[str]
+) -> None:
+    with override(language):
+        asked = {"groups": [], "calendars": []}
+        made: list[forms.Form] = [
+            RuleForm(**asked, scopes=[]),
+            BaselineForm(**asked),
+            DurationsForm(**asked),
+            ScoreForm(lines=[]),
+        ]
+        offered = {
+            str(words)
+            for form in made
+            for field in form.fields.values()
+            if isinstance(field, forms.ChoiceField)
+            for _, words in field.choices
+        }
+    assert some <= offered
+    assert not {words for words in offered if words[:1] != words[:1].upper()}

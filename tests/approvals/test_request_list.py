@@ -190,3 +190,25 @@ def test_pages_follow_each_other_without_a_gap_and_a_foreign_cursor_begins_anew(
     assert page.context["first_url"] == "/requests/?how=approved"
     answer = client.get("/requests/?how=approved&cursor=nonsense")
     assert (answer.status_code, answer["Location"]) == (302, "/requests/?how=approved")
+
+
+def test_agents_and_tools_are_picked_as_people_call_them(
+    client: Client, login: Login, opened: Opener, reviewer: User
+) -> None:
+    till = opened()
+    closed(opened, "approved", DAY, reviewer, agent="front-desk", agent_title="Front desk")
+    closed(opened, "approved", DAY, reviewer, agent="nameless", agent_title="", tool="send_mail")
+    login(client, reviewer)
+    shown = client.get("/requests/?agent=gone&tool=pay_out").content.decode()
+    for value, words in (
+        ("front-desk", "Front desk"),
+        ("nameless", "nameless"),
+        ("send_mail", "Send mail"),
+    ):
+        assert f'<option value="{value}">{words}</option>' in shown
+    # What was asked for stays chosen, though nothing here has it.
+    assert '<option value="gone" selected>gone</option>' in shown
+    assert '<option value="pay_out" selected>Pay out</option>' in shown
+    assert f'<option value="{till.agent}">' not in shown, "that one waits"
+    waiting = client.get("/requests/?state=waiting").content.decode()
+    assert f'<option value="{till.agent}">{till.agent_title}</option>' in waiting

@@ -116,7 +116,7 @@ def test_changed_scores_are_told_line_by_line() -> None:
         agent_tools={"till": {"pay": {"source": "agreement", "also": ["verifier"]}}},
     )
     assert changes(before, after) == [
-        "Pay of till: agreement over 3 replies decides; the verifier is recorded too; this is new.",
+        "Pay by till: agreement over 3 replies decides; the verifier is recorded too; this is new.",
         "Everything else: the model's own word decides; the log-probabilities of its tokens are "
         "recorded too; before, the model's own word decides.",
         "Pay, whichever agent: taken out; it was that the verifier decides.",

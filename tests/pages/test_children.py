@@ -69,9 +69,11 @@ def follows(page: Page, title: str, task: str) -> None:
     page.get_by_role("link", name=title).click()
     expect(page.locator("#run-waits")).to_contain_text("Waits for")
     page.locator("#run-waits").get_by_role("link", name=task).click()
-    expect(page.locator("#run-parent")).to_contain_text(f"Part of {title} of Desk")
+    expect(page.locator("#run-parent")).to_contain_text(
+        f"Part of Desk, which handed this over: {title}"
+    )
     page.locator("#run-waits").get_by_role("link").click()
-    expect(page.locator("#request-handed-by")).to_contain_text(f"Part of {title} of Desk")
+    expect(page.locator("#request-handed-by")).to_contain_text(f"Part of Desk: {title}")
     page.locator("#request-handed-by").get_by_role("link").click()
     expect(page.locator("#run-title")).to_have_text(title)
     page.get_by_role("link", name="Open its run").click()

@@ -76,6 +76,26 @@ def test_the_page_shows_what_will_happen_why_it_paused_and_every_argument(
         assert part in text
 
 
+@pytest.mark.parametrize("said", [True, False])
+def test_a_rule_is_called_by_its_title_and_only_once(
+    parked: ApprovalRequest, reviewer: User, said: bool
+) -> None:
+    parked.rule, title = "large-sums", "Sums over a thousand"
+    of_it = {"rule": parked.rule, "title": title, "confidence_bp": 9_500, "points": 9_500}
+    # That a rule would have allowed it would tell a score that is not shown yet.
+    code = "reviewed_by_rule" if said else "allowed_by_rule"
+    ruled = {"code": code, "params": {**of_it, "threshold_bp": 9_000}}
+    parked.reasons = [{"code": "tainted", "params": {"by": ["read_mail"]}}, ruled]
+    parked.score_visible = said
+    parked.save()
+    text = page(signed_in(reviewer), parked).content.decode()
+    assert (f"The rule “{title}” asks for a review." in text) is said
+    assert (f", rule “{title}”" in text) is not said
+    assert text.count(title) == 1
+    assert parked.rule not in text
+    assert "text that nobody vouches for: Read mail." in text
+
+
 @pytest.mark.parametrize("name", ["inbox", "inbox-rows", "inbox-counts"])
 def test_lists_ask_a_visitor_to_sign_in(db: None, name: str) -> None:
     answer = Client().get(reverse(name))
