@@ -125,7 +125,7 @@ ROLES: Final[dict[RoleName, Role]] = {
         Role(
             "sticky-approver",
             "Sticky approver",
-            "Lets calls like an approved one run by themselves for a while, on top of reviewer.",
+            "Lets calls like an approved one run by themselves for a while, on top of the reviewer role.",
             frozenset({"grant_sticky_approvals"}),
         ),
         Role(

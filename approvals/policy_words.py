@@ -333,7 +333,7 @@ def baseline_about(row: BaselineRow) -> str:
             words=_begun(spellings.either([RISK_NAMES[risk] for risk in risks]))
         )
         if risks
-        else gettext("Any risk")
+        else gettext("Any action")
     )
     if row.effects:
         about += gettext(" that {effects}").format(effects=_effects(row.effects))

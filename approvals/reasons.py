@@ -90,8 +90,14 @@ def _baseline(params: Mapping[str, Any]) -> str:
     )
 
 
+def read_from(names: Sequence[Any]) -> str:
+    """What a run read, by the names of its tools, within a sentence: `its task and look up order`."""
+    words = [words_of(str(name)) for name in names]
+    return spellings.both([each[:1].lower() + each[1:] for each in words]) if words else ""
+
+
 def _tainted(params: Mapping[str, Any]) -> str:
-    by = ", ".join(words_of(str(name)) for name in params.get("by", []))
+    by = read_from(params.get("by", []))
     return gettext("This run has read text that nobody vouches for") + (f": {by}." if by else ".")
 
 

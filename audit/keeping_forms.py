@@ -123,7 +123,7 @@ class ErasureForm(forms.Form):
         max_length=200,
         label=gettext_lazy("About whom or what"),
         help_text=gettext_lazy(
-            "A user name. For a run or a request, run: or request: and then its whole id."
+            "A user name. For a run or a request: “run:” or “request:”, followed by its whole id."
         ),
         widget=forms.TextInput(attrs=_PLAIN),
     )

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext
+from django.utils.translation import ngettext
 
 from accounts.models import User
 
@@ -24,4 +24,8 @@ def _who_can_help() -> str:
     names = [person.get_full_name() or person.get_username() for person in people]
     if not names:
         return ""
-    return gettext("These people can give you the right: {names}.").format(names=", ".join(names))
+    return ngettext(
+        "This person can give you the right: {names}.",
+        "These people can give you the right: {names}.",
+        len(names),
+    ).format(names=", ".join(names))

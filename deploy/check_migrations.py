@@ -34,8 +34,8 @@ from django.db.models.fields import NOT_PROVIDED  # noqa: E402
 #: The last migration of each app that no live system went through: what the first release began with.
 BEFORE_THE_FIRST_RELEASE: Final = {
     "accounts": "0009",
-    "agents": "0021",
-    "approvals": "0015",
+    "agents": "0020",
+    "approvals": "0014",
     "audit": "0010",
     "evaluations": "0001",
     "insights": "0001",

@@ -35,7 +35,7 @@ class CaseForm(forms.Form):
         label=gettext_lazy("Suite"),
         max_length=63,
         help_text=gettext_lazy(
-            "Lower case letters, digits and hyphens. A new name begins a suite."
+            "Lower-case letters, digits and hyphens. A new name begins a suite."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

@@ -29,7 +29,7 @@ class EffectRecord(models.Model):
     """One outside call that may have consequences: its intent, and what became of it."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="effects")
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="effects")
     approval_id = models.UUIDField(null=True, blank=True)
     approval_revision = models.PositiveIntegerField(null=True, blank=True)

@@ -106,12 +106,10 @@ class Run(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    agent = models.ForeignKey(
-        HostedAgent, on_delete=models.PROTECT, related_name="runs", db_index=False
-    )
+    agent = models.ForeignKey(HostedAgent, on_delete=models.PROTECT, related_name="runs")
     agent_version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="runs")
     initiator = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs", db_index=False
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs"
     )
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     input = models.JSONField()
@@ -140,22 +138,12 @@ class Run(models.Model):
     goal = models.TextField(blank=True, default="", db_default="")
     taken_over_at = models.DateTimeField(null=True, blank=True)
     taken_over_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     stalled_claims = models.PositiveIntegerField(default=0)
     left = models.JSONField(null=True, blank=True)
     parent = models.ForeignKey(
-        "self",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="children",
-        db_index=False,
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )
     depth = models.PositiveSmallIntegerField(default=0)
     delegated_by = models.OneToOneField(
@@ -169,12 +157,7 @@ class Run(models.Model):
         db_default=Value([], ArrayField(models.BigIntegerField())),
     )
     undoes = models.ForeignKey(
-        "EffectRecord",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="undo_runs",
-        db_index=False,
+        "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undo_runs"
     )
     simulated = models.BooleanField(default=False, db_default=False)
     forked_from = models.ForeignKey(
@@ -250,18 +233,6 @@ class Run(models.Model):
             ),
         ]
         indexes = [
-            # Keys that few rows have are in an index of those few: a change of the others leaves it alone.
-            models.Index(
-                fields=["parent"], condition=Q(parent__isnull=False), name="run_of_parent"
-            ),
-            models.Index(
-                fields=["undoes"], condition=Q(undoes__isnull=False), name="run_that_undoes"
-            ),
-            models.Index(
-                fields=["taken_over_by"],
-                condition=Q(taken_over_by__isnull=False),
-                name="run_taken_over",
-            ),
             models.Index(fields=["-created_at", "-id"], name="run_newest"),
             # With the key, so that which ones are the newest is told by the index alone.
             models.Index(

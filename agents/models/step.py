@@ -47,7 +47,7 @@ class Step(models.Model):
     PLAIN_SCHEMA = 2
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
     seq = models.PositiveIntegerField()
     schema = models.PositiveSmallIntegerField(default=PLAIN_SCHEMA)
     kind = models.CharField(max_length=12, choices=choices_of(StepKind))
@@ -65,12 +65,7 @@ class Step(models.Model):
         default=list, blank=True, db_default=models.Value([], models.JSONField())
     )
     undoes = models.ForeignKey(
-        "EffectRecord",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="undone_by",
-        db_index=False,
+        "EffectRecord", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by"
     )
     coin = models.JSONField(null=True, blank=True)
     approval_id = models.UUIDField(null=True, blank=True)
@@ -109,9 +104,6 @@ class Step(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["undoes"], condition=Q(undoes__isnull=False), name="step_that_undoes"
-            ),
             models.Index(fields=["name", "started_at"], name="step_of_tool"),
             models.Index(
                 fields=["agent_version_id", "name", "started_at"],

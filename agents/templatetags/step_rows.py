@@ -28,7 +28,11 @@ _NOTHING: Final = SafeString()
 @register.simple_tag
 def step_line(row: Row) -> SafeString:
     """What a step is, how it stands, and when it was at work: the columns of its line."""
-    about = markup(' <span class="step-about">{}</span>', reveal(row.about))
+    title, about = row.title, row.about
+    if about.lower().startswith(f"{title.lower()} "):
+        # `Pay €42.00 to A1` says of the tool `Pay` what it is.
+        title, about = about, ""
+    beside = markup(' <span class="step-about">{}</span>', reveal(about))
     return markup(
         '<span class="step-icon">{}</span>\n'
         '      <span class="step-words"><span class="step-title">{}</span>{}</span>\n'
@@ -38,8 +42,8 @@ def step_line(row: Row) -> SafeString:
         '      <span class="step-time">{}</span>\n'
         '      <span class="step-tokens">{}</span>',
         icon(row.icon),
-        reveal(row.title),
-        about if row.about else _NOTHING,
+        reveal(title),
+        beside if about else _NOTHING,
         state_tone(row.tone),
         row.state or state_word(row.tone),
         _bars(row.bars),

@@ -118,29 +118,14 @@ class ApprovalRequest(models.Model):
     resolution = models.JSONField(null=True, blank=True)
     feedback = models.TextField(blank=True)
     barred_editor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     claimed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     claim_expires_at = models.DateTimeField(null=True, blank=True)
     superseded_by = models.ForeignKey(
-        "self",
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="supersedes",
-        db_index=False,
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes"
     )
 
     groups = models.ManyToManyField(
@@ -191,22 +176,6 @@ class ApprovalRequest(models.Model):
             ),
         ]
         indexes = [
-            # Keys that few rows have are in an index of those few: a change of the others leaves it alone.
-            models.Index(
-                fields=["barred_editor"],
-                condition=Q(barred_editor__isnull=False),
-                name="approvals_req_editor",
-            ),
-            models.Index(
-                fields=["claimed_by"],
-                condition=Q(claimed_by__isnull=False),
-                name="approvals_req_claimed_by",
-            ),
-            models.Index(
-                fields=["superseded_by"],
-                condition=Q(superseded_by__isnull=False),
-                name="approvals_req_superseded",
-            ),
             models.Index(
                 # As lists of what waits are ordered: `ApprovalRequestQuerySet.by_deadline`.
                 # The columns after the key are what lists are filtered by: they are told by the index alone.

@@ -50,7 +50,7 @@ class RequestRevision(models.Model):
     """
 
     request = models.ForeignKey(
-        "ApprovalRequest", on_delete=models.CASCADE, related_name="revisions", db_index=False
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="revisions"
     )
     revision = models.PositiveIntegerField()
     digest = models.CharField(max_length=71)
@@ -59,12 +59,7 @@ class RequestRevision(models.Model):
     policy_version = models.PositiveIntegerField(default=0)
     policy_sha256 = models.CharField(max_length=71, blank=True)
     editor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        db_index=False,
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     material = models.BooleanField(default=False)
     why = models.CharField(max_length=40, blank=True)
@@ -74,13 +69,6 @@ class RequestRevision(models.Model):
         ordering = ["revision"]
         constraints = [
             models.UniqueConstraint(fields=["request", "revision"], name="approvals_revision_once"),
-        ]
-        indexes = [
-            models.Index(
-                fields=["editor"],
-                condition=models.Q(editor__isnull=False),
-                name="approvals_revision_editor",
-            ),
         ]
 
     def __str__(self) -> str:
@@ -110,9 +98,7 @@ class Vote(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    request = models.ForeignKey(
-        "ApprovalRequest", on_delete=models.CASCADE, related_name="votes", db_index=False
-    )
+    request = models.ForeignKey("ApprovalRequest", on_delete=models.CASCADE, related_name="votes")
     revision = models.PositiveIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     auth = models.CharField(max_length=60)
@@ -167,7 +153,7 @@ class Viewing(models.Model):
     """That a person opened a revision, and when for the first time."""
 
     request = models.ForeignKey(
-        "ApprovalRequest", on_delete=models.CASCADE, related_name="viewings", db_index=False
+        "ApprovalRequest", on_delete=models.CASCADE, related_name="viewings"
     )
     revision = models.PositiveIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -13,10 +13,9 @@ from django.utils.translation import gettext
 from approvals import eligibility, ports
 from approvals.argument_forms import slots_of, written
 from approvals.chips import in_words
-from approvals.layouts import words_of
 from approvals.line_diff import line_by_line
 from approvals.models import Comment
-from approvals.reasons import points, sentence
+from approvals.reasons import points, read_from, sentence
 from approvals.representations import visible_evidence
 from approvals.score_words import ScoreLine, score_lines
 from approvals.showing import address_warnings, visible_reasons
@@ -206,8 +205,8 @@ class RequestContent(RequestBasis):
         return [evidence_of(entry) for entry in visible_evidence(self.item, self.caller)]
 
     @property
-    def tainted_by(self) -> list[str]:
-        return [words_of(str(name)) for name in self.item.tainted_by]
+    def tainted_by(self) -> str:
+        return read_from(self.item.tainted_by)
 
     @cached_property
     def comments(self) -> list[Any]:

@@ -66,6 +66,6 @@ def test_a_table_speaks_when_it_is_looked_up_and_keeps_its_words() -> None:
     table = Words({"yes": "yes", "none": ""})
     choices = table.choices()
     with translation.override("de"):
-        assert (table["yes"], table.get("none"), str(choices[0][1])) == ("ja", "", "ja")
-    assert (table["yes"], str(choices[0][1])) == ("yes", "yes")
+        assert (table["yes"], table.get("none"), str(choices[0][1])) == ("ja", "", "Ja")
+    assert (table["yes"], str(choices[0][1])) == ("yes", "Yes")
     assert table.get("other", "unknown") == "unknown"
