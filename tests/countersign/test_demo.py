@@ -81,7 +81,7 @@ class Demo:
         found = []
         for process in psutil.process_iter():
             try:
-                line = " ".join(process.cmdline())
+                line = _line_of(process)
                 mine = process.environ().get("COUNTERSIGN_DATA_DIR") == str(self.folder)
             except psutil.Error:
                 continue
@@ -92,9 +92,7 @@ class Demo:
     def one(self, *words: str) -> psutil.Process:
         """The process whose command line holds the words and whose parent does not."""
         matching = [
-            process
-            for process in self.family()
-            if all(word in " ".join(process.cmdline()) for word in words)
+            process for process in self.family() if all(word in _line_of(process) for word in words)
         ]
         pids = {process.pid for process in matching}
         [top] = [process for process in matching if process.ppid() not in pids]
@@ -103,8 +101,16 @@ class Demo:
     def until_gone(self, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while left := self.family():
-            assert time.monotonic() < end, [process.cmdline() for process in left]
+            assert time.monotonic() < end, [_line_of(process) for process in left]
             time.sleep(0.1)
+
+
+def _line_of(process: psutil.Process) -> str:
+    """Its command line; empty where it has ended since it was found."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 @pytest.fixture
