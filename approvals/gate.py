@@ -23,7 +23,7 @@ from approvals.schemas import (
     Reason,
     Requirements,
 )
-from approvals.vocabulary import GateOutcome, is_consequential
+from approvals.vocabulary import Friction, GateOutcome, Risk, is_consequential
 
 
 def judge(
@@ -45,7 +45,9 @@ def judge(
         return GateVerdict(
             outcome=GateOutcome.REVIEW,
             reasons=(Reason(code="gate_error", params={"error": type(error).__name__}),),
-            requirements=_settled(Requirements(), published.policy, consequential=True),
+            requirements=_settled(
+                Requirements(), published.policy, risk=action.risk, consequential=True
+            ),
             policy_version=published.version,
             policy_sha256=published.sha256,
         )
@@ -68,7 +70,10 @@ def sampled(
             "outcome": GateOutcome.REVIEW,
             "reasons": (*reasons, Reason(code="second_look")),
             "requirements": _settled(
-                baseline.requirements, policy, consequential=action.is_consequential
+                baseline.requirements,
+                policy,
+                risk=action.risk,
+                consequential=action.is_consequential,
             ),
             "rule": "",
         }
@@ -99,7 +104,9 @@ def _judge(
         return GateVerdict(
             outcome=outcome,
             reasons=tuple(reasons),
-            requirements=_settled(requirements, policy, consequential=consequential)
+            requirements=_settled(
+                requirements, policy, risk=action.risk, consequential=consequential
+            )
             if requirements is not None
             else None,
             rule=rule,
@@ -247,11 +254,16 @@ def _by_baseline(baseline: Baseline, action: ProposedAction) -> Reason:
     return Reason(code="baseline" if baseline.spoke else "nothing_speaks", params=params)
 
 
-def _settled(requirements: Requirements, policy: Policy, *, consequential: bool) -> Requirements:
-    """With the policy's own deadline and undo time where nothing else was asked for."""
+def _settled(
+    requirements: Requirements, policy: Policy, *, risk: Risk, consequential: bool
+) -> Requirements:
+    """With the policy's own deadline and undo time where nothing else was asked for. What is critical is never
+    approved in passing: its subject is typed at least, whatever the policy says."""
     undo = policy.undo_seconds if consequential else 0
+    slips = risk is Risk.CRITICAL and requirements.friction.rank < Friction.TYPED.rank
     return requirements.model_copy(
         update={
+            **({"friction": Friction.TYPED, "friction_seconds": 0} if slips else {}),
             "review_hours": requirements.review_hours or policy.review_hours,
             "calendar": policy.calendar if requirements.calendar is None else requirements.calendar,
             "undo_seconds": undo

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from approvals.layouts import words_of
 from approvals.schemas import Reason
 from audit import spellings
 from audit.wordings import Words
@@ -92,8 +91,8 @@ def _baseline(params: Mapping[str, Any]) -> str:
 
 def read_from(names: Sequence[Any]) -> str:
     """What a run read, by the names of its tools, within a sentence: `its task and look up order`."""
-    words = [words_of(str(name)) for name in names]
-    return spellings.both([each[:1].lower() + each[1:] for each in words]) if words else ""
+    words = [str(name).replace("_", " ") for name in names]
+    return spellings.both(words) if words else ""
 
 
 def _tainted(params: Mapping[str, Any]) -> str:

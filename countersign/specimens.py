@@ -218,7 +218,7 @@ SPECIMENS: Final[tuple[Specimen, ...]] = (
         "Field",
         (
             State("Number, with a hint", _field("amount")),
-            State("Choice", _field("group")),
+            State("Choice, narrow in a row", _field("group", shrink=True)),
             State("Optional text, with a label of its own", _field("why", label="Comment")),
             State("Radio buttons", _field("through")),
             State("Refused", lambda theme: {"field": _refused_form(f"{theme}-one")["amount"]}),

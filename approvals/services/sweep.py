@@ -58,7 +58,7 @@ def _mail_first(now: datetime) -> int:
     """Have people mailed about what was opened, where nobody did, or who began to did not end."""
     if not ApprovalRequest.objects.pending().filter(mail_due_at__lte=now).exists():
         return 0
-    queues.put_first_mails()
+    transaction.on_commit(queues.put_first_mails, robust=True)
     return 1
 
 

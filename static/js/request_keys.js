@@ -1,6 +1,21 @@
 // What keys do to the open request: they press what stands there, but for what is critical or has to be typed, and for
 // what has only just appeared.
 import { isSettled, mayPress } from "./arming.js";
+import { speak } from "./live.js";
+import { gettext } from "./words.js";
+
+// The keys of verdicts are of the request that is open, and nothing while another row is the one that is pointed at.
+function isElsewhere() {
+  const row = document.activeElement?.closest(".row");
+  const open = document.getElementById("request")?.dataset.id;
+  if (!row || !open || row.id === `row-${open}`) return false;
+  speak(gettext("Open it first."));
+  return true;
+}
+
+function choose(verdict) {
+  if (!isElsewhere()) press(`[data-mode=${verdict}]`);
+}
 
 function press(selector) {
   document.querySelector(`#request ${selector}`)?.click();
@@ -10,7 +25,7 @@ function approve() {
   const request = document.getElementById("request");
   const button = request?.querySelector("#decide-form button[name=verdict][value=approve]");
   if (!button || request.dataset.risk === "critical" || request.querySelector("[data-expected]")) return;
-  if (isSettled() && mayPress(button)) button.click();
+  if (isSettled() && !isElsewhere() && mayPress(button)) button.click();
 }
 
 function back() {
@@ -31,9 +46,9 @@ export function pick(number) {
 export const requestKeys = {
   approve,
   back,
-  edit: () => press("[data-mode=edit]"),
-  send_back: () => press("[data-mode=send_back]"),
-  reject: () => press("[data-mode=reject]"),
+  edit: () => choose("edit"),
+  send_back: () => choose("send_back"),
+  reject: () => choose("reject"),
   claim: () => press("[data-claim] button"),
   snooze: () => press("[data-snooze] button"),
   undo: () => press("[data-undo]:not([hidden]) button"),

@@ -51,7 +51,7 @@ def signed_in_as(client: Client) -> str | None:
 def shown_secret(client: Client) -> str:
     page = client.get(ADD_APP).content.decode()
     assert "<svg" in page
-    found = re.search(r'id="secret"[^>]*value="([A-Z2-7 ]+)"', page)
+    found = re.search(r'id="secret"[^>]*>([A-Z2-7 ]+)<', page)
     assert found is not None
     return found[1]
 

@@ -187,6 +187,11 @@ def test_the_time_to_take_it_back_runs_down_and_then_it_is_gone(desk: Desk, revi
     expect(undo).to_be_hidden()
     expect(undo).to_have_count(0)
     expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
+    sent = posts(page)
+    page.keyboard.press("u")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert sent == []
 
 
 def test_nothing_is_decided_while_offline(desk: Desk, reviewer: User, troubles: Troubles) -> None:

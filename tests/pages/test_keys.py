@@ -136,8 +136,30 @@ def test_what_is_critical_is_never_approved_by_a_key(desk: Desk, reviewer: User)
     page.keyboard.press("c")
     expect(page.locator("[data-claimed]")).to_be_visible()
     assert not any("decide" in url for url in sent)
+    # Nor by a click alone, whatever the policy asks for.
+    expect(verdict(page)).to_be_disabled()
+    page.locator("#typed").fill("Acme GmbH")
     verdict(page).click()
     expect(page.locator(".vote")).to_have_text("reviewer approved")
+
+
+def test_keys_decide_nothing_while_another_row_than_the_open_one_is_pointed_at(
+    desk: Desk, reviewer: User
+) -> None:
+    other, opened = desk.request(amount="20.00"), desk.request(amount="30.00")
+    page = desk.open(reviewer, opened)
+    sent = posts(page)
+    row(page, other).locator(".row-link").focus()
+    for key in ("a", "e", "/", "r"):
+        page.keyboard.press(key)
+    expect(page.locator("#live-region")).to_contain_text("Open it first.")
+    expect(page.locator("#request")).to_have_attribute("data-mode", "")
+    assert sent == []
+    row(page, opened).locator(".row-link").focus()
+    page.keyboard.press("a")
+    desk.becomes(opened, "approved")
+    other.refresh_from_db()
+    assert other.state == "pending"
 
 
 def test_what_has_to_be_typed_is_approved_once_it_is_typed_and_not_by_a_key(

@@ -22,6 +22,7 @@ globalThis.countersignWords = {
   "Eine neue Anfrage wartet auf Sie",
   "{number} neue Anfragen warten auf Sie"
  ],
+ "Open it first.": "Öffnen Sie es zuerst.",
  "Reconnecting": "Verbindet wieder",
  "Selected. Copy it with the keyboard.": "Ausgewählt. Kopieren Sie es mit der Tastatur.",
  "Signed out": "Abgemeldet",
