@@ -53,7 +53,7 @@ def _options() -> argparse.Namespace:
     add("--parked", type=int, default=10_000, help="runs to park; 0: leave it out")
     add("--parked-seconds", type=int, default=240, help="no more are parked after that long")
     add("--decided", type=int, default=1_000_000, help="decided requests under pages; 0: no pages")
-    add("--workers", type=int, default=1, help="worker processes for each of the two queues")
+    add("--workers", type=int, default=2, help="worker processes for each of the two queues")
     add("--peers", nargs="*", choices=list(peers.MODES), default=list(peers.MODES))
     return parser.parse_args()
 

@@ -110,8 +110,9 @@ class Config(BaseSettings):
     metrics_token: Annotated[str, Field(pattern=r"^(\S{16,})?$")] = Field("", repr=False)
     metrics_networks: Networks = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
-    resume_workers: Workers = 1
-    run_workers: Workers = 1
+    # Two: while one waits for a model, a tool or a commit, the other goes on.
+    resume_workers: Workers = 2
+    run_workers: Workers = 2
     background_workers: Workers = 1
 
     lease_seconds: Seconds = 30

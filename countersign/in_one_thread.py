@@ -7,7 +7,8 @@ times in each answer, which takes longer than many of our views.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Any
+from threading import Event
+from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -16,12 +17,18 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve, set_script_prefix
 
+LOOKING: Final = ("GET", "HEAD", "OPTIONS")
+
 
 class InOneThread(ASGIHandler):
     """Views that are asynchronous are answered as Django does: they may wait long, and hold no thread."""
 
     def __init__(self) -> None:
         super().__init__()
+        #: Set while nobody does anything; whoever only looks may give way to whoever does.
+        self.quiet = Event()
+        self.quiet.set()
+        self._deeds = 0
         self._whole = BaseHandler()
         self._whole.load_middleware(is_async=False)
 
@@ -29,7 +36,17 @@ class InOneThread(ASGIHandler):
         """The same middleware and the same view either way."""
         if _is_asynchronous(request):
             return await super().get_response_async(request)
-        return await sync_to_async(self._whole.get_response, thread_sensitive=True)(request)
+        answer = sync_to_async(self._whole.get_response, thread_sensitive=True)
+        if request.method in LOOKING:
+            return await answer(request)
+        self._deeds += 1
+        self.quiet.clear()
+        try:
+            return await answer(request)
+        finally:
+            self._deeds -= 1
+            if not self._deeds:
+                self.quiet.set()
 
     def answer(self, scope: Any) -> HttpResponseBase:
         """The answer to a request without a body, made in the thread that calls this."""

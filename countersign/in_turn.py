@@ -1,8 +1,10 @@
-"""Looks are answered a few at a time, and whatever else is asked stands beside few of them, not behind hundreds.
+"""Looks are answered a few at a time, and whoever does something stands behind none of them.
 
 Each answer of Django has a thread, and threads share one processor: fifty pages that look at a new row at the same
 moment would be fifty threads between each two steps of a decision. They wait here instead, where waiting costs nothing,
-and those that wait are answered in a row: no thread is started and no connection fetched and tried for each.
+and those that wait are answered in a row: no thread is started and no connection fetched and tried for each. While
+somebody's decision is under way no look is begun, for as long as decisions take: what one person does shows before what
+five hundred see of it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Final, Protocol
 
 from django.core.signals import request_finished, request_started
@@ -24,12 +27,19 @@ from countersign.body_limit import Application, Receive, Scope, Send
 AT_ONCE: Final = 2
 #: After so many answers in a row a thread gives its connection back, which is tried before it is used again.
 MOST_IN_A_ROW: Final = 100
+#: A look gives way for no longer: what is done may take minutes, and whoever only looks is to see something.
+GIVES_WAY_SECONDS: Final = 0.1
 METHODS: Final = ("GET", "HEAD")
 BODY: Final = (b"content-length", b"transfer-encoding")
 
 
 class Pages(Protocol):
     """Answers in the thread that asks; `countersign.in_one_thread`."""
+
+    @property
+    def quiet(self) -> Event:
+        """Set while nobody does anything."""
+        ...
 
     def answer(self, scope: Any) -> HttpResponseBase: ...
 
@@ -94,6 +104,7 @@ class InTurn:
         request_started.send_robust(sender=type(self), scope=None)
         try:
             for _ in range(MOST_IN_A_ROW):
+                self.pages.quiet.wait(GIVES_WAY_SECONDS)
                 try:
                     look = self._waiting.popleft()
                 except IndexError:

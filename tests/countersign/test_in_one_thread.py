@@ -54,7 +54,32 @@ def fails(_: HttpRequest) -> HttpResponse:
     raise RuntimeError("on purpose")
 
 
-urlpatterns = [path("plain/", plain), path("waits/", waits), path("fails/", fails)]
+class Door:
+    """A view that answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.may_go = threading.Event()
+
+    def __call__(self, _: HttpRequest) -> HttpResponse:
+        self.entered.set()
+        assert self.may_go.wait(5)
+        return HttpResponse("through")
+
+
+doors: dict[str, Door] = {}
+
+
+def acts(request: HttpRequest, door: str) -> HttpResponse:
+    return doors[door](request)
+
+
+urlpatterns = [
+    path("plain/", plain),
+    path("waits/", waits),
+    path("fails/", fails),
+    path("acts/<door>/", acts),
+]
 
 
 @pytest.fixture
@@ -64,8 +89,8 @@ def handler(settings: Any) -> Callable[..., Any]:
     settings.MIDDLEWARE = [f"{__name__}.Outer", f"{__name__}.Inner"]
     threads.clear()
 
-    def made(application: ASGIHandler) -> Callable[[str], Awaitable[tuple[int, bytes]]]:
-        async def ask(address: str) -> tuple[int, bytes]:
+    def made(application: ASGIHandler) -> Callable[..., Awaitable[tuple[int, bytes]]]:
+        async def ask(address: str, method: str = "GET") -> tuple[int, bytes]:
             sent: list[Any] = []
             bodies = [{"type": "http.request", "body": b"", "more_body": False}]
 
@@ -75,7 +100,7 @@ def handler(settings: Any) -> Callable[..., Any]:
             async def send(message: Any) -> None:
                 sent.append(message)
 
-            scope = {"type": "http", "method": "GET", "path": address, "headers": []}
+            scope = {"type": "http", "method": method, "path": address, "headers": []}
             await application(scope, receive, send)
             passed = (b"X-Outer", b"passed") in sent[0]["headers"]
             assert passed or sent[0]["status"] >= 400
@@ -134,3 +159,20 @@ async def test_a_look_is_answered_in_the_thread_that_asks(handler: Callable[...,
     response = await sync_to_async(pages.answer, thread_sensitive=False)(scope)
     assert (response.status_code, cast(HttpResponse, response).content) == (200, b"plain")
     assert len(set(threads)) == 1
+
+
+async def test_it_is_quiet_when_nothing_is_done_any_more(handler: Callable[..., Any]) -> None:
+    pages = InOneThread()
+    ask = handler(pages)
+    doors.update({name: Door() for name in ("first", "second", "looks")})
+    asked = {}
+    for name, method in (("looks", "GET"), ("first", "POST"), ("second", "DELETE")):
+        assert pages.quiet.is_set() == (name != "second")
+        asked[name] = asyncio.create_task(ask(f"/acts/{name}/", method))
+        assert await asyncio.to_thread(doors[name].entered.wait, 5)
+    for name, is_quiet in (("first", False), ("second", True), ("looks", True)):
+        doors[name].may_go.set()
+        assert await asked[name] == (200, b"through")
+        assert pages.quiet.is_set() == is_quiet
+    assert (await ask("/fails/", "POST"))[0] == 500
+    assert pages.quiet.is_set()

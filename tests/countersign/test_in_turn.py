@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
+from countersign import in_turn
 from countersign.in_turn import InTurn
 
 LOOK = "/inbox/rows/"
@@ -32,6 +33,8 @@ class House:
         self.passed = 0
         self.traces: list[str] = []
         self.go_on = threading.Event()
+        self.quiet = threading.Event()
+        self.quiet.set()
         self.finished = 0
         self._lock = threading.Lock()
         self.door = InTurn(self._application, pages=self, paths=[LOOK], at_once=2)
@@ -101,6 +104,24 @@ async def test_what_is_no_look_waits_for_nobody() -> None:
     assert (house.passed, house.answered) == (4, [])
     house.go_on.set()
     await asyncio.gather(*looks)
+
+
+async def test_a_look_gives_way_to_what_is_done_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    house.go_on.set()
+    house.quiet.clear()
+    monkeypatch.setattr(in_turn, "GIVES_WAY_SECONDS", PATIENCE_SECONDS * 2)
+    asked = [house.ask() for _ in range(5)]
+    await house.ask(method="POST")
+    assert house.answered == []
+    house.quiet.set()
+    await asyncio.wait_for(asyncio.gather(*asked), PATIENCE_SECONDS)
+    # Something is done that does not end.
+    house.quiet.clear()
+    monkeypatch.setattr(in_turn, "GIVES_WAY_SECONDS", 0.001)
+    await asyncio.wait_for(house.ask(), PATIENCE_SECONDS)
 
 
 async def test_an_answer_that_is_read_slowly_holds_up_nobody() -> None:
