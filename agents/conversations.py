@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
-from agents.journal_schemas import offers_in, whole_request
+from agents.journal_schemas import follows, offers_in, whole_request
 from agents.models import OfferedTools, Run, Step
 from agents.states import StepKind
+
+FIRST_READS: Final = 16
+READS_GROW: Final = 4
 
 
 def requests_of(steps: Sequence[Step], seqs: Collection[int]) -> dict[int, Any]:
@@ -22,8 +25,31 @@ def requests_of(steps: Sequence[Step], seqs: Collection[int]) -> dict[int, Any]:
 
 
 def read_requests(run: Run, seqs: Collection[int]) -> dict[int, Any]:
-    """Whole requests of the run's model steps with these seqs. Two queries."""
-    if not seqs:
-        return {}
-    rows = Step.objects.filter(run=run, kind=StepKind.MODEL, seq__lte=max(seqs))
-    return requests_of(list(rows.only("seq", "schema", "kind", "request").in_order()), seqs)
+    """Whole requests of the run's model steps with these seqs.
+
+    Two queries where what they repeat was sent shortly before, and one more for each four times as far back.
+    """
+    known: dict[int, Step] = {}
+    missing, reads = set(seqs), FIRST_READS
+    while missing:
+        rows = Step.objects.filter(run=run, kind=StepKind.MODEL, seq__lte=max(missing))
+        found = rows.only("seq", "schema", "kind", "request").order_by("-seq")[:reads]
+        known |= {step.seq: step for step in found}
+        if len(found) < reads:
+            break
+        missing, reads = _not_known(seqs, known), reads * READS_GROW
+    return requests_of([known[seq] for seq in sorted(known)], seqs) if known else {}
+
+
+def _not_known(seqs: Collection[int], known: Mapping[int, Step]) -> set[int]:
+    """The steps, of these and of those whose messages they begin with, that are not among the known."""
+    missing, walked = set(), set()
+    for seq in seqs:
+        here: int | None = seq
+        while here is not None and here not in walked:
+            walked.add(here)
+            if here not in known:
+                missing.add(here)
+                break
+            here = follows(known[here])
+    return missing

@@ -109,6 +109,11 @@ def messages_of(seq: int, steps: Sequence[Step]) -> list[dict[str, Any]]:
     return messages
 
 
+def follows(step: Step) -> int | None:
+    """The seq of the step whose messages this one's begin with, if any."""
+    return step.request.get(AFTER) if _is_conversation(step) else None
+
+
 def offers_in(steps: Sequence[Step]) -> set[str]:
     """Digests of the offered tools that these steps refer to."""
     return {

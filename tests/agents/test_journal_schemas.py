@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from agents import registry
+from agents import conversations, registry
 from agents.conversations import read_requests
 from agents.journal_schemas import TOO_NEW, shortened, whole_request
 from agents.models import EffectRecord, OfferedTools, Run, Step
@@ -75,6 +75,27 @@ def test_a_journal_holds_each_message_once_and_reads_as_it_was_sent(
     page = client.get(reverse("run-step", args=[run.pk, asked[-1].seq])).content.decode()
     assert "You serve at the counter" in page
     assert "final_answer" in page
+
+
+def test_only_as_much_of_a_journal_is_read_as_a_request_repeats(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(conversations, "FIRST_READS", 1)
+    monkeypatch.setattr(conversations, "READS_GROW", 2)
+    run = counter.start([*READS, final(summary="ok")])
+    first, *_, last = Step.objects.filter(run=run, kind="model").in_order()
+    # 1 + 2 + 4 steps hold all six; the last query is for the tools.
+    with django_assert_num_queries(4):
+        whole = read_requests(run, [last.seq])
+    assert digest_of(whole[last.seq]) == last.input_digest
+    with django_assert_num_queries(2):
+        assert digest_of(read_requests(run, [first.seq])[first.seq]) == first.input_digest
+    assert read_requests(run, [first.seq, last.seq]).keys() == {first.seq, last.seq}
+    # One that repeats nothing, however many there were before.
+    Step.objects.filter(pk=last.pk).update(request=whole[last.seq])
+    with django_assert_num_queries(1):
+        assert read_requests(run, [last.seq]) == whole
+    assert read_requests(run, []) == {}
 
 
 def test_a_request_of_a_newer_schema_is_not_interpreted(counter: Counter) -> None:
