@@ -26,4 +26,5 @@ urlpatterns = [
     *([path("", include("demo.urls"))] if settings.COUNTERSIGN.demo else []),
 ]
 
+handler400 = "countersign.views.bad_request"
 handler403 = "countersign.views.forbidden"

@@ -1,9 +1,12 @@
-"""Pages of the house itself: what is shown when somebody may not."""
+"""Pages of the house itself: what is shown when somebody may not, or sends what nobody can read."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import ngettext
 
+from accounts.languages import language_of
 from accounts.models import User
 
 MOST_NAMES = 5
@@ -17,6 +20,12 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
         {"reason": str(exception or "") or None, "who": _who_can_help()},
         status=403,
     )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Refused before anybody was looked up: in the browser's language, and without the shell."""
+    with translation.override(language_of(request)):
+        return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 def _who_can_help() -> str:

@@ -14,7 +14,7 @@ from agents.models import Run
 from agents.services.control import cancel_run
 from agents.services.start_run import start_run
 from evaluations.models import Evaluation, SavedCase
-from tests.harness.looks import troubles_of
+from tests.harness.looks import looks_at, troubles_of
 from tests.harness.stack import Stack
 
 TICKET = "One of the tablets from order ORD-10001 arrived with a broken screen. Please refund €420.00 for it."
@@ -28,6 +28,13 @@ SHOULD = """  outcome: waiting
 """
 
 
+@looks_at(
+    "run-evaluation-case",
+    "evaluation-case",
+    "evaluation-cases",
+    "evaluation-list",
+    "evaluation-detail",
+)
 def test_a_run_that_was_cancelled_becomes_a_case_of_what_should_have_happened(
     site: Stack, page_for: Callable[..., Page], operator: User, troubles: Any
 ) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.base import AXE_FILE_PATH
+from django.urls import Resolver404, resolve
 from playwright.sync_api import CDPSession, Page
 
 #: Where each page's picture goes in both themes, at 1280 and 390; no pictures without it.
@@ -30,7 +32,12 @@ FINGER = 44
 #: How many pixels of the panes of a request are scrolled to.
 HIDDEN = """() => Math.max(0, ...[...document.querySelectorAll(".request-scroll, .rows, .step-panel")]
     .map((pane) => pane.scrollHeight - pane.clientHeight))"""
-_HANDS: WeakKeyDictionary[Page, CDPSession] = WeakKeyDictionary()
+#: What else a page answers with that is the page: a form that says what is wrong with what was sent.
+IS_THE_PAGE = (200, 422)
+#: How a page is touched, and whether it is; each page and theme that was looked at in this test.
+_HANDS: WeakKeyDictionary[Page, tuple[CDPSession, bool]] = WeakKeyDictionary()
+_seen: set[tuple[str, str]] = set()
+Test = TypeVar("Test", bound=Callable[..., None])
 
 
 class View(NamedTuple):
@@ -44,128 +51,88 @@ VIEWS = (View("light", PHONE), View("dark", DESK))
 EVERY_VIEW = tuple(View(scheme, width) for scheme in ("light", "dark") for width in (DESK, PHONE))
 
 
-def violations(page: Page, within: str | None = None) -> list[str]:
-    """What axe finds in the document, or in that part of it, a line each."""
-    if page.evaluate("typeof axe") == "undefined":
-        page.evaluate(AXE)
-    found: list[str] = page.evaluate(
-        """async (within) => {
-            // Colours that are on their way are nobody's: they are looked at where they arrive.
-            document.getAnimations()
-                .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
-                .forEach((each) => each.finish());
-            // What lies under a bar that stays is no smaller for that: it is scrolled out from there.
-            const was = scrollY;
-            scrollTo({top: 0, behavior: "instant"});
-            // WCAG 2.2 asks for it at AA, and axe only when told to.
-            const rules = {"target-size": {enabled: true}};
-            const said = await axe.run(within ?? document, {resultTypes: ["violations"], rules});
-            scrollTo({top: was, behavior: "instant"});
-            return said.violations.flatMap((each) => each.nodes.map(
-                (node) => `${each.id}: ${node.target} ${node.html.slice(0, 160)}`));
-        }""",
-        within,
-    )
-    return found
-
-
-def sticks_out(page: Page) -> list[str]:
-    """The page is laid out wider than the window: what sticks out."""
-    found: list[str] = page.evaluate(
-        """(width) => {
-            if (document.documentElement.scrollWidth <= width) return [];
-            const out = [...document.querySelectorAll("main *")]
-                .filter((element) => element.getBoundingClientRect().right > width + 1)
-                .slice(0, 3).map((element) => `: ${element.outerHTML.slice(0, 160)}`);
-            return (out.length ? out : [""]).map((line) => `wider than ${width}${line}`);
-        }""",
-        width_of(page),
-    )
-    return found
-
-
-def hard_to_press(page: Page) -> list[str]:
-    """Buttons, tabs, folds, fields and boxes that are smaller than a finger, and ways back that are."""
-    found: list[str] = page.evaluate(
-        """(finger) => {
-            const pressed = "button, summary, a:is(.button, .tab, .brand, .nav-item), .back a, input, select, textarea";
-            const wrong = [];
-            for (const element of document.querySelectorAll(pressed)) {
-                const ticked = element.matches("[type=checkbox], [type=radio]");
-                const target = ticked && element.labels.length ? element.labels[0] : element;
-                const { width, height } = target.getBoundingClientRect();
-                const isSeen = target.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-                if (!isSeen || width < 2 || height < 2) continue;
-                const isWide = width >= finger - 0.5 || element.matches(".back a") || ticked;
-                if (height >= finger - 0.5 && isWide) continue;
-                const size = `${Math.round(width)} by ${Math.round(height)}`;
-                wrong.push(`${size} to press: ${element.outerHTML.slice(0, 140)}`);
-            }
-            return wrong;
-        }""",
-        FINGER,
-    )
-    return found
-
-
-def out_of_place(page: Page) -> list[str]:
-    """Controls that stick out of the field they stand in, so that they lie over their neighbours."""
-    found: list[str] = page.evaluate(
-        """() => [...document.querySelectorAll(".field :is(input, select, textarea)")].filter((element) => {
-            const box = element.getBoundingClientRect();
-            const field = element.closest(".field").getBoundingClientRect();
-            return element.checkVisibility() && box.width > 2 && box.right > field.right + 1;
-        }).map((element) => `sticks out of its field: ${element.outerHTML.slice(0, 140)}`)"""
-    )
-    return found
-
-
-def squeezed(page: Page) -> list[str]:
-    """Values beside a long name that are left with a few letters a line, or words that their button cuts off."""
-    found: list[str] = page.evaluate(
-        """() => [
-            ...[...document.querySelectorAll("main dd")].filter(
-                (value) => value.checkVisibility() && value.textContent.trim().length > 9 && value.clientWidth < 80),
-            ...[...document.querySelectorAll("main .button")].filter(
-                (button) => button.checkVisibility() && button.scrollWidth > button.clientWidth + 1),
-        ].slice(0, 3).map((element) => `squeezed: ${element.outerHTML.slice(0, 140)}`)"""
-    )
-    return found
-
-
-def dead(page: Page) -> list[str]:
-    """Buttons that send no form: pressed, they do nothing. Those of the style guide are pictures of buttons."""
-    found: list[str] = page.evaluate(
-        """() => [...document.querySelectorAll("main button[type=submit]")]
-            .filter((button) => !button.form && !button.closest(".specimen"))
-            .map((button) => `sends nothing: ${button.outerHTML.slice(0, 140)}`)"""
-    )
-    return found
-
-
-def too_small(page: Page) -> list[str]:
-    """Letters that nobody reads, such as those of a drawing that is narrower than it was drawn."""
-    found: list[str] = page.evaluate(
-        """(least) => [...document.querySelectorAll("main *")].filter((element) => {
-            const isRead = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
-            if (!isRead || element.closest("[aria-hidden=true]") || !element.checkVisibility()) return false;
-            const scale = element.getScreenCTM?.().a ?? 1;
-            const size = parseFloat(getComputedStyle(element).fontSize) * scale;
-            // Of no size at all is what only its glyph says.
-            return size > 0 && size < least;
-        }).slice(0, 3).map((element) => `letters too small: ${element.outerHTML.slice(0, 140)}`)""",
-        LETTERS,
-    )
-    return found
-
-
-def scrolls_behind(page: Page) -> list[str]:
-    """The page scrolls though the inbox's panes fill the window and scroll by themselves."""
-    by = page.evaluate(
-        "innerWidth > 1000 && document.querySelector('.inbox')"
-        " ? document.documentElement.scrollHeight - innerHeight : 0"
-    )
-    return [f"scrolls by {by} behind its panes"] if by > 0 else []
+#: Each takes what `troubles_of` gives and says what it finds, a line each; all are asked in one go.
+MEASURES = {
+    # The page is laid out wider than the window: what sticks out.
+    "sticks_out": """({ width }) => {
+        if (document.documentElement.scrollWidth <= width) return [];
+        const out = [...document.querySelectorAll("main *")]
+            .filter((element) => element.getBoundingClientRect().right > width + 1)
+            .slice(0, 3).map((element) => `: ${element.outerHTML.slice(0, 160)}`);
+        return (out.length ? out : [""]).map((line) => `wider than ${width}${line}`);
+    }""",
+    # The page scrolls though the inbox's panes fill the window and scroll by themselves.
+    "scrolls_behind": """() => {
+        const isFull = innerWidth > 1000 && document.querySelector(".inbox");
+        const by = isFull ? document.documentElement.scrollHeight - innerHeight : 0;
+        return by > 0 ? [`scrolls by ${by} behind its panes`] : [];
+    }""",
+    # Letters that nobody reads, such as those of a drawing that is narrower than it was drawn.
+    "too_small": """({ letters }) => [...document.querySelectorAll("main *")].filter((element) => {
+        const isRead = [...element.childNodes].some((node) => node.nodeType === 3 && node.nodeValue.trim());
+        if (!isRead || element.closest("[aria-hidden=true]") || !element.checkVisibility()) return false;
+        const scale = element.getScreenCTM?.().a ?? 1;
+        const size = parseFloat(getComputedStyle(element).fontSize) * scale;
+        // Of no size at all is what only its glyph says.
+        return size > 0 && size < letters;
+    }).slice(0, 3).map((element) => `letters too small: ${element.outerHTML.slice(0, 140)}`)""",
+    # Buttons that send no form: pressed, they do nothing. Those of the style guide are pictures of buttons.
+    "dead": """() => [...document.querySelectorAll("main button[type=submit]")]
+        .filter((button) => !button.form && !button.closest(".specimen"))
+        .map((button) => `sends nothing: ${button.outerHTML.slice(0, 140)}`)""",
+    # Values beside a long name that are left with a few letters a line, or words that their button cuts off.
+    "squeezed": """() => [
+        ...[...document.querySelectorAll("main dd")].filter(
+            (value) => value.checkVisibility() && value.textContent.trim().length > 9 && value.clientWidth < 80),
+        ...[...document.querySelectorAll("main .button")].filter(
+            (button) => button.checkVisibility() && button.scrollWidth > button.clientWidth + 1),
+    ].slice(0, 3).map((element) => `squeezed: ${element.outerHTML.slice(0, 140)}`)""",
+    # Buttons, tabs, folds, fields and boxes that are smaller than a finger, and ways back that are.
+    "hard_to_press": """({ finger, isTouched }) => {
+        const pressed = "button, summary, a:is(.button, .tab, .brand, .nav-item), .back a, input, select, textarea";
+        const wrong = [];
+        for (const element of isTouched ? document.querySelectorAll(pressed) : []) {
+            const ticked = element.matches("[type=checkbox], [type=radio]");
+            const target = ticked && element.labels.length ? element.labels[0] : element;
+            const { width, height } = target.getBoundingClientRect();
+            const isSeen = target.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+            if (!isSeen || width < 2 || height < 2) continue;
+            const isWide = width >= finger - 0.5 || element.matches(".back a") || ticked;
+            if (height >= finger - 0.5 && isWide) continue;
+            const size = `${Math.round(width)} by ${Math.round(height)}`;
+            wrong.push(`${size} to press: ${element.outerHTML.slice(0, 140)}`);
+        }
+        return wrong;
+    }""",
+}
+#: Controls that stick out of the field they stand in, so that they lie over their neighbours.
+OUT_OF_PLACE = """() => [...document.querySelectorAll(".field :is(input, select, textarea)")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    const field = element.closest(".field").getBoundingClientRect();
+    return element.checkVisibility() && box.width > 2 && box.right > field.right + 1;
+}).map((element) => `sticks out of its field: ${element.outerHTML.slice(0, 140)}`)"""
+#: What axe finds, and then what is measured; null where axe is not there yet.
+LOOK = (
+    """async (given) => {
+    if (typeof axe === "undefined") return null;
+    // Colours that are on their way are nobody's: they are looked at where they arrive.
+    document.getAnimations()
+        .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+        .forEach((each) => each.finish());
+    // What lies under a bar that stays is no smaller for that: it is scrolled out from there.
+    const was = scrollY;
+    scrollTo({top: 0, behavior: "instant"});
+    // WCAG 2.2 asks for it at AA, and axe only when told to.
+    const rules = {"target-size": {enabled: true}};
+    const said = await axe.run(given.within ?? document, {resultTypes: ["violations"], rules});
+    scrollTo({top: was, behavior: "instant"});
+    const found = said.violations.flatMap((each) => each.nodes.map(
+        (node) => `${each.id}: ${node.target} ${node.html.slice(0, 160)}`));
+    return found.concat(...["""
+    + ",".join(f"({each})" for each in MEASURES.values())
+    + """].map((measure) => measure(given)));
+}"""
+)
 
 
 def take_pictures(page: Page, folder: Path) -> None:
@@ -201,16 +168,61 @@ def troubles_of(
         take_pictures(page, Path(PICTURES))
     for scheme, width in views:
         show(page, scheme, width)
-        said = violations(page, within) + sticks_out(page) + scrolls_behind(page)
-        said += too_small(page) + dead(page) + squeezed(page)
-        if width <= TOUCHED:
-            said += hard_to_press(page)
+        said = looked_over(page, within)
         # A wide screen may be touched as well, and what is made for fingers is larger.
         touch(page, True)
-        said += out_of_place(page)
+        said += page.evaluate(OUT_OF_PLACE)
         touch(page, width <= TOUCHED)
         found += [f"{page.url} ({scheme}, {width}): {line}" for line in said]
+        _seen.add((name_of(page), scheme))
     return found
+
+
+def looked_over(page: Page, within: str | None) -> list[str]:
+    """What axe finds in the document, or in that part of it, and what is measured, a line each."""
+    width = width_of(page)
+    given = {
+        "within": within,
+        "width": width,
+        "isTouched": width <= TOUCHED,
+        "finger": FINGER,
+        "letters": LETTERS,
+    }
+    found: list[str] | None = page.evaluate(LOOK, given)
+    if found is None:
+        page.evaluate(AXE)
+        found = page.evaluate(LOOK, given)
+    assert found is not None
+    return found
+
+
+def name_of(page: Page) -> str:
+    """The name of the page's address; none where it was refused or could not be made, or has no name."""
+    status = page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
+    try:
+        found = resolve(urlsplit(page.url).path)
+    except Resolver404:
+        return ""
+    return found.view_name if status in IS_THE_PAGE else ""
+
+
+def looks_at(*names: str) -> Callable[[Test], Test]:
+    """Say of a test at which pages it looks, by their names in the URL configuration; it fails when it does not.
+
+    `tests/pages/test_every_page.py` reads from the source which pages are looked at elsewhere.
+    """
+
+    def held(test: Test) -> Test:
+        @wraps(test)
+        def run(*args: object, **kwargs: object) -> None:
+            _seen.clear()
+            test(*args, **kwargs)
+            missed = {name for name in names if not {(name, "light"), (name, "dark")} <= _seen}
+            assert not missed, f"not looked at in both themes: {', '.join(sorted(missed))}"
+
+        return cast("Test", run)
+
+    return held
 
 
 def show(page: Page, scheme: str, width: int) -> None:
@@ -223,9 +235,10 @@ def show(page: Page, scheme: str, width: int) -> None:
 
 def touch(page: Page, is_touched: bool) -> None:
     """Let the page be used with a finger, or with a mouse again."""
-    if page not in _HANDS:
-        _HANDS[page] = page.context.new_cdp_session(page)
-    _HANDS[page].send("Emulation.setTouchEmulationEnabled", {"enabled": is_touched})
+    hands, was = _HANDS.get(page) or (page.context.new_cdp_session(page), None)
+    if was != is_touched:
+        hands.send("Emulation.setTouchEmulationEnabled", {"enabled": is_touched})
+    _HANDS[page] = hands, is_touched
 
 
 def width_of(page: Page) -> int:

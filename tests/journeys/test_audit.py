@@ -19,7 +19,7 @@ from audit.clock import database_now
 from audit.models import Checkpoint, Event, LogKey
 from audit.verifier import verify
 from tests.harness.client import ApiClient
-from tests.harness.looks import DESK, PHONE, View, troubles_of
+from tests.harness.looks import DESK, PHONE, View, looks_at, troubles_of
 from tests.harness.people import PASSWORD
 from tests.harness.stack import Stack
 
@@ -84,6 +84,7 @@ def is_sound(page: Page) -> list[str]:
     return troubles_of(page, (View("dark", PHONE), View("light", DESK)))
 
 
+@looks_at("audit-export")
 def test_an_auditor_checks_a_month_and_one_refund_in_it_without_trusting_anybody(
     refunded: Run,
     site: Stack,

@@ -21,7 +21,7 @@ from audit.actors import Actor
 from audit.models import Event
 from tests.agents.bank import Bank, teller
 from tests.agents.conftest import host
-from tests.harness.looks import troubles_of
+from tests.harness.looks import looks_at, troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
 from tests.pages.run_reading import text_of
@@ -134,6 +134,7 @@ def test_sync_agents_says_what_differs_and_makes_groups_that_are_missing(
     assert f"teller waits for its owner group to activate {changed[1].version}" in said
 
 
+@looks_at("agent-version")
 def test_the_page_of_a_version_is_readable_in_either_theme_and_on_a_phone(
     site: Stack, context_for: Callable[..., BrowserContext], admin: User
 ) -> None:

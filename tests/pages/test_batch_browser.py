@@ -15,7 +15,7 @@ from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import refund
-from tests.harness.looks import DESK, EVERY_VIEW, View, troubles_of
+from tests.harness.looks import DESK, EVERY_VIEW, View, looks_at, troubles_of
 from tests.pages.live_desk import Desk, desk, row, title  # noqa: F401
 
 
@@ -121,6 +121,7 @@ def test_several_are_approved_together_and_each_says_what_came_of_it(
     assert first.votes.count() == 1
 
 
+@looks_at("inbox-batch")
 def test_nothing_is_wrong_with_the_pages_of_a_batch_in_either_theme_nor_on_a_phone(
     desk: Desk, reviewer: User
 ) -> None:

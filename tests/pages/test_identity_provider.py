@@ -13,7 +13,7 @@ from approvals.schemas import Requirements
 from approvals.vocabulary import Friction
 from tests.approvals.conftest import Opener, bystanders, opened, till  # noqa: F401
 from tests.harness.identity_provider import IdentityProvider
-from tests.harness.looks import troubles_of
+from tests.harness.looks import looks_at, troubles_of
 from tests.harness.stack import Stack
 from tests.pages.live_desk import title, verdict
 
@@ -21,6 +21,7 @@ SUBJECT = "248289761001"
 HOURS = 7_200
 
 
+@looks_at("oidc-confirm")
 def test_a_newcomer_signs_in_confirms_and_signs_out(
     stack: Callable[..., Stack],
     context_for: Callable[..., BrowserContext],

@@ -17,7 +17,7 @@ from approvals.services import policies
 from approvals.services.drafts import begin_draft
 from approvals.services.simulate import ask_simulation
 from audit.clock import database_now
-from tests.harness.looks import troubles_of
+from tests.harness.looks import looks_at, troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
 from tests.pages.test_every_page import started
@@ -101,6 +101,21 @@ def paths(site: Stack, draft: PolicyVersion, operator: User, admin: User) -> lis
 
 
 @pytest.mark.timeout(400)
+@looks_at(
+    "policy-thresholds",
+    "policy-version",
+    "policy-draft",
+    "policy-scores",
+    "policy-rule-new",
+    "policy-rule",
+    "policy-baseline-new",
+    "policy-baseline",
+    "policy-try",
+    "policy-simulation",
+    "policy-import",
+    "sticky-list",
+    "request-sticky",
+)
 def test_axe_finds_nothing_and_nothing_sticks_out(
     site: Stack,
     paths: list[str],

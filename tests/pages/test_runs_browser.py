@@ -20,7 +20,7 @@ from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
 from approvals.vocabulary import Verdict
 from demo.agents import refund_desk
-from tests.harness.looks import troubles_of
+from tests.harness.looks import looks_at, troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
 
@@ -93,6 +93,7 @@ def told(site: Stack, operator: User, reviewer: User) -> list[str]:
     return ["/runs/", *runs, *beside, f"{runs[0]}steps/6/", "/agents/", "/agents/refund-desk/"]
 
 
+@looks_at("run-list", "run-detail", "run-step", "run-compare", "agent-list", "agent-detail")
 def test_axe_finds_nothing_in_either_theme_and_nothing_is_wider_than_a_phone(
     site: Stack,
     told: list[str],

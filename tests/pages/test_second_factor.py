@@ -16,7 +16,7 @@ from approvals.vocabulary import Friction
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import Troubles
 from tests.harness.factors import code, give_app
-from tests.harness.looks import DESK, View, troubles_of
+from tests.harness.looks import DESK, View, looks_at, troubles_of
 from tests.harness.people import PASSWORD
 from tests.pages.live_desk import Desk, desk, title, verdict  # noqa: F401
 
@@ -140,6 +140,18 @@ def test_without_javascript_a_code_confirms_and_one_more_press_decides(
 
 
 @pytest.mark.timeout(400)
+@looks_at(
+    "second-factor",
+    "second-factor-confirm",
+    "second-factor-app-add",
+    "second-factor-passkey-add",
+    "second-factor-passkey-edit",
+    "second-factor-remove",
+    "second-factor-codes",
+    "password-confirm",
+    "mfa_authenticate",
+    "person-factors-reset",
+)
 def test_the_pages_are_sound_in_both_themes_and_on_a_phone(
     desk: Desk, reviewer: User, second_reviewer: User, admin: User, troubles: Troubles
 ) -> None:

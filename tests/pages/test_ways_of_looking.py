@@ -16,6 +16,8 @@ from accounts.models import User
 from agents.models import Run
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
+from approvals.services.drafts import begin_draft
+from approvals.services.policies import current
 from audit.models import Event
 from demo.agents import refund_desk
 from tests.harness.people import person
@@ -167,6 +169,12 @@ def test_every_way_of_looking_shows_the_whole_page(
     request = ApprovalRequest.objects.get(run_id=run.pk)
     event = Event.objects.filter(request=request.pk).oldest_first().first()
     assert event is not None
+    published = current()
+    draft = begin_draft(
+        document=published.policy.document(),
+        base_version=published.version,
+        caller=Caller.of_session(everybody),
+    )
     page = context_for(everybody, site.url, viewport=WIDE, device_scale_factor=2).new_page()
     troubles: list[str] = []
     for path in (
@@ -179,6 +187,12 @@ def test_every_way_of_looking_shows_the_whole_page(
         f"/runs/{run.pk}/",
         "/audit/",
         f"/audit/events/{event.pk}/",
+        "/insights/",
+        "/people/",
+        "/kill-switches/",
+        f"/policies/drafts/{draft.pk}/",
+        "/inbox/",
+        f"/inbox/batch/?verdict=reject&tab=team&id={request.pk}",
         f"/requests/{request.pk}/",
     ):
         page.goto(path)
