@@ -252,10 +252,16 @@ def test_the_time_to_take_it_back_runs_down_and_then_it_is_gone(desk: Desk, revi
     undo = page.locator("[data-undo]")
     expect(undo).to_be_visible()
     expect(undo.locator("[data-undo-left]")).to_have_text("1")
+    sent = posts(page)
+    late: list[Route] = []
+    page.route(f"**/requests/{request.pk}/?*", lambda route: late.append(route))  # noqa: PLW0108
     expect(undo).to_be_hidden()
+    # Before the page hears what became of it, and after.
+    page.keyboard.press("u")
+    assert late
+    page.unroute_all()
     expect(undo).to_have_count(0)
     expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
-    sent = posts(page)
     page.keyboard.press("u")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
