@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -207,7 +208,7 @@ def _changed(item: ApprovalRequest) -> ContentChanged:
 
 
 def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
-    """Who was faster and with what, and the draft."""
+    """Who was faster, with what and when, and the draft."""
     picked = forms.verdict.picked if isinstance(forms.verdict, ReasonForm) else ""
     draft = [{"label": gettext("Picked"), "value": picked}] if picked else []
     draft += [
@@ -221,12 +222,13 @@ def _conflict(post: Any, forms: Forms, refusal: Refusal) -> dict[str, Any]:
         if name.startswith((f"{ARGUMENTS}.", f"{OUTPUT}."))
     ]
     decided = isinstance(refusal, AlreadyDecided)
+    when = refusal.params.get("when")
     return {
         "title": gettext("Somebody was faster")
         if decided
         else gettext("It changed since you opened it"),
         "sentence": refusal.detail,
-        "at": None,
+        "at": datetime.fromisoformat(when) if when else None,
         "draft": draft,
     }
 

@@ -270,6 +270,34 @@ def test_undo_time_is_the_policys_on_consequential_actions_only() -> None:
     assert looked_at.requirements.undo_seconds == 0
 
 
+@pytest.mark.parametrize(
+    ("asked", "of_critical"),
+    [
+        ({}, ("typed", 0)),
+        ({"friction": "reading", "friction_seconds": 30}, ("typed", 0)),
+        ({"friction": "typed"}, ("typed", 0)),
+        ({"friction": "second_factor"}, ("second_factor", 0)),
+    ],
+)
+def test_what_is_critical_is_typed_at_least_whatever_the_policy_asks(
+    asked: dict[str, Any], of_critical: tuple[str, int]
+) -> None:
+    policy = published(LARGE | {"requirements": asked}, SMALL)
+    for risk in Risk:
+        needs = judge(refund("60.00", risk=risk), sure(), context(), policy).requirements
+        assert needs is not None
+        own = (asked.get("friction", "none"), asked.get("friction_seconds", 0))
+        expected = of_critical if risk is Risk.CRITICAL else own
+        assert (needs.friction, needs.friction_seconds) == expected
+    # So is what runs by itself, and was drawn to be looked at.
+    small = refund(risk=Risk.CRITICAL)
+    allowed = judge(small, sure(9_000), context(), policy)
+    coin = toss("s", run_id=_RUN, action=small, verdict=allowed, rate=1.0, hidden_rate=0.0)
+    drawn = sampled(allowed, coin, small, policy.policy).requirements
+    assert drawn is not None
+    assert drawn.friction == "typed"
+
+
 def test_sampled_action_reads_like_an_ordinary_review_with_its_score_hidden() -> None:
     policy = published(SMALL)
     allowed = judge(refund(), sure(9_000), context(), policy)

@@ -3,20 +3,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from django.db import transaction
+from playwright.sync_api import Page, Response, Route, expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest, Viewing, Vote
 from approvals.schemas import Requirements
 from approvals.services.claim import claim
+from approvals.services.consume import consume
+from audit.actors import Actor
+from audit.clock import database_now
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
-from tests.approvals.till import by, one_of
+from tests.approvals.till import by, events_of, one_of
 from tests.harness.browser import Troubles
-from tests.pages.live_desk import Desk, desk, posts, row, title, verdict  # noqa: F401
+from tests.pages.live_desk import (  # noqa: F401
+    Desk,
+    desk,
+    grow_old,
+    posts,
+    row,
+    title,
+    verdict,
+)
 
 REASON = "The customer has been paid already."
+DONE = {"reject": "rejected", "send_back": "sent back"}
 RENEWAL_SECONDS = 31
 DAY_SECONDS = 24 * 60 * 60
 
@@ -27,6 +41,42 @@ def claim_ends(request: ApprovalRequest) -> Any:
 
 def holder(request: ApprovalRequest) -> str:
     return ApprovalRequest.objects.values_list("claimed_by__username", flat=True).get(pk=request.pk)
+
+
+class Racer:
+    """Somebody with a reason typed into the form of a verdict, whose post is held until the test lets it go."""
+
+    def __init__(
+        self, desk: Desk, request: ApprovalRequest, user: User, verdict: str, reason: str
+    ) -> None:
+        self.user, self.verdict, self.reason = user, verdict, reason
+        self.held: list[Route] = []
+        self.answers: list[Response] = []
+        self.page = desk.open(user, request, f"&mode={verdict}")
+        self.page.locator("#id_reason").fill(reason)
+        self.page.route("**/decide/", self._hold)
+        self.page.on("response", self._note)
+
+    def _hold(self, route: Route) -> None:
+        self.held.append(route)
+
+    def _note(self, answer: Response) -> None:
+        if answer.url.endswith("/decide/"):
+            self.answers.append(answer)
+
+    def send(self) -> None:
+        verdict(self.page, self.verdict).click()
+
+    def is_held(self) -> bool:
+        return self._heard(self.held)
+
+    def is_answered(self) -> bool:
+        return self._heard(self.answers)
+
+    def _heard(self, seen: Sequence[object]) -> bool:
+        # Playwright tells of requests only while it is called.
+        self.page.evaluate("0")
+        return bool(seen)
 
 
 def cut_socket(page: Page) -> None:
@@ -129,23 +179,41 @@ def test_what_is_said_beside_a_draft_leaves_the_verdict_armed(
     desk.becomes(request, "rejected")
 
 
-def test_the_loser_of_a_race_reads_who_was_faster_with_the_draft(
+def test_of_two_who_decide_at_once_one_wins_and_the_other_reads_who_was_faster_with_the_draft(
     desk: Desk, reviewer: User, second_reviewer: User, troubles: Troubles
 ) -> None:
     troubles.expect("409")
     request = desk.request()
-    page = desk.context_for(reviewer, desk.site.url).new_page()
-    cut_socket(page)
-    page.goto(f"/requests/{request.pk}/?tab=team&mode=reject")
-    page.locator("#id_reason").fill(REASON)
-    desk.decide(request, second_reviewer)
-    verdict(page, "reject").click()
-    conflict = page.locator("#conflict")
-    expect(conflict).to_contain_text("approved by second-reviewer")
-    expect(conflict).to_contain_text(REASON)
+    people = {reviewer: ("reject", REASON), second_reviewer: ("send_back", "Ask them first.")}
+    racers = [Racer(desk, request, user, *said) for user, said in people.items()]
+    for racer in racers:
+        racer.send()
+    for racer in racers:
+        desk.site.wait_for(racer.is_held, 15, "both verdicts are on their way")
+    assert not Vote.objects.filter(request=request).exists()
+    for racer in racers:
+        racer.held[0].continue_()
+    for racer in racers:
+        desk.site.wait_for(racer.is_answered, 15, "both verdicts are answered")
+    won, lost = sorted(racers, key=lambda racer: racer.answers[0].status)
+    assert [each.answers[0].status for each in (won, lost)] == [200, 409]
+    vote = Vote.objects.get(request=request)
+    assert (vote.user, vote.verdict) == (won.user, won.verdict)
+    happened = [event for event in events_of(request) if event != "request.shown"]
+    assert happened == ["request.opened", "request.decided", "decision.refused"]
+    conflict = lost.page.locator("#conflict")
+    standing = f"{DONE[won.verdict]} by {won.user.get_full_name()}"
+    request.refresh_from_db()
+    assert request.decided_at is not None
+    expect(conflict).to_contain_text(f"already closed: {standing}")
+    expect(conflict.locator("time")).to_have_attribute("datetime", request.decided_at.isoformat())
+    expect(conflict.locator(".draft")).to_contain_text(lost.reason)
     expect(conflict).to_be_focused()
-    expect(page.locator("#standing")).to_contain_text("Approved by second-reviewer")
-    desk.becomes(request, "approved")
+    for racer in racers:
+        expect(racer.page.locator("#standing")).to_contain_text(standing, ignore_case=True)
+        # What the sockets say of it afterwards was read already.
+        expect(row(racer.page, request)).to_contain_class("closed")
+        expect(racer.page.locator("#conflict")).to_have_count(int(racer is lost))
 
 
 def test_what_does_not_fit_comes_back_at_its_field(
@@ -184,14 +252,51 @@ def test_the_time_to_take_it_back_runs_down_and_then_it_is_gone(desk: Desk, revi
     undo = page.locator("[data-undo]")
     expect(undo).to_be_visible()
     expect(undo.locator("[data-undo-left]")).to_have_text("1")
+    sent = posts(page)
+    late: list[Route] = []
+    page.route(f"**/requests/{request.pk}/?*", lambda route: late.append(route))  # noqa: PLW0108
     expect(undo).to_be_hidden()
+    # Before the page hears what became of it, and after.
+    page.keyboard.press("u")
+    assert late
+    page.unroute_all()
     expect(undo).to_have_count(0)
     expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
-    sent = posts(page)
     page.keyboard.press("u")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     assert sent == []
+
+
+def test_what_is_under_way_already_is_not_taken_back_and_the_page_says_where_it_stands(
+    desk: Desk, reviewer: User, troubles: Troubles
+) -> None:
+    troubles.expect("409")
+    request = desk.request(needs=Requirements(undo_seconds=60))
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    cut_socket(page)
+    page.goto(f"/requests/{request.pk}/?tab=team")
+    grow_old(page)
+    page.keyboard.press("a")
+    undo = page.locator("[data-undo]")
+    expect(undo).to_be_visible()
+    ApprovalRequest.objects.filter(pk=request.pk).update(ready_at=database_now())
+    with transaction.atomic():
+        assert consume(
+            request_id=request.pk, revision=1, digest=request.digest, actor=Actor.system("test")
+        ).ok
+    before = events_of(request)
+    with page.expect_response("**/undo/") as answer:
+        page.keyboard.press("u")
+    assert answer.value.status == 409
+    problem = page.locator("#problem")
+    expect(problem).to_have_text("There is nothing to take back: The action has been started.")
+    expect(problem).to_be_focused()
+    expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
+    expect(undo).to_have_count(0)
+    request.refresh_from_db()
+    assert (request.state, events_of(request)) == ("consumed", before)
+    assert Vote.objects.get(request=request).counts
 
 
 def test_nothing_is_decided_while_offline(desk: Desk, reviewer: User, troubles: Troubles) -> None:

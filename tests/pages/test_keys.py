@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from accounts.models import User
+from approvals.models import Vote
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction, Risk
 from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
-from tests.approvals.till import refund
+from tests.approvals.till import one_of, refund
+from tests.harness.browser import Troubles
 from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
 
 WAITS = Requirements(undo_seconds=30)
@@ -22,6 +24,13 @@ AS_SOON_AS_SHOWN = """() => {
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true }));
     window.pressed = true;
   }).observe(document.getElementById("detail"), { childList: true });
+}"""
+AS_SOON_AS_CHANGED = """() => {
+  new MutationObserver((_, observer) => {
+    observer.disconnect();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true }));
+    window.pressed = true;
+  }).observe(document.getElementById("request"), { attributeFilter: ["data-revision"] });
 }"""
 AS_IF = """(init) => document.body.dispatchEvent(
   new KeyboardEvent("keydown", { key: "a", bubbles: true, ...init }))"""
@@ -128,6 +137,44 @@ def test_an_item_that_has_only_just_appeared_is_not_approved_by_a_key(
     assert len(sent) == 1
 
 
+def test_a_key_approves_nothing_that_changed_under_it_before_it_could_be_read(
+    desk: Desk, reviewer: User, second_reviewer: User, bystanders: list[User], troubles: Troubles
+) -> None:
+    troubles.expect("409")
+    request = desk.request(needs=one_of("finance", "support"))
+    page = desk.open(reviewer, request)
+    given = Vote.objects.filter(request=request, user=reviewer)
+    fragments = HeldAnswers(page, f"**/requests/{request.pk}/?*")
+    edited = {**request.arguments, "amount": "35.00"}
+    desk.decide(request, second_reviewer, "edit", arguments=edited)
+    # The page has asked what became of it, and still shows what was.
+    late = fragments.next(desk, lambda text: "35.00" in text)
+    expect(page.locator("#arguments")).not_to_contain_text("35.00")
+    with page.expect_response("**/decide/") as answer:
+        page.keyboard.press("a")
+    assert answer.value.status == 409
+    conflict = page.locator("#conflict")
+    expect(conflict).to_contain_text("It changed since you opened it")
+    expect(conflict).to_contain_text("Nothing that you sent took effect.")
+    expect(page.locator("#arguments ins")).to_contain_text("35.00")
+    fragments.let_through(late)
+    page.unroute_all()
+    expect(conflict).to_be_focused()
+    assert not given.exists()
+    # It is replaced where it stands, and the key is pressed in the same moment.
+    sent = posts(page)
+    page.evaluate(AS_SOON_AS_CHANGED)
+    edited["amount"] = "40.00"
+    desk.decide(request, bystanders[0], "edit", arguments=edited)
+    page.wait_for_function("() => window.pressed")
+    expect(page.locator("#arguments ins")).to_contain_text("40.00")
+    grow_old(page)
+    assert sent == []
+    page.keyboard.press("a")
+    desk.site.wait_for(given.exists, 15, "what was read is approved")
+    assert given.get().revision == 3
+
+
 def test_what_is_critical_is_never_approved_by_a_key(desk: Desk, reviewer: User) -> None:
     request = desk.request(action=refund(risk=Risk.CRITICAL))
     page = desk.open(reviewer, request)
@@ -149,15 +196,17 @@ def test_keys_decide_nothing_while_another_row_than_the_open_one_is_pointed_at(
     other, opened = desk.request(amount="20.00"), desk.request(amount="30.00")
     page = desk.open(reviewer, opened)
     sent = posts(page)
+    forms: list[str] = []
+    page.on("request", lambda asked: forms.append(asked.url) if "mode=" in asked.url else None)
     row(page, other).locator(".row-link").focus()
-    for key in ("a", "e", "/", "r"):
+    for key in ("e", "/", "r", "a"):
         page.keyboard.press(key)
     expect(page.locator("#live-region")).to_contain_text("Open it first.")
-    expect(page.locator("#request")).to_have_attribute("data-mode", "")
     assert sent == []
     row(page, opened).locator(".row-link").focus()
     page.keyboard.press("a")
     desk.becomes(opened, "approved")
+    assert forms == []
     other.refresh_from_db()
     assert other.state == "pending"
 
