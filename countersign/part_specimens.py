@@ -51,6 +51,14 @@ PARTS: Final[tuple[Part, ...]] = (
     Part("back", "The way back", (_state("To a list", text="Policies"),)),
     Part("menu", "Menu", (_state("Closed", open=False), _state("Open", open=True))),
     Part("panel", "Panel", (_state("Plain", head=False), _state("With a head", head=True))),
+    Part(
+        "waiting",
+        "Waiting",
+        (
+            _state("Something else is on its way", look="waiting"),
+            _state("What stands there is being changed", look="working"),
+        ),
+    ),
     Part("fold", "Fold", (_state("Closed", open=False), _state("Open", open=True))),
     Part(
         "rows",

@@ -28,7 +28,7 @@ def request_row(row: Row, *, batches: bool) -> SafeString:
         '<li class="row{closed}" id="row-{pk}" data-id="{pk}" data-version="{version}" '
         'data-risk="{risk}" data-order="{order}"{batch}>{pick}'
         '<a class="row-link" href="{url}" hx-get="{url}" hx-target="#detail" '
-        'hx-swap="innerHTML show:none" hx-push-url="true"{current}>\n'
+        'hx-swap="innerHTML show:none" hx-push-url="true" hx-sync="#detail:replace"{current}>\n'
         '  <span class="row-risk">{mark}</span>\n'
         '  <span class="row-title">{title}</span>\n'
         '  <span class="row-when">{when}</span>\n'

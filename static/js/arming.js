@@ -1,6 +1,7 @@
 // Whether a verdict may be sent now. A button that may not is aria-disabled: it stays where the reader left it, and
 // says why. The server decides again; this only spares the reader a refusal or a slip.
 import { connection } from "./live.js";
+import { isAwaited } from "./waiting.js";
 import { gettext } from "./words.js";
 
 const SETTLE_MS = 400;
@@ -45,7 +46,7 @@ function isTyped(form) {
 }
 
 export function mayPress(button) {
-  const blocked = Boolean(obstacle()) || sending;
+  const blocked = Boolean(obstacle()) || sending || isAwaited(document.getElementById("detail"));
   return !blocked && (!APPROVING.has(button.value) || isTyped(button.form));
 }
 

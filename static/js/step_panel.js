@@ -1,5 +1,6 @@
 // On a wide screen a step opens beside the timeline, under an address of its own: Back leads to the one before.
 import { reach } from "./live.js";
+import { waitIn } from "./waiting.js";
 
 const WIDE = matchMedia("(min-width: 70rem)");
 
@@ -50,7 +51,10 @@ export function startPanel(run) {
       linkOf(last)?.focus({ preventScroll: true });
       return true;
     }
+    const beforehand = panel() ?? linkOf(seq)?.closest(".step");
+    const end = beforehand ? waitIn(beforehand, "working") : null;
     const fresh = await fetchPanel(seq);
+    end?.();
     if (wanted !== seq) return true;
     if (!fresh) {
       wanted = last;

@@ -1,6 +1,7 @@
 // What htmx brings into the detail: refusals (409, 422) stand there like any other answer, whole pages do not, and
 // focus goes on from where it was.
 import * as drafts from "./drafts.js";
+import { waitIn } from "./waiting.js";
 import { gettext } from "./words.js";
 
 const FIELDS = "textarea, select, input:not([type=hidden])";
@@ -16,7 +17,9 @@ function problem(detail, text) {
   line.className = "form-errors";
   line.setAttribute("role", "alert");
   line.textContent = text;
-  (detail.querySelector(".request-scroll") ?? detail).prepend(line);
+  // On a phone the list stands there as long as nothing is open.
+  if (detail.checkVisibility()) (detail.querySelector(".request-scroll") ?? detail).prepend(line);
+  else document.getElementById("rows").before(line);
   line.scrollIntoView({ block: "nearest" });
 }
 
@@ -48,6 +51,14 @@ function placeFocus(request, sentFrom) {
 
 export function startSwaps({ detail, current, swapBegins, swapEnded }) {
   let sentFrom = "";
+  const waits = new WeakMap();
+
+  // Another request takes the place of the one that is open; all else is a change of it, under which it stays.
+  function waitFor(ctx) {
+    const { pathname } = new URL(ctx.request.action, location);
+    const isOther = ctx.request.method === "GET" && pathname !== current()?.dataset.url;
+    waits.set(ctx, waitIn(detail, isOther ? "waiting" : "working"));
+  }
 
   function on(name, act) {
     document.addEventListener(`htmx:${name}`, (event) => {
@@ -55,9 +66,16 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
     });
   }
 
-  on("before:request", swapBegins);
-  on("finally:request", swapEnded);
+  on("before:request", (_, ctx) => {
+    waitFor(ctx);
+    swapBegins();
+  });
+  on("finally:request", (_, ctx) => {
+    waits.get(ctx)?.();
+    swapEnded();
+  });
   on("before:swap", (event, ctx) => {
+    waits.get(ctx)?.();
     if (ctx.swap === "none") return;
     if (isPage(ctx.text)) {
       event.preventDefault();
@@ -72,9 +90,13 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
     // A row stays where it is, and so does the focus on it; what was pressed inside the detail is gone.
     if (ctx.sourceElement === detail && current()) placeFocus(current(), sentFrom);
   });
-  on("error", () => problem(detail, gettext("The server did not answer. Try again: what is sent twice counts once.")));
+  on("error", (_, ctx) => {
+    waits.get(ctx)?.();
+    problem(detail, gettext("The server did not answer. Try again: what is sent twice counts once."));
+  });
   on("response:error", (_, ctx) => {
     if (ctx.response.status < 500) return;
+    waits.get(ctx)?.();
     problem(detail, gettext("The server failed. Reload the page to see whether what you did was taken."));
   });
 }

@@ -15,6 +15,7 @@ from agents.models import Run
 from agents.registry import get
 from audit.models import Event
 from demo.models import Order
+from tests.harness.browser import Troubles
 from tests.harness.client import ApiClient
 from tests.harness.stack import Stack
 
@@ -112,8 +113,14 @@ def test_a_refund_from_ticket_to_log_with_two_reviewers_watching(
 
 
 def test_a_refund_without_a_script_in_any_browser(
-    site: Stack, page_for: PageFor, operator: User, reviewer: User
+    site: Stack,
+    page_for: PageFor,
+    operator: User,
+    reviewer: User,
+    second_reviewer: User,
+    troubles: Troubles,
 ) -> None:
+    troubles.expect("status of 422")
     desk = page_for(operator, java_script_enabled=False)
     run = start(desk, ticket())
     site.wait_for(
@@ -122,12 +129,24 @@ def test_a_refund_without_a_script_in_any_browser(
     page = page_for(reviewer, java_script_enabled=False)
     page.goto("/inbox/")
     page.locator(".row-link", has_text="Refund €420.00").click()
-    page.get_by_role("button", name=re.compile("^Approve")).click()
-    expect(page.locator("#standing")).to_contain_text("Approved by")
+    page.get_by_role("link", name="Edit").click()
+    amount = page.get_by_role("textbox", name="Amount")
+    for wrong_then_right in ("-5", "410.00"):
+        amount.fill(wrong_then_right)
+        page.get_by_role("button", name="Save the change").click()
+        if wrong_then_right == "-5":
+            expect(page.locator("[data-edit]", has=amount).locator(".error")).to_be_visible()
+            expect(amount).to_have_value("-5")
+    expect(page.locator(".argument ins")).to_have_text("After: 410.00")
+    # Whoever changed it does not approve it as well.
+    other = page_for(second_reviewer, java_script_enabled=False)
+    other.goto(page.url)
+    other.get_by_role("button", name=re.compile("^Approve")).click()
+    expect(other.locator("#standing")).to_contain_text("Approved by")
     site.wait_for(lambda: ended(run), what="the run has succeeded")
     desk.reload()
     expect(desk.get_by_text("Succeeded").first).to_be_visible()
-    assert len(site.provider_calls()) == 1
+    assert [call["body"]["amount"] for call in site.provider_calls()] == ["410.00"]
 
 
 def test_a_refund_by_the_api_alone(site: Stack, operator: User, reviewer: User) -> None:

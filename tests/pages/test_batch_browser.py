@@ -140,8 +140,10 @@ def test_nothing_is_wrong_with_the_pages_of_a_batch_in_either_theme_nor_on_a_pho
     assert troubles_of(page, EVERY_VIEW) == []
 
 
-def test_several_are_selected_and_decided_with_javascript_off(desk: Desk, reviewer: User) -> None:
-    first, second = safe(desk, "10.00"), safe(desk, "20.00")
+def test_several_are_selected_and_decided_with_javascript_off(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    first, second, stale = (safe(desk, f"{n}0.00") for n in (1, 2, 4))
     risky = desk.request(amount="30.00")
     page = desk.context_for(reviewer, desk.site.url, java_script_enabled=False).new_page()
     page.goto("/inbox/")
@@ -149,11 +151,14 @@ def test_several_are_selected_and_decided_with_javascript_off(desk: Desk, review
     expect(bar).to_be_hidden()
     box(page, first).check()
     box(page, second).check()
+    box(page, stale).check()
     expect(bar).to_be_visible()
     expect(row(page, risky)).to_contain_text("one by one: high risk")
     page.get_by_role("button", name="Approve…").click()
+    desk.decide(stale, second_reviewer, "reject", reason="No.")
     page.get_by_role("button", name="Approve what is ticked").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 2 verdicts counted")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 of 3 verdicts counted")
+    expect(page.locator(".batch-list")).to_contain_text("Rejected by second-reviewer")
     expect(page).to_have_url(re.compile(r"/inbox/batch/$"))
     desk.becomes(first, "approved")
     desk.becomes(second, "approved")
