@@ -47,6 +47,8 @@ def web(config: Config, *, listener: int | None = None) -> Program:
             *(sys.executable, "-m", "uvicorn", "countersign.asgi:application", *door),
             *("--lifespan", "on", "--log-level", "warning", "--no-access-log"),
             "--no-server-header",
+            # Whoever reads nothing is not kept for ever.
+            *("--ws", "countersign.patient_sockets:PatientSocket"),
             # Nothing is taken from sockets, however well it was packed.
             *("--ws-max-size", str(WS_MAX_BYTES)),
             # Hints are a hundred bytes: compressing them takes as long again, and twice the memory of a socket.

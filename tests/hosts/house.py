@@ -155,6 +155,7 @@ class House:
                 *(sys.executable, "-m", "uvicorn", "countersign.asgi:application"),
                 *("--host", machine.address, "--port", str(port), "--lifespan", "on"),
                 *("--no-access-log", "--no-server-header", "--log-level", "warning"),
+                *("--ws", "countersign.patient_sockets:PatientSocket"),
                 *("--ws-max-size", "65536", "--timeout-graceful-shutdown", "5"),
             ],
             project=project or self.project,
