@@ -244,7 +244,9 @@ def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
         gettext("asks for {friction}").format(friction=FRICTIONS[needs.friction])
         if needs.friction in FRICTIONS
         else "",
-        gettext("goes to the next group when nobody decides in time")
+        gettext("is shown to {groups} too when nobody decides in time").format(
+            groups=gettext(" and then to ").join(map(called.group, needs.escalation))
+        )
         if needs.on_expiry == Expiry.ESCALATE
         else "",
         gettext("within {time}").format(time=time) if time else "",

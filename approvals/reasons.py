@@ -55,6 +55,18 @@ def points(value_bp: int) -> str:
     return spellings.decimals(value_bp / 10_000, places)
 
 
+def beside_needed(value_bp: int, threshold_bp: int) -> str:
+    """A score beside what it has to be, in basis points: `0.95, above the 0.90 that is needed`."""
+    if value_bp == threshold_bp:
+        return gettext("{value}, exactly what is needed").format(value=points(value_bp))
+    words = (
+        gettext("{value}, above the {threshold} that is needed")
+        if value_bp > threshold_bp
+        else gettext("{value}, below the {threshold} that is needed")
+    )
+    return words.format(value=points(value_bp), threshold=points(threshold_bp))
+
+
 def _rule(params: Mapping[str, Any]) -> str:
     return str(params.get("title") or params.get("rule") or gettext("a rule"))
 
