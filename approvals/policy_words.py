@@ -233,7 +233,9 @@ def window_text(window: TimeWindow) -> str:
 def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
     parts = [
-        gettext("{count} of {titles}").format(
+        gettext("{count} of the agent's owner group").format(count=_number(need.count))
+        if need.group == OWNER
+        else gettext("{count} of {titles}").format(
             count=_number(need.count), titles=called.group(need.group)
         )
         for need in needs.groups

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from approvals.layouts import words_of
 from approvals.schemas import Reason
 from audit import spellings
 from audit.wordings import Words
@@ -47,6 +48,7 @@ _NO_SCORE = Words(
         "agreement": "Agreement could not be measured",
     }
 )
+_READ = Words({"its task": "its task"})
 
 
 def points(value_bp: int) -> str:
@@ -102,9 +104,18 @@ def _baseline(params: Mapping[str, Any]) -> str:
 
 
 def read_from(names: Sequence[Any]) -> str:
-    """What a run read, by the names of its tools, within a sentence: `its task and look up order`."""
-    words = [str(name).replace("_", " ") for name in names]
-    return spellings.both(words) if words else ""
+    """What a run read, by the names of its tools, within a sentence: `its task and “Look up order”`."""
+    return spellings.both([read_words(str(name)) for name in names])
+
+
+def read_words(name: str) -> str:
+    """One of what a run read: a tool by its title, its task and what other agents and its memory read as it is."""
+    if name in _READ:
+        return _READ[name]
+    # Another agent and the memory are told in words, which name what they had it from.
+    return (
+        name if " " in name else gettext("“{words}”").format(words=words_of(name.replace("-", " ")))
+    )
 
 
 def _tainted(params: Mapping[str, Any]) -> str:

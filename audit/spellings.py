@@ -84,6 +84,13 @@ def day_and_time(at: datetime) -> str:
     )
 
 
+def day_and_month(at: date) -> str:
+    """`19 Nov`; in German `19. Nov.`."""
+    if language() == ENGLISH:
+        return f"{at.day} {at:%b}"
+    return pgettext("date", "{day} {month}").format(day=at.day, month=month(at))
+
+
 def day(at: date) -> str:
     """`19 Nov 2025`; in German `19. Nov. 2025`."""
     if language() == ENGLISH:

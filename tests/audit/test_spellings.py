@@ -20,6 +20,7 @@ ENGLISH = [
     "$1,234.50",
     "$0.0123",
     "19 Nov 14:03",
+    "19 Nov",
     "19 Nov 2025",
     "19 Nov 2025, 14:03:09.120 UTC",
 ]
@@ -38,6 +39,7 @@ ENGLISH = [
                 "1.234,50\xa0$",
                 "0,0123\xa0$",
                 "19. Nov. 14:03",
+                "19. Nov.",
                 "19. Nov. 2025",
                 "19. Nov. 2025, 14:03:09,120 UTC",
             ],
@@ -52,6 +54,7 @@ def test_each_language_writes_them_its_own_way(language: str | None, said: list[
             spellings.dollars(Decimal("1234.5")),
             spellings.dollars(Decimal("0.0123"), 2, 4),
             spellings.day_and_time(AT),
+            spellings.day_and_month(AT),
             spellings.day(AT),
             spellings.whole_moment(AT, 3),
         ] == said
