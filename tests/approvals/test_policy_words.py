@@ -97,17 +97,30 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
 @pytest.mark.parametrize(
     ("language", "some"),
     [
-        ("en", {"Moves money", "Whether or not", "The model's own word", "High or above"}),
-        ("de", {"Bewegt Geld", "Gleich ob", "Das eigene Wort des Modells", "Hoch oder höher"}),
+        (
+            "en",
+            {
+                "Moves money",
+                "Whether or not",
+                "The model's own word",
+                "High or above",
+                "Desk",
+                "Old desk, not installed",
+            },
+        ),
+        (
+            "de",
+            {"Bewegt Geld", "Gleich ob", "Das eigene Wort des Modells", "Hoch oder höher", "Desk"},
+        ),
     ],
 )
 def test_whatever_is_chosen_in_a_policys_forms_begins_as_a_line_does(
     language: str, some: set[str]
 ) -> None:
     with override(language):
-        asked = {"groups": [], "calendars": []}
+        asked, before = {"groups": [], "calendars": []}, {"agents": ["desk", "old-desk"]}
         made: list[forms.Form] = [
-            RuleForm(**asked, scopes=[]),
+            RuleForm(**asked, initial=before, scopes=[], agents=[("desk", "Desk")], tools=[]),
             BaselineForm(**asked),
             DurationsForm(**asked),
             ScoreForm(lines=[]),
