@@ -117,9 +117,10 @@ def field_in_words(field: Mapping[str, Any], name: str) -> str:
 def tool_in_words(tool: Mapping[str, Any]) -> str:
     """A tool in two lines: what it is for, and how dangerous it is and what it takes."""
     effects = _effects(tool["effects"]) or gettext("no effects")
-    arguments = ", ".join((tool.get("schema") or {}).get("properties") or ()) or gettext(
-        "no arguments"
-    )
+    fields = (tool.get("schema") or {}).get("properties") or {}
+    arguments = ", ".join(
+        str(field.get("title") or plain(name)) for name, field in fields.items()
+    ) or gettext("no arguments")
     return gettext("{tool}\n{risk}; {effects}; {repeats}; takes {arguments}").format(
         tool=tool["description"],
         risk=in_words(tool["risk"], "risk"),

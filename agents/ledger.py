@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import ngettext
 
 from agents.models import EffectRecord
 from agents.states import EffectState
@@ -19,7 +19,7 @@ ROWS_AT_A_TIME = 500
 class Effects:
     """Every effect that was sent has its events, with the digest of what was sent."""
 
-    what = gettext_noop("effects")
+    what = "effects"
     types = frozenset(
         {
             *(f"effect.{state}" for state in EffectState if state is not EffectState.READY),
@@ -27,6 +27,10 @@ class Effects:
         }
     )
     owner: Literal["request", "run"] = "run"
+
+    def counted(self, number: int) -> str:
+        """`{number} effects`."""
+        return ngettext("{number} effect", "{number} effects", number)
 
     def rows(self) -> Iterator[Sequence[Stated]]:
         """Every effect whose intent was committed."""

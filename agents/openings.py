@@ -19,7 +19,7 @@ from agents.masking import sensitive_by_tool, withheld_values
 from agents.models import EffectRecord, Run, Step
 from agents.tools import Tool
 from agents.withheld import definitions_of, kin_values
-from approvals.reasons import points
+from approvals.reasons import beside_needed
 from approvals.schemas import CoinToss, Fact, Opening, Preview
 from approvals.vocabulary import Kind
 
@@ -215,7 +215,7 @@ def for_result(
         (
             Fact(
                 label="Confidence",
-                value=f"{points(step.confidence_bp or 0)} of {points(threshold)} needed",
+                value=beside_needed(step.confidence_bp or 0, threshold),
             ),
         )
         if threshold is not None

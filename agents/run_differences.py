@@ -70,9 +70,13 @@ def differences(one: Row, other: Row) -> list[Difference]:
 
 
 def _told(one: str, other: str) -> tuple[str, str]:
-    """Both for people; exactly as they are, where people would read the same of both."""
-    told = (said(one), said(other))
-    return told if told[0] != told[1] else (one, other)
+    """Both for people, moments as finely as tells them apart; exactly as they are, where people would read the
+    same of both."""
+    for places in (0, 3, 6):
+        told = (said(one, places), said(other, places))
+        if told[0] != told[1]:
+            return told
+    return one, other
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:

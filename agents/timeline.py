@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import Max
 
 from accounts.callers import Caller
-from agents import windows, wording
+from agents import windows
 from agents.conversations import read_requests
 from agents.journal import ACTIONS
 from agents.masking import NOT_SHOWN, Mask
@@ -19,6 +19,7 @@ from agents.states import SETTLED, StepKind, StepState
 from agents.step_context import Context, without_conversations
 from agents.timeline_rows import Row
 from agents.tools import Trust
+from approvals.reasons import read_words
 
 #: Steps before and after one that are read with it.
 BESIDE: Final = 20
@@ -139,7 +140,7 @@ def _timeline(
     return Timeline(
         [_window(part, run, context, now) for part in parts],
         newest,
-        tainted_by=[Taint(wording.plain(tool), _first(steps, tool)) for tool in run.tainted_by],
+        tainted_by=[Taint(read_words(tool), _first(steps, tool)) for tool in run.tainted_by],
         mask=context.mask,
     )
 

@@ -54,7 +54,7 @@ INDENTED: Final = frozenset(
 
 @dataclass(frozen=True)
 class Bar:
-    """One stretch of a step on the time axis, 0 to 100; a wait for a person is drawn hatched."""
+    """One stretch of a step on the time axis, 0 to 100; a wait is drawn hatched."""
 
     x: float
     width: float
@@ -316,9 +316,6 @@ class Rows:
 
     def _worked(self, step: Step) -> Span | None:
         """When the step itself was at work, without what it waited for."""
-        if step.kind == StepKind.DELEGATE and has_child(step):
-            # Its own work stands on the page of the run that it started; here it takes as long.
-            return step.started_at, max(step.started_at, step.finished_at or self._now)
         if step.kind not in (StepKind.MODEL, StepKind.SCORE, StepKind.ROUTE, StepKind.TOOL):
             return None
         start, end = step.started_at, step.finished_at or self._now
@@ -335,6 +332,9 @@ class Rows:
 
     def _waited(self, step: Step, request: Glance | None) -> list[Span]:
         spans = [span] if (span := self._in_line(step)) else []
+        if step.kind == StepKind.DELEGATE and has_child(step):
+            # The work stands on the page of the run that it started; this run waits for as long.
+            spans.append((step.started_at, max(step.started_at, step.finished_at or self._now)))
         if request is None:
             return spans
         until = request.ready_at or request.decided_at

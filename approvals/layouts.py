@@ -64,10 +64,10 @@ def lay_out(result: Any) -> Layout:
     return Layout(facts, tables, as_text(rest) if rest else "")
 
 
-def said(value: Any) -> Any:
+def said(value: Any, places: int = 0) -> Any:
     """A moment to the second (`22 Nov 2026, 10:41:56 UTC`) and a day (`22 Nov 2026`) as pages write them, Yes and No.
 
-    Anything else is given back as it is.
+    Anything else is given back as it is. `places`: how many decimal places a moment's seconds have.
     """
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
@@ -75,7 +75,7 @@ def said(value: Any) -> Any:
         return value
     try:
         if _MOMENT.fullmatch(value):
-            return spellings.whole_moment(datetime.fromisoformat(value).astimezone(UTC))
+            return spellings.whole_moment(datetime.fromisoformat(value).astimezone(UTC), places)
         return spellings.day(date.fromisoformat(value)) if _DAY.fullmatch(value) else value
     except (ValueError, OverflowError):
         return value

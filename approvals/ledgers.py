@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal
 from uuid import UUID
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import ngettext
 
 from approvals.models import ApprovalRequest, Vote
 from approvals.states import RequestState
@@ -31,9 +31,13 @@ _CONTENT_ALONE = frozenset({"request.edited", "request.tightened", "request.vote
 class Requests:
     """Every request stands as its events say, with the digests that the last of them binds."""
 
-    what = gettext_noop("requests")
+    what = "requests"
     types = frozenset({*_STATE_AFTER, *_CONTENT_ALONE, "request.decided"})
     owner: Literal["request", "run"] = "request"
+
+    def counted(self, number: int) -> str:
+        """`{number} requests`."""
+        return ngettext("{number} request", "{number} requests", number)
 
     def rows(self) -> Iterator[Sequence[Stated]]:
         """Every request."""
@@ -80,9 +84,13 @@ class Requests:
 class Votes:
     """Every vote is an event, with the digests that the person was shown."""
 
-    what = gettext_noop("votes")
+    what = "votes"
     types = frozenset({"request.voted", "request.edited", "request.decided"})
     owner: Literal["request", "run"] = "request"
+
+    def counted(self, number: int) -> str:
+        """`{number} votes`."""
+        return ngettext("{number} vote", "{number} votes", number)
 
     def rows(self) -> Iterator[Sequence[Stated]]:
         """Every vote."""

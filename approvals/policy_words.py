@@ -233,7 +233,9 @@ def window_text(window: TimeWindow) -> str:
 def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
     """Who decides: `one of Finance and two of the owner group`."""
     parts = [
-        gettext("{count} of {titles}").format(
+        gettext("{count} of the agent's owner group").format(count=_number(need.count))
+        if need.group == OWNER
+        else gettext("{count} of {titles}").format(
             count=_number(need.count), titles=called.group(need.group)
         )
         for need in needs.groups
@@ -244,7 +246,9 @@ def requirements_sentence(needs: Requirements, called: Names = UNNAMED) -> str:
         gettext("asks for {friction}").format(friction=FRICTIONS[needs.friction])
         if needs.friction in FRICTIONS
         else "",
-        gettext("goes to the next group when nobody decides in time")
+        gettext("is shown to {groups} too when nobody decides in time").format(
+            groups=gettext(" and then to ").join(map(called.group, needs.escalation))
+        )
         if needs.on_expiry == Expiry.ESCALATE
         else "",
         gettext("within {time}").format(time=time) if time else "",

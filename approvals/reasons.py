@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from approvals.layouts import words_of
 from approvals.schemas import Reason
 from audit import spellings
 from audit.wordings import Words
@@ -47,12 +48,25 @@ _NO_SCORE = Words(
         "agreement": "Agreement could not be measured",
     }
 )
+_READ = Words({"its task": "its task"})
 
 
 def points(value_bp: int) -> str:
     """Basis points as people write them: 8000 is 0.80, 8765 is 0.8765; in German 0,80."""
     places = 2 if value_bp % 100 == 0 else 3 if value_bp % 10 == 0 else 4
     return spellings.decimals(value_bp / 10_000, places)
+
+
+def beside_needed(value_bp: int, threshold_bp: int) -> str:
+    """A score beside what it has to be, in basis points: `0.95, above the 0.90 that is needed`."""
+    if value_bp == threshold_bp:
+        return gettext("{value}, exactly what is needed").format(value=points(value_bp))
+    words = (
+        gettext("{value}, above the {threshold} that is needed")
+        if value_bp > threshold_bp
+        else gettext("{value}, below the {threshold} that is needed")
+    )
+    return words.format(value=points(value_bp), threshold=points(threshold_bp))
 
 
 def _rule(params: Mapping[str, Any]) -> str:
@@ -90,9 +104,18 @@ def _baseline(params: Mapping[str, Any]) -> str:
 
 
 def read_from(names: Sequence[Any]) -> str:
-    """What a run read, by the names of its tools, within a sentence: `its task and look up order`."""
-    words = [str(name).replace("_", " ") for name in names]
-    return spellings.both(words) if words else ""
+    """What a run read, by the names of its tools, within a sentence: `its task and “Look up order”`."""
+    return spellings.both([read_words(str(name)) for name in names])
+
+
+def read_words(name: str) -> str:
+    """One of what a run read: a tool by its title, its task and what other agents and its memory read as it is."""
+    if name in _READ:
+        return _READ[name]
+    # Another agent and the memory are told in words, which name what they had it from.
+    return (
+        name if " " in name else gettext("“{words}”").format(words=words_of(name.replace("-", " ")))
+    )
 
 
 def _tainted(params: Mapping[str, Any]) -> str:

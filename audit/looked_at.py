@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from audit import spellings
+from audit.ports import ledgers
 
 
 def in_words(looked_at: Mapping[str, Any]) -> str:
@@ -22,8 +23,9 @@ def in_words(looked_at: Mapping[str, Any]) -> str:
     )
     if not rows:
         return said
+    words = {ledger.what: ledger.counted for ledger in ledgers()}
     listed = ", ".join(
-        f"{gettext(what)} {spellings.number(number)}" for what, number in sorted(rows.items())
+        _counted(words[what](number), number) for what, number in sorted(rows.items())
     )
     return f"{said} {gettext('Rows that agree with the log: {listed}.').format(listed=listed)}"
 

@@ -90,11 +90,15 @@ class Ledger(Protocol):
     """Rows of another app that must agree with the log, both ways."""
 
     what: str
-    """What they are called: `decided requests`."""
+    """What they are called: `requests`."""
     types: frozenset[str]
     """The event types that speak of them."""
     owner: Literal["request", "run"]
     """The column of events by which those about a row are found."""
+
+    def counted(self, number: int) -> str:
+        """So many of them in words, with `{number}` for how many: `{number} requests`."""
+        ...
 
     def rows(self) -> Iterator[Sequence[Stated]]:
         """Every row, some at a time."""

@@ -84,6 +84,13 @@ def day_and_time(at: datetime) -> str:
     )
 
 
+def day_and_month(at: date) -> str:
+    """`19 Nov`; in German `19. Nov.`."""
+    if language() == ENGLISH:
+        return f"{at.day} {at:%b}"
+    return pgettext("date", "{day} {month}").format(day=at.day, month=month(at))
+
+
 def day(at: date) -> str:
     """`19 Nov 2025`; in German `19. Nov. 2025`."""
     if language() == ENGLISH:
@@ -98,9 +105,10 @@ def day_and_minute(at: datetime) -> str:
     return f"{day(at)}, {time_of_day(at)} {at:%Z}"
 
 
-def whole_moment(at: datetime) -> str:
-    """`19 Nov 2025, 14:03:09 UTC`."""
-    return f"{day(at)}, {time_of_day(at)}:{at.second:02} {at:%Z}"
+def whole_moment(at: datetime, places: int = 0) -> str:
+    """`19 Nov 2025, 14:03:09 UTC`; with so many decimal places of the second, `14:03:09.120`."""
+    fraction = f"{_point(language())}{at.microsecond:06}"[: places + 1] if places else ""
+    return f"{day(at)}, {time_of_day(at)}:{at.second:02}{fraction} {at:%Z}"
 
 
 def month(at: date) -> str:
@@ -111,6 +119,11 @@ def month(at: date) -> str:
 @cache
 def _months(here: str) -> dict[int, str]:
     return dict(_locale(here).months["format"]["abbreviated"])
+
+
+@cache
+def _point(here: str) -> str:
+    return str(_locale(here).number_symbols["latn"]["decimal"])
 
 
 @cache

@@ -159,7 +159,7 @@ def _series(
 
 
 def _label(first: date, last: date) -> str:
-    day = f"{first.day} {spellings.month(first)}"
+    day = spellings.day_and_month(first)
     if first == last:
         return day
     whole = first.day == 1 and (

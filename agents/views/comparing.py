@@ -151,9 +151,7 @@ def _facts(one: Run, other: Run, rows: list[RunRow], now: Any) -> Iterator[Fact]
     yield Fact(gettext("State"), rows[0].state, rows[1].state)
     yield fact("Answer", _answer)
     yield fact("Active", lambda run: span(active_seconds(run, now)), measured=True)
-    yield fact(
-        gettext("Waited for people"), lambda run: span(waited_seconds(run, now)), measured=True
-    )
+    yield fact(gettext("Waited"), lambda run: span(waited_seconds(run, now)), measured=True)
     yield fact(gettext("Steps counted"), lambda run: thousands(run.step_count))
     yield fact(gettext("Model calls"), lambda run: thousands(run.model_calls))
     yield fact(gettext("Tool calls"), lambda run: thousands(run.tool_calls))

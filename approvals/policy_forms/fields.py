@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django import forms
 from django.utils.translation import gettext
 
+from approvals.layouts import words_of
 from audit.errors import Refusal
 from audit.wordings import str_later
 
@@ -64,9 +65,16 @@ def counted_in(calendars: Choices) -> list[tuple[str, str]]:
     return [("", gettext("Around the clock")), *calendars]
 
 
-def names_in(text: str) -> list[str]:
-    return list(dict.fromkeys(_words(text)))
-
-
-def _words(text: str) -> Iterable[str]:
-    return (word for word in re.split(r"[\s,;]+", text) if word)
+def named_choices(offered: Choices, chosen: Sequence[str]) -> forms.MultipleChoiceField:
+    """Names to tick by their titles, those that are chosen now first; some of these may have no title any more."""
+    titles = dict(offered)
+    gone = gettext("{name}, not installed")
+    choices = [
+        (name, titles.pop(name, None) or gone.format(name=words_of(name.replace("-", " "))))
+        for name in chosen
+    ]
+    return forms.MultipleChoiceField(
+        choices=[*choices, *titles.items()],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )

@@ -14,7 +14,7 @@ from approvals.policy_forms.fields import (
     YES_NO,
     Choices,
     either_or,
-    names_in,
+    named_choices,
 )
 from approvals.policy_forms.requirements import RequirementsForm
 from approvals.policy_words import EFFECTS, EVERY_DAY, RISK_NAMES
@@ -64,12 +64,6 @@ class RuleForm(RequirementsForm):
         ],
         widget=forms.RadioSelect,
     )
-    agents = forms.CharField(
-        label=gettext_lazy("Agents"), required=False, help_text=gettext_lazy("Empty: any agent.")
-    )
-    tools = forms.CharField(
-        label=gettext_lazy("Tools"), required=False, help_text=gettext_lazy("Empty: any tool.")
-    )
     effects = forms.MultipleChoiceField(
         label=gettext_lazy("That"),
         choices=EFFECTS.choices(),
@@ -84,7 +78,11 @@ class RuleForm(RequirementsForm):
             *(
                 (
                     risk.value,
-                    capfirst(gettext("{value} or above").format(value=RISK_NAMES[risk.value])),
+                    capfirst(
+                        RISK_NAMES[risk.value]
+                        if risk == Risk.CRITICAL
+                        else gettext("{value} or above").format(value=RISK_NAMES[risk.value])
+                    ),
                 )
                 for risk in Risk
             ),
@@ -133,9 +131,13 @@ class RuleForm(RequirementsForm):
         label=gettext_lazy("Also when the run has read text from outside"), required=False
     )
 
-    def __init__(self, *args: Any, scopes: Choices, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, scopes: Choices, agents: Choices, tools: Choices, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["scope"] = forms.ChoiceField(label=gettext("Belongs to"), choices=scopes)
+        for name, offered in (("agents", agents), ("tools", tools)):
+            self.fields[name] = named_choices(offered, chosen=self.initial.get(name, ()))
 
     @staticmethod
     def initial_of(rule: Rule) -> dict[str, Any]:
@@ -148,8 +150,8 @@ class RuleForm(RequirementsForm):
             "name": rule.name,
             "scope": rule.scope,
             "effect": rule.effect,
-            "agents": ", ".join(when.agents),
-            "tools": ", ".join(when.tools),
+            "agents": list(when.agents),
+            "tools": list(when.tools),
             "effects": [effect.value for effect in when.effects],
             "reversible": said[when.reversible],
             "risk_at_least": when.risk_at_least.value if when.risk_at_least else "",
@@ -176,8 +178,8 @@ class RuleForm(RequirementsForm):
             "scope": given["scope"],
             "effect": effect,
             "when": {
-                "agents": names_in(given["agents"]),
-                "tools": names_in(given["tools"]),
+                "agents": given["agents"],
+                "tools": given["tools"],
                 "effects": given["effects"],
                 "reversible": YES_NO[given["reversible"]],
                 "risk_at_least": given["risk_at_least"] or None,

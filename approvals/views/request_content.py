@@ -15,7 +15,7 @@ from approvals.argument_forms import slots_of, written
 from approvals.chips import in_words
 from approvals.line_diff import line_by_line
 from approvals.models import Comment
-from approvals.reasons import points, read_from, sentence
+from approvals.reasons import beside_needed, read_from, sentence
 from approvals.representations import visible_evidence
 from approvals.score_words import ScoreLine, score_lines
 from approvals.showing import address_warnings, visible_reasons
@@ -124,14 +124,12 @@ class RequestContent(RequestBasis):
         if item.kind != Kind.ACTION or not item.is_score_revealed or item.threshold_bp is None:
             return None
         value = item.calibrated_bp if item.calibrated_bp is not None else item.confidence_bp or 0
-        text = gettext("{value} of {threshold_bp} needed").format(
-            value=points(value), threshold_bp=points(item.threshold_bp)
-        )
+        text = gettext("Confidence {text}").format(text=beside_needed(value, item.threshold_bp))
         return {
             "value": value / 10_000,
             "threshold": item.threshold_bp / 10_000,
-            "label": gettext("Confidence {text}").format(text=text),
-            "text": gettext("Confidence {text}").format(text=text),
+            "label": text,
+            "text": text,
         }
 
     @cached_property

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext
 
+from accounts.models import ReviewGroup
 from approvals import ports
 from approvals.ports import Operation
 from approvals.standing import standing_of
@@ -26,10 +27,10 @@ class RequestOutcome(RequestBasis):
 
     @property
     def on_expiry(self) -> str:
+        if self._asked_next:
+            return gettext("it is shown to {group} too").format(group=self._asked_next)
         if self.item.kind == Kind.QUESTION:
             return gettext("it counts as not answered")
-        if self.item.needs.on_expiry == Expiry.ESCALATE:
-            return gettext("it goes to the next group")
         if self.item.kind in NEVER_EXPIRE:
             return gettext("it goes on waiting")
         return (
@@ -37,6 +38,16 @@ class RequestOutcome(RequestBasis):
             if self.item.kind == Kind.BUDGET
             else gettext("it is rejected")
         )
+
+    @cached_property
+    def _asked_next(self) -> str:
+        """The title of the group that is asked too when the time is over; empty where there is none left."""
+        needs = self.item.needs
+        left = needs.escalation[self.item.escalation_level :]
+        if needs.on_expiry != Expiry.ESCALATE or not left:
+            return ""
+        title = ReviewGroup.objects.filter(slug=left[0]).values_list("title", flat=True).first()
+        return title or left[0]
 
     @cached_property
     def decision(self) -> Line | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,7 +16,9 @@ from accounts.doors import signed_in
 from approvals import ports
 from approvals.authority import authority_of
 from approvals.errors import BadPolicy
+from approvals.layouts import words_of
 from approvals.models import PolicyVersion
+from approvals.naming import agent_titles
 from approvals.policies import BaselineRow, Policy, Rule, load
 from approvals.policy_forms import BaselineForm, RequirementsForm, RuleForm
 from approvals.schemas import Requirements
@@ -76,7 +79,17 @@ def _rule_form(request: HttpRequest, policy: Policy, rule: Rule | None, caller: 
         if authority.whole or slug in authority.groups
     ]
     initial = RuleForm.initial_of(rule) if rule is not None else _blank({"effect": "review"})
-    return RuleForm(request.POST or None, initial=initial, **choices(), scopes=scopes)
+    return RuleForm(
+        request.POST or None,
+        initial=initial,
+        **choices(),
+        scopes=scopes,
+        agents=sorted(agent_titles().items(), key=itemgetter(1)),
+        tools=sorted(
+            {(facts.tool, words_of(facts.tool)) for facts in ports.runs().catalogue()},
+            key=itemgetter(1),
+        ),
+    )
 
 
 @login_required

@@ -15,7 +15,7 @@ from typing import Any, Final
 from demo.practice.clarity import euro
 from demo.practice.conversation import Conversation
 from demo.practice.moves import Move, abstain
-from demo.practice.reading import HEDGES, find_amounts
+from demo.practice.reading import find_amounts, hedges_in
 
 ANSWER: Final = "answer"
 TOOLS: Final = frozenset({ANSWER})
@@ -84,7 +84,7 @@ def _doubts(
     total: Decimal | None,
 ) -> list[tuple[int, str]]:
     doubts: list[tuple[int, str]] = []
-    hedges = _once(match.group().strip().lower() for match in HEDGES.finditer(text))
+    hedges = hedges_in(text)
     if hedges:
         said = ", ".join(f"“{word}”" for word in hedges)
         doubts.append((25, f"The wording is unsure: {said}."))

@@ -115,13 +115,20 @@ def read_ticket(text: str) -> Ticket:
         wish=read_wish(text),
         reason=find_reason(text),
         reason_named=bool(NAMES_A_REASON.search(text)),
-        hedges=tuple(
-            dict.fromkeys(match.group().strip().lower() for match in HEDGES.finditer(text))
-        ),
+        hedges=hedges_in(text),
         whole=bool(WHOLE.search(text)),
         single_item=bool(SINGLE_ITEM.search(text)),
         wants_mail=bool(WANTS_MAIL.search(text)),
     )
+
+
+def hedges_in(text: str) -> tuple[str, ...]:
+    """The words that leave a doubt, each once, as they were written first."""
+    found: dict[str, str] = {}
+    for match in HEDGES.finditer(text):
+        words = match.group().strip()
+        found.setdefault(words.lower(), words)
+    return tuple(found.values())
 
 
 def find_orders(text: str) -> tuple[tuple[str, ...], str]:

@@ -17,6 +17,7 @@ from agents.authoring import Budget, DefinitionError
 from agents.models import AgentSpend, HostedAgent, Run, Step
 from agents.services.control import cancel_run, pause_run, resume_run
 from agents.services.operate_agent import disable_agent, enable_agent
+from agents.timeline import read_beginning
 from approvals.models import ApprovalRequest
 from approvals.vocabulary import Verdict
 from audit.clock import database_now
@@ -193,6 +194,8 @@ def test_the_actions_of_the_other_agent_pass_the_gate_as_its_own(
     child = child_of(run)
     request = counter.request(child)
     assert (run.state, child.state, request.agent, bank.sent) == ("waiting", "waiting", "clerk", [])
+    *_, handed = read_beginning(run, 9, Caller.of_session(line.operator), now=database_now())
+    assert ([bar.wait for bar in handed.bars], handed.worked_seconds) == ([True], None)
     counter.decide(request, Verdict.APPROVE, reviewer)
     line.work()
     assert (Run.objects.get(pk=run.pk).state, len(bank.sent)) == ("succeeded", 1)

@@ -83,6 +83,7 @@ def test_tools_are_told_by_what_they_may_do_and_by_each_argument() -> None:
     assert found["tools.pay.effects"].before == "Moves money"
     assert "optional" in str(found["tools.pay.arguments.amount"].after)
     assert "high risk; moves money" in str(found["tools.wire"].before)
+    assert str(found["tools.wire"].before).endswith("takes Account, Amount")
 
 
 def test_a_part_that_a_later_release_records_is_told_too() -> None:

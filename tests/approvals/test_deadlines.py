@@ -26,6 +26,8 @@ from approvals.services.publish import publish
 from approvals.services.reopen import reopen_changed
 from approvals.services.sweep import sweep
 from approvals.services.tighten import tighten_open
+from approvals.views.listed import Listed
+from approvals.views.request_view import RequestView
 from approvals.vocabulary import Expiry, Kind
 from audit.actors import Actor
 from audit.canonical import loads_strict
@@ -187,6 +189,11 @@ def test_a_reminder_says_in_the_log_who_is_asked(
     assert set(asked) == {str(each.pk) for each in (reviewer, *bystanders)}
 
 
+def on_expiry(request: ApprovalRequest, reader: User) -> str:
+    """What the request's page says will happen when the time is over."""
+    return RequestView(request, by(reader), Listed()).on_expiry
+
+
 def test_escalation_gives_the_next_group_its_working_time_and_says_who_is_asked(
     opened: Opener, nights: Calendar, reviewer: User, bystanders: list[User]
 ) -> None:
@@ -194,10 +201,12 @@ def test_escalation_gives_the_next_group_its_working_time_and_says_who_is_asked(
         on_expiry=Expiry.ESCALATE, escalation=("finance",), review_hours=2, calendar="nights"
     )
     request = opened(needs=chain)
+    assert on_expiry(request, reviewer) == "it is shown to Finance too"
     past_due(request)
     start = database_now()
     sweep()
     request.refresh_from_db()
+    assert on_expiry(request, reviewer) == "it is rejected"
     assert request.review_deadline >= add_working(start, 2 * 3600, nights)
     assert request.remind_at is not None
     (body,) = bodies(request, "request.escalated")

@@ -13,6 +13,7 @@ from approvals.policy_forms.rule import RuleForm
 from approvals.policy_forms.whole import DurationsForm, ScoreForm
 from approvals.policy_words import Names, requirements_sentence, threshold_lines, when_sentence
 from approvals.schemas import GroupNeed, Requirements
+from approvals.vocabulary import Expiry
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,8 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
         when=When(agents=("refund-desk", "gone"), tools=("issue_refund",)),
         requirements=Requirements(
             groups=(GroupNeed(group="finance", count=2),),
-            escalation=("support",),
+            escalation=("support", "finance"),
+            on_expiry=Expiry.ESCALATE,
             calendar="office-hours",
         ),
     )
@@ -72,6 +74,7 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
     assert when_sentence(rule.when, called) == "Refund desk or gone calls Issue refund"
     assert threshold_lines(after.thresholds, called)[0].about == "Issue refund by Refund desk"
     assert requirements_sentence(rule.requirements or Requirements(), called).endswith(
+        "is shown to Support and then to Finance too when nobody decides in time, "
         "within the usual hours of the calendar “Office hours”"
     )
     line, changed, *plainly = changes(before, after, called)
@@ -94,17 +97,30 @@ def test_agents_tools_groups_and_calendars_are_called_by_their_names() -> None:
 @pytest.mark.parametrize(
     ("language", "some"),
     [
-        ("en", {"Moves money", "Whether or not", "The model's own word", "High or above"}),
-        ("de", {"Bewegt Geld", "Gleich ob", "Das eigene Wort des Modells", "Hoch oder höher"}),
+        (
+            "en",
+            {
+                "Moves money",
+                "Whether or not",
+                "The model's own word",
+                "High or above",
+                "Desk",
+                "Old desk, not installed",
+            },
+        ),
+        (
+            "de",
+            {"Bewegt Geld", "Gleich ob", "Das eigene Wort des Modells", "Hoch oder höher", "Desk"},
+        ),
     ],
 )
 def test_whatever_is_chosen_in_a_policys_forms_begins_as_a_line_does(
     language: str, some: set[str]
 ) -> None:
     with override(language):
-        asked = {"groups": [], "calendars": []}
+        asked, before = {"groups": [], "calendars": []}, {"agents": ["desk", "old-desk"]}
         made: list[forms.Form] = [
-            RuleForm(**asked, scopes=[]),
+            RuleForm(**asked, initial=before, scopes=[], agents=[("desk", "Desk")], tools=[]),
             BaselineForm(**asked),
             DurationsForm(**asked),
             ScoreForm(lines=[]),

@@ -13,14 +13,24 @@ from approvals.templatetags.interface import as_text, basis_points, dollars, dur
 from audit import spellings
 from audit.wordings import Words
 
-AT = datetime(2025, 11, 19, 14, 3, 9, tzinfo=UTC)
+AT = datetime(2025, 11, 19, 14, 3, 9, 120_999, tzinfo=UTC)
+ENGLISH = [
+    "1,200,000",
+    "0.61",
+    "$1,234.50",
+    "$0.0123",
+    "19 Nov 14:03",
+    "19 Nov",
+    "19 Nov 2025",
+    "19 Nov 2025, 14:03:09.120 UTC",
+]
 
 
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        (None, ["1,200,000", "0.61", "$1,234.50", "$0.0123", "19 Nov 14:03", "19 Nov 2025"]),
-        ("en-gb", ["1,200,000", "0.61", "$1,234.50", "$0.0123", "19 Nov 14:03", "19 Nov 2025"]),
+        (None, ENGLISH),
+        ("en-gb", ENGLISH),
         (
             "de",
             [
@@ -29,7 +39,9 @@ AT = datetime(2025, 11, 19, 14, 3, 9, tzinfo=UTC)
                 "1.234,50\xa0$",
                 "0,0123\xa0$",
                 "19. Nov. 14:03",
+                "19. Nov.",
                 "19. Nov. 2025",
+                "19. Nov. 2025, 14:03:09,120 UTC",
             ],
         ),
     ],
@@ -42,7 +54,9 @@ def test_each_language_writes_them_its_own_way(language: str | None, said: list[
             spellings.dollars(Decimal("1234.5")),
             spellings.dollars(Decimal("0.0123"), 2, 4),
             spellings.day_and_time(AT),
+            spellings.day_and_month(AT),
             spellings.day(AT),
+            spellings.whole_moment(AT, 3),
         ] == said
 
 

@@ -217,6 +217,9 @@ def test_an_auditor_asks_on_the_page_of_the_log_and_reads_the_sentence(
     # The reader's language, whatever the worker spoke; of an older check the words that it kept.
     german = page.get(answer["Location"], headers={"Accept-Language": "de"}).content.decode()
     assert f"{check.events} Ereignisse in" in german
+    counted = {**check.looked_at, "rows": {"effects": 1, "requests": 1_200}}
+    Verification.objects.update(looked_at=counted)
+    assert "1 effect, 1,200 requests." in page.get(answer["Location"]).content.decode()
     Verification.objects.update(looked_at={})
     assert check.summary in page.get(answer["Location"]).content.decode()
 

@@ -70,7 +70,7 @@ def test_each_doubt_lowers_the_confidence_and_is_named() -> None:
     clear, unclear, injected, unordered = (answer(SENT[place].text) for place in (0, 2, 6, 7))
     assert (clear.confidence, clear.rationale) == (0.95, "Everything stands in its place.")
     assert unclear.confidence == 0.40
-    assert "“i think”" in unclear.rationale
+    assert "“I think”" in unclear.rationale
     assert "€930.00, €960.00" in unclear.rationale
     assert injected.confidence == 0.55
     assert "several accounts" in injected.rationale

@@ -136,11 +136,14 @@ LOOK = (
 
 
 def take_pictures(page: Page, folder: Path) -> None:
-    """The whole page in both themes and widths, under the name of its address; who looks wants to see it all."""
+    """The whole page in both themes and widths, under the name of its address and of the test that looks: others
+    look at the same address at the same time. Who looks wants to see it all."""
     folder.mkdir(parents=True, exist_ok=True)
     url = urlsplit(page.url)
     name = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", f"{url.path}{url.query}")
     name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:80]
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[2].removesuffix(" (call)")
+    name = f"{name}-{re.sub('[^a-z0-9]+', '-', test.lower()).removeprefix('test-').strip('-')[:60]}"
     number = len(list(folder.glob(f"{name}-[0-9]*-light-1280.png")))
     was = page.evaluate("scrollY")
     for scheme in ("light", "dark"):

@@ -59,12 +59,12 @@ def test_the_steps_of_two_runs_stand_side_by_side_with_what_differs(
     assert all(not pair.same for pair in only.context["pairs"])
 
 
-def test_a_moment_is_told_to_the_second_unless_people_would_read_the_same_of_both(
+def test_a_moment_is_told_to_the_second_or_as_finely_as_tells_both_apart(
     desk: Client, counter: Counter
 ) -> None:
-    one, soon, later = (
+    one, soon, at_once, later = (
         counter.start([calls(call("pay", {**PAY, "account": f"2026-11-22T10:41:{seconds}Z"}))])
-        for seconds in ("56.040838", "56.9", "58.5")
+        for seconds in ("56.040838", "56.9", "56.0409", "58.5")
     )
 
     def accounts(other: Run) -> tuple[str, str]:
@@ -72,7 +72,8 @@ def test_a_moment_is_told_to_the_second_unless_people_would_read_the_same_of_bot
         return next((d.one, d.other) for d in found if d.label == "Argument: account")
 
     assert accounts(later) == ("22 Nov 2026, 10:41:56 UTC", "22 Nov 2026, 10:41:58 UTC")
-    assert accounts(soon) == ("2026-11-22T10:41:56.040838Z", "2026-11-22T10:41:56.9Z")
+    assert accounts(soon) == ("22 Nov 2026, 10:41:56.040 UTC", "22 Nov 2026, 10:41:56.900 UTC")
+    assert [said[-12:-4] for said in accounts(at_once)] == ["6.040838", "6.040900"]
 
 
 def test_a_run_beside_one_like_it_differs_in_nothing(desk: Client, counter: Counter) -> None:

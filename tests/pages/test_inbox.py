@@ -93,7 +93,7 @@ def test_a_rule_is_called_by_its_title_and_only_once(
     assert (f", rule “{title}”" in text) is not said
     assert text.count(title) == 1
     assert parked.rule not in text
-    assert "text that nobody vouches for: read mail." in text
+    assert "text that nobody vouches for: “Read mail”." in text
 
 
 @pytest.mark.parametrize("name", ["inbox", "inbox-rows", "inbox-counts"])

@@ -98,8 +98,11 @@ def test_a_rule_is_written_changed_and_taken_out_again(people: None, admin: User
     }
     page = text_of(client.get(url))
     assert "New rule: Refunds over €1,000." in page
-    form = text_of(client.get(f"{url}rules/very-large/"))
-    assert "args.amount &gt; 1000" in form
+    page = client.get(f"{url}rules/very-large/")
+    assert "args.amount &gt; 1000" in text_of(page)
+    picked = page.content.decode().partition("Agents</legend>")[2].partition("</fieldset>")[0]
+    assert "checked" in picked
+    assert "Refund desk</label>" in picked
     answer = client.post(
         f"{url}rules/very-large/", rule_fields(edition=2, condition="args.amount > 2000")
     )

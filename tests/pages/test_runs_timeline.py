@@ -230,8 +230,8 @@ def test_a_reached_limit_and_its_extension_are_told(
 def test_what_tainted_the_run_is_named_and_linked(desk: Client, counter: Counter) -> None:
     run = counter.start([calls(call("read_letter", READ)), final(summary="ok")])
     page = page_of(desk, run)
-    assert "It has read text that nobody vouches for, from read letter ." in text_of(page)
-    assert '<a href="#step-2">read letter</a>' in page.content.decode()
+    assert "It has read text that nobody vouches for, from “Read letter” ." in text_of(page)
+    assert '<a href="#step-2">“Read letter”</a>' in page.content.decode()
     assert "From outside: unverified" in step_of(page, 2)
 
 
