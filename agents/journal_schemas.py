@@ -111,7 +111,7 @@ def messages_of(seq: int, steps: Sequence[Step]) -> list[dict[str, Any]]:
 
 def follows(step: Step) -> int | None:
     """The seq of the step whose messages this one's begin with, if any."""
-    return step.request.get(AFTER) if _is_conversation(step) else None
+    return (step.request or {}).get(AFTER) if _is_conversation(step) else None
 
 
 def offers_in(steps: Sequence[Step]) -> set[str]:

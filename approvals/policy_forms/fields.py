@@ -70,7 +70,7 @@ def named_choices(offered: Choices, chosen: Sequence[str]) -> forms.MultipleChoi
     titles = dict(offered)
     gone = gettext("{name}, not installed")
     choices = [
-        (name, titles.pop(name, None) or gone.format(name=words_of(name.replace("-", " "))))
+        (name, titles.pop(name, "") or gone.format(name=words_of(name.replace("-", " "))))
         for name in chosen
     ]
     return forms.MultipleChoiceField(

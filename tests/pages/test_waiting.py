@@ -22,9 +22,10 @@ class Held:
 
     def __init__(self, page: Page, request: ApprovalRequest) -> None:
         self.routes: list[Route] = []
-        page.route(
-            re.compile(rf"/{request.pk}/(claim/)?(\?|$)"), lambda route: self.routes.append(route)
-        )
+        page.route(re.compile(rf"/{request.pk}/(claim/)?(\?|$)"), self._hold)
+
+    def _hold(self, route: Route) -> None:
+        self.routes.append(route)
 
     def let_go(self) -> None:
         for route in self.routes:
