@@ -12,12 +12,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.callers import Caller
-from accounts.models import User
+from accounts.models import ReviewGroup, User
 from agents.models import Run
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
 from approvals.services.drafts import begin_draft
 from approvals.services.policies import current
+from approvals.vocabulary import Risk
 from audit.models import Event
 from demo.agents import refund_desk
 from tests.harness.people import person
@@ -155,17 +156,23 @@ def printed(page: Page) -> str:
 
 @pytest.mark.timeout(400)
 def test_every_way_of_looking_shows_the_whole_page(
-    site: Stack, context_for: Callable[..., BrowserContext]
+    site: Stack,
+    context_for: Callable[..., BrowserContext],
+    operator: User,
+    finance: ReviewGroup,
 ) -> None:
-    everybody: User = person("everybody", "operator", "reviewer", "auditor", "admin")
+    roles = ("operator", "reviewer", "auditor", "admin")
+    everybody: User = person("everybody", *roles, groups=(finance,))
     run, _ = start_run(
         agent="refund-desk",
         input=refund_desk.examples[0].input,
-        caller=Caller.of_session(everybody),
+        caller=Caller.of_session(operator),
     )
     site.wait_for(
         lambda: Run.objects.filter(pk=run.pk, state="waiting").exists(), what="the run is waiting"
     )
+    # Of a risk that may be decided with others, as the page of a batch shows it.
+    ApprovalRequest.objects.filter(run_id=run.pk).update(risk=Risk.MEDIUM)
     request = ApprovalRequest.objects.get(run_id=run.pk)
     event = Event.objects.filter(request=request.pk).oldest_first().first()
     assert event is not None
