@@ -67,6 +67,7 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
   }
 
   on("before:request", (_, ctx) => {
+    document.querySelector(".inbox-list > #problem")?.remove();
     waitFor(ctx);
     swapBegins();
   });

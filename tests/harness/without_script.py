@@ -33,8 +33,7 @@ _LOOK = """() => {
     });
 
     // Room for words, or drawn as a box, and with nothing in it.
-    const filled = "img, svg, svg *, canvas, video, iframe, object, progress, meter, hr, br, "
-        + "input, select, textarea, td, th, col";
+    const filled = "img, svg, svg *, iframe, progress, meter, hr, br, input, select, textarea, td, th, col";
     const empty = all("main *, .banner, [role=status]").filter((element) => {
         if (element.matches(filled) || element.childElementCount || element.textContent.trim()) return false;
         const { width, height } = element.getBoundingClientRect();

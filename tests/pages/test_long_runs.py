@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from math import ceil
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from agents.events import announce
@@ -109,7 +109,18 @@ def test_a_step_opens_beside_the_timeline_under_an_address_and_back_leads_to_the
     expect(panel.get_by_role("heading", level=3).first).to_be_focused()
     expect(panel).to_contain_text("mark 3")
     expect(page).to_have_url(re.compile(r"\?step=3$"))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/steps/4/", hold)
     panel.get_by_role("link", name="Step after").click()
+    # What takes its time is seen to be on its way, and the step before stays until it is there.
+    expect(panel).to_have_class(re.compile(r"\bworking\b"))
+    expect(panel).to_have_attribute("aria-busy", "true")
+    expect(panel).to_contain_text("mark 3")
+    held.pop().continue_()
     expect(panel).to_contain_text("mark 4")
     expect(page.locator('.step-link[aria-current="true"]')).to_have_text("All of step 4")
     page.go_back()

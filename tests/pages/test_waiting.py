@@ -98,3 +98,8 @@ def test_on_a_phone_the_list_gives_way_at_once_and_says_what_did_not_come(
     held.cut()
     expect(page.locator("#problem")).to_be_visible()
     expect(row(page, slow)).to_be_visible()
+    row(page, slow).click()
+    expect(page.locator("#detail")).to_be_visible()
+    held.let_go()
+    expect(title(page)).to_be_focused()
+    expect(page.locator("#problem")).to_have_count(0)

@@ -1,5 +1,5 @@
 # ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
-"""Without a script every page shows what it has, offers nothing that needs one, and every decision can be made."""
+"""Where no script runs: every page shows what it has and offers nothing that needs one, and all can be decided."""
 
 from __future__ import annotations
 
