@@ -13,6 +13,8 @@ from countersign.programs import PROJECT
 
 RESULTS = PROJECT / "benchmarks" / "results"
 WATCHED_SECONDS = 2
+#: From which part of its cores on a machine is too busy with something else for its times to be believed.
+BUSY = 0.25
 
 
 def circumstances() -> dict[str, Any]:

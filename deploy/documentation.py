@@ -2,8 +2,8 @@
 
     python deploy/documentation.py            build it, and say what does not fit
 
-Fails when a page is in no navigation, and when a link, an anchor or a picture of the built site leads to nothing, or
-to another server where a page would load it. The site works without a network, searching included.
+Fails when a page is in no navigation, a picture on no page, and when a link, an anchor or a picture of the built site
+leads to nothing, or to another server where a page would load it. The site works without a network, searching included.
 """
 
 import json
@@ -81,6 +81,7 @@ def complaints(configuration: Path = CONFIGURATION) -> list[str]:
     site = configuration.parent / settings["site_dir"]
     return [
         *_unlisted(source, settings["nav"]),
+        *_unseen(source, configuration.read_text()),
         *_astray(site),
         *_unsearchable(site, source),
         *_leading_nowhere(configuration.parent),
@@ -110,6 +111,19 @@ def _unlisted(source: Path, nav: Any) -> Iterator[str]:
         f"docs/{page} stands twice in the navigation."
         for page in sorted({p for p in listed if listed.count(p) > 1})
     )
+
+
+def _unseen(source: Path, configuration: str) -> Iterator[str]:
+    """Pictures that nobody would miss: they are made anew with the others, and looked at by no reader."""
+    shown = {
+        (page.parent / target).resolve()
+        for page in source.rglob("*.md")
+        for target in LINK.findall(page.read_text())
+    }
+    for picture in sorted((source / "pictures").glob("*")):
+        name = picture.relative_to(source).as_posix()
+        if picture.resolve() not in shown and f'"{name}"' not in configuration:
+            yield f"docs/{name} is on no page."
 
 
 def _astray(site: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks import report
+from benchmarks import pages, report
 from benchmarks.figures import burst_summary, summary
 
 
@@ -40,15 +40,30 @@ def test_what_a_system_does_not_have_is_a_dash() -> None:
     assert row_of("countersign", lines)[0][-1] == "—"
 
 
-def test_pages_stand_with_their_statements_beside_the_floor() -> None:
+def test_pages_stand_with_their_statements_beside_the_floor_and_slow_ones_are_marked() -> None:
     page = {**latency(20), "processor_ms": 15.0, "statements": 9}
-    figured = {
+    figured: dict[str, Any] = {
         "pending": 10,
         "decided": 20,
+        "busy_before": 0.1,
+        "aim_ms": pages.AIM_MS,
         "floor": latency(2),
-        "pages": {"reviewer: inbox": page},
+        "pages": pages.marked({"reviewer: inbox": page}),
     }
-    lines = list(report.lines({"systems": {"countersign": figures(1, 1)}, "pages": figured}))
+    results = {"systems": {"countersign": figures(1, 1)}, "pages": figured}
+    lines = list(report.lines(results))
     assert lines[-1].split() == ["reviewer:", "inbox", "20.0", "20.0", "20.0", "15.0", "9"]
     assert lines[-2].split()[-4:] == ["2.0", "2.0", "2.0", "1"]
     assert "10 pending, 20 decided (ms in the server)" in lines
+    assert not pages.is_missed(figured)
+    slow = {**page, **latency(pages.AIM_MS + 1)}
+    figured["pages"] = pages.marked({"reviewer: inbox": page, "auditor: log": slow})
+    assert [one["slow"] for one in figured["pages"].values()] == [False, True]
+    assert pages.is_missed(figured)
+    lines = list(report.lines(results))
+    assert lines[-1].strip() == "1 above the aim of 50 ms (p95)."
+    assert lines[-2].split()[-2:] == ["9", "slow"]
+    # Of a busy machine's time nothing follows.
+    figured["busy_before"] = 0.3
+    assert not pages.is_missed(figured)
+    assert list(report.lines(results))[-1].strip().startswith("This machine was not idle: 30%")

@@ -67,22 +67,25 @@ def test_what_leads_nowhere_or_elsewhere_is_said(
         page.write_text(whole)
 
 
-def test_a_page_without_a_place_or_a_place_without_a_page_is_said(
+def test_a_page_without_a_place_a_place_without_a_page_and_a_picture_on_none_are_said(
     documentation: ModuleType, built: Path
 ) -> None:
     listed = built.read_text()
     (built.parent / "docs" / "new.md").write_text("# New\n")
+    (built.parent / "docs" / "pictures" / "new.png").touch()
     built.write_text(listed.replace('"limits.md"', '"limit.md"'))
     try:
         assert documentation.complaints(built) == [
             "docs/limits.md is in no navigation: zensical.toml.",
             "docs/new.md is in no navigation: zensical.toml.",
             "The navigation names docs/limit.md, which is not there.",
+            "docs/pictures/new.png is on no page.",
             "docs/new.md is not found by searching.",
         ]
     finally:
         built.write_text(listed)
         (built.parent / "docs" / "new.md").unlink()
+        (built.parent / "docs" / "pictures" / "new.png").unlink()
 
 
 @pytest.mark.parametrize("wrong", ["[x](nowhere.md)", "[x](audit.md#nowhere)"])

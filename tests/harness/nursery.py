@@ -54,7 +54,7 @@ LIBRARIES = (
     "structlog",
     "uvicorn.main",
     "uvicorn.protocols.http.httptools_impl",
-    "uvicorn.protocols.websockets.websockets_impl",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
     "uuid6",
 )
 
