@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.utils.translation import gettext
 
 from agents.models.run import RunQuerySet
+from audit import spellings
 from audit.wordings import Words
 
 DAYS: Final = 30
@@ -69,7 +71,9 @@ class Rate:
     @property
     def text(self) -> str:
         """`12 of 40 (30 %)`, or `3 of 4`."""
-        counted = f"{self.number:,} of {self.of:,}"
+        counted = gettext("{number} of {of}").format(
+            number=spellings.number(self.number), of=spellings.number(self.of)
+        )
         return counted if self.of < FEWEST else f"{counted} ({round(100 * self.share)} %)"
 
 

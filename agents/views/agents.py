@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import Caller
@@ -223,7 +223,7 @@ def _row(hosted: HostedAgent, counts: Counter[str], board: Switchboard) -> Agent
     elif active != declared.version:
         state, tone = gettext("To be activated"), "waiting"
     else:
-        state, tone = "On", "published"
+        state, tone = pgettext("agent", "On"), "published"
     waiting = counts[RunState.WAITING]
     return AgentRow(
         hosted,

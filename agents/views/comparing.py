@@ -27,6 +27,7 @@ from agents.timeline import read_beginning
 from agents.views.runs import RunRow, active_seconds, rows_of, visible_run, waited_seconds
 from agents.withheld import cleared
 from audit.clock import database_now
+from audit.spellings import whole_moment
 
 #: Of each run: comparing takes time with the square of it.
 MOST_STEPS: Final = 400
@@ -141,16 +142,20 @@ def _facts(one: Run, other: Run, rows: list[RunRow], now: Any) -> Iterator[Fact]
     def fact(label: str, of: Callable[[Run], str], url: str = "", measured: bool = False) -> Fact:
         return Fact(label, of(one), of(other), url, measured)
 
-    yield fact("Agent", lambda run: run.agent.title)
-    yield fact("Version", lambda run: short_digest(run.agent_version.digest), _versions(one, other))
-    yield fact("Task", lambda run: run.goal or task_text(run.input))
+    yield fact(gettext("Agent"), lambda run: run.agent.title)
+    yield fact(
+        gettext("Version"),
+        lambda run: short_digest(run.agent_version.digest),
+        _versions(one, other),
+    )
+    yield fact(gettext("Task"), lambda run: run.goal or task_text(run.input))
     yield fact(gettext("Started by"), lambda run: str(run.initiator))
     yield fact(
-        "Started", lambda run: f"{localtime(run.created_at):%d %b %Y %H:%M:%S}", measured=True
+        gettext("Started"), lambda run: whole_moment(localtime(run.created_at)), measured=True
     )
     yield Fact(gettext("State"), rows[0].state, rows[1].state)
-    yield fact("Answer", _answer)
-    yield fact("Active", lambda run: span(active_seconds(run, now)), measured=True)
+    yield fact(gettext("Answer"), _answer)
+    yield fact(gettext("Active"), lambda run: span(active_seconds(run, now)), measured=True)
     yield fact(gettext("Waited"), lambda run: span(waited_seconds(run, now)), measured=True)
     yield fact(gettext("Steps counted"), lambda run: thousands(run.step_count))
     yield fact(gettext("Model calls"), lambda run: thousands(run.model_calls))
@@ -158,7 +163,12 @@ def _facts(one: Run, other: Run, rows: list[RunRow], now: Any) -> Iterator[Fact]
     yield Fact(
         gettext("Tokens"), thousands(rows[0].tokens), thousands(rows[1].tokens), measured=True
     )
-    yield fact("Cost", lambda run: cost(run.shown_cost_micros, run.unpriced_calls), measured=True)
+    yield fact(gettext("Cost"), _cost, measured=True)
+
+
+def _cost(run: Run) -> str:
+    # It stands among what agents wrote, where a space that does not break is shown as what it is.
+    return cost(run.shown_cost_micros, run.unpriced_calls).replace("\xa0", " ")
 
 
 def _versions(one: Run, other: Run) -> str:

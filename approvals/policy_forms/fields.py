@@ -70,11 +70,12 @@ def named_choices(offered: Choices, chosen: Sequence[str]) -> forms.MultipleChoi
     titles = dict(offered)
     gone = gettext("{name}, not installed")
     choices = [
-        (name, titles.pop(name, "") or gone.format(name=words_of(name.replace("-", " "))))
+        (name, titles.get(name) or gone.format(name=words_of(name.replace("-", " "))))
         for name in chosen
     ]
+    rest = [(name, title) for name, title in offered if name not in chosen]
     return forms.MultipleChoiceField(
-        choices=[*choices, *titles.items()],
+        choices=[*choices, *rest],
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )

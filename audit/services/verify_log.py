@@ -18,6 +18,7 @@ from audit.actors import Actor
 from audit.background import lease
 from audit.clock import database_now
 from audit.errors import NotFound
+from audit.finding_words import in_words
 from audit.fsck import Checked, check
 from audit.ports import Caller, alarm
 from audit.recorder import record
@@ -167,7 +168,7 @@ def _end(held: VerificationQuerySet, state: VerificationState, **came_to: object
 def _said(found: str) -> tuple[str, str]:
     return (
         gettext("The audit log does not fit"),
-        gettext("A check of the audit log found: {what}").format(what=found),
+        gettext("A check of the audit log found: {what}").format(what=in_words(found)),
     )
 
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.looked_at import in_words
+from audit import finding_words, looked_at
 from audit.models import Checkpoint, Log, LogKey
 from audit.paging import BadCursor, page
 from audit.people import called, names_of
@@ -76,7 +76,10 @@ def verification(request: HttpRequest, pk: UUID) -> HttpResponse:
     context = {
         "check": check,
         # An older check kept its words alone.
-        "looked_at": in_words(check.looked_at) if check.looked_at else check.summary,
+        "looked_at": looked_at.in_words(check.looked_at) if check.looked_at else check.summary,
+        "found": [finding_words.in_words(each) for each in check.found],
+        "problem": finding_words.in_words(check.problem),
+        "notes": [finding_words.in_words(each) for each in check.notes],
         "who": called(check.asked_by, names_of({check.asked_by})),
     }
     fragment = request.headers.get("HX-Request") == "true"

@@ -220,7 +220,10 @@ def test_an_auditor_asks_on_the_page_of_the_log_and_reads_the_sentence(
     counted = {**check.looked_at, "rows": {"effects": 1, "requests": 1_200}}
     Verification.objects.update(looked_at=counted)
     assert "1 effect, 1,200 requests." in page.get(answer["Location"]).content.decode()
-    Verification.objects.update(looked_at={})
+    found = "Event 7 waits for sealing and is leaf 2 already: it was put back."
+    Verification.objects.update(looked_at={}, found=[found])
+    german = page.get(answer["Location"], headers={"Accept-Language": "de"}).content.decode()
+    assert "Ereignis 7 wartet auf das Versiegeln" in german
     assert check.summary in page.get(answer["Location"]).content.decode()
 
 

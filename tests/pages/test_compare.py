@@ -54,6 +54,11 @@ def test_the_steps_of_two_runs_stand_side_by_side_with_what_differs(
     assert sum(pair.one is None for pair in page.context["pairs"]) == 2
     assert "Summary: Paid." in text
     assert "Summary: Not paid." in text
+    Run.objects.filter(pk=one.pk).update(cost_micros=1_500_000, unpriced_calls=0)
+    german = text_of(desk.get(page.wsgi_request.get_full_path(), headers={"Accept-Language": "de"}))
+    for word in ("Task", "Started", "Answer", "Active", "Cost", "First", "U+00A0"):
+        assert word not in german
+    assert "1,50 $" in german
     only = beside(desk, one, other, "&only=differences")
     assert len(only.context["pairs"]) < len(page.context["pairs"])
     assert all(not pair.same for pair in only.context["pairs"])
