@@ -155,14 +155,28 @@ def test_a_mail_that_failed_is_tried_again(
 
 
 def become_due(*requests: ApprovalRequest) -> None:
-    """The moment has come at which people are mailed about them."""
+    """The moment has come at which people are mailed about them; nobody was, as yet."""
     of = ApprovalRequest.objects.filter(pk__in=[request.pk for request in requests])
-    of.update(mail_due_at=database_now())
+    untold = of.exclude(mail_due_at=None)
+    assert untold.update(mail_due_at=database_now()) == len(requests)
 
 
 def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
-    opened: Opener, reviewer: User, second_reviewer: User, support: ReviewGroup, till: Till
+    opened: Opener,
+    reviewer: User,
+    second_reviewer: User,
+    support: ReviewGroup,
+    till: Till,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    sending, held = first_mails.deliver, []
+
+    def noted(mails: Any) -> frozenset[str]:
+        held.append(ApprovalRequest.objects.order_by("pk").values_list("mail_due_at", flat=True)[0])
+        return sending(mails)
+
+    monkeypatch.setattr(first_mails, "deliver", noted)
+    monkeypatch.setattr(first_mails, "MAILS_WHILE_HELD", 1)
     reviewer.language = "de"
     reviewer.save()
     support.memberships.filter(user=second_reviewer).delete()
@@ -173,6 +187,8 @@ def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
     ApprovalRequest.objects.filter(pk=hidden.pk).update(title="Refund on order 10291")
     elsewhere = opened(amount="30.00", needs=one_of("support"))
     assert send_first_mails() == 2
+    # However slow the mail server is, nobody else takes them meanwhile.
+    assert held[0] < held[1]
     german, english = (
         next(sent for sent in mail.outbox if sent.to == [each.email])
         for each in (reviewer, second_reviewer)
@@ -346,15 +362,38 @@ def test_a_job_of_the_release_before_has_its_request_mailed_about_at_once(
     assert str(request.pk) in mail.outbox[0].body
 
 
-def test_who_has_approved_already_is_not_told_that_it_waits_for_them(
-    opened: Opener, reviewer: User, second_reviewer: User
+def test_of_what_the_same_group_is_asked_each_is_told_what_waits_for_them(
+    opened: Opener,
+    reviewer: User,
+    second_reviewer: User,
+    operator: User,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    two = Requirements(groups=(GroupNeed(group="finance", count=2),))
-    both, half = opened(needs=two), opened(needs=two)
+    two = Requirements(
+        groups=(GroupNeed(group="finance", count=2), GroupNeed(group="support", count=1))
+    )
+    both, half, edited = opened(needs=two), opened(needs=two), opened(needs=two)
+    own = opened(needs=two, initiator=reviewer.pk)
+    question = opened(needs=two, kind=Kind.QUESTION)
     decide(request_id=half.pk, decision=verdict_on(half), caller=by(reviewer))
-    assert send_first_mails() == 2
-    (told,) = (sent.body for sent in mail.outbox if sent.to == [reviewer.email])
-    assert (str(both.pk) in told, str(half.pk) in told) == (True, False)
+    changed = verdict_on(edited, "edit", arguments={**edited.arguments, "amount": "35.00"})
+    decide(request_id=edited.pk, decision=changed, caller=by(second_reviewer))
+    caplog.clear()
+    assert send_first_mails() == 3
+    told = {
+        sent.to[0]: [
+            each for each in (both, half, edited, own, question) if str(each.pk) in sent.body
+        ]
+        for sent in mail.outbox
+    }
+    assert told == {
+        reviewer.email: [both, edited, question],
+        second_reviewer.email: [both, half, own, question],
+        operator.email: [question],
+    }
+    # How many were told of each stands in its trace.
+    lines = [line.msg for line in caplog.records if "letters_sent" in str(line.msg)]
+    assert sorted(line["letters"] for line in lines) == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -371,6 +410,14 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_another_and_then_never_again(
         with pytest.raises(SystemExit):
             send_first_mails()
     row = ApprovalRequest.objects.filter(pk=request.pk)
+    # However long is gathered: what one process tells of is not another's.
+    gathers = settings.COUNTERSIGN.model_copy(update={"mail_gather_seconds": 3_600.0})
+    with monkeypatch.context() as patched:
+        patched.setattr(settings, "COUNTERSIGN", gathers)
+        due = opened()
+        become_due(due)
+        assert send_first_mails() == 1
+    assert str(request.pk) not in mail.outbox.pop().body
     assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
     become_due(request)
     assert sweep()["mailed"] == 1

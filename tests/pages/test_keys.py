@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import APIResponse, Page, Route, expect
 
+from accounts.keymap import ACTIONS
 from accounts.models import User
 from approvals.models import Vote
 from approvals.schemas import Requirements
@@ -16,6 +17,7 @@ from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import one_of, refund
 from tests.harness.browser import Troubles
 from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
+from tests.pages.pressed_keys import Keys
 
 WAITS = Requirements(undo_seconds=30)
 AS_SOON_AS_SHOWN = """() => {
@@ -71,31 +73,55 @@ class HeldAnswers:
         return bool(self.held)
 
 
-def test_a_request_is_found_opened_approved_and_taken_back_by_keys(
-    desk: Desk, reviewer: User
-) -> None:
+def test_every_key_that_the_overlay_names_does_what_it_says(desk: Desk, reviewer: User) -> None:
     first = desk.request(amount="20.00", needs=WAITS)
     desk.request(amount="30.00")
     page = desk.page(reviewer)
-    for key in ("j", "j", "k", "o"):
-        page.keyboard.press(key)
+    keys = Keys(page)
+    keys.read()
+    for action in ("next", "next", "previous", "open"):
+        keys.press(action)
     expect(title(page)).to_have_text("Refund €20.00 to Acme GmbH")
+    chips = "[name=reason_code]"
+    for action, field in (("edit", "[data-edit] input"), ("reject", chips), ("send_back", chips)):
+        keys.press(action)
+        expect(page.locator(field).first).to_be_focused()
+        title(page).focus()
+        keys.press("back")
+        expect(verdict(page)).to_be_visible()
+    for before, after in (("Claim", "Let go"), ("Let go", "Claim")):
+        expect(page.locator(".claim-form")).to_contain_text(before)
+        keys.press("claim")
+        expect(page.locator(".claim-form")).to_contain_text(after)
+    snoozed = page.locator(".request-tags").get_by_text("Snoozed until")
+    for number in (1, 0):
+        keys.press("snooze")
+        expect(snoozed).to_have_count(number)
     grow_old(page)
-    page.keyboard.press("a")
+    keys.press("approve")
     desk.becomes(first, "approved")
     expect(page.locator("#standing")).to_contain_text("Approved by reviewer")
-    page.keyboard.press("u")
+    keys.press("undo")
     desk.becomes(first, "pending")
     expect(verdict(page)).to_be_enabled()
-    page.keyboard.press("]")
+    keys.press("open_next")
     expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
-    page.keyboard.press("[")
+    keys.press("open_previous")
     expect(title(page)).to_have_text("Refund €20.00 to Acme GmbH")
-    page.keyboard.press("Escape")
+    keys.press("back")
     expect(page.locator(".rest")).to_be_visible()
-    page.keyboard.press("j")
+    keys.press("next")
     page.keyboard.press("Enter")
     expect(title(page)).to_have_text("Refund €30.00 to Acme GmbH")
+    third = desk.request(amount="40.00", action=refund("40.00", risk=Risk.MEDIUM))
+    expect(page.locator("#new-rows")).to_contain_text("1 new")
+    keys.press("accept")
+    row(page, third).locator("a").focus()
+    keys.press("select")
+    expect(row(page, third).get_by_role("checkbox")).to_be_checked()
+    # The places are gone to in test_keys_everywhere.py.
+    assert {name for name in ACTIONS if ACTIONS[name].group != "go"} <= keys.shown
+    assert keys.missed("list", "request") == set()
 
 
 def test_a_list_that_was_asked_for_before_an_undo_does_not_close_its_row(
@@ -263,23 +289,6 @@ def test_keys_are_nothing_in_fields_in_dialogs_on_repeat_and_with_modifiers(
     assert sent == []
     page.evaluate(AS_IF, {})
     desk.becomes(request, "approved")
-
-
-def test_forms_are_opened_by_key_with_the_focus_in_them(desk: Desk, reviewer: User) -> None:
-    request = desk.request()
-    page = desk.open(reviewer, request)
-    row(page, request).locator("a").focus()
-    chips = "[name=reason_code]"
-    for key, field in (("e", "[data-edit] input"), ("r", chips), ("/", chips)):
-        page.keyboard.press(key)
-        expect(page.locator(field).first).to_be_focused()
-        title(page).focus()
-        page.keyboard.press("Escape")
-        expect(verdict(page)).to_be_visible()
-    page.keyboard.press("c")
-    expect(page.locator(".claim-form")).to_contain_text("Let go")
-    page.keyboard.press("c")
-    expect(page.locator(".claim-form")).to_contain_text("Claim")
 
 
 def test_a_reason_is_picked_by_its_number_and_a_digit_in_the_words_is_a_digit(

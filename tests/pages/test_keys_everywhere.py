@@ -9,17 +9,28 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.callers import Caller
-from accounts.keymap import DEFAULTS
+from accounts.keymap import ACTIONS, DEFAULTS
 from accounts.models import User
 from accounts.services.set_keys import set_keys
 from agents.services.start_run import start_run
 from demo.agents import refund_desk
 from tests.harness.people import person
 from tests.harness.stack import Stack
+from tests.pages.pressed_keys import Keys
 
 expect.set_options(timeout=20_000)
 ROWS = "main :is(tr.linked, .rules > li, .history > li):has(a[href])"
 LINK = "a[href]"
+LISTS = {
+    # Its rows open beside the list: test_keys.py.
+    "go_inbox": ("/inbox/", ""),
+    "go_runs": ("/runs/", ROWS),
+    "go_agents": ("/agents/", ROWS),
+    "go_audit": ("/audit/", ROWS),
+    # What changes a rule stands on the same page.
+    "go_policies": ("/policies/", ".history > li"),
+}
+"""Where each key of a place leads, and the rows that are moved through there."""
 AS_IF = """(init) => (document.activeElement ?? document.body).dispatchEvent(
   new KeyboardEvent("keydown", { key: "j", bubbles: true, cancelable: true, ...init }))"""
 
@@ -44,43 +55,39 @@ def arrived(page: Page, url: str | re.Pattern[str]) -> None:
     expect(page.locator("#live-pill")).to_have_text("Live")
 
 
-def gone_to(page: Page, key: str, path: str) -> None:
-    """By `g` and the key of the place."""
-    page.keyboard.press("g")
-    page.keyboard.press(key)
-    arrived(page, re.compile(f"{path}$"))
-
-
 def test_every_list_is_moved_through_opened_and_left_by_keys(page: Page) -> None:
     page.goto("/settings/")
     expect(page.locator("#live-pill")).to_have_text("Live")
-    for key, path, rows in (
-        ("r", "/runs/", ROWS),
-        ("a", "/agents/", ROWS),
-        ("d", "/audit/", ROWS),
-        # What changes a rule stands on the same page.
-        ("p", "/policies/", ".history > li"),
-    ):
-        gone_to(page, key, path)
+    keys = Keys(page)
+    keys.read()
+    for place in sorted(name for name in keys.shown if name.startswith("go_")):
+        path, rows = LISTS[place]
+        keys.go(place)
+        arrived(page, re.compile(f"{path}$"))
+        if not rows:
+            continue
         links = [page.locator(rows).nth(at).locator(LINK).first for at in (0, 1)]
         urls = [re.compile(re.escape(str(link.get_attribute("href"))) + "$") for link in links]
-        page.keyboard.press("j")
+        keys.press("next")
         expect(links[0]).to_be_focused()
-        page.keyboard.press("j")
+        keys.press("next")
         expect(links[1]).to_be_focused()
-        page.keyboard.press("k")
+        keys.press("previous")
         expect(links[0]).to_be_focused()
-        page.keyboard.press("o")
+        keys.press("open")
         arrived(page, urls[0])
-        page.keyboard.press("]")
+        keys.press("open_next")
         arrived(page, urls[1])
-        page.keyboard.press("[")
+        keys.press("open_previous")
         arrived(page, urls[0])
-        page.keyboard.press("Escape")
+        keys.press("back")
         arrived(page, re.compile(f"{path}$"))
         # The row that was left is where it goes on, and Enter opens it without any focus.
-        page.keyboard.press("j")
+        keys.press("next")
         expect(links[1]).to_be_focused()
+    keys.read()
+    assert {name for name in ACTIONS if ACTIONS[name].group == "go"} <= keys.shown
+    assert keys.missed("everywhere", "go", "list") == set()
     page.keyboard.press("?")
     overlay = page.locator("#key-help")
     for works in ("Next row", "Go to a page", "Audit", "Ctrl K"):
