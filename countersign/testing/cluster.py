@@ -42,6 +42,9 @@ DATABASE_RIGHTS = {
 MEMORY = Path("/dev/shm")  # noqa: S108
 DISK = Path("/tmp")  # noqa: S108
 ROOM_IN_MEMORY = 4 * 2**30
+SETTINGS = ("REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORT")
+# Said by a test that has a browser, for its own thread: the product's processes are to refuse what it lets through.
+ASYNC_UNSAFE = "DJANGO_ALLOW_ASYNC_UNSAFE"
 SUPERUSER_MAY_ENTER = ("local all postgres trust",)
 
 
@@ -187,7 +190,7 @@ def product_environment(**changes: str) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("COUNTERSIGN_", "OPENAI_", "DATABASE_", "PYTEST_"))
-        and name not in {"REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "PORT"}
+        and name not in {*SETTINGS, ASYNC_UNSAFE}
     }
     return kept | changes
 

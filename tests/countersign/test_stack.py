@@ -1,5 +1,6 @@
 """The harness that runs the real product, seen to work and to notice trouble."""
 
+import os
 import signal
 from collections.abc import Callable
 
@@ -61,6 +62,9 @@ def test_a_signed_in_page_opens_without_trouble(
     page.goto("/")
     expect(page.get_by_role("main")).to_be_visible()
     assert "/accounts/" not in page.url
+    # What the browser needs in this thread, the product's processes are not allowed.
+    assert "DJANGO_ALLOW_ASYNC_UNSAFE" in os.environ
+    assert "DJANGO_ALLOW_ASYNC_UNSAFE" not in site.environment()
 
 
 def test_trouble_in_a_page_is_noticed(

@@ -26,6 +26,7 @@ from typing import Any, TextIO
 
 import django
 import django.conf
+from django.core import checks
 
 from countersign.embedded.processes import ends_with_parent
 
@@ -37,6 +38,7 @@ LIBRARIES = (
     "django.contrib.staticfiles.handlers",
     "django.core.handlers.asgi",
     "django.core.management",
+    "django.core.management.commands.migrate",
     "django.db.backends.postgresql.base",
     "django.forms",
     "django.template.defaulttags",
@@ -52,12 +54,23 @@ LIBRARIES = (
     "rq.worker_pool",
     "stamina",
     "structlog",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
     "uvicorn.main",
     "uvicorn.protocols.http.httptools_impl",
     "uvicorn.protocols.websockets.websockets_sansio_impl",
     "uuid6",
 )
-
+#: What web, worker pools and scheduler import besides, with the settings of their environment.
+PARTS = (
+    "agents.jobs",
+    "agents.worker",
+    "countersign.asgi",
+    "countersign.management.commands.rqworker-pool",
+    "countersign.management.commands.scheduler",
+    "countersign.urls",
+    "countersign.views",
+)
 
 log = logging.getLogger(__name__)
 
@@ -227,10 +240,11 @@ def _set_up() -> bool:
     gc.disable()
     try:
         django.setup()
-        for module in ("countersign.asgi", "countersign.urls"):
+        for module in PARTS:
             importlib.import_module(module)
         hash_cheaply = importlib.import_module("countersign.testing.process").hash_cheaply
         hash_cheaply()
+        _check_once()
     except Exception:
         # Each process says so by itself, from its own beginning.
         log.exception("The settings were not taken.")
@@ -240,6 +254,21 @@ def _set_up() -> bool:
     gc.collect()
     gc.freeze()
     return True
+
+
+def _check_once() -> None:
+    """Where the system checks find nothing, let no process of this environment look again when it starts.
+
+    Here they look for what any of them needs. Where there is something, each finds its own.
+    """
+    whole = checks.run_checks
+    if whole():
+        return
+
+    def run_checks(**asked: Any) -> list[checks.CheckMessage]:
+        return whole(**asked) if any(asked.values()) else []
+
+    checks.run_checks = run_checks
 
 
 def _serve_one(ends: Ends) -> dict[str, Any] | None:

@@ -262,7 +262,8 @@ class Stack:
         template = self.process.cluster
         cluster, server = start_cluster(self.folder / "postgres", {})
         dump = [str(server.binaries / "pg_dump"), "-d", template.superuser_url(DATABASE)]
-        load = [str(server.binaries / "psql"), "-q", "-X", "-v", "ON_ERROR_STOP=1"]
+        # In one transaction: it is thousands of statements, and this server waits for the disk at each commit.
+        load = [str(server.binaries / "psql"), "-q", "-X", "-1", "-v", "ON_ERROR_STOP=1"]
         content = subprocess.run(dump, check=True, capture_output=True).stdout
         subprocess.run(
             [*load, "-d", cluster.superuser_url(DATABASE)],
