@@ -66,6 +66,12 @@ function follow(within) {
   }, turnOf(within));
 }
 
+// What a reader was refused, with what they had written, stands there until they go on, or until it is not so any more.
+function keepRefusal(request, fresh) {
+  const refusal = request.querySelector("#conflict");
+  if (refusal && fresh.dataset.state === request.dataset.state) fresh.querySelector("#changed-banner").after(refusal.cloneNode(true));
+}
+
 // Fetches the open request as it is now; false where it could not. A page that nobody looks at is left alone: what was
 // fetched counts as shown.
 export async function lookAgain({ evenUnderDraft = false } = {}) {
@@ -82,6 +88,7 @@ export async function lookAgain({ evenUnderDraft = false } = {}) {
     if (Number(fresh.dataset.version) > Number(request.dataset.version)) warnOfChange("");
     return true;
   }
+  keepRefusal(request, fresh);
   morph(request, fresh);
   window.htmx.process(request);
   shown();

@@ -306,7 +306,8 @@ def told_of_taint(request: ApprovalRequest, by: str, client: Client) -> None:
     assert by in why["params"]["by"]
     shown = client.get(f"/requests/{request.pk}/").content.decode()
     assert "This run has read text that nobody vouches for" in shown
-    assert by.replace("_", " ") in shown
+    # A tool by its title; what another agent or the memory had read, as it is told.
+    assert (by if " " in by else by.replace("_", " ").capitalize()) in shown
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])

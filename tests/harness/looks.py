@@ -201,6 +201,12 @@ def looked_over(page: Page, within: str | None) -> list[str]:
     return found
 
 
+def sticks_out(page: Page) -> list[str]:
+    """What of the page as it stands is wider than the window, a line each."""
+    found: list[str] = page.evaluate(MEASURES["sticks_out"], {"width": width_of(page)})
+    return found
+
+
 def name_of(page: Page) -> str:
     """The name of the page's address; none where it was refused or could not be made, or has no name."""
     status = page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus")
