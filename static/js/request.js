@@ -69,7 +69,7 @@ function follow(within) {
 // What a reader was refused, with what they had written, stands there until they go on, or until it is not so any more.
 function keepRefusal(request, fresh) {
   const refusal = request.querySelector("#conflict");
-  if (refusal && fresh.dataset.state === request.dataset.state) fresh.querySelector("#changed-banner").after(refusal.cloneNode(true));
+  if (refusal && fresh.dataset.state === request.dataset.state) fresh.querySelector("#changed-banner").nextSibling.after(refusal.cloneNode(true));
 }
 
 // Fetches the open request as it is now; false where it could not. A page that nobody looks at is left alone: what was
