@@ -35,7 +35,7 @@ from django.db.models.fields import NOT_PROVIDED  # noqa: E402
 BEFORE_THE_FIRST_RELEASE: Final = {
     "accounts": "0009",
     "agents": "0020",
-    "approvals": "0014",
+    "approvals": "0016",
     "audit": "0010",
     "evaluations": "0001",
     "insights": "0001",

@@ -1,6 +1,7 @@
 """Requests that wait for people, what was decided on them, reason chips, and the policy versions."""
 
 from approvals.models.calendar import WorkingCalendar
+from approvals.models.first_mail import FirstMail
 from approvals.models.listing import Listing
 from approvals.models.policy import PolicyVersion
 from approvals.models.reason_chip import ReasonChip
@@ -23,6 +24,7 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalRequestQuerySet",
     "Comment",
+    "FirstMail",
     "Listing",
     "PolicyVersion",
     "Reader",

@@ -106,8 +106,6 @@ class ApprovalRequest(models.Model):
     undo_seconds = models.FloatField(default=0)
     ready_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
-    notified_at = models.DateTimeField(null=True, blank=True)
-    mail_due_at = models.DateTimeField(null=True, blank=True)
     remind_at = models.DateTimeField(null=True, blank=True)
     reminded_at = models.DateTimeField(null=True, blank=True)
 
@@ -214,11 +212,6 @@ class ApprovalRequest(models.Model):
                 fields=["execute_by"],
                 condition=Q(state="approved"),
                 name="approvals_req_execute_by",
-            ),
-            models.Index(
-                fields=["mail_due_at"],
-                condition=Q(state="pending", mail_due_at__isnull=False),
-                name="approvals_req_unmailed",
             ),
             models.Index(
                 fields=["remind_at"],

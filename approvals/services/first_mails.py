@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -12,12 +13,12 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import translation
 
 from accounts.letters import Letter, addressed, deliver
-from approvals.deadlines import first_mail_due
-from approvals.models import ApprovalRequest
+from approvals.deadlines import Due, first_mail_due
+from approvals.models import ApprovalRequest, FirstMail
 from approvals.queues import MAIL_OVERDUE
 from approvals.services.notify import (
     Notice,
@@ -31,6 +32,7 @@ from approvals.services.notify import (
 from approvals.vocabulary import Kind
 from audit import log_ids, tracing
 from audit.clock import database_now
+from audit.writes import insert
 
 #: Requests that are taken at once.
 MOST_TOGETHER: Final = 200
@@ -38,6 +40,12 @@ MOST_TOGETHER: Final = 200
 MAILS_WHILE_HELD: Final = 50
 
 log = structlog.get_logger(__name__)
+
+
+def mail_later(request: ApprovalRequest, now: datetime) -> None:
+    """Have people mailed about a request that was opened, or opened anew, just now. In the caller's transaction."""
+    due = first_mail_due(now, Due(request.review_deadline, request.remind_at))
+    insert(FirstMail(request=request, due_at=due))
 
 
 def send_first() -> int:
@@ -49,7 +57,7 @@ def send_first() -> int:
     raised.
     """
     now = database_now()
-    if not ApprovalRequest.objects.pending().filter(mail_due_at__lte=now).exists():
+    if not FirstMail.objects.filter(due_at__lte=now).exists():
         return 0
     sent, until = 0, first_mail_due(now)
     while (taken := _taken(until)) is not None:
@@ -59,8 +67,7 @@ def send_first() -> int:
 
 def send_first_about(request_id: UUID) -> int:
     """The same, now that this request is due: a release before this one has a job for each new request."""
-    request = ApprovalRequest.objects.pending().filter(pk=request_id, notified_at=None)
-    request.update(mail_due_at=database_now())
+    FirstMail.objects.filter(pk=request_id, taken_at=None).update(due_at=database_now())
     return send_first()
 
 
@@ -73,19 +80,22 @@ class Taken:
 
     def hold(self) -> None:
         """Keep them for as long again."""
-        self._change(self.ids, mail_due_at=database_now() + MAIL_OVERDUE)
+        with self._locked(self.ids) as ours:
+            ours.update(due_at=database_now() + MAIL_OVERDUE)
 
     def settle(self, ids: Collection[UUID]) -> None:
         """Nobody needs to tell of these any more."""
-        self._change(ids, mail_due_at=None)
+        with self._locked(ids) as ours:
+            ours.delete()
 
-    def _change(self, ids: Collection[UUID], **values: datetime | None) -> None:
+    @contextmanager
+    def _locked(self, ids: Collection[UUID]) -> Iterator[QuerySet[FirstMail]]:
         # One that was opened anew meanwhile is told of anew.
-        ours = ApprovalRequest.objects.filter(pk__in=ids, notified_at=self.at)
+        ours = FirstMail.objects.filter(pk__in=ids, taken_at=self.at)
         with transaction.atomic():
             # In the order in which everybody locks several.
             list(ours.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
-            ours.update(**values)
+            yield ours
 
 
 def _taken(until: datetime) -> Taken | None:
@@ -93,17 +103,14 @@ def _taken(until: datetime) -> Taken | None:
     with transaction.atomic():
         now = database_now()
         found = list(
-            ApprovalRequest.objects.pending()
-            .filter(Q(notified_at=None) | Q(mail_due_at__lte=now), mail_due_at__lte=until)
-            .order_by("mail_due_at")
-            .select_for_update(skip_locked=True, of=("self",), no_key=True)
+            FirstMail.objects.filter(Q(taken_at=None) | Q(due_at__lte=now), due_at__lte=until)
+            .order_by("due_at")
+            .select_for_update(skip_locked=True, no_key=True)
             .values_list("pk", flat=True)[:MOST_TOGETHER]
         )
         if not found:
             return None
-        ApprovalRequest.objects.filter(pk__in=found).update(
-            notified_at=now, mail_due_at=now + MAIL_OVERDUE
-        )
+        FirstMail.objects.filter(pk__in=found).update(taken_at=now, due_at=now + MAIL_OVERDUE)
     return Taken(found, now)
 
 

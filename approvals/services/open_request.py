@@ -10,7 +10,7 @@ from django.db import connection
 from accounts.models import ReviewGroup
 from approvals import events
 from approvals.addressing import groups_by_slug, named
-from approvals.deadlines import due, first_mail_due
+from approvals.deadlines import due
 from approvals.deciders import require_deciders
 from approvals.digests import action_digest, document_digest
 from approvals.models import ApprovalRequest, RequestGroup
@@ -18,6 +18,7 @@ from approvals.records import record_request
 from approvals.revisions import keep_revision
 from approvals.schemas import Opening, Requirements
 from approvals.services import calendars
+from approvals.services.first_mails import mail_later
 from approvals.showing import show, visible_reasons
 from approvals.vocabulary import GateOutcome, Kind, Risk
 from approvals.withholding import values_in
@@ -57,6 +58,7 @@ def open_request(*, opening: Opening, actor: Actor) -> ApprovalRequest:
     insert(request)
     for need in requirements.groups:
         insert(RequestGroup(request=request, group=groups[need.group], needed=need.count))
+    mail_later(request, request.created_at)
     keep_revision(request, shown)
     if opening.supersedes is not None:
         ApprovalRequest.objects.filter(
@@ -191,7 +193,6 @@ def _build(
         calendar=calendar.document() if calendar and wait.deadline else None,
         undo_seconds=(requirements.undo_seconds or 0) if opening.kind == Kind.ACTION else 0,
         created_at=now,
-        mail_due_at=first_mail_due(now, wait),
     )
 
 

@@ -8,12 +8,13 @@ from uuid import UUID
 from django.db import connection
 
 from approvals import events
-from approvals.deadlines import Due, first_mail_due, start_over
+from approvals.deadlines import start_over
 from approvals.errors import NotConsumable, RequestUnknown
 from approvals.models import ApprovalRequest
 from approvals.records import record_request
 from approvals.revisions import keep_revision
 from approvals.schemas import Preview, Reason
+from approvals.services.first_mails import mail_later
 from approvals.showing import show
 from approvals.standing import already_decided, standing_of
 from approvals.states import RequestState
@@ -65,10 +66,9 @@ def reopen(
         request.preview = preview.model_dump(mode="json")
         request.title = preview.title[:500]
     start_over(request, now)
-    request.notified_at = None
-    request.mail_due_at = first_mail_due(now, Due(request.review_deadline, request.remind_at))
     shown, request.shown_sha256 = show(request)
     request.save()
+    mail_later(request, now)
     keep_revision(request, shown, why=reason.code)
     record_request(
         request,

@@ -12,7 +12,7 @@ from django.db import models, transaction
 
 from approvals import queues
 from approvals.asked import deciders, people_of
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, FirstMail
 from approvals.records import record_request
 from approvals.services import expire, policies
 from approvals.services.simulate import resume_simulations
@@ -56,7 +56,7 @@ def _judge_again() -> int:
 
 def _mail_first(now: datetime) -> int:
     """Have people mailed about what was opened, where nobody did, or who began to did not end."""
-    if not ApprovalRequest.objects.pending().filter(mail_due_at__lte=now).exists():
+    if not FirstMail.objects.filter(due_at__lte=now).exists():
         return 0
     transaction.on_commit(queues.put_first_mails, robust=True)
     return 1
@@ -88,8 +88,7 @@ def _half_time(now: datetime) -> Candidates:
         reminded_at=None,
         review_deadline__gt=now,
         # They were told of it before.
-        notified_at__isnull=False,
-        mail_due_at=None,
+        first_mail=None,
     )
 
 

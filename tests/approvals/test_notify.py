@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from redis import Redis
 from rq import Queue
@@ -18,13 +18,15 @@ from rq.serializers import JSONSerializer
 
 from accounts.models import ReviewGroup, User
 from approvals.jobs import send_first_mails, send_mail_about
-from approvals.models import ApprovalRequest
-from approvals.schemas import CoinToss, GroupNeed, Requirements
+from approvals.models import ApprovalRequest, FirstMail
+from approvals.schemas import CoinToss, GroupNeed, Preview, Requirements
 from approvals.services import first_mails
 from approvals.services import notify as notifying
 from approvals.services.decide import decide
+from approvals.services.reopen import reopen_changed
 from approvals.services.sweep import sweep
 from approvals.vocabulary import Kind
+from audit.actors import Actor
 from audit.clock import database_now
 from tests.approvals.conftest import Opener
 from tests.approvals.till import Till, by, events_of, one_of, verdict_on
@@ -156,9 +158,8 @@ def test_a_mail_that_failed_is_tried_again(
 
 def become_due(*requests: ApprovalRequest) -> None:
     """The moment has come at which people are mailed about them; nobody was, as yet."""
-    of = ApprovalRequest.objects.filter(pk__in=[request.pk for request in requests])
-    untold = of.exclude(mail_due_at=None)
-    assert untold.update(mail_due_at=database_now()) == len(requests)
+    untold = FirstMail.objects.filter(pk__in=[request.pk for request in requests])
+    assert untold.update(due_at=database_now()) == len(requests)
 
 
 def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
@@ -172,7 +173,7 @@ def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
     sending, held = first_mails.deliver, []
 
     def noted(mails: Any) -> frozenset[str]:
-        held.append(ApprovalRequest.objects.order_by("pk").values_list("mail_due_at", flat=True)[0])
+        held.append(FirstMail.objects.order_by("pk").values_list("due_at", flat=True)[0])
         return sending(mails)
 
     monkeypatch.setattr(first_mails, "deliver", noted)
@@ -202,6 +203,34 @@ def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
         assert f"{settings.COUNTERSIGN.address}/inbox/" in sent.body
     assert (str(elsewhere.pk) in german.body, str(elsewhere.pk) in english.body) == (True, False)
     assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
+
+
+def test_no_request_is_written_anew_to_tell_of_it_and_what_waits_no_more_is_not_told_of(
+    opened: Opener, reviewer: User
+) -> None:
+    waits, decided = opened(), opened()
+    decide(request_id=decided.pk, decision=verdict_on(decided), caller=by(reviewer))
+    assert list(FirstMail.objects.values_list("request", flat=True)) == [waits.pk]
+
+    def versions() -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT ctid, xmin FROM approvals_approvalrequest ORDER BY id")
+            return cursor.fetchall()
+
+    before = versions()
+    assert send_first_mails() == 1
+    assert versions() == before
+    assert str(decided.pk) not in mail.outbox[0].body
+    with transaction.atomic():
+        reopen_changed(
+            request_id=decided.pk,
+            revision=1,
+            preview=Preview(title="Refund"),
+            what="The order changed.",
+            actor=Actor.system("test"),
+        )
+    assert send_first_mails() == 1
+    assert str(decided.pk) in mail.outbox[1].body
 
 
 def test_one_mail_about_very_many_names_some_and_counts_the_others(
@@ -261,8 +290,7 @@ def test_what_is_opened_anew_while_its_mail_goes_out_is_mailed_about_anew(
     sending = first_mails.deliver
 
     def opened_anew(mails: Any) -> frozenset[str]:
-        row = ApprovalRequest.objects.filter(pk=request.pk)
-        row.update(notified_at=None, mail_due_at=database_now())
+        FirstMail.objects.filter(pk=request.pk).update(taken_at=None, due_at=database_now())
         return sending(mails)
 
     with monkeypatch.context() as patched:
@@ -279,7 +307,9 @@ def test_what_another_process_is_about_to_tell_of_is_left_to_it(
 ) -> None:
     theirs, ours = opened(amount="10.00"), opened(amount="20.00")
     with psycopg.connect(superuser_url) as other:
-        other.execute("SELECT FROM approvals_approvalrequest WHERE id = %s FOR UPDATE", [theirs.pk])
+        other.execute(
+            "SELECT FROM approvals_firstmail WHERE request_id = %s FOR UPDATE", [theirs.pk]
+        )
         assert send_first_mails() == 1
         assert str(ours.pk) in mail.outbox[0].body
     assert send_first_mails() == 1
@@ -312,7 +342,7 @@ def test_people_are_mailed_by_one_job_once_new_requests_have_been_gathered(
 ) -> None:
     queue = Queue("background", connection=redis_client, serializer=JSONSerializer)
     first, second = opened(), opened()
-    assert first.mail_due_at == first.created_at + gathered
+    assert first.first_mail.due_at == first.created_at + gathered
     assert (sweep()["mailed"], send_first_mails(), queue.jobs) == (0, 0, [])
     become_due(first)
     assert (sweep()["mailed"], sweep()["mailed"]) == (1, 1)
@@ -346,12 +376,12 @@ def test_people_are_mailed_before_they_would_be_reminded(
     opened: Opener, reviewer: User, gathered: timedelta
 ) -> None:
     request = opened(needs=Requirements(review_hours=0.01, calendar=""))
-    assert request.created_at < request.mail_due_at == request.remind_at
+    assert request.created_at < request.first_mail.due_at == request.remind_at
     # Nobody is reminded of what they were not told of.
-    ApprovalRequest.objects.filter(pk=request.pk).update(
-        notified_at=database_now(), remind_at=database_now()
-    )
+    ApprovalRequest.objects.filter(pk=request.pk).update(remind_at=database_now())
     assert sweep()["reminded"] == 0
+    FirstMail.objects.all().delete()
+    assert sweep()["reminded"] == 1
 
 
 def test_a_job_of_the_release_before_has_its_request_mailed_about_at_once(
@@ -409,7 +439,6 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_another_and_then_never_again(
         patched.setattr(first_mails, "deliver", killed)
         with pytest.raises(SystemExit):
             send_first_mails()
-    row = ApprovalRequest.objects.filter(pk=request.pk)
     # However long is gathered: what one process tells of is not another's.
     gathers = settings.COUNTERSIGN.model_copy(update={"mail_gather_seconds": 3_600.0})
     with monkeypatch.context() as patched:
@@ -422,5 +451,5 @@ def test_a_mail_whose_sender_was_killed_is_sent_by_another_and_then_never_again(
     become_due(request)
     assert sweep()["mailed"] == 1
     assert send_first_mails() == len(mail.outbox) == 1
-    assert row.filter(mail_due_at=None).exists()
+    assert not FirstMail.objects.exists()
     assert (send_first_mails(), sweep()["mailed"]) == (0, 0)
