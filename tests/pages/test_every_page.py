@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -96,8 +97,10 @@ NOT_PAGES = {
     *(f"run-{what}" for what in ("message", "goal", "take-over")),
     *(f"agent-{what}" for what in ("disable", "enable", "activate")),
 }
+LOCKED_OUT = "account/locked_out"
 #: Pages of the house that stand at no address of their own, by their templates.
 ANYWHERE = {path.stem for path in TEMPLATES.glob("[!_]*.html")} - {"base", "styleguide", "api_docs"}
+ANYWHERE |= {LOCKED_OUT}
 
 #: How often one address is asked for at most before it is refused.
 MOST_ASKED = 30
@@ -212,6 +215,7 @@ def looks(
         Look("400", None, "/inbox/?agent=%00"),
         Look("403_csrf", None, "/accounts/login/", send_from_an_old_page),
         Look("429", None, "/accounts/password/reset/", ask_too_often),
+        Look(LOCKED_OUT, None, "/accounts/login/", guess_passwords),
         Look("500", admin, "/policies/calendars/", see_a_failure),
         Look("health", None, "/health/ready"),
     ]
@@ -268,6 +272,22 @@ def ask_too_often(page: Page) -> None:
             return
         page.goto("/accounts/password/reset/")
     pytest.fail("nobody was stopped")
+
+
+def guess_passwords(page: Page) -> None:
+    """Sign in with wrong passwords, until nobody may from here under that name."""
+    page.locator("main [name=login]").fill("nobody")
+    page.locator("main [name=password]").fill("a guess")
+    page.evaluate(
+        """async (most) => {
+            const body = new FormData(document.querySelector("main form"));
+            for (let guessed = 1; guessed < most; guessed += 1)
+                await fetch(location.href, { method: "POST", body });
+        }""",
+        settings.AXES_FAILURE_LIMIT,
+    )
+    with page.expect_navigation():
+        page.locator("main form button").first.click()
 
 
 def see_a_failure(page: Page) -> None:
