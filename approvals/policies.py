@@ -36,7 +36,6 @@ from approvals.vocabulary import Effect, Risk
 if TYPE_CHECKING:
     from approvals.sticky import Sticky
 
-SCHEMA_VERSION = 1
 #: What the names of sticky approvals begin with, where verdicts name what decided.
 STICKY_PREFIX = "sticky-"
 MOST_RULES = 500
