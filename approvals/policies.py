@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 from pydantic import (
-    AfterValidator,
     Field,
     StringConstraints,
     ValidationError,
@@ -31,6 +30,7 @@ from approvals.schemas import CalendarName, GroupNeed, Requirements, Shape
 from approvals.scores import Scores
 from approvals.thresholds import Share, Thresholds, share_text, shipped_thresholds
 from approvals.vocabulary import Effect, Risk
+from approvals.zones import ZoneName
 
 if TYPE_CHECKING:
     from approvals.sticky import Sticky
@@ -38,18 +38,6 @@ if TYPE_CHECKING:
 #: What the names of sticky approvals begin with, where verdicts name what decided.
 STICKY_PREFIX = "sticky-"
 MOST_RULES = 500
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError(
-            gettext("there is no time zone {name}; write one such as Europe/Berlin").format(
-                name=name
-            )
-        ) from error
-    return name
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -61,7 +49,7 @@ class TimeWindow(Shape):
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
     start: time = time(0, 0)
     until: time = time(23, 59, 59)
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    timezone: ZoneName = "UTC"
 
     def contains(self, moment: datetime) -> bool:
         """Whether the moment (aware) falls into the window."""
