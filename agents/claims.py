@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from agents import wording
@@ -16,6 +15,7 @@ from agents.asserts import Asserts
 from agents.models import EffectRecord, Step
 from agents.simulation import SIMULATED
 from agents.states import EffectState, StepKind, StepState
+from audit.numbers import as_number
 
 #: More than these are counted, not listed.
 MOST_CLAIMS: Final = 50
@@ -189,15 +189,5 @@ def _same(one: Any, other: Any) -> bool:
         return one is other
     if one == other:
         return True
-    left, right = _number(one), _number(other)
+    left, right = as_number(one), as_number(other)
     return left is not None and left == right
-
-
-def _number(value: Any) -> Decimal | None:
-    if not isinstance(value, str | int | float):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

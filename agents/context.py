@@ -97,11 +97,6 @@ def build_context(
     return Context(request, notes, fits=taken <= room)
 
 
-def build_request(agent: Agent, run: Run, steps: Sequence[Step]) -> dict[str, Any]:
-    """The `messages` and `tools` of the next chat-completions request."""
-    return build_context(agent, run, steps).request
-
-
 _tools: WeakKeyDictionary[Agent, int] = WeakKeyDictionary()
 
 

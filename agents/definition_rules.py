@@ -103,14 +103,13 @@ def _kind_of(agent: Agent) -> Iterator[Mistake]:
         yield from _open_within(f"Agent {agent.slug}: its {what} model", model)
 
 
-def _open_within(holder: str, model: type[BaseModel], where: str = "") -> Iterator[Mistake]:
+def _open_within(holder: str, model: type[BaseModel]) -> Iterator[Mistake]:
     """Models within a model that would drop, unseen, what they do not name."""
     for name in open_objects(model.model_json_schema()):
         yield Mistake(
             "agents.E032",
             f"{holder} holds {name}, which takes fields that it does not name.",
             f'Give {name} ConfigDict(extra="forbid") as well; a field of any names is a dict[str, …].',
-            where,
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
@@ -13,7 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -21,14 +19,13 @@ from pydantic import (
 from agents.definition_rules import LEAST_CONTEXT_TOKENS
 from agents.llm_types import Endpoint
 from agents.strict_schemas import strict
-from audit.canonical import MalformedJson, loads_strict
 from audit.environment import given
+from audit.named_settings import named
 
 ENDPOINTS: Final = (
     'is a JSON object of names and where they are, such as {"local": {"base_url": '
     '"http://127.0.0.1:8001/v1", "key_env": "LOCAL_KEY"}}'
 )
-NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 def plain_address(url: str) -> str:
@@ -75,22 +72,7 @@ class NamedEndpoint(BaseModel):
 
 def named_endpoints(text: str) -> dict[str, NamedEndpoint]:
     """The endpoints in the setting; ValueError says what does not fit, and of which."""
-    try:
-        given = TypeAdapter(dict[str, Any]).validate_python(loads_strict(text.encode()))
-    except (MalformedJson, ValidationError):
-        raise ValueError(ENDPOINTS) from None
-    found = {}
-    for name, value in given.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(f"names {name!r}; use small letters, digits and hyphens")
-        try:
-            found[name] = NamedEndpoint.model_validate(value)
-        except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            where = ".".join(map(str, problem["loc"])) or "it"
-            what = problem["msg"].removeprefix("Value error, ")
-            raise ValueError(f"{name!r} cannot be used: {where}: {what}") from None
-    return found
+    return named(text, TypeAdapter(NamedEndpoint), ENDPOINTS)
 
 
 def endpoint_of(name: str = "") -> Endpoint:
@@ -100,9 +82,9 @@ def endpoint_of(name: str = "") -> Endpoint:
     """
     config = settings.COUNTERSIGN
     server, _, model = name.partition("/")
-    named: Mapping[str, NamedEndpoint] = config.endpoints
-    if model and server in named:
-        there = named[server]
+    further: Mapping[str, NamedEndpoint] = config.endpoints
+    if model and server in further:
+        there = further[server]
         return Endpoint(
             base_url=there.base_url,
             api_key=there.api_key,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, model_validator
 
 from agents.definition_rules import SECRET
-from agents.endpoints import NAME, plain_address
-from audit.canonical import MalformedJson, loads_strict
+from agents.endpoints import plain_address
+from audit.named_settings import named
 
 SERVERS: Final = (
     'is a JSON object of names and servers, such as {"warehouse": {"url": "https://HOST/mcp", "headers": '
@@ -79,20 +79,4 @@ class McpServer(BaseModel):
 
 def named_servers(text: str) -> dict[str, McpServer]:
     """The servers in the setting; ValueError says what does not fit, and of which, and never a value."""
-    try:
-        given = TypeAdapter(dict[str, Any]).validate_python(loads_strict(text.encode()))
-    except (MalformedJson, ValidationError):
-        raise ValueError(SERVERS) from None
-    found = {}
-    for name, value in given.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(f"names {name!r}; use small letters, digits and hyphens")
-        try:
-            found[name] = McpServer.model_validate(value)
-        except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            where = ".".join(map(str, problem["loc"]))
-            what = problem["msg"].removeprefix("Value error, ")
-            said = f"{where}: {what}" if where else what
-            raise ValueError(f"{name!r} cannot be used: {said}") from None
-    return found
+    return named(text, TypeAdapter(McpServer), SERVERS)

@@ -74,7 +74,7 @@ def attention(lease: Lease, run: Run, journal: Journal, trouble: Trouble) -> boo
     return False
 
 
-def settle_people_step(lease: Lease, run: Run, step: Step, journal: Journal) -> None:
+def settle_people_step(lease: Lease, step: Step, journal: Journal) -> None:
     """Do what the person said. An expired budget request stops the run."""
     resolution = step.resolution or {}
     data = resolution.get("data") or {}

@@ -139,7 +139,7 @@ def _advance_it(lease: Lease, journals: Journals, stopping: Callable[[], bool]) 
         if step.resolution is not None and (
             step.kind == StepKind.IN_DOUBT or (step.kind in HOLDING and not cancelling)
         ):
-            settle_people_step(lease, run, step, journal)
+            settle_people_step(lease, step, journal)
             return True
     if run.unheard and not cancelling and journal.readable:
         return hear(lease, journal)

@@ -194,10 +194,6 @@ class HostedRuns:
         title = self.run_title(parent.pk) if may_open else ""
         return HandedBy(parent.pk if may_open else None, title, parent.agent.title)
 
-    def preview_changed(self, request: ApprovalRequest) -> str | None:
-        """Nothing is compared here: the state token is read again before dispatch."""
-        return None
-
     def stopped(self, agent: str, tool: str) -> str | None:
         """A sentence while the tool, the agent or everything is switched off. In a transaction no switch is
         set before that ends."""

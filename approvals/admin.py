@@ -5,31 +5,14 @@ Arguments and what people were shown do not stand here: who may see them is deci
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from approvals.models import ApprovalRequest, PolicyVersion, Vote
-
-
-class ReadOnly(admin.ModelAdmin[Any]):
-    """Everything is looked at; services are the only writers."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from audit.admin import ReadOnlyAdmin
 
 
 @admin.register(ApprovalRequest)
-class ApprovalRequestAdmin(ReadOnly):
+class ApprovalRequestAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "state", "agent", "tool", "risk", "created_at")
     fields = (
         *("kind", "state", "revision", "agent", "agent_version", "tool", "risk", "digest"),
@@ -38,7 +21,7 @@ class ApprovalRequestAdmin(ReadOnly):
 
 
 @admin.register(Vote)
-class VoteAdmin(ReadOnly):
+class VoteAdmin(ReadOnlyAdmin):
     list_display = ("id", "request_id", "user", "verdict", "counts", "created_at")
     fields = (
         *("request_id", "revision", "user", "auth", "verdict", "counts", "voided_at"),
@@ -48,5 +31,5 @@ class VoteAdmin(ReadOnly):
 
 
 @admin.register(PolicyVersion)
-class PolicyVersionAdmin(ReadOnly):
+class PolicyVersionAdmin(ReadOnlyAdmin):
     list_display = ("id", "number", "state", "author", "published_by", "published_at")

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from approvals.calendar_errors import BadCalendar
 from approvals.schemas import Shape
+from approvals.zones import ZoneName
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
@@ -35,18 +36,6 @@ _INTERVAL: Final = re.compile(
 _CHUNK: Final = timedelta(days=1)
 
 Minutes = tuple[int, int]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError(
-            gettext("there is no time zone {name}; write one such as Europe/Berlin").format(
-                name=name
-            )
-        ) from error
-    return name
 
 
 def _minutes(text: str) -> Minutes:
@@ -97,7 +86,7 @@ class Calendar(Shape):
 
     slug: Slug
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    timezone: ZoneName = "UTC"
     hours: dict[Weekday, Annotated[tuple[Span, ...], Field(max_length=MOST_INTERVALS)]]
     holidays: Annotated[tuple[Holiday, ...], Field(max_length=MOST_HOLIDAYS)] = ()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from approvals.baseline import Baseline, baseline_of, total
 from approvals.conditions import Answers
 from approvals.matching import Finding, answers_of, speaking
-from approvals.policies import Policy, PublishedPolicy, Rule, Threshold, basis_points
+from approvals.policies import Policy, PublishedPolicy, Rule
 from approvals.schemas import (
     CoinToss,
     Confidence,
@@ -23,6 +23,7 @@ from approvals.schemas import (
     Reason,
     Requirements,
 )
+from approvals.thresholds import Threshold, basis_points
 from approvals.vocabulary import Friction, GateOutcome, Risk, is_consequential
 
 

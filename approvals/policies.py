@@ -16,10 +16,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
-    PlainSerializer,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -31,92 +28,19 @@ from approvals.digests import document_digest
 from approvals.errors import BadPolicy
 from approvals.schemas import CalendarName, GroupNeed, Requirements, Shape
 from approvals.scores import Scores
+from approvals.thresholds import Share, Thresholds, share_text, shipped_thresholds
 from approvals.vocabulary import Effect, Risk
+from approvals.zones import ZoneName
 
 if TYPE_CHECKING:
     from approvals.sticky import Sticky
 
-SCHEMA_VERSION = 1
 #: What the names of sticky approvals begin with, where verdicts name what decided.
 STICKY_PREFIX = "sticky-"
 MOST_RULES = 500
 
 
-def _share(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        # pydantic turns only a ValueError into a message at the field.
-        raise ValueError(gettext("write a number between 0 and 1, such as 0.80"))  # noqa: TRY004
-    try:
-        share = Decimal(str(value).strip())
-    except ArithmeticError as error:
-        raise ValueError(gettext("write a number between 0 and 1, such as 0.80")) from error
-    if not (share.is_finite() and 0 <= share <= 1):
-        raise ValueError(
-            gettext("a threshold lies between 0 and 1; 0.80 is four times out of five")
-        )
-    if share != share.quantize(Decimal("0.0001")):
-        raise ValueError(gettext("a threshold has at most four decimal places"))
-    return share.quantize(Decimal("0.0001"))
-
-
-def _share_text(share: Decimal) -> str:
-    """At least two decimal places, and no more than it takes: 0.80, 0.8125."""
-    text = f"{share:.4f}"
-    return text[:-2] if text.endswith("00") else text.rstrip("0")
-
-
-Share = Annotated[Decimal, BeforeValidator(_share), PlainSerializer(_share_text, return_type=str)]
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:
-        raise ValueError(
-            gettext("there is no time zone {name}; write one such as Europe/Berlin").format(
-                name=name
-            )
-        ) from error
-    return name
-
-
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-
-
-def basis_points(share: Decimal) -> int:
-    """0 to 10,000."""
-    return int(share * 10_000)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A threshold in basis points and which line of the table it came from."""
-
-    value_bp: int
-    source: Literal["agent_tool", "tool", "agent", "risk", "default", "rule"]
-
-
-class Thresholds(Shape):
-    """Confidence below the threshold is reviewed; the most specific line counts."""
-
-    default: Share = Decimal("0.80")
-    risks: dict[Risk, Share] = Field(default_factory=dict)
-    agents: dict[str, Share] = Field(default_factory=dict)
-    tools: dict[str, Share] = Field(default_factory=dict)
-    agent_tools: dict[str, dict[str, Share]] = Field(default_factory=dict)
-
-    def resolve(self, *, agent: str, tool: str, risk: Risk) -> Threshold:
-        """agent × tool, then tool, agent, risk, default."""
-        pair = self.agent_tools.get(agent, {}).get(tool)
-        if pair is not None:
-            return Threshold(basis_points(pair), "agent_tool")
-        if tool in self.tools:
-            return Threshold(basis_points(self.tools[tool]), "tool")
-        if agent in self.agents:
-            return Threshold(basis_points(self.agents[agent]), "agent")
-        if risk in self.risks:
-            return Threshold(basis_points(self.risks[risk]), "risk")
-        return Threshold(basis_points(self.default), "default")
 
 
 class TimeWindow(Shape):
@@ -125,7 +49,7 @@ class TimeWindow(Shape):
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
     start: time = time(0, 0)
     until: time = time(23, 59, 59)
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    timezone: ZoneName = "UTC"
 
     def contains(self, moment: datetime) -> bool:
         """Whether the moment (aware) falls into the window."""
@@ -195,7 +119,7 @@ class Rule(Shape):
     @property
     def document_threshold(self) -> str:
         """Its own threshold as the document writes it; empty where it has none."""
-        return _share_text(self.threshold) if self.threshold is not None else ""
+        return share_text(self.threshold) if self.threshold is not None else ""
 
     @model_validator(mode="after")
     def _fits(self) -> Rule:
@@ -389,12 +313,6 @@ def load(document: Mapping[str, Any]) -> Policy:
 
 def _plain(message: str) -> str:
     return re.sub(r"^Value error, ", "", message)
-
-
-def shipped_thresholds(low: Decimal | float = 0.80, high: Decimal | float = 0.90) -> Thresholds:
-    """`low` for low and medium risk, `high` above."""
-    table = {Risk.LOW: low, Risk.MEDIUM: low, Risk.HIGH: high, Risk.CRITICAL: high}
-    return Thresholds.model_validate({"default": low, "risks": table})
 
 
 def default_policy(

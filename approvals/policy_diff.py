@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from pydantic import BaseModel
 
 from approvals.layouts import words_of
-from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow
+from approvals.policies import BaselineRow, Policy, Rule, TimeWindow
 from approvals.policy_words import (
     UNNAMED,
     Names,
@@ -23,6 +23,7 @@ from approvals.policy_words import (
 )
 from approvals.schemas import Requirements
 from approvals.scores import Scores, score_sentence
+from approvals.thresholds import Thresholds
 from audit import spellings
 from audit.wordings import Words
 

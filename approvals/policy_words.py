@@ -12,8 +12,9 @@ from django.utils.translation import gettext, ngettext
 
 from approvals.errors import LineUnknown
 from approvals.layouts import words_of
-from approvals.policies import BaselineRow, Policy, Rule, Thresholds, TimeWindow, When
+from approvals.policies import BaselineRow, Policy, Rule, TimeWindow, When
 from approvals.schemas import Requirements
+from approvals.thresholds import Thresholds
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
 from audit import spellings
 from audit.wordings import Words

@@ -121,9 +121,6 @@ class Runs(Protocol):
     def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
         """The run that handed work to this one; None where nobody did."""
 
-    def preview_changed(self, request: ApprovalRequest) -> str | None:
-        """A sentence when the world that the reviewer saw has changed since; else None."""
-
     def stopped(self, agent: str, tool: str) -> str | None:
         """A sentence when a kill switch holds for this agent or tool; else None."""
 
@@ -184,10 +181,6 @@ class NullRuns:
 
     def handed_by(self, user: User, run_id: UUID) -> HandedBy | None:
         """There is none."""
-        return None
-
-    def preview_changed(self, request: ApprovalRequest) -> str | None:
-        """Nothing is watched."""
         return None
 
     def stopped(self, agent: str, tool: str) -> str | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from pydantic import Field
 
 from approvals.policies import STICKY_PREFIX, Rule, When
 from approvals.schemas import GateContext, ProposedAction, Shape
+from audit.numbers import as_number
 
 How = Literal["same", "at_most", "any"]
 
@@ -98,14 +99,3 @@ def constraints_from(
             raise ValueError(f"{name} is not a number, so it has no upper limit")
         constraints[name] = Constraint(how=how, value=None if how == "any" else value)
     return constraints
-
-
-def as_number(value: Any) -> Decimal | None:
-    """A number, or a text that is one; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

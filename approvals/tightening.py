@@ -14,8 +14,9 @@ from itertools import chain, combinations, product
 from django.utils.translation import gettext
 
 from approvals.baseline import Baseline, baseline_of
-from approvals.policies import Policy, Rule, Thresholds, When, basis_points
+from approvals.policies import Policy, Rule, When
 from approvals.schemas import Requirements
+from approvals.thresholds import Thresholds, basis_points
 from approvals.vocabulary import Effect, Expiry, Friction, Risk
 
 

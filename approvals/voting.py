@@ -16,6 +16,7 @@ from approvals.asked import not_stood_in_for
 from approvals.chips import in_words
 from approvals.models import ApprovalRequest, ReasonChip, RequestGroup, Vote
 from approvals.schemas import DecisionIn
+from approvals.states import RequestState
 from approvals.vocabulary import Friction, Verdict
 from audit.prepared import Prepared
 from audit.schemas import Outcome
@@ -172,6 +173,23 @@ def _memberships_of(people: set[int]) -> dict[int, set[quorum.Held]]:
     return voters
 
 
-def void(request: ApprovalRequest, now: datetime) -> int:
-    """Void the approvals given so far; returns how many."""
-    return Vote.objects.filter(request=request, counts=True).update(counts=False, voided_at=now)
+def void(request: ApprovalRequest, now: datetime) -> None:
+    """Void the approvals given so far."""
+    Vote.objects.filter(request=request, counts=True).update(counts=False, voided_at=now)
+
+
+def wait_again(request: ApprovalRequest, now: datetime) -> bool:
+    """Make an approved request pending again, its approvals void; False where it is none any more. It is read anew."""
+    landed = ApprovalRequest.objects.move(
+        request.pk,
+        RequestState.PENDING,
+        decided_at=None,
+        decided_by=None,
+        ready_at=None,
+        execute_by=None,
+        resolution=None,
+    )
+    if landed:
+        void(request, now)
+    request.refresh_from_db()
+    return landed

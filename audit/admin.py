@@ -10,7 +10,7 @@ from audit.record_keeping import Erasure, Hold, Retired, Sample
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Nothing can be added, changed or deleted here, whoever asks."""
+    """Nothing can be added, changed or deleted here, whoever asks: services are the only writers."""
 
     show_full_result_count = False
     list_per_page = 50

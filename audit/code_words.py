@@ -29,6 +29,7 @@ _WORDS: Final = Words(
         "happened": "happened",
         "did_not": "did not",
         "compensate": "compensate",
+        "other_way": "other way",
         # Kinds of requests.
         "action": "action",
         "question": "question",
@@ -48,16 +49,18 @@ _WORDS: Final = Words(
         "not_needed": "not needed",
         "mistake": "mistake",
         "ordered": "ordered",
-        # Reasons that reviewers pick.
+        # Reasons that reviewers pick, as an installation begins with them.
         "wrong_amount": "wrong amount",
+        "wrong_recipient": "wrong recipient",
         "wrong_detail": "wrong detail",
-        "wording": "wording",
+        "wrong_tone": "wrong tone",
         "not_enough_evidence": "not enough evidence",
         "missing_information": "missing information",
-        "no_longer_needed": "no longer needed",
-        "other_way": "other way",
-        "astray": "astray",
-        "fraud": "fraud",
+        "against_rules": "against rules",
+        "done_already": "done already",
+        "another_way": "another way",
+        "went_astray": "went astray",
+        "suspicious": "suspicious",
         # Why something was refused, withdrawn or not used.
         "too_late": "too late",
         "policy_denies": "policy denies",

@@ -1,7 +1,6 @@
 """The sealed log's tables. The sealer writes them, through its own login; everybody else reads."""
 
 from typing import ClassVar, Final, Self
-from uuid import UUID
 
 from django.db import models
 
@@ -161,8 +160,3 @@ class Checkpoint(models.Model):
     def root_hex(self) -> str:
         """The root as 64 hexadecimal digits."""
         return bytes(self.root).hex()
-
-
-def leaf_of(event: UUID) -> Leaf | None:
-    """Where an event stands in the log; None while it waits for sealing."""
-    return Leaf.objects.filter(event=event).first()

@@ -91,7 +91,7 @@ def signers_for(keys: Iterable[VerifierKey]) -> list[NamedSigner]:
     return signers
 
 
-def sign_note(text: str, *, using: str = "default") -> str:
+def sign_note(text: str) -> str:
     """A signed note of this text by every key that signs for the log now.
 
     For what vouches for an export. A text that reads as a checkpoint is refused with `NoteNotValid`: only
@@ -100,7 +100,7 @@ def sign_note(text: str, *, using: str = "default") -> str:
     try:
         read_checkpoint(text)
     except NoteNotValid:
-        return signed(text, signers_for(signing_keys(using=using)))
+        return signed(text, signers_for(signing_keys()))
     raise NoteNotValid("Only the sealer signs checkpoints.")
 
 

@@ -8,58 +8,47 @@ sentence instead of being ignored.
 import os
 import re
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AliasChoices,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from accounts.oidc.terms import Terms, checked_issuer, mapping
+from accounts.oidc.terms import Terms
 from accounts.vocabulary import ROLES
 from agents.definition_rules import LEAST_CONTEXT_TOKENS
-from agents.endpoints import NamedEndpoint, named_endpoints, plain_address
-from agents.mcp_servers import McpServer, named_servers
 from agents.secret_masks import SHORTEST
 from agents.secret_masks import VARIABLE as SECRET_PREFIX
-from agents.webhooks import decoded
-from audit.canonical import MalformedJson, loads_strict
 from audit.environment import SUFFIX as FILE_SUFFIX
 from audit.environment import given
-from audit.streaming.sinks import Sink, named_sinks
-from audit.streaming.witnesses import Witness, named_witnesses
+from countersign.setting_types import (
+    ApiUrl,
+    AuditSinks,
+    CalendarName,
+    CallbackSecrets,
+    ClaimMapping,
+    Commas,
+    Endpoints,
+    Folder,
+    Issuer,
+    Language,
+    McpServers,
+    Networks,
+    Port,
+    PostgresUrl,
+    Rate,
+    RedisUrl,
+    Seconds,
+    ToolSecrets,
+    WebUrl,
+    Witnesses,
+    Workers,
+)
 
 PREFIX = "COUNTERSIGN_"
 SECRET_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
-NAMED_SECRETS = TypeAdapter(dict[str, str | list[str]])
-CALLBACK_SECRETS = (
-    'is a JSON object of provider names and their secrets, such as {"mail": "whsec_…"}, or a list of '
-    "secrets while one takes the place of another"
-)
-CallbackSecrets = Annotated[dict[str, tuple[str, ...]], NoDecode]
-Commas = Annotated[tuple[str, ...], NoDecode]
-Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode]
-Seconds = Annotated[float, Field(gt=0)]
-Endpoints = Annotated[dict[str, NamedEndpoint], NoDecode]
-McpServers = Annotated[dict[str, McpServer], NoDecode]
-AuditSinks = Annotated[dict[str, Sink], NoDecode]
-Witnesses = Annotated[dict[str, Witness], NoDecode]
-ToolSecrets = Annotated[dict[str, str], NoDecode]
-#: The codes of `settings.LANGUAGES`.
-Language = Literal["en-gb", "de"]
-ClaimMapping = Annotated[dict[str, tuple[str, ...]] | None, NoDecode]
-CalendarName = Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,63})?$")]
-Rate = Annotated[float, Field(ge=0, le=1)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Workers = Annotated[int, Field(ge=0, le=64)]
 
 
 class ConfigError(Exception):
@@ -82,19 +71,23 @@ class Config(BaseSettings):
         env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, populate_by_name=True
     )
 
-    database_url: str = Field("", validation_alias=_plain("DATABASE_URL"), repr=False)
-    database_owner_url: str = Field("", validation_alias=_plain("DATABASE_OWNER_URL"), repr=False)
-    database_sealer_url: str = Field("", validation_alias=_plain("DATABASE_SEALER_URL"), repr=False)
-    redis_url: str = Field("", validation_alias=_plain("REDIS_URL"), repr=False)
+    database_url: PostgresUrl = Field("", validation_alias=_plain("DATABASE_URL"), repr=False)
+    database_owner_url: PostgresUrl = Field(
+        "", validation_alias=_plain("DATABASE_OWNER_URL"), repr=False
+    )
+    database_sealer_url: PostgresUrl = Field(
+        "", validation_alias=_plain("DATABASE_SEALER_URL"), repr=False
+    )
+    redis_url: RedisUrl = Field("", validation_alias=_plain("REDIS_URL"), repr=False)
     secret_key: str = Field("", validation_alias=_plain("SECRET_KEY"), repr=False)
     allowed_hosts: Commas = Field((), validation_alias=_plain("ALLOWED_HOSTS"))
-    openai_base_url: str = Field("", validation_alias=_plain("OPENAI_BASE_URL"))
+    openai_base_url: ApiUrl = Field("", validation_alias=_plain("OPENAI_BASE_URL"))
     openai_api_key: str = Field("", validation_alias=_plain("OPENAI_API_KEY"), repr=False)
     openai_model: str = Field("", validation_alias=_plain("OPENAI_MODEL"))
     port: Port = Field(8000, validation_alias=_plain("PORT"))
 
     debug: bool = False
-    data_dir: Path = Path(".countersign")
+    data_dir: Folder = Path(".countersign")
     apps: Commas = ()
     demo: bool = False
     host: str = "127.0.0.1"
@@ -134,7 +127,7 @@ class Config(BaseSettings):
     session_seconds: Seconds = 12 * 3600
     sign_in_address_attempts: Annotated[int, Field(ge=10, le=100_000)] = 50
     sign_in_account_attempts: Annotated[int, Field(ge=10, le=100_000)] = 100
-    oidc_issuer: str = ""
+    oidc_issuer: Issuer = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = Field("", repr=False)
     oidc_name: Annotated[str, Field(max_length=40)] = ""
@@ -176,7 +169,7 @@ class Config(BaseSettings):
     signing_key_path: str = ""
     signing_command: str = ""
     checkpoint_path: str = ""
-    checkpoint_url: str = Field("", repr=False)
+    checkpoint_url: WebUrl = Field("", repr=False)
     checkpoint_url_seconds: Seconds = 10
     witnesses: Witnesses = {}
     witness_seconds: Seconds = 10
@@ -205,117 +198,10 @@ class Config(BaseSettings):
     threshold_high: Rate = 0.90
     max_body_bytes: Annotated[int, Field(ge=1024)] = 262_144
     demo_provider_url: str = ""
-    demo_steward_url: str = Field("", repr=False)
+    demo_steward_url: PostgresUrl = Field("", repr=False)
     demo_steward_seconds: Seconds = 3
     fault_points: Path | None = None
     demo_password: str = Field("", repr=False)
-
-    @field_validator(
-        "allowed_hosts",
-        "apps",
-        "oidc_scopes",
-        "oidc_domains",
-        "oidc_groups",
-        "oidc_second_factor",
-        "break_glass",
-        mode="before",
-    )
-    @classmethod
-    def _split_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("metrics_networks", mode="before")
-    @classmethod
-    def _read_networks(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        if value.strip().lower() == "none":
-            return ()
-        try:
-            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
-        except ValueError as error:
-            raise ValueError(
-                f"is no list of networks such as 10.0.0.0/8, or none: {error}"
-            ) from None
-
-    @field_validator("endpoints", mode="before")
-    @classmethod
-    def _read_endpoints(cls, value: object) -> object:
-        return named_endpoints(value) if isinstance(value, str) else value
-
-    @field_validator("mcp_servers", mode="before")
-    @classmethod
-    def _read_mcp_servers(cls, value: object) -> object:
-        return named_servers(value) if isinstance(value, str) else value
-
-    @field_validator("audit_sinks", mode="before")
-    @classmethod
-    def _read_audit_sinks(cls, value: object) -> object:
-        return named_sinks(value) if isinstance(value, str) else value
-
-    @field_validator("witnesses", mode="before")
-    @classmethod
-    def _read_witnesses(cls, value: object) -> object:
-        return named_witnesses(value) if isinstance(value, str) else value
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _is_issuer(cls, value: str) -> str:
-        return checked_issuer(value) if value else value
-
-    @field_validator("oidc_roles", "oidc_review_groups", mode="before")
-    @classmethod
-    def _read_claim_mapping(cls, value: object) -> object:
-        return mapping(value) if isinstance(value, str) else value
-
-    @field_validator("openai_base_url")
-    @classmethod
-    def _is_plain_address(cls, value: str) -> str:
-        return plain_address(value) if value else value
-
-    @field_validator("callback_secrets", mode="before")
-    @classmethod
-    def _read_callback_secrets(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            named = NAMED_SECRETS.validate_python(loads_strict(value.encode()))
-        except (MalformedJson, ValidationError):
-            raise ValueError(CALLBACK_SECRETS) from None
-        return {name: _several(name, given) for name, given in named.items()}
-
-    @field_validator(
-        "database_url", "database_owner_url", "database_sealer_url", "demo_steward_url"
-    )
-    @classmethod
-    def _is_postgresql(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"postgres", "postgresql"}:
-            raise ValueError(
-                "is not a PostgreSQL address; write postgresql://USER:PASSWORD@HOST:5432/NAME"
-            )
-        return value
-
-    @field_validator("checkpoint_url")
-    @classmethod
-    def _is_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("is not a web address; write https://HOST/PATH")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _is_redis(cls, value: str) -> str:
-        if value and urlsplit(value).scheme not in {"redis", "rediss", "unix"}:
-            raise ValueError("is not a Redis address; write redis://HOST:6379/0")
-        return value
-
-    @field_validator("data_dir")
-    @classmethod
-    def _is_absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
 
     @model_validator(mode="after")
     def _spans_fit(self) -> Self:
@@ -407,19 +293,6 @@ class Config(BaseSettings):
         """Host names that requests may carry: those given, the public one, this machine's."""
         public = urlsplit(self.address).hostname or ""
         return list(dict.fromkeys([*self.allowed_hosts, public, "localhost", "127.0.0.1", "[::1]"]))
-
-
-def _several(provider: str, given: str | list[str]) -> tuple[str, ...]:
-    """The secrets of one provider; complaints name the provider and never a secret."""
-    found = [given] if isinstance(given, str) else given
-    if not found:
-        raise ValueError(f"{provider!r} has no secret")
-    for secret in found:
-        try:
-            decoded(secret)
-        except ValueError as error:
-            raise ValueError(f"a secret of {provider!r} {error}") from None
-    return tuple(found)
 
 
 def _tool_secrets(complaints: list[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import SchemaError
 
 from approvals.json_schemas import finder, is_in
+from audit.numbers import as_number
 
 LONGEST_PATTERN = 500
 LONGEST_SHOWN = 200
@@ -172,17 +173,6 @@ def at(path: str, value: Any) -> tuple[Any, bool]:
         else:
             return None, False
     return value, True
-
-
-def as_number(found: Any) -> Decimal | None:
-    """The value as a number, also where it stands as text; None for anything else."""
-    if isinstance(found, bool) or not isinstance(found, str | int | float):
-        return None
-    try:
-        number = Decimal(str(found))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
 
 
 def _holds_part(part: str, found: Any) -> bool:

@@ -12,8 +12,6 @@ from agents.states import PEOPLE, RunState, StepKind, StepState
 
 NO_CALL: Final = "no_tool_call"
 WAITING: Final = "waiting"
-#: Calls whose answer a scenario has to give; others are answered by the engine from the journal.
-ENGINE_ANSWERS: Final = frozenset({"read_result"})
 _ENDS: Final = {
     StepState.SUCCEEDED: "succeeded",
     StepState.FAILED: "failed",

@@ -31,7 +31,6 @@ SUFFIXES: Final = (".yaml", ".yml", ".json")
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _FLOAT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][+-]?[0-9]{1,3})?")
 _WORDS: Final[Mapping[str, Any]] = {"null": None, "~": None, "": None, "true": True, "false": False}
-_BARE: Final = "tag:yaml.org,2002:"
 
 Place = tuple[str | int, ...]
 

@@ -5,7 +5,6 @@ Each bucket is a fifth wider than the one before: what is read from one lies wit
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
 from math import ceil
 from typing import Final
@@ -24,11 +23,6 @@ def _edges() -> tuple[int, ...]:
 
 #: Milliseconds at which the next bucket begins; what is shorter than the first is in bucket 0.
 EDGES: Final = _edges()
-
-
-def bucket_of(milliseconds: int) -> int:
-    """The bucket of a duration; as PostgreSQL's `width_bucket(milliseconds, EDGES)`."""
-    return bisect_right(EDGES, milliseconds)
 
 
 def middle_of(bucket: int) -> float:

@@ -13,8 +13,6 @@ from insights.periods import Period, Step
 from insights.vocabulary import Measure
 
 _M = Measure
-#: Measures that are histograms of durations: their keys are buckets.
-DURATIONS: Final = (_M.RESOLVED, _M.WORKED, _M.TO_DECIDE, _M.TO_LOOK)
 _IN_SERIES: Final = (_M.CALL, _M.RESULT)
 #: Told for each slice; of the others, whose keys are many, nothing but their whole is ever shown.
 BY_LINE: Final = (

@@ -173,11 +173,3 @@ def band_of(steps: int) -> str:
 
 #: As `agents.definitions.Category`, short.
 CATEGORY_WORDS: Final = Words({"workflow": "Workflow", "bounded": "Bounded", "open": "Open"})
-ALERT_WORDS: Final = Words(
-    {
-        AlertKind.FAILURES: "Runs that do not succeed",
-        AlertKind.COST: "Cost of a run",
-        AlertKind.COST_OF_SUCCESS: "Cost of a success",
-        AlertKind.MODEL: "Another model answers",
-    }
-)

@@ -40,7 +40,6 @@ from tests.harness.people import (  # noqa: E402, F401
     second_reviewer,
     support,
 )
-from tests.harness.rewriting import rewrite_share  # noqa: E402
 from tests.harness.stack import SHORT, Stack  # noqa: E402
 
 # A loaded machine is no fault of what is tested: examples may take as long as they take.
@@ -57,10 +56,6 @@ def pytest_configure(config: pytest.Config) -> None:
         # The workers to come set Django up themselves; with this they would do it too early, and
         # with the settings of this process.
         del os.environ["DJANGO_SETTINGS_MODULE"]
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    rewrite_share(session.config)
 
 
 def pytest_collection_finish() -> None:

@@ -49,7 +49,3 @@ class ModelPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} from {self.holds_from:%Y-%m-%d}"
-
-    @property
-    def is_free(self) -> bool:
-        return not (self.input_micros or self.cached_micros or self.output_micros)

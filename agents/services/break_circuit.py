@@ -84,7 +84,7 @@ def note_outcome(run: Run, step: Step, tool: Tool, outcome: CallOutcome) -> None
     """Count a call that failed, or that the tool is well again; a tool that is well costs nothing."""
     if isinstance(outcome, Done):
         if is_troubled(run, tool):
-            _note_well(run, step, tool)
+            _note_well(run, tool)
     elif outcome.code in SPEAK_OF_PROVIDER:
         _note_failed(run, step, tool)
     elif is_troubled(run, tool):
@@ -109,7 +109,7 @@ def _note_failed(run: Run, step: Step, tool: Tool) -> None:
             _tell(run, "breaker.opened", tool, failures=failures, open_until=until)
 
 
-def _note_well(run: Run, step: Step, tool: Tool) -> None:
+def _note_well(run: Run, tool: Tool) -> None:
     with transaction.atomic():
         before = _returned(_WELL, [tool.key])
         if before is not None and before[0] is not None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.db.models import F
-
 from agents.context import refusal_message, result_message
-from agents.events import announce
 from agents.journal import CALL_KINDS, Journal
-from agents.models import Run, Step
+from agents.models import Step
 from agents.notebook import Reading
 from agents.services.claim import Lease, fenced
-from agents.states import StepState
+from agents.services.close_call import close_call
 from agents.tools import Trust
-from audit.clock import database_now
 
 
 def read_result(lease: Lease, step: Step, journal: Journal) -> None:
@@ -23,21 +19,7 @@ def read_result(lease: Lease, step: Step, journal: Journal) -> None:
     action, and no taint that was not there."""
     problem, output = page_of(journal, step.seq, Reading.model_validate(step.arguments or {}))
     with fenced(lease) as run:
-        Step.objects.move(
-            step.pk,
-            StepState.FAILED if problem else StepState.SUCCEEDED,
-            output=output,
-            problem=problem,
-            finished_at=database_now(),
-        )
-        Run.objects.change(
-            run.pk,
-            step_count=F("step_count") + 1,
-            tool_calls=F("tool_calls") + 1,
-            version=F("version") + 1,
-            stalled_claims=0,
-        )
-        announce(run, "stepped")
+        close_call(run, step, output, problem=problem)
 
 
 def page_of(journal: Journal, before: int, asked: Reading) -> tuple[str, dict[str, Any]]:

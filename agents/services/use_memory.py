@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import Q
 from pydantic import BaseModel
 
 from agents.context import refusal_message, result_message
 from agents.definitions import Agent
-from agents.events import announce
 from agents.models import Memory, Run, Step
 from agents.notebook import RECALL, Note, Question
 from agents.services.admit import may_go_on, use_leave
 from agents.services.claim import Lease, fenced
+from agents.services.close_call import close_call
 from agents.services.dispatch import Lapsed, Reopened
-from agents.states import StepState
 from agents.tools import Tool, Trust
 from agents.withheld import sensitive_values
 from approvals.withholding import Withheld
@@ -61,7 +60,8 @@ def use_memory(lease: Lease, step: Step, tool: Tool, agent: Agent) -> Lapsed | R
         if held_up is not None:
             return held_up
         given = tool.parse(step.arguments or {})
-        _close(run, step, _done(run, step, given))
+        told = _done(run, step, given)
+        close_call(run, step, told.output, problem=told.problem, taints=told.taints)
         reached("memory.before_commit")
         return None
 
@@ -153,25 +153,3 @@ def root_of(run: Run) -> Any:
 
 def _refused(code: str, message: str) -> Told:
     return Told(refusal_message("failed", code, message), problem=code)
-
-
-def _close(run: Run, step: Step, told: Told) -> None:
-    Step.objects.move(
-        step.pk,
-        StepState.FAILED if told.problem else StepState.SUCCEEDED,
-        output=told.output,
-        problem=told.problem,
-        finished_at=database_now(),
-    )
-    taint: dict[str, Any] = {}
-    if told.taints:
-        taint = {"tainted": True, "tainted_by": [*run.tainted_by, *told.taints]}
-    Run.objects.change(
-        run.pk,
-        step_count=F("step_count") + 1,
-        tool_calls=F("tool_calls") + 1,
-        version=F("version") + 1,
-        stalled_claims=0,
-        **taint,
-    )
-    announce(run, "stepped")

@@ -171,7 +171,6 @@ def _context(caller: Caller) -> dict[str, object]:
         ],
         "lifted": list(rows.filter(lifted_at__isnull=False).order_by("-lifted_at")[:LIFTED_SHOWN]),
         "may_set": caller.holds("manage_agents") or bool(own),
-        "may_set_all": caller.holds("manage_agents"),
     }
 
 

@@ -14,8 +14,9 @@ from django.db.models.functions import Now
 from approvals.digests import document_digest
 from approvals.errors import PolicyUnknown, PolicyUnreadable
 from approvals.models import PolicyVersion, StickyApproval
-from approvals.policies import Policy, PublishedPolicy, default_policy, load, shipped_thresholds
+from approvals.policies import Policy, PublishedPolicy, default_policy, load
 from approvals.services.calendars import require_calendars
+from approvals.thresholds import shipped_thresholds
 from audit.actors import Actor
 from audit.errors import Refusal
 from audit.prepared import Prepared

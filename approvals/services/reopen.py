@@ -18,7 +18,7 @@ from approvals.services.first_mails import mail_later
 from approvals.showing import show
 from approvals.standing import already_decided, standing_of
 from approvals.states import RequestState
-from approvals.voting import void
+from approvals.voting import wait_again
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.recorder import NoTransaction
@@ -41,20 +41,8 @@ def reopen(
     told: its worker is the caller.
     """
     now = database_now()
-    landed = ApprovalRequest.objects.move(
-        request.pk,
-        RequestState.PENDING,
-        decided_at=None,
-        decided_by=None,
-        ready_at=None,
-        execute_by=None,
-        resolution=None,
-    )
-    if not landed:
-        request.refresh_from_db()
+    if not wait_again(request, now):
         raise already_decided(request)
-    void(request, now)
-    request.refresh_from_db()
     for name, value in changes.items():
         setattr(request, name, value)
     request.revision += 1

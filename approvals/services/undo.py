@@ -18,7 +18,7 @@ from approvals.signals import Resolution, request_resolved
 from approvals.standing import standing_of
 from approvals.states import RequestState
 from approvals.vocabulary import Verdict
-from approvals.voting import void
+from approvals.voting import wait_again
 from audit.clock import database_now
 from audit.schemas import Outcome
 
@@ -44,21 +44,8 @@ def undo(*, request_id: UUID, caller: Caller) -> Undone:
         _require(request, caller)
         if request.state != RequestState.APPROVED:
             raise _nothing(request)
-        now = database_now()
-        landed = ApprovalRequest.objects.move(
-            request.pk,
-            RequestState.PENDING,
-            decided_at=None,
-            decided_by=None,
-            ready_at=None,
-            execute_by=None,
-            resolution=None,
-        )
-        if not landed:
-            request.refresh_from_db()
+        if not wait_again(request, database_now()):
             raise _nothing(request)
-        void(request, now)
-        request.refresh_from_db()
         record_request(
             request,
             "request.undone",

@@ -124,12 +124,11 @@ class RequestContent(RequestBasis):
         if item.kind != Kind.ACTION or not item.is_score_revealed or item.threshold_bp is None:
             return None
         value = item.calibrated_bp if item.calibrated_bp is not None else item.confidence_bp or 0
-        text = gettext("Confidence {text}").format(text=beside_needed(value, item.threshold_bp))
+        needed = beside_needed(value, item.threshold_bp)
         return {
             "value": value / 10_000,
             "threshold": item.threshold_bp / 10_000,
-            "label": text,
-            "text": text,
+            "text": gettext("Confidence {text}").format(text=needed),
         }
 
     @cached_property

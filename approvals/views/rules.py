@@ -49,7 +49,7 @@ def policy_rule(request: HttpRequest, pk: int, name: str = NEW) -> HttpResponse:
     if request.method == "POST" and "remove" in request.POST:
         kept = [each for each in policy.document()["rules"] if each["name"] != name]
         return _kept(request, draft, caller, {"rules": kept})
-    form = _rule_form(request, policy, rule, caller)
+    form = _rule_form(request, rule, caller)
     if request.method == "POST" and form.is_valid():
         document = policy.document()
         names = [each.name for each in policy.rules]
@@ -70,7 +70,7 @@ def policy_rule(request: HttpRequest, pk: int, name: str = NEW) -> HttpResponse:
     return render(request, "approvals/policy_rule.html", context, status=status)
 
 
-def _rule_form(request: HttpRequest, policy: Policy, rule: Rule | None, caller: Caller) -> RuleForm:
+def _rule_form(request: HttpRequest, rule: Rule | None, caller: Caller) -> RuleForm:
     authority = authority_of(caller)
     scopes = [("global", gettext("The whole policy"))] if authority.whole else []
     scopes += [

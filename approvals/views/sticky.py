@@ -21,10 +21,10 @@ from approvals.models import ApprovalRequest, StickyApproval
 from approvals.services import policies
 from approvals.services.show import show_to
 from approvals.services.sticky import grant_sticky, revoke_sticky, why_not_sticky
-from approvals.sticky import as_number
 from approvals.templatetags.interface import as_text
 from approvals.views.masking import masked
 from approvals.views.policy_page import for_readers, saying_refusals
+from audit.numbers import as_number
 
 MOST_LISTED = 100
 

@@ -1,6 +1,5 @@
 """Record that something was refused, after the transaction that refused it rolled back."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.errors import Refusal
 from audit.recorder import record
-from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
+from audit.schemas import Outcome
 
 
 def record_refusal(
@@ -18,13 +17,9 @@ def record_refusal(
     type: str,
     actor: Actor,
     stream: str,
-    agent: AgentRef | None = None,
-    action: ActionRef | None = None,
-    policy: PolicyRef | None = None,
     request: UUID | None = None,
     run: UUID | None = None,
     facts: dict[str, Any] | None = None,
-    disclosures: Sequence[Disclose] = (),
 ) -> UUID:
     """Write the refusal in a transaction of its own and return the event's id.
 
@@ -36,12 +31,8 @@ def record_refusal(
             type=type,
             actor=actor,
             stream=stream,
-            agent=agent,
-            action=action,
-            policy=policy,
             outcome=Outcome(decision="refused", reason_code=refusal.code),
             request=request,
             run=run,
             facts=facts,
-            disclosures=disclosures,
         )

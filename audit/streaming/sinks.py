@@ -10,9 +10,8 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -20,19 +19,17 @@ from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from audit.canonical import MalformedJson, loads_strict
+from audit.named_settings import named
 
 SINKS: Final = (
     'is a JSON object of names and sinks, such as {"siem": {"kind": "webhook", "url": "https://HOST/PATH", '
     '"secret": {"env": "SIEM_SECRET"}}, "collector": {"kind": "syslog", "address": "tls://HOST:6514"}, '
     '"archive": {"kind": "file", "path": "/var/log/countersign/audit.jsonl"}}'
 )
-NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 OURS: Final = "COUNTERSIGN_"
 HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -238,23 +235,4 @@ _SINK: Final[TypeAdapter[Sink]] = TypeAdapter(Annotated[Sink, Field(discriminato
 
 def named_sinks(text: str) -> dict[str, Sink]:
     """The sinks in the setting; ValueError says what does not fit, and of which, and never a value."""
-    try:
-        given: Mapping[str, Any] = TypeAdapter(dict[str, Any]).validate_python(
-            loads_strict(text.encode())
-        )
-    except (MalformedJson, ValidationError):
-        raise ValueError(SINKS) from None
-    found: dict[str, Sink] = {}
-    for name, value in given.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(f"names {name!r}; use small letters, digits and hyphens")
-        try:
-            found[name] = _SINK.validate_python(value)
-        except ValidationError as error:
-            problem = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, problem["loc"][1:]))
-            what = problem["msg"].removeprefix("Value error, ")
-            raise ValueError(
-                f"{name!r} cannot be used: {f'{where}: {what}' if where else what}"
-            ) from None
-    return found
+    return named(text, _SINK, SINKS, is_tagged=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, field_validator
 
-from audit.canonical import MalformedJson, loads_strict
 from audit.merkle.cosignatures import WitnessKey
 from audit.merkle.notes import NoteNotValid
-from audit.streaming.sinks import NAME, plain_web_address
+from audit.named_settings import named
+from audit.streaming.sinks import plain_web_address
 
 WITNESSES: Final = (
     'is a JSON object of names and witnesses, such as {"first": {"url": "https://HOST/PREFIX", "key": '
@@ -55,25 +54,7 @@ class Witness(BaseModel):
 
 def named_witnesses(text: str) -> dict[str, Witness]:
     """The witnesses in the setting; ValueError says what does not fit, and of which."""
-    try:
-        given: Mapping[str, Any] = TypeAdapter(dict[str, Any]).validate_python(
-            loads_strict(text.encode())
-        )
-    except (MalformedJson, ValidationError):
-        raise ValueError(WITNESSES) from None
-    found: dict[str, Witness] = {}
-    for name, value in given.items():
-        if not NAME.fullmatch(name):
-            raise ValueError(f"names {name!r}; use small letters, digits and hyphens")
-        try:
-            found[name] = Witness.model_validate(value)
-        except ValidationError as error:
-            problem = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(map(str, problem["loc"]))
-            what = problem["msg"].removeprefix("Value error, ")
-            raise ValueError(
-                f"{name!r} cannot be used: {f'{where}: {what}' if where else what}"
-            ) from None
+    found = named(text, TypeAdapter(Witness), WITNESSES)
     if len({witness.key for witness in found.values()}) < len(found):
         raise ValueError("names one key twice")
     return found

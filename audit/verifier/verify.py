@@ -657,9 +657,6 @@ class Part:
         self._from += len(data)
         return data
 
-    def push_back(self, data: bytes) -> None:
-        self._rest, self._from = data + self._rest[self._from :], 0
-
 
 def _read_at(descriptor: int, count: int, offset: int) -> bytes:
     if hasattr(os, "pread"):

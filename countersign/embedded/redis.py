@@ -17,7 +17,6 @@ from countersign.embedded.processes import end, end_strays, ends_with_parent
 
 START_SECONDS = 30
 NAMES = ("redis-server", "valkey-server")
-PACKAGES = ("redis-server", "valkey-server")
 STOP = [(signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)]
 
 

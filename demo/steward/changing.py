@@ -26,7 +26,6 @@ _LEDGER: Final = {"ledger": sql.Identifier(LEDGER), "rows": sql.Identifier(LEDGE
 _NOTE: Final = sql.SQL(
     "INSERT INTO {ledger} (key, statement) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING key"
 ).format(**_LEDGER)
-_APPLIED: Final = sql.SQL("SELECT FROM {ledger} WHERE key = %s").format(**_LEDGER)
 _ROWS: Final = sql.SQL(
     'SELECT "table", before::text, after::text, id FROM {rows} WHERE change_key = %s ORDER BY id'
 ).format(**_LEDGER)
@@ -109,11 +108,6 @@ def ledger(session: Session, key: str) -> list[Touched]:
         Touched(table, _image(before), _image(after), entry)
         for table, before, after, entry in found
     ]
-
-
-def is_applied(session: Session, key: str) -> bool:
-    """Whether the change with this key was carried out."""
-    return session.execute(_APPLIED, [key]).fetchone() is not None
 
 
 def stands(session: Session, rows: list[Touched]) -> bool:

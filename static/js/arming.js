@@ -50,7 +50,7 @@ export function mayPress(button) {
   return !blocked && (!APPROVING.has(button.value) || isTyped(button.form));
 }
 
-export function arm() {
+function arm() {
   const form = document.getElementById("decide-form");
   if (!form) return;
   for (const button of form.querySelectorAll("button[name=verdict]")) {

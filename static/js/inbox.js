@@ -1,6 +1,6 @@
 // The list beside the open request. Its order is frozen until the reader takes new rows in; a row that was decided greys
 // where it stands and leaves at the next move; numbers are true at once.
-import { reach, speak } from "./live.js";
+import { reachText, speak } from "./live.js";
 import { paced } from "./looks.js";
 import { morph } from "./morph.js";
 import { announceNew, isAnnounced, pageLeft, withdraw } from "./notifications.js";
@@ -45,10 +45,10 @@ function restShown() {
 
 // `ids` left out asks for the whole list.
 async function fragment(ofList, ids = []) {
-  const response = await reach([`${rowsUrl}?${ofList}`, ...[...ids].map((id) => `id=${id}`)].join("&"));
-  if (!response?.ok || response.redirected) return null;
+  const html = await reachText([`${rowsUrl}?${ofList}`, ...[...ids].map((id) => `id=${id}`)].join("&"));
+  if (!html) return null;
   const template = document.createElement("template");
-  template.innerHTML = await response.text();
+  template.innerHTML = html;
   return template.content;
 }
 
@@ -186,12 +186,12 @@ function titleOf() {
 // All there is.
 async function lookAtAll() {
   const asked = sent;
-  const counts = reach(countsUrl).then((response) => (response?.ok && !response.redirected ? response.json() : null));
+  const counts = reachText(countsUrl);
   const content = await fragment(query);
   const counted = await counts;
   // Drawn over what was just done, it would close a row that was taken back: the next look is on its way.
   if (asked !== sent) return;
-  if (counted) drawCounts(counted.counts);
+  if (counted) drawCounts(JSON.parse(counted).counts);
   if (!content) return;
   latest = [...content.querySelectorAll(".row")];
   rest = [...content.children].filter((element) => element.id !== "rows");

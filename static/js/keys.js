@@ -59,7 +59,7 @@ function pressed(event) {
 }
 
 // The overlay names what works on this page, and no more.
-export function showHelp() {
+function showHelp() {
   const dialog = document.getElementById("key-help");
   for (const line of dialog.querySelectorAll("[data-action]")) {
     const { action } = line.dataset;

@@ -171,6 +171,12 @@ export async function reach(url, options = {}) {
   }
 }
 
+// The text of what may be shown here; none where it was not answered, or the reader was led elsewhere: to a sign-in.
+export async function reachText(url, options) {
+  const response = await reach(url, options);
+  return response?.ok && !response.redirected ? response.text() : "";
+}
+
 export function startLive() {
   open();
   setInterval(() => {

@@ -1,7 +1,7 @@
 // The palette (Ctrl-K, ⌘K on a Mac, or its button): pages that the rail leads to, what stands on this page to be pressed,
 // pages seen last, and what the server finds. It opens no door of its own: it presses and follows what is there.
 import { offer } from "./keys.js";
-import { reach, speak } from "./live.js";
+import { reachText, speak } from "./live.js";
 import { parse } from "./morph.js";
 
 const WAIT_MS = 150;
@@ -167,8 +167,7 @@ async function search() {
     return;
   }
   list.setAttribute("aria-busy", "true");
-  const response = await reach(`${dialog.dataset.url}?${new URLSearchParams({ q: text })}`, { signal });
-  const answer = response?.ok && !response.redirected ? await response.text().catch(() => "") : "";
+  const answer = await reachText(`${dialog.dataset.url}?${new URLSearchParams({ q: text })}`, { signal }).catch(() => "");
   if (signal.aborted) return;
   list.removeAttribute("aria-busy");
   found = answer ? [...parse(answer).children] : [];

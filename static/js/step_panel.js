@@ -1,5 +1,6 @@
 // On a wide screen a step opens beside the timeline, under an address of its own: Back leads to the one before.
-import { reach } from "./live.js";
+import { reachText } from "./live.js";
+import { parse } from "./morph.js";
 import { waitIn } from "./waiting.js";
 
 const WIDE = matchMedia("(min-width: 70rem)");
@@ -27,11 +28,7 @@ export function startPanel(run) {
   }
 
   async function fetchPanel(seq) {
-    const response = await reach(`/runs/${run.dataset.run}/steps/${seq}/`, { headers: { "HX-Target": "step-panel" } });
-    if (!response?.ok || response.redirected) return null;
-    const template = document.createElement("template");
-    template.innerHTML = (await response.text()).trim();
-    return template.content.firstElementChild;
+    return parse(await reachText(`/runs/${run.dataset.run}/steps/${seq}/`, { headers: { "HX-Target": "step-panel" } }));
   }
 
   // The list gets narrower, or wider: the row that was pressed stays where it was.

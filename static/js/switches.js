@@ -1,6 +1,6 @@
 // Kill switches: the banner of every page, and on their own page the lists, as they are now.
 import { follow } from "./follow.js";
-import { reach } from "./live.js";
+import { reachText } from "./live.js";
 import { turnOf } from "./looks.js";
 import { morph, parse } from "./morph.js";
 
@@ -11,9 +11,7 @@ let turn = 0;
 
 async function lookAgain() {
   const mine = ++turn;
-  const response = await reach(banner.dataset.url);
-  if (!response?.ok || response.redirected) return;
-  const fresh = parse(await response.text());
+  const fresh = parse(await reachText(banner.dataset.url));
   if (mine === turn && fresh?.id === banner.id) morph(banner, fresh);
 }
 

@@ -1,5 +1,5 @@
 // The page of a run follows it live; the raw data of a step is fetched when it is opened.
-import { reach, speak } from "./live.js";
+import { reachText, speak } from "./live.js";
 import { follow } from "./follow.js";
 import { gettext } from "./words.js";
 import { startPanel } from "./step_panel.js";
@@ -23,10 +23,10 @@ async function openRaw(fold) {
   const body = fold.querySelector(".step-raw-body");
   if (!fold.open || body.hasAttribute("data-kept")) return;
   body.setAttribute("aria-busy", "true");
-  const response = await reach(fold.dataset.raw);
+  const html = await reachText(fold.dataset.raw);
   body.removeAttribute("aria-busy");
-  if (!response?.ok || response.redirected) return;
-  body.innerHTML = await response.text();
+  if (!html) return;
+  body.innerHTML = html;
   body.setAttribute("data-kept", "");
 }
 

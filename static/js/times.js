@@ -5,7 +5,7 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86400;
 
-export function ago(seconds) {
+function ago(seconds) {
   if (seconds < MINUTE) return gettext("just now");
   if (seconds < HOUR) return gettext("{number} min ago", { number: Math.floor(seconds / MINUTE) });
   return gettext("{number} h ago", { number: Math.floor(seconds / HOUR) });
@@ -18,7 +18,7 @@ export function left(seconds) {
   return gettext("{number} d", { number: Math.floor(seconds / DAY) });
 }
 
-export function urgency(seconds) {
+function urgency(seconds) {
   if (seconds < 0) return "late";
   return seconds < HOUR ? "soon" : "calm";
 }
@@ -27,7 +27,7 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-export function refreshTimes(now = Date.now()) {
+function refreshTimes(now = Date.now()) {
   for (const element of document.querySelectorAll("time[data-relative]")) {
     const seconds = (now - Date.parse(element.dateTime)) / 1000;
     if (seconds < DAY) write(element, ago(seconds));

@@ -1,7 +1,7 @@
 // A long timeline is as long on the page as it is in the run, and holds the steps near the reader only: a window of
 // steps comes when they get near it, and goes when they are far. What they opened in it is open when it comes again.
 // Without this there are links to what lies between.
-import { reach } from "./live.js";
+import { reachText } from "./live.js";
 import { morph, parse } from "./morph.js";
 import { gettext } from "./words.js";
 
@@ -100,9 +100,7 @@ export function startWindows(run) {
   }
 
   async function fetched(win, options) {
-    const response = await reach(`/runs/${run.dataset.run}/windows/${win.dataset.number}/`, options);
-    if (!response?.ok || response.redirected) return null;
-    const fresh = parse(await response.text());
+    const fresh = parse(await reachText(`/runs/${run.dataset.run}/windows/${win.dataset.number}/`, options));
     return fresh?.id === win.id ? fresh : null;
   }
 

@@ -20,7 +20,8 @@ from django.utils.translation import gettext
 from accounts.alarms import mail_admins
 from accounts.letters import Letter, readers, send_letters
 from accounts.models import User
-from countersign.config import Config, ConfigError, Language, load
+from countersign.config import Config, ConfigError, load
+from countersign.setting_types import Language
 from tests.harness.background import work
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.authoring import Agent, Category, DefinitionError
-from agents.context import Context, _parts, build_context, build_request, room_of
+from agents.context import Context, _parts, build_context, room_of
 from agents.context_plan import HEAD, LINES_SHARE, MOST_LINES, SPOKEN_HEAD, SUMMARY
 from agents.models import Run, Step
 from agents.shortening import PER_MESSAGE, Exchange, tokens, tokens_of
@@ -285,7 +285,7 @@ def test_a_context_that_holds_nothing_is_refused_where_it_is_declared() -> None:
 
 
 def test_notes_are_not_sent() -> None:
-    assert set(build_request(AGENTS[8_000], Run(input={"text": TASK}), long(50).steps)) == {
+    assert set(built(long(50), AGENTS[8_000]).request) == {
         "messages",
         "tools",
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from approvals import conditions, policies, scores
+from approvals import conditions, policies, scores, thresholds
 from approvals.digests import action_digest
 from approvals.errors import BadPolicy
 from approvals.gate import judge
@@ -31,7 +31,7 @@ DOCUMENTS = Path(__file__).resolve().parent.parent.parent / "docs"
 EXAMPLES = "Worked examples"
 SHAPES: tuple[type[Shape], ...] = (
     policies.Policy,
-    policies.Thresholds,
+    thresholds.Thresholds,
     scores.Scores,
     scores.ScoreChoice,
     policies.BaselineRow,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import User
@@ -30,6 +31,7 @@ from approvals.services.reason_chips import (
 from approvals.vocabulary import GIVES_REASON, Kind
 from audit.actors import Actor
 from audit.canonical import canonical_bytes, sha256_hex
+from audit.code_words import code_in_words
 from audit.models import Event
 from audit.sentences import sentence
 from tests.approvals.conftest import Opener
@@ -63,6 +65,14 @@ def signed_in(user: User) -> Client:
 def test_every_verdict_that_gives_a_reason_has_some_from_the_start(db: None) -> None:
     for verdict in GIVES_REASON:
         assert 4 <= ReasonChip.objects.offered_for(verdict).count() <= 9
+
+
+def test_the_log_says_those_of_the_start_in_german_too(db: None) -> None:
+    codes = list(ReasonChip.objects.values_list("code", flat=True))
+    with override("de"):
+        said = {code: code_in_words(code) for code in codes}
+    assert codes
+    assert not [code for code, words in said.items() if words == code.replace("_", " ")]
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ from approvals.policies import (
     Policy,
     PublishedPolicy,
     Rule,
-    Thresholds,
     When,
     default_policy,
 )
 from approvals.schemas import Confidence, GateVerdict, GroupNeed, Requirements
+from approvals.thresholds import Thresholds
 from approvals.tightening import ToolFacts, asks_for_as_much, covers, loosenings
 from approvals.vocabulary import Effect, Expiry, Friction, GateOutcome, Risk
 from tests.approvals.every_field import OTHER, RULE, WHOLE, changed, fields_of, with_rule

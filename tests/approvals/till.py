@@ -139,9 +139,6 @@ class Till:
     def run_title(self, run_id: uuid.UUID) -> str:
         return "Ticket 7"
 
-    def preview_changed(self, request: ApprovalRequest) -> str | None:
-        return None
-
     def past_calls(self, since: datetime, until: datetime) -> list[PastCall]:
         return [call for call in self.past if since <= call.at < until]
 

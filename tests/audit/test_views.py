@@ -20,7 +20,6 @@ from tests.audit.conftest import Record
 
 Login = Callable[[Client, User], Client]
 pytestmark = pytest.mark.django_db
-ALL_PAGES = ("audit-list", "audit-export-list")
 
 
 @pytest.fixture

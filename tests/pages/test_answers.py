@@ -18,7 +18,6 @@ from approvals.vocabulary import Kind, Verdict
 from tests.agents.answering import Report, answers, reads, reporting, transfers
 from tests.agents.bank import Bank
 from tests.agents.conftest import host
-from tests.approvals.conftest import opened, till  # noqa: F401
 from tests.harness.looks import View, troubles_of
 from tests.model_server import ModelServer
 from tests.pages.live_desk import Desk

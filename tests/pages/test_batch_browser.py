@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """Several requests ticked and decided together, in a real browser."""
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from accounts.models import User
 from approvals.models import ApprovalRequest
 from approvals.schemas import Requirements
 from approvals.vocabulary import Risk
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import refund
 from tests.harness.looks import DESK, EVERY_VIEW, View, looks_at, troubles_of
-from tests.pages.live_desk import Desk, desk, row, title  # noqa: F401
+from tests.pages.live_desk import Desk, row, title
 
 
 def safe(desk: Desk, amount: str, **more: str) -> ApprovalRequest:

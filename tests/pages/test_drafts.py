@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """The open request: never replaced under a draft, live without one, and honest about what it cannot do."""
 
 from __future__ import annotations
@@ -17,18 +16,9 @@ from approvals.services.claim import claim
 from approvals.services.consume import consume
 from audit.actors import Actor
 from audit.clock import database_now
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import by, events_of, one_of
 from tests.harness.browser import Troubles
-from tests.pages.live_desk import (  # noqa: F401
-    Desk,
-    desk,
-    grow_old,
-    posts,
-    row,
-    title,
-    verdict,
-)
+from tests.pages.live_desk import Desk, grow_old, posts, row, title, verdict
 
 REASON = "The customer has been paid already."
 DONE = {"reject": "rejected", "send_back": "sent back"}

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """A filtered list in the browser: found, walked, kept, saved; and a request that is put off by its key."""
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from playwright.sync_api import expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.looks import View, troubles_of
-from tests.pages.live_desk import Desk, desk, grow_old, row, title  # noqa: F401
+from tests.pages.live_desk import Desk, grow_old, row, title
 
 PHONE = {"width": 390, "height": 800}
 ON_A_PHONE = (View("dark", 390), View("light", 390))

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """A tab that nobody looks at keeps its notification true, and takes it along."""
 
 from __future__ import annotations
@@ -8,9 +7,8 @@ from playwright.sync_api import expect
 
 from accounts.models import SignedIn, User
 from accounts.services.end_sessions import end_other_sessions
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import by
-from tests.pages.live_desk import Desk, Line, desk  # noqa: F401
+from tests.pages.live_desk import Desk, Line
 from tests.pages.test_notifications import UNSEEN
 
 MINUTE_MS = 60_000

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """Every hostile text at once, in a real browser: drawn with its marks, run by nobody, wider than no screen."""
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from approvals.schemas import Message, Preview
 from approvals.services.comment import comment
 from audit.models import Event
 from tests.agents.conftest import Counter
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.hostile import HOSTILE, MARKER, UNSEEN
 from tests.harness.browser import Troubles
 from tests.harness.looks import DESK, PHONE, View, show, sticks_out
 from tests.harness.people import person
 from tests.model_server import call, completion
-from tests.pages.live_desk import Desk, desk, verdict  # noqa: F401
+from tests.pages.live_desk import Desk, verdict
 
 VIEWS = (View("light", DESK), View("dark", PHONE))
 EVERYTHING = "\n".join(HOSTILE.values())

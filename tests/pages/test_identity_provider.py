@@ -1,6 +1,5 @@
 """The way to the identity provider and back, in a browser: with two hosts, cookies and the content security policy."""
 
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ from accounts.models import ReviewGroup, User
 from approvals.models import ApprovalRequest, Vote
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction
-from tests.approvals.conftest import Opener, bystanders, opened, till  # noqa: F401
+from tests.approvals.conftest import Opener
 from tests.harness.identity_provider import IdentityProvider
 from tests.harness.looks import looks_at, troubles_of
 from tests.harness.stack import Stack

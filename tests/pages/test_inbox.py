@@ -19,7 +19,7 @@ from approvals.templatetags.interface import counted
 from approvals.vocabulary import Verdict
 from tests.agents.bank import Bank
 from tests.agents.conftest import Counter
-from tests.approvals.conftest import Opener, bystanders, opened, till  # noqa: F401
+from tests.approvals.conftest import Opener
 from tests.model_server import call, calls, final, judged
 
 PAY = judged({"account": "Acme GmbH", "amount": "42.00"})
@@ -348,7 +348,7 @@ def test_who_changed_the_arguments_is_not_offered_to_approve_them(
 
 
 def test_who_has_approved_is_not_offered_it_again_while_a_second_person_is_needed(
-    opened: Opener,  # noqa: F811
+    opened: Opener,
     reviewer: User,
     second_reviewer: User,
 ) -> None:

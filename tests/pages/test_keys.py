@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """The inbox by keyboard: everything can be reached, and nothing is decided by a slip."""
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from accounts.models import User
 from approvals.models import Vote
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction, Risk
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import one_of, refund
 from tests.harness.browser import Troubles
-from tests.pages.live_desk import Desk, desk, grow_old, posts, row, title, verdict  # noqa: F401
+from tests.pages.live_desk import Desk, grow_old, posts, row, title, verdict
 from tests.pages.pressed_keys import Keys
 
 WAITS = Requirements(undo_seconds=30)

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """What pages do while the world goes on: caught up after a cut, in their turn, one beside the other, and unseen."""
 
 from __future__ import annotations
@@ -15,19 +14,9 @@ from approvals.services.claim import claim, release
 from approvals.services.comment import comment
 from approvals.services.withdraw import withdraw_requests
 from audit.actors import Actor
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import SCHEMA, Till, by, one_of, refund
 from tests.harness.browser import Troubles
-from tests.pages.live_desk import (  # noqa: F401
-    Desk,
-    Line,
-    desk,
-    grow_old,
-    posts,
-    row,
-    title,
-    verdict,
-)
+from tests.pages.live_desk import Desk, Line, posts, row, title, verdict
 
 MINUTE_MS = 60_000
 SECOND_MS = 1_000

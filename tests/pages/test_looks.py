@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """Inbox, request and policies as they are laid out: in both themes, on a desk and on the narrowest phone."""
 
 from __future__ import annotations
@@ -24,10 +23,9 @@ from approvals.schemas import (
 )
 from approvals.vocabulary import Friction, Kind
 from demo.seed import seed
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import one_of
 from tests.harness.looks import EVERY_VIEW, PHONE, troubles_of
-from tests.pages.live_desk import Desk, desk, title  # noqa: F401
+from tests.pages.live_desk import Desk, title
 
 PHONE_SCREEN = {"width": PHONE, "height": 640}
 

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """Desktop notifications: asked for, one for all, without a title, and gone when they are seen."""
 
 from __future__ import annotations
@@ -9,9 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from accounts.models import User
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import ARGUMENTS, WHOLE, installed_chromium
-from tests.pages.live_desk import Desk, desk, row  # noqa: F401
+from tests.pages.live_desk import Desk, row
 
 UNSEEN = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });

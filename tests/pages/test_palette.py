@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """The palette: where to go, what to do, what to find; it opens no door that was shut."""
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from playwright.sync_api import expect
 from accounts.models import User
 from countersign.finding import MOST_OF_A_KIND
 from tests.agents.conftest import Counter
-from tests.approvals.conftest import Opener, bystanders, opened, till  # noqa: F401
+from tests.approvals.conftest import Opener
 from tests.model_server import call, calls, final
-from tests.pages.live_desk import Desk, desk, posts, title  # noqa: F401
+from tests.pages.live_desk import Desk, posts, title
 from tests.pages.run_fixtures import PAY
 
 OPTION = re.compile(r'data-url="([^"]+)"><span class="option-title">(.*?)</span>')

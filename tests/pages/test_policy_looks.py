@@ -57,7 +57,8 @@ def draft(site: Stack, operator: User, admin: User) -> PolicyVersion:
 
 @pytest.fixture
 def paths(site: Stack, draft: PolicyVersion, operator: User, admin: User) -> list[str]:
-    """Every page about the draft, and those of sticky approvals."""
+    """Every page about the draft, and those of sticky approvals, which the admin may grant."""
+    person(admin.username, "admin", "sticky-approver")
     request = started(site, operator)
     until = database_now() + timedelta(seconds=1)
     simulation = ask_simulation(
@@ -122,7 +123,6 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
     admin: User,
     context_for: Callable[..., BrowserContext],
 ) -> None:
-    person(admin.username, "admin", "sticky-approver")
     page = context_for(admin, site.url).new_page()
     found: list[str] = []
     for path in paths:

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """Second factors in a real browser: passkeys from a virtual authenticator, apps, and how the pages look."""
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ from accounts.models import User
 from approvals.models import ApprovalRequest, Vote
 from approvals.schemas import Requirements
 from approvals.vocabulary import Friction
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import Troubles
 from tests.harness.factors import code, give_app
 from tests.harness.looks import DESK, View, looks_at, troubles_of
 from tests.harness.people import PASSWORD
-from tests.pages.live_desk import Desk, desk, title, verdict  # noqa: F401
+from tests.pages.live_desk import Desk, title, verdict
 
 SETTINGS = "/settings/second-factor/"
 

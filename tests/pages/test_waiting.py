@@ -1,4 +1,3 @@
-# ruff: noqa: F811 - fixtures of other tests are imported, and taken by name
 """What a pane shows while an answer is on its way, in a real browser."""
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from approvals.models import ApprovalRequest
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.harness.browser import Troubles
 from tests.harness.looks import DESK, View, troubles_of
-from tests.pages.live_desk import Desk, desk, posts, row, title, verdict  # noqa: F401
+from tests.pages.live_desk import Desk, posts, row, title, verdict
 
 PHONE = {"width": 390, "height": 800}
 

@@ -10,13 +10,11 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import User
 from approvals.vocabulary import Risk
-from tests.approvals.conftest import bystanders, opened, till  # noqa: F401
 from tests.approvals.till import events_of, one_of, refund
 from tests.harness.browser import Troubles
-from tests.harness.people import person
 from tests.harness.stack import Stack
 from tests.harness.without_script import needs_a_script
-from tests.pages.live_desk import Desk, desk, title, verdict  # noqa: F401
+from tests.pages.live_desk import Desk, title, verdict
 from tests.pages.test_every_page import Look, looks  # noqa: F401
 from tests.pages.test_policy_looks import draft, paths  # noqa: F401
 
@@ -30,7 +28,6 @@ def test_the_pages_of_policies_do_as_well(
     admin: User,
     context_for: Callable[..., BrowserContext],
 ) -> None:
-    person(admin.username, "admin", "sticky-approver")
     page = context_for(admin, site.url, java_script_enabled=False).new_page()
     found: list[str] = []
     for path in paths:
