@@ -7,7 +7,7 @@ from django.db import migrations, models
 FILL = """
 INSERT INTO approvals_firstmail (request_id, due_at)
 SELECT id, mail_due_at FROM approvals_approvalrequest
-WHERE state = 'pending' AND mail_due_at IS NOT NULL FOR UPDATE
+WHERE state IN ('pending', 'approved') AND mail_due_at IS NOT NULL FOR UPDATE
 """
 TRIGGER = """
 CREATE FUNCTION approvals_mail_no_more() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -16,7 +16,9 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER mailed_no_more AFTER UPDATE ON approvals_approvalrequest
-    FOR EACH ROW WHEN (OLD.state = 'pending' AND NEW.state <> 'pending')
+    FOR EACH ROW WHEN (
+        OLD.state IN ('pending', 'approved') AND NEW.state NOT IN ('pending', 'approved')
+    )
     EXECUTE FUNCTION approvals_mail_no_more();
 """
 NO_TRIGGER = """

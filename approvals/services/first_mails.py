@@ -43,9 +43,15 @@ log = structlog.get_logger(__name__)
 
 
 def mail_later(request: ApprovalRequest, now: datetime) -> None:
-    """Have people mailed about a request that was opened, or opened anew, just now. In the caller's transaction."""
+    """Have people mailed about a request that was opened just now. In the caller's transaction."""
     due = first_mail_due(now, Due(request.review_deadline, request.remind_at))
     insert(FirstMail(request=request, due_at=due))
+
+
+def mail_anew(request: ApprovalRequest, now: datetime) -> None:
+    """The same of what is opened anew, whether people were mailed about it before or not."""
+    FirstMail.objects.filter(request=request).delete()
+    mail_later(request, now)
 
 
 def send_first() -> int:
@@ -57,7 +63,7 @@ def send_first() -> int:
     raised.
     """
     now = database_now()
-    if not FirstMail.objects.filter(due_at__lte=now).exists():
+    if not FirstMail.objects.due(now).exists():
         return 0
     sent, until = 0, first_mail_due(now)
     while (taken := _taken(until)) is not None:
@@ -103,9 +109,10 @@ def _taken(until: datetime) -> Taken | None:
     with transaction.atomic():
         now = database_now()
         found = list(
-            FirstMail.objects.filter(Q(taken_at=None) | Q(due_at__lte=now), due_at__lte=until)
+            FirstMail.objects.due(until)
+            .filter(Q(taken_at=None) | Q(due_at__lte=now))
             .order_by("due_at")
-            .select_for_update(skip_locked=True, no_key=True)
+            .select_for_update(skip_locked=True, of=("self",), no_key=True)
             .values_list("pk", flat=True)[:MOST_TOGETHER]
         )
         if not found:

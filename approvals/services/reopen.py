@@ -14,7 +14,7 @@ from approvals.models import ApprovalRequest
 from approvals.records import record_request
 from approvals.revisions import keep_revision
 from approvals.schemas import Preview, Reason
-from approvals.services.first_mails import mail_later
+from approvals.services.first_mails import mail_anew
 from approvals.showing import show
 from approvals.standing import already_decided, standing_of
 from approvals.states import RequestState
@@ -56,7 +56,7 @@ def reopen(
     start_over(request, now)
     shown, request.shown_sha256 = show(request)
     request.save()
-    mail_later(request, now)
+    mail_anew(request, now)
     keep_revision(request, shown, why=reason.code)
     record_request(
         request,

@@ -56,7 +56,7 @@ def _judge_again() -> int:
 
 def _mail_first(now: datetime) -> int:
     """Have people mailed about what was opened, where nobody did, or who began to did not end."""
-    if not FirstMail.objects.filter(due_at__lte=now).exists():
+    if not FirstMail.objects.due(now).exists():
         return 0
     transaction.on_commit(queues.put_first_mails, robust=True)
     return 1

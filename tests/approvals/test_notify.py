@@ -25,6 +25,7 @@ from approvals.services import notify as notifying
 from approvals.services.decide import decide
 from approvals.services.reopen import reopen_changed
 from approvals.services.sweep import sweep
+from approvals.services.undo import undo
 from approvals.vocabulary import Kind
 from audit.actors import Actor
 from audit.clock import database_now
@@ -208,8 +209,9 @@ def test_what_comes_at_once_comes_in_one_mail_to_each_reader_in_their_language(
 def test_no_request_is_written_anew_to_tell_of_it_and_what_waits_no_more_is_not_told_of(
     opened: Opener, reviewer: User
 ) -> None:
-    waits, decided = opened(), opened()
-    decide(request_id=decided.pk, decision=verdict_on(decided), caller=by(reviewer))
+    waits, rejected = opened(), opened()
+    no = verdict_on(rejected, "reject", reason="Paid twice.")
+    decide(request_id=rejected.pk, decision=no, caller=by(reviewer))
     assert list(FirstMail.objects.values_list("request", flat=True)) == [waits.pk]
 
     def versions() -> list[Any]:
@@ -220,17 +222,42 @@ def test_no_request_is_written_anew_to_tell_of_it_and_what_waits_no_more_is_not_
     before = versions()
     assert send_first_mails() == 1
     assert versions() == before
-    assert str(decided.pk) not in mail.outbox[0].body
-    with transaction.atomic():
-        reopen_changed(
-            request_id=decided.pk,
-            revision=1,
-            preview=Preview(title="Refund"),
-            what="The order changed.",
-            actor=Actor.system("test"),
-        )
-    assert send_first_mails() == 1
-    assert str(decided.pk) in mail.outbox[1].body
+    assert str(rejected.pk) not in mail.outbox[0].body
+
+
+def test_what_was_approved_before_anybody_was_mailed_is_mailed_about_once_it_waits_again(
+    opened: Opener, reviewer: User
+) -> None:
+    request = opened(needs=Requirements(undo_seconds=60))
+
+    def approve() -> None:
+        request.refresh_from_db()
+        decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+
+    def open_anew() -> None:
+        with transaction.atomic():
+            reopen_changed(
+                request_id=request.pk,
+                revision=request.revision,
+                preview=Preview(title="Refund"),
+                what="The order changed.",
+                actor=Actor.system("test"),
+            )
+
+    approve()
+    assert (sweep()["mailed"], send_first_mails()) == (0, 0)
+    undo(request_id=request.pk, caller=by(reviewer))
+    assert (send_first_mails(), send_first_mails()) == (1, 0)
+    # Taken back later it is known; opened anew it is told of anew.
+    approve()
+    undo(request_id=request.pk, caller=by(reviewer))
+    assert send_first_mails() == 0
+    approve()
+    open_anew()
+    approve()
+    open_anew()
+    assert (send_first_mails(), send_first_mails()) == (1, 0)
+    assert not FirstMail.objects.exists()
 
 
 def test_one_mail_about_very_many_names_some_and_counts_the_others(
