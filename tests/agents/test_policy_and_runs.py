@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db.models import F
 
 from accounts.callers import Caller
@@ -197,6 +198,7 @@ def test_a_sticky_approval_that_is_revoked_holds_what_it_allowed_and_did_not_sta
     first = counter.start([calls(call("pay", paid)), final(summary="ok")])
     counter.decide(counter.request(first), Verdict.APPROVE, reviewer)
     counter.go_on(first)
+    reviewer.groups.add(Group.objects.get(name="sticky-approver"))
     sticky = StickyApproval.objects.create(
         request=ApprovalRequest.objects.get(run_id=first.pk),
         agent="teller",
