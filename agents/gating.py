@@ -80,18 +80,21 @@ def propose(
 
 
 # Only calls know the version that made them; those of simulated runs do not.
-_CALLS = """
+_OF_THE_HOUR = """
+(SELECT count(*) FROM agents_agentversion AS version JOIN agents_step AS step ON step.agent_version_id = version.id
+    WHERE version.slug = %s AND NOT version.variant AND step.name = %s
+      AND step.state IN ('succeeded', 'dispatched') AND step.started_at >= %s)
+"""
+_CALLS = f"""
 SELECT EXISTS (
     SELECT FROM agents_step AS step
      WHERE step.agent_version_id = %s AND step.name = %s AND step.state IN ('succeeded', 'dispatched')),
-  (SELECT count(*) FROM agents_agentversion AS version JOIN agents_step AS step ON step.agent_version_id = version.id
-    WHERE version.slug = %s AND NOT version.variant AND step.name = %s
-      AND step.state IN ('succeeded', 'dispatched') AND step.started_at >= %s),
+  {_OF_THE_HOUR},
   (SELECT switch.id FROM agents_killswitch AS switch
     WHERE switch.lifted_at IS NULL AND switch.tool IN ('', %s)
       AND (switch.agent_id IS NULL OR switch.agent_id = %s)
     ORDER BY switch.set_at LIMIT 1)
-"""
+"""  # noqa: S608
 
 
 def gate_context(
@@ -119,6 +122,13 @@ def gate_context(
         earlier=tuple(earlier),
         stopped=_why_stopped(switch) if switch else None,
     )
+
+
+def calls_last_hour(action: ProposedAction, now: datetime) -> int:
+    """How often the agent called the tool by now, in the hour before."""
+    given = [action.agent, action.tool, now - timedelta(hours=1)]
+    [(calls,)] = rows(f"SELECT {_OF_THE_HOUR}", given)
+    return int(calls)
 
 
 def _why_stopped(switch: UUID) -> str:

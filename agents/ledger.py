@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
-from uuid import UUID
 
 from django.utils.translation import ngettext
 
 from agents.models import EffectRecord
 from agents.states import EffectState
+from audit.canonical import MalformedJson, canonical_bytes, sha256_hex
 from audit.ports import Stated
 
 ROWS_AT_A_TIME = 500
 
 
 class Effects:
-    """Every effect that was sent has its events, with the digest of what was sent."""
+    """Every effect that was sent has its events, with the digests of what was sent and of what came back."""
 
     what = "effects"
     types = frozenset(
@@ -26,7 +26,7 @@ class Effects:
             "effect.resolved",
         }
     )
-    owner: Literal["request", "run"] = "run"
+    owner: Literal["request", "run", "stream"] = "run"
 
     def counted(self, number: int) -> str:
         """`{number} effects`."""
@@ -37,13 +37,13 @@ class Effects:
         found = (
             EffectRecord.objects.exclude(state=EffectState.READY)
             .order_by("pk")
-            .values_list("pk", "run_id", "state", "digest")
+            .values_list("pk", "run_id", "state", "digest", "result")
         )
         rows = found.iterator(ROWS_AT_A_TIME)
         while chunk := list(islice(rows, ROWS_AT_A_TIME)):
             yield [
-                Stated(pk, run, f"The effect {pk}", state, {"args_sha256": digest})
-                for pk, run, state, digest in chunk
+                Stated(pk, run, f"The effect {pk}", state, {"args_sha256": digest, **_of(result)})
+                for pk, run, state, digest, result in chunk
             ]
 
     def named_in(self, body: Mapping[str, Any]) -> str | None:
@@ -61,6 +61,14 @@ class Effects:
         """The same state."""
         return stated == logged
 
-    def there(self, ids: Collection[UUID]) -> set[UUID]:
+    def there(self, ids: Collection[str]) -> set[str]:
         """Effects that are there."""
-        return set(EffectRecord.objects.filter(pk__in=ids).values_list("pk", flat=True))
+        return set(map(str, EffectRecord.objects.filter(pk__in=ids).values_list("pk", flat=True)))
+
+
+def _of(result: Any) -> dict[str, str]:
+    """The digest of what came back, where it has one; see `events.result_disclosures`."""
+    try:
+        return {"result_sha256": sha256_hex(canonical_bytes(result))}
+    except MalformedJson:
+        return {}

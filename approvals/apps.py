@@ -13,7 +13,7 @@ class ApprovalsConfig(AppConfig):
     def ready(self) -> None:
         # Models may be imported only once the app registry is filled.
         from approvals.documents import RequestDocuments
-        from approvals.ledgers import Requests, Votes
+        from approvals.ledgers import Policies, Requests, Votes
         from approvals.services.calendars import titles_of
         from audit.document_ports import provide_documents
         from audit.naming import name_with
@@ -22,4 +22,5 @@ class ApprovalsConfig(AppConfig):
         provide_documents(RequestDocuments())
         reconcile_with(Requests())
         reconcile_with(Votes())
+        reconcile_with(Policies())
         name_with("calendar", titles_of)

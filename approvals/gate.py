@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from approvals.baseline import Baseline, baseline_of, total
 from approvals.conditions import Answers
 from approvals.matching import Finding, answers_of, speaking
-from approvals.policies import Policy, PublishedPolicy, Rule
+from approvals.policies import STICKY_PREFIX, Policy, PublishedPolicy, Rule
 from approvals.schemas import (
     CoinToss,
     Confidence,
@@ -135,10 +135,14 @@ def _judge(
 
     # An allow rule without an answer is a rule that reviews, and asks for what the baseline asks.
     unanswered = [f for f in findings if f.rule.effect == "allow" and f.problem]
-    allows = [f for f in findings if f.rule.effect == "allow" and not f.problem]
+    baseline = _baseline(action, policy)
+    allows = [
+        f
+        for f in findings
+        if f.rule.effect == "allow" and not f.problem and _may_allow(f.rule, action, baseline)
+    ]
     reviews = [f for f in findings if f.rule.effect == "review"]
     threshold = _own_threshold(allows, resolved, context)
-    baseline = _baseline(action, policy)
 
     # What the global document says by itself; a group's own rules only add to it.
     wide = [f for f in reviews if f.rule.group is None]
@@ -219,6 +223,15 @@ def _threshold_of(rule: Rule, resolved: Threshold) -> Threshold:
     if rule.threshold is None:
         return resolved
     return Threshold(basis_points(rule.threshold), "rule")
+
+
+def _may_allow(rule: Rule, action: ProposedAction, baseline: Baseline) -> bool:
+    """A sticky approval stands for one plain approval, also of a call that was riskier or asked for more since."""
+    if not rule.name.startswith(STICKY_PREFIX):
+        return True
+    asked = baseline.requirements
+    plain = asked.people <= 1 and asked.friction == Friction.NONE
+    return plain and action.risk is not Risk.CRITICAL
 
 
 def _accepts(rule: Rule, context: GateContext) -> bool:

@@ -285,6 +285,11 @@ class PublishedPolicy:
         )
 
     @cached_property
+    def counts_calls(self) -> bool:
+        """Whether a rule looks at how often a tool was called in the last hour."""
+        return any(rule.when.rate_above is not None for rule in self.policy.rules)
+
+    @cached_property
     def rules_by_name(self) -> tuple[Rule, ...]:
         """The rules in the order in which the gate looks at them."""
         return tuple(sorted(self.policy.rules, key=lambda rule: rule.name))

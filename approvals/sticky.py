@@ -2,7 +2,7 @@
 
 One is a rule that a person made out of a request that was approved. It allows like an allow rule of the
 policy: what is denied stays denied, and what a review rule speaks of is still reviewed. It never holds for
-a run that has read text from outside.
+a run that has read text from outside, nor for one of whoever granted it: nobody approves their own.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Sticky(Shape):
     since: datetime
     until: datetime
     granted_by: str = ""
+    granter: int | None = None
 
     @property
     def rule_name(self) -> str:
@@ -74,6 +75,7 @@ class Sticky(Shape):
             action.agent == self.agent
             and action.tool == self.tool
             and self.since <= context.at < self.until
+            and (context.initiator is None or context.initiator != self.granter)
             and action.arguments.keys() == self.constraints.keys()
             and all(
                 constraint.holds(action.arguments[name])

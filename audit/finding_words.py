@@ -20,6 +20,7 @@ _NAMED: Final = (
     gettext_noop("The request {request}"),
     gettext_noop("The vote {vote} ({verdict}) on the request {request}"),
     gettext_noop("The effect {effect}"),
+    gettext_noop("The policy {number}"),
     gettext_noop("event {number}"),
     gettext_noop("events {first} to {last}"),
     gettext_noop("leaf {number}"),

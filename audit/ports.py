@@ -74,13 +74,13 @@ def alarm(say: Alarm) -> None:
 
 @dataclass(frozen=True)
 class Stated:
-    """What one row of another app says: its id, the request or run whose events speak of it, and how it stands.
+    """What one row of another app says: its id, the request, run or stream whose events speak of it, and how it stands.
 
     `digests` are what its last event binds, by the names of disclosures; `what` calls it in a sentence.
     """
 
-    id: UUID
-    owner: UUID
+    id: UUID | int
+    owner: UUID | str
     what: str
     state: str = ""
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Ledger(Protocol):
     """What they are called: `requests`."""
     types: frozenset[str]
     """The event types that speak of them."""
-    owner: Literal["request", "run"]
+    owner: Literal["request", "run", "stream"]
     """The column of events by which those about a row are found."""
 
     def counted(self, number: int) -> str:
@@ -116,8 +116,8 @@ class Ledger(Protocol):
         """Whether both words are about the same state: some moves of a row are no events."""
         ...
 
-    def there(self, ids: Collection[UUID]) -> set[UUID]:
-        """Those of the ids that have a row."""
+    def there(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids, as events name them, that have a row."""
         ...
 
 

@@ -88,9 +88,10 @@ def _bound(events: set[UUID]) -> dict[UUID, dict[str, Any]]:
     return found
 
 
-def _dropped(ledger: Ledger, owners: set[UUID]) -> set[UUID]:
+def _dropped(ledger: Ledger, owners: set[UUID | str]) -> set[UUID | str]:
     """Owners some of whose bodies are no longer kept: their events tell only the end of the story."""
-    streams = {f"{ledger.owner}:{owner}": owner for owner in owners}
+    prefix = "" if ledger.owner == "stream" else f"{ledger.owner}:"
+    streams = {f"{prefix}{owner}": owner for owner in owners}
     found = RetiredStream.objects.filter(stream__in=streams).values_list("stream", flat=True)
     return {streams[stream] for stream in found}
 
@@ -101,9 +102,9 @@ def _without_row(ledger: Ledger) -> Iterator[str]:
     )
     while chunk := list(islice(events, _EVENTS_AT_A_TIME)):
         named = {event: ledger.named_in(orjson.loads(bytes(event.body))) for event in chunk}
-        there = ledger.there({UUID(row) for row in named.values() if row is not None})
+        there = ledger.there({row for row in named.values() if row is not None})
         for event, row in named.items():
-            if row is not None and UUID(row) not in there:
+            if row is not None and row not in there:
                 yield (
                     f"Event {event.id} ({event.type}, number {event.seq} of {event.stream}) speaks of {row}, "
                     "which is not there: its row was deleted."

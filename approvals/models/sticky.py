@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from uuid6 import uuid7
 
+from accounts.models import User
 from approvals.sticky import Sticky
 
 
@@ -15,8 +16,13 @@ class StickyApprovalQuerySet(models.QuerySet["StickyApproval"]):
     """Words about sticky approvals."""
 
     def in_force(self) -> StickyApprovalQuerySet:
-        """Those that allow something now."""
+        """Those that are neither over nor revoked."""
         return self.filter(revoked_at__isnull=True, expires_at__gt=Now())
+
+    def counting(self) -> StickyApprovalQuerySet:
+        """Those that allow something now: they rest while whoever granted them may not grant any."""
+        granters = User.objects.holding("grant_sticky_approvals")
+        return self.in_force().filter(Exists(granters.filter(pk=OuterRef("granted_by"))))
 
     def newest_first(self) -> StickyApprovalQuerySet:
         """By when they were granted."""
@@ -82,4 +88,5 @@ class StickyApproval(models.Model):
             since=self.granted_at,
             until=self.expires_at,
             granted_by=self.granted_by.get_full_name(),
+            granter=self.granted_by_id,
         )

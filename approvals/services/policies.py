@@ -34,7 +34,7 @@ _newest = Prepared(
         .only("number", "sha256", "state")
         .annotate(
             sticky_ids=ArraySubquery(
-                StickyApproval.objects.in_force().order_by("pk").values("pk")[:MOST_STICKIES]
+                StickyApproval.objects.counting().order_by("pk").values("pk")[:MOST_STICKIES]
             )
         )[:1]
     )
@@ -58,7 +58,7 @@ def current() -> PublishedPolicy:
 
 @lru_cache(maxsize=64)
 def _with_stickies(number: int, sha256: str, ids: tuple[UUID, ...]) -> PublishedPolicy:
-    """Grants never change but to end, and one that has ended is not asked for."""
+    """Grants never change but to end, and one that has ended, or rests, is not asked for."""
     rows = StickyApproval.objects.select_related("granted_by").filter(pk__in=ids).order_by("pk")
     return replace(_parsed(number, sha256), stickies=tuple(row.sticky for row in rows))
 

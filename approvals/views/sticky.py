@@ -128,10 +128,12 @@ def sticky_list(request: HttpRequest) -> HttpResponse:
     caller = signed_in(request)
     rows = StickyApproval.objects.select_related("granted_by", "revoked_by").newest_first()
     in_force = set(rows.in_force().values_list("pk", flat=True))
+    counting = set(rows.counting().values_list("pk", flat=True))
     listed = [
         {
             "sticky": row,
-            "in_force": row.pk in in_force,
+            "counts": row.pk in counting,
+            "rests": row.pk in in_force - counting,
             "constraints": _constraints(row, caller),
             "may_revoke": row.pk in in_force and _may_revoke(row, caller),
         }

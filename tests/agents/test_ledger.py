@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from accounts.models import User
 from agents.authoring import Terminal
@@ -43,7 +44,7 @@ def paid(counter: Counter, reviewer: User) -> EffectRecord:
 def test_a_run_and_all_that_it_did_agree_with_the_log(paid: EffectRecord) -> None:
     checked = Checked()
     assert list(check(checked)) == []
-    assert checked.reconciled == {"requests": 1, "votes": 1, "effects": 1}
+    assert checked.reconciled == {"requests": 1, "votes": 1, "policies": 1, "effects": 1}
 
 
 def refuse() -> None:
@@ -95,6 +96,12 @@ def test_the_events_of_an_effect_are_missed(paid: EffectRecord, attacker: Attack
 def test_an_effect_that_was_changed_or_deleted_is_named(
     paid: EffectRecord, attacker: Attacker
 ) -> None:
+    came_back = paid.result
+    assert came_back
+    attacker.does("UPDATE agents_effect SET result = %s", Jsonb({"paid": "1.00"}))
+    assert f"The effect {paid.pk} has another result_sha256 than event" in found()[0]
+    attacker.does("UPDATE agents_effect SET result = %s", Jsonb(came_back))
+    assert found() == []
     attacker.does("UPDATE agents_effect SET digest = %s", "sha256:" + "0" * 64)
     assert f"The effect {paid.pk} has another args_sha256 than event" in found()[0]
     attacker.does("DELETE FROM agents_effect")

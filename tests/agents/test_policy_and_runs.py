@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db.models import F
 
 from accounts.callers import Caller
@@ -72,6 +73,26 @@ def test_an_allow_rule_lets_a_clear_small_payment_through_and_nothing_else(
         paid = judged({"account": "A1", "amount": amount}, confidence)
         assert counter.start([calls(call("pay", paid)), final(summary="ok")]).state == state
     assert [amount for _, _, amount in bank.sent] == ["50.00"]
+
+
+@pytest.mark.parametrize(
+    ("effect", "state", "calls_end"),
+    [("deny", "succeeded", "refused"), ("review", "waiting", "waiting")],
+)
+def test_calls_of_one_reply_count_for_each_other_s_rate(
+    counter: Counter, bank: Bank, effect: str, state: str, calls_end: str
+) -> None:
+    rules_published(
+        SMALL, {"name": "flood", "when": {"tools": ["pay"], "rate_above": 1}, "effect": effect}
+    )
+    # All of them are judged before the first of them is sent.
+    paid = [judged({"account": f"A{place}", "amount": "5.00"}) for place in range(4)]
+    run = counter.start([calls(*(call("pay", each) for each in paid)), final(summary="ok")])
+    assert run.state == state
+    assert [account for _, account, _ in bank.sent] == ["A0", "A1"]
+    steps = list(run.steps.filter(name="pay").in_order())
+    assert [step.state for step in steps] == ["succeeded", "succeeded", calls_end, calls_end]
+    assert [step.judgement["context"]["calls_last_hour"] for step in steps] == [0, 0, 2, 2]
 
 
 def test_a_denied_call_never_waits_and_the_agent_reads_why(counter: Counter, bank: Bank) -> None:
@@ -177,6 +198,7 @@ def test_a_sticky_approval_that_is_revoked_holds_what_it_allowed_and_did_not_sta
     first = counter.start([calls(call("pay", paid)), final(summary="ok")])
     counter.decide(counter.request(first), Verdict.APPROVE, reviewer)
     counter.go_on(first)
+    reviewer.groups.add(Group.objects.get(name="sticky-approver"))
     sticky = StickyApproval.objects.create(
         request=ApprovalRequest.objects.get(run_id=first.pk),
         agent="teller",

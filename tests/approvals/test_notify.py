@@ -429,28 +429,33 @@ def test_of_what_the_same_group_is_asked_each_is_told_what_waits_for_them(
     two = Requirements(
         groups=(GroupNeed(group="finance", count=2), GroupNeed(group="support", count=1))
     )
-    both, half, edited = opened(needs=two), opened(needs=two), opened(needs=two)
+    both, half = opened(needs=two), opened(needs=two)
+    edited, edited_too = opened(needs=two), opened(needs=two)
     own = opened(needs=two, initiator=reviewer.pk)
     question = opened(needs=two, kind=Kind.QUESTION)
     decide(request_id=half.pk, decision=verdict_on(half), caller=by(reviewer))
-    changed = verdict_on(edited, "edit", arguments={**edited.arguments, "amount": "35.00"})
-    decide(request_id=edited.pk, decision=changed, caller=by(second_reviewer))
+    # Both edits leave the same groups to ask, and each its other editor out.
+    for each, editor in ((edited, second_reviewer), (edited_too, reviewer)):
+        changed = verdict_on(each, "edit", arguments={**each.arguments, "amount": "35.00"})
+        decide(request_id=each.pk, decision=changed, caller=by(editor))
     caplog.clear()
     assert send_first_mails() == 3
     told = {
         sent.to[0]: [
-            each for each in (both, half, edited, own, question) if str(each.pk) in sent.body
+            each
+            for each in (both, half, edited, edited_too, own, question)
+            if str(each.pk) in sent.body
         ]
         for sent in mail.outbox
     }
     assert told == {
         reviewer.email: [both, edited, question],
-        second_reviewer.email: [both, half, own, question],
+        second_reviewer.email: [both, half, edited_too, own, question],
         operator.email: [question],
     }
     # How many were told of each stands in its trace.
     lines = [line.msg for line in caplog.records if "letters_sent" in str(line.msg)]
-    assert sorted(line["letters"] for line in lines) == [1, 1, 1, 2, 3]
+    assert sorted(line["letters"] for line in lines) == [1, 1, 1, 1, 2, 3]
 
 
 @pytest.mark.django_db(transaction=True)

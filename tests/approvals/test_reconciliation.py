@@ -8,9 +8,11 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from accounts.models import User
-from approvals.models import ApprovalRequest, Vote
+from approvals.digests import document_digest
+from approvals.models import ApprovalRequest, PolicyVersion, Vote
 from approvals.services import expire
 from approvals.services.cancel import cancel_requests
 from approvals.services.consume import consume
@@ -146,7 +148,49 @@ def test_a_verdict_changed_behind_the_log_is_named(
     decided: ApprovalRequest, attacker: Attacker
 ) -> None:
     attacker.does("UPDATE approvals_vote SET verdict = 'reject'")
-    assert "stands as reject, and by the log it is approve" in found()[0]
+    assert "stands as reject by person" in found()[0]
+
+
+def test_a_vote_given_to_somebody_else_behind_the_log_is_named(
+    decided: ApprovalRequest, reviewer: User, second_reviewer: User, attacker: Attacker
+) -> None:
+    attacker.does("UPDATE approvals_vote SET user_id = %s", second_reviewer.pk)
+    (said,) = found()
+    assert (
+        f"stands as approve by person {second_reviewer.pk}, and by the log it is "
+        f"approve by person {reviewer.pk}:" in said
+    )
+
+
+def test_arguments_changed_behind_the_log_are_named_though_their_digest_stands(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    attacker.does(
+        "UPDATE approvals_approvalrequest SET arguments = arguments || %s",
+        Jsonb({"amount": "1.00"}),
+    )
+    (said,) = found()
+    assert f"The request {decided.pk} has another args_sha256 than event" in said
+
+
+def test_a_policy_changed_or_deleted_behind_the_log_is_named(
+    decided: ApprovalRequest, attacker: Attacker
+) -> None:
+    row = PolicyVersion.objects.get()
+    changed = {**row.document, "undo_seconds": 1}
+    attacker.does(
+        "UPDATE approvals_policyversion SET document = %s, sha256 = %s",
+        Jsonb(changed),
+        document_digest(changed),
+    )
+    (said,) = found()
+    assert said == (
+        f"The policy 1 stands as {document_digest(changed)}, and by the log it is {row.sha256}: "
+        "the row was changed by hand, or its last event was deleted."
+    )
+    attacker.does("DELETE FROM approvals_policyversion")
+    (said,) = found()
+    assert "speaks of 1, which is not there: its row was deleted" in said
 
 
 def test_every_way_in_which_a_request_goes_agrees_with_the_log(

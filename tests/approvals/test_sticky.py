@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from accounts.models import ReviewGroup, User
 from approvals.errors import BadBody, NotSticky, OwnRequest, StickyUnknown, WhyMissing
 from approvals.gate import judge
 from approvals.models import ApprovalRequest, StickyApproval
-from approvals.policies import Rule
+from approvals.policies import Rule, load
 from approvals.schemas import Requirements
 from approvals.services import policies
 from approvals.services.decide import decide
@@ -124,6 +125,58 @@ def test_rules_that_deny_or_review_are_stronger(approved: ApprovalRequest, grant
             why="Stronger.",
         )
         assert outcome() == said
+
+
+def test_nobody_lets_their_own_runs_act_with_it(
+    approved: ApprovalRequest, granter: User, second_reviewer: User
+) -> None:
+    grant(approved, granter)
+    assert outcome(about={"initiator": second_reviewer.pk}) == GateOutcome.ALLOW
+    assert outcome(about={"initiator": granter.pk}) == GateOutcome.REVIEW
+
+
+def test_it_rests_while_whoever_granted_it_may_grant_none(
+    approved: ApprovalRequest, granter: User, client: Client
+) -> None:
+    sticky = grant(approved, granter)
+    role = Group.objects.get(name="sticky-approver")
+    granter.groups.remove(role)
+    assert outcome() == GateOutcome.REVIEW
+    assert not policies.current().still_has(f"sticky-{sticky.pk}")
+    client.force_login(granter)
+    page = client.get("/policies/sticky/").content.decode()
+    assert "Rests" in page
+    assert "In force" not in page
+    granter.groups.add(role)
+    assert outcome() == GateOutcome.ALLOW
+    assert "In force" in client.get("/policies/sticky/").content.decode()
+    User.objects.filter(pk=granter.pk).update(is_active=False)
+    assert outcome() == GateOutcome.REVIEW
+    # Whoever may revoke it does so all the same: it would come back with the right.
+    revoke_sticky(sticky_id=sticky.pk, caller=by(person("chief", "admin")))
+
+
+def test_it_stands_for_no_more_than_one_plain_approval_whatever_became_of_the_call(
+    approved: ApprovalRequest, granter: User
+) -> None:
+    grant(approved, granter)
+    current = policies.current()
+    one = {"groups": [{"group": "finance", "count": 1}]}
+    two = {"groups": [{"group": "finance", "count": 2}]}
+    for requirements, risk, said in (
+        (one, Risk.HIGH, GateOutcome.ALLOW),
+        (one, Risk.CRITICAL, GateOutcome.REVIEW),
+        (two, Risk.HIGH, GateOutcome.REVIEW),
+        ({**one, "friction": Friction.TYPED}, Risk.HIGH, GateOutcome.REVIEW),
+    ):
+        document = current.policy.document()
+        document["baseline"] = [
+            {**row, "outcome": "review", "requirements": requirements}
+            for row in document["baseline"]
+        ]
+        changed = replace(current, policy=load(document))
+        action = refund("15.00", risk=risk)
+        assert judge(action, sure(), context(at=database_now()), changed).outcome == said
 
 
 def test_one_that_was_revoked_or_is_over_allows_nothing(
