@@ -19,7 +19,6 @@ from accounts.models import User
 from agents.models import Run
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services import policies
 from approvals.services.decide import decide
 from approvals.services.drafts import begin_draft
@@ -32,6 +31,7 @@ from demo.agents import refund_desk
 from evaluations.models import Evaluation
 from insights.services.advance import advance
 from tests.a_month import Month
+from tests.approvals.till import verdict_on
 from tests.harness.stack import Stack
 
 PICTURES = PROJECT / "docs" / "pictures"
@@ -49,14 +49,7 @@ def running(site: Stack, operator: User, text: Any, state: str = "waiting") -> R
 def decided(site: Stack, run: Run, verdict: Verdict, reviewer: User, **body: Any) -> None:
     """What the run waits for, decided."""
     request = ApprovalRequest.objects.get(run_id=run.pk, state="pending")
-    decision = DecisionIn(
-        verdict=verdict,
-        revision=request.revision,
-        digest=request.digest,
-        shown_sha256=request.shown_sha256,
-        nonce=f"nonce-{request.pk}",
-        **body,
-    )
+    decision = verdict_on(request, verdict, **body)
     decide(request_id=request.pk, decision=decision, caller=Caller.of_session(reviewer))
     # Calls on one order stand in line: the next run asks for nothing before this one has gone on.
     site.wait_for(

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
 from accounts.models import ReviewGroup, User
+from accounts.services.create_token import create_token
 from approvals import ports
 from approvals.gate import judge
 from approvals.models import ApprovalRequest
@@ -30,6 +32,7 @@ def till(monkeypatch: pytest.MonkeyPatch) -> Till:
 
 
 Opener = Callable[..., ApprovalRequest]
+As = Callable[..., Client]
 
 
 @pytest.fixture
@@ -97,6 +100,19 @@ def opened(
             )
 
     return open_one
+
+
+@pytest.fixture
+def acting() -> As:
+    """`acting(user, *scopes)`: a client that sends a token of the user."""
+
+    def give(user: User, *scopes: str) -> Client:
+        made = create_token(
+            person=user, name="tests", scopes=scopes or None, caller=Actor.system("tests")
+        )
+        return Client(headers={"Authorization": f"Bearer {made.bearer}"})
+
+    return give
 
 
 @pytest.fixture

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from accounts.models import User
-from accounts.services.create_token import create_token
 from approvals.desk import Desk
 from approvals.models import ApprovalRequest, PolicyVersion, Snooze, Vote
 from approvals.schemas import CoinToss, Requirements
 from approvals.services import policies
 from approvals.vocabulary import Friction, Kind
-from audit.actors import Actor
-from tests.approvals.conftest import Opener
+from tests.approvals.conftest import As, Opener
 from tests.approvals.till import Till, by, events_of
 from tests.harness.people import person
 
 ROOT = "/api/v1"
-As = Callable[..., Client]
 
 PROMISED = {
     *("id", "kind", "state", "version", "revision", "digest", "shown_sha256", "agent", "tool"),
     *("arguments", "risk", "confidence", "threshold", "reasons", "requirements", "run"),
     "review_deadline",
 }
-
-
-@pytest.fixture
-def acting() -> As:
-    """`acting(user, *scopes)`: a client that sends a token of the user."""
-
-    def give(user: User, *scopes: str) -> Client:
-        made = create_token(
-            person=user, name="tests", scopes=scopes or None, caller=Actor.system("tests")
-        )
-        return Client(headers={"Authorization": f"Bearer {made.bearer}"})
-
-    return give
 
 
 def post(client: Client, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from django.urls import reverse
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import Membership, ReviewGroup, User
-from accounts.services.create_token import create_token
 from approvals.batches import MOST, nonce_for
 from approvals.errors import (
     AlreadyDecided,
@@ -33,12 +31,10 @@ from approvals.services import decide_batch as decide_batch_module
 from approvals.services.decide import decide
 from approvals.services.decide_batch import BatchItem, ItemResult, decide_batch
 from approvals.vocabulary import Friction, Kind, Risk
-from audit.actors import Actor
 from audit.models import Event
-from tests.approvals.conftest import Opener
+from tests.approvals.conftest import As, Opener
 from tests.approvals.till import Till, by, by_token, events_of, one_of, refund, verdict_on
 
-As = Callable[..., Client]
 #: What may stand in a batch; the till's refunds are of high risk otherwise.
 SAFE: dict[str, Any] = {"risk": Risk.MEDIUM}
 
@@ -51,17 +47,6 @@ def safe(opened: Opener) -> Opener:
         return opened(amount=amount, action=refund(amount, **SAFE), **more)
 
     return open_one
-
-
-@pytest.fixture
-def acting() -> As:
-    def give(user: User, *scopes: str) -> Client:
-        made = create_token(
-            person=user, name="tests", scopes=scopes or None, caller=Actor.system("tests")
-        )
-        return Client(headers={"Authorization": f"Bearer {made.bearer}"})
-
-    return give
 
 
 def signed_in(user: User) -> Client:

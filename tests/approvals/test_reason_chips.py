@@ -14,7 +14,6 @@ from django.utils.translation import override
 
 from accounts.errors import PermissionMissing, ScopeMissing
 from accounts.models import User
-from accounts.services.create_token import create_token
 from approvals import bodies
 from approvals.errors import BadBody, BadChip, ChipUnknown, NonceReused
 from approvals.models import ApprovalRequest, ReasonChip, Vote
@@ -29,12 +28,11 @@ from approvals.services.reason_chips import (
     retire_chip,
 )
 from approvals.vocabulary import GIVES_REASON, Kind
-from audit.actors import Actor
 from audit.canonical import canonical_bytes, sha256_hex
 from audit.code_words import code_in_words
 from audit.models import Event
 from audit.sentences import sentence
-from tests.approvals.conftest import Opener
+from tests.approvals.conftest import As, Opener
 from tests.approvals.till import by, by_token, verdict_on
 
 EDITED = {"order": "10291", "amount": "15.00", "note": "broken"}
@@ -416,19 +414,8 @@ def test_who_comes_second_keeps_what_they_picked(
 # By API and token.
 
 
-@pytest.fixture
-def acting() -> Callable[..., Client]:
-    def give(user: User, *scopes: str) -> Client:
-        made = create_token(
-            person=user, name="tests", scopes=scopes or None, caller=Actor.system("tests")
-        )
-        return Client(headers={"Authorization": f"Bearer {made.bearer}"})
-
-    return give
-
-
 def test_programs_read_the_chips_and_decide_with_one(
-    opened: Opener, reviewer: User, admin: User, acting: Callable[..., Client]
+    opened: Opener, reviewer: User, admin: User, acting: As
 ) -> None:
     client = acting(reviewer, "read", "decide")
     retire_chip(code="done_already", caller=by(admin))

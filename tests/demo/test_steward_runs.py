@@ -19,13 +19,12 @@ from agents.runner import advance
 from agents.services.ask_undo import ask_undo
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
-from approvals.vocabulary import Verdict
 from demo.agents import change_rows, row_checker
 from demo.models import Customer, Refund, StewardChange
 from demo.seed import seed
 from demo.steward.schemas import Change, Changed
+from tests.approvals.till import verdict_on
 from tests.model_server import ModelServer, Script, call, calls, final, judged
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,13 +75,7 @@ def pending(run: Run) -> ApprovalRequest:
 def approve(request: ApprovalRequest) -> None:
     decide(
         request_id=request.pk,
-        decision=DecisionIn(
-            verdict=Verdict.APPROVE,
-            revision=request.revision,
-            digest=request.digest,
-            shown_sha256=request.shown_sha256,
-            nonce=f"nonce-of-{request.version}",
-        ),
+        decision=verdict_on(request),
         caller=Caller.of_session(User.objects.get(username="reviewer")),
     )
 
@@ -130,14 +123,7 @@ TO_KIEL = {**MEND, "sql": "UPDATE demo_customer SET city = 'Kiel' WHERE name = '
 def edit_to(request: ApprovalRequest, arguments: dict[str, Any], by: str = "reviewer") -> None:
     decide(
         request_id=request.pk,
-        decision=DecisionIn(
-            verdict=Verdict.EDIT,
-            revision=request.revision,
-            digest=request.digest,
-            shown_sha256=request.shown_sha256,
-            nonce=f"edit-of-{request.version}",
-            arguments=arguments,
-        ),
+        decision=verdict_on(request, "edit", arguments=arguments),
         caller=Caller.of_session(User.objects.get(username=by)),
     )
 

@@ -14,11 +14,10 @@ from agents.models import Run
 from agents.runner import advance
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
-from approvals.vocabulary import Verdict
 from audit.models import Event
 from evaluations.models import SavedCase
+from tests.approvals.till import verdict_on
 from tests.evaluations.conftest import Ended
 
 TICKET = "One of the tablets from order ORD-10001 arrived with a broken screen. Please refund €420.00 for it."
@@ -37,14 +36,7 @@ def rejected(evaluate: Callable[..., Ended]) -> Run:
     request = ApprovalRequest.objects.get(run_id=run.pk)
     decide(
         request_id=request.pk,
-        decision=DecisionIn(
-            verdict=Verdict.REJECT,
-            revision=request.revision,
-            digest=request.digest,
-            shown_sha256=request.shown_sha256,
-            nonce="nonce-of-the-reviewer",
-            reason="Not broken.",
-        ),
+        decision=verdict_on(request, "reject", reason="Not broken."),
         caller=Caller.of_session(person("reviewer")),
     )
     advance(run.pk, owner="test", stopping=lambda: False)

@@ -18,11 +18,10 @@ from agents.models import Run
 from agents.runner import advance
 from agents.services.start_run import start_run
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
-from approvals.vocabulary import Verdict
 from evaluations.models import SavedCase
 from tests.agents.conftest import host, model  # noqa: F401
+from tests.approvals.till import verdict_on
 from tests.harness.people import person
 from tests.model_server import ModelServer, call, calls, final, judged
 
@@ -93,13 +92,7 @@ def sent(
     request = ApprovalRequest.objects.get(run_id=run.pk)
     for reader in readers:
         request.refresh_from_db()
-        decision = DecisionIn(
-            verdict=Verdict.APPROVE,
-            revision=request.revision,
-            digest=request.digest,
-            shown_sha256=request.shown_sha256,
-            nonce=f"nonce-of-{reader.pk}",
-        )
+        decision = verdict_on(request)
         decide(request_id=request.pk, decision=decision, caller=Caller.of_session(reader))
     advance(run.pk, owner="test", stopping=lambda: False)
     yield Run.objects.get(pk=run.pk)

@@ -18,11 +18,10 @@ from agents.services.change_goal import change_goal
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
-from approvals.vocabulary import Verdict
 from audit.errors import Conflict
 from demo.models import Order
+from tests.approvals.till import verdict_on
 from tests.harness.rounds import Edge, rounds
 from tests.harness.stack import Stack
 from tests.model_server import Answer, ModelServer, call, calls, final, judged
@@ -113,13 +112,7 @@ def together(first: Callable[[], object], second: Callable[[], object], lead: fl
 
 def approving(run: Run, reviewer: User) -> Callable[[], object]:
     request = ApprovalRequest.objects.get(run_id=run.pk)
-    decision = DecisionIn(
-        verdict=Verdict.APPROVE,
-        revision=request.revision,
-        digest=request.digest,
-        shown_sha256=request.shown_sha256,
-        nonce=f"nonce-{run.pk}",
-    )
+    decision = verdict_on(request)
     caller = Caller.of_session(reviewer)
     return lambda: decide(request_id=request.pk, decision=decision, caller=caller)
 

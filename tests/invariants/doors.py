@@ -25,6 +25,14 @@ from accounts.services.create_token import create_token
 from approvals.models import ApprovalRequest
 from audit.actors import Actor
 
+#: What each verdict is sent with.
+VERDICTS: dict[str, dict[str, Any]] = {
+    "approve": {},
+    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
+    "reject": {"reason": "no"},
+    "send_back": {"reason": "no"},
+    "stop": {"reason": "no"},
+}
 #: What each refusal says to a person, by the code that programs get.
 SAYS = {
     "already_decided": "This request was already closed",

@@ -16,16 +16,9 @@ from audit.models import Event
 from tests.approvals.conftest import Opener
 from tests.approvals.till import by, events_of, verdict_on
 from tests.invariants.conftest import Enter
-from tests.invariants.doors import DOORS, PageDoor, Seen, SessionDoor, TokenDoor
+from tests.invariants.doors import DOORS, VERDICTS, PageDoor, Seen, SessionDoor, TokenDoor
 
 OTHER = "sha256:" + "0" * 64
-BODIES: dict[str, dict[str, Any]] = {
-    "approve": {},
-    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
-    "reject": {"reason": "no"},
-    "send_back": {"reason": "Use another account."},
-    "stop": {"reason": "no"},
-}
 ACTS: dict[str, dict[str, Any]] = {
     "undo": {},
     "claim": {},
@@ -60,7 +53,7 @@ def test_each_door_shows_what_a_decision_has_to_bring_back(
     assert len(seen.nonce) >= 8
 
 
-@pytest.mark.parametrize("verdict", BODIES)
+@pytest.mark.parametrize("verdict", VERDICTS)
 @pytest.mark.parametrize(
     "stale",
     [{"revision": 2}, {"digest": OTHER}, {"shown_sha256": OTHER}],
@@ -73,7 +66,7 @@ def test_a_verdict_on_something_else_than_was_shown_changes_nothing(
     door = enter(reviewer)
     seen = door.read(request)
     before = standing(request)
-    door.decide(request.pk, replace(seen, **stale), verdict, **BODIES[verdict]).refused(
+    door.decide(request.pk, replace(seen, **stale), verdict, **VERDICTS[verdict]).refused(
         "content_changed"
     )
     assert standing(request) == before
@@ -92,18 +85,18 @@ def test_a_verdict_without_what_it_must_carry_changes_nothing(
     assert standing(request) == before
 
 
-@pytest.mark.parametrize("verdict", BODIES)
+@pytest.mark.parametrize("verdict", VERDICTS)
 def test_the_same_nonce_gets_the_first_answer_again(
     opened: Opener, enter: Enter, reviewer: User, verdict: str
 ) -> None:
     request = opened()
     door = enter(reviewer)
     seen = door.read(request)
-    first = door.decide(request.pk, seen, verdict, **BODIES[verdict])
+    first = door.decide(request.pk, seen, verdict, **VERDICTS[verdict])
     assert first.taken, first.text
     after = standing(request)
     told = events_of(request)
-    again = door.decide(request.pk, seen, verdict, **BODIES[verdict])
+    again = door.decide(request.pk, seen, verdict, **VERDICTS[verdict])
     assert again.taken
     assert again.document == (first.document | {"replayed": True} if first.document else {})
     assert standing(request) == after
@@ -143,7 +136,7 @@ def test_the_same_nonce_with_another_body_is_refused(
     seen = door.read(request)
     assert door.decide(request.pk, seen).taken
     after = standing(request)
-    body = BODIES[other]
+    body = VERDICTS[other]
     if other == "approve":
         seen, body = replace(seen, shown_sha256=OTHER), {}
     door.decide(request.pk, seen, other, **body).refused("nonce_reused")
@@ -188,7 +181,7 @@ def test_of_an_unknown_request_nothing_can_be_had_and_nothing_happens(
     request_id = request.pk if hidden else uuid.uuid4()
     before, events = standing(request), Event.objects.filter(request__isnull=False).count()
     door.look(request_id).unknown()
-    for verdict, body in BODIES.items():
+    for verdict, body in VERDICTS.items():
         door.decide(request_id, Seen.of(request), verdict, **body).unknown()
     for act, body in ACTS.items():
         door.do(request_id, act, **body).unknown()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.apps import apps
@@ -22,18 +21,11 @@ from tests.approvals.conftest import Opener
 from tests.approvals.till import one_of
 from tests.harness.people import person
 from tests.invariants.conftest import Enter
-from tests.invariants.doors import DOORS, Answer, Door, TokenDoor
+from tests.invariants.doors import DOORS, VERDICTS, Answer, Door, TokenDoor
 from tests.invariants.ruling import asking, in_force
 
 Cast = dict[str, User]
 TWO = Requirements(groups=(GroupNeed(group="support", count=2),))
-VERDICTS: dict[str, dict[str, Any]] = {
-    "approve": {},
-    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
-    "reject": {"reason": "no"},
-    "send_back": {"reason": "no"},
-    "stop": {"reason": "no"},
-}
 MAY = {"reviewer", "second reviewer", "admin in the group", "superuser in the group"}
 REFUSED = {
     "reviewer of other groups": "unknown",

@@ -25,17 +25,10 @@ from audit.clock import database_now
 from tests.approvals.conftest import Opener
 from tests.approvals.till import by, events_of, verdict_on
 from tests.invariants.conftest import Enter
-from tests.invariants.doors import Answer
+from tests.invariants.doors import VERDICTS, Answer
 
 SYSTEM = Actor.system("test")
 AGENT = Actor.agent("till")
-VERDICTS: dict[str, dict[str, Any]] = {
-    "approve": {},
-    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
-    "reject": {"reason": "late"},
-    "send_back": {"reason": "late"},
-    "stop": {"reason": "late"},
-}
 
 
 def spend(request: ApprovalRequest) -> Any:

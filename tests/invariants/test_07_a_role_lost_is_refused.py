@@ -22,16 +22,9 @@ from tests.approvals.conftest import Opener
 from tests.approvals.till import by, events_of, one_of
 from tests.harness.people import person
 from tests.invariants.conftest import Enter
-from tests.invariants.doors import DOORS, Answer, Door, TokenDoor
+from tests.invariants.doors import DOORS, VERDICTS, Answer, Door, TokenDoor
 
 SYSTEM = Actor.system("test")
-VERDICTS: dict[str, dict[str, Any]] = {
-    "approve": {},
-    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
-    "reject": {"reason": "no"},
-    "send_back": {"reason": "no"},
-    "stop": {"reason": "no"},
-}
 ACTS: dict[str, dict[str, Any]] = {
     "claim": {},
     "take_over": {},

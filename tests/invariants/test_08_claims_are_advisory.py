@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -17,14 +16,7 @@ from audit.clock import database_now
 from tests.approvals.conftest import Opener
 from tests.approvals.till import by, events_of
 from tests.invariants.conftest import Enter
-
-VERDICTS: dict[str, dict[str, Any]] = {
-    "approve": {},
-    "edit": {"arguments": {"order": "10291", "amount": "15.00", "note": "broken"}},
-    "reject": {"reason": "no"},
-    "send_back": {"reason": "no"},
-    "stop": {"reason": "no"},
-}
+from tests.invariants.doors import VERDICTS
 
 
 def lease_over(request: ApprovalRequest) -> None:

@@ -16,10 +16,9 @@ from agents.services.message_run import message_run
 from agents.services.start_run import start_run
 from agents.services.take_over import take_over
 from approvals.models import ApprovalRequest
-from approvals.schemas import DecisionIn
 from approvals.services.decide import decide
-from approvals.vocabulary import Verdict
 from demo.agents import refund_desk
+from tests.approvals.till import verdict_on
 from tests.harness.looks import looks_at, troubles_of
 from tests.harness.people import person
 from tests.harness.stack import Stack
@@ -49,13 +48,7 @@ def approve(run: Run, reviewer: User) -> None:
     request = ApprovalRequest.objects.get(run_id=run.pk, state="pending")
     decide(
         request_id=request.pk,
-        decision=DecisionIn(
-            verdict=Verdict.APPROVE,
-            revision=request.revision,
-            digest=request.digest,
-            shown_sha256=request.shown_sha256,
-            nonce=f"nonce-{request.pk}",
-        ),
+        decision=verdict_on(request),
         caller=Caller.of_session(reviewer),
     )
 
