@@ -15,6 +15,8 @@ ALL_SCOPES = frozenset(SCOPES)
 #: Pairs of a review group's id and of the id of the person stood in for, None for a membership of one's own.
 Memberships: TypeAlias = frozenset[tuple[int, int | None]]
 
+#: Where Django keeps a person's permissions.
+_KEPT_WITH_USER = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
 
 _memberships = PreparedValues(
     lambda user: (
@@ -66,6 +68,16 @@ class Caller:
     def own_group_ids(self) -> frozenset[int]:
         """Ids of the groups that the person belongs to themselves."""
         return frozenset(group for group, absent in self.memberships if absent is None)
+
+    def look_again(self) -> None:
+        """Forget what was read of the person's account, rights and groups, which are read anew when they are asked
+        for: one may have been taken away while the caller waited for somebody else."""
+        self.user.refresh_from_db(fields=["is_active", "is_superuser"])
+        for kept in _KEPT_WITH_USER:
+            if hasattr(self.user, kept):
+                delattr(self.user, kept)
+        for kept in ("memberships", "group_ids", "own_group_ids"):
+            vars(self).pop(kept, None)
 
     def holds(self, permission: Permission | None) -> bool:
         """The account has the permission. None stands for "any active person"."""

@@ -46,9 +46,10 @@ function warnOfChange(kind) {
 // The request `id` has reached `version`; `kind` is what happened, where that is known.
 export function noticed({ id, version, kind = "", within = 0 }) {
   const request = current();
-  if (!request || request.dataset.id !== id || version <= newest) return;
-  // A claim that changed hands is not taken back by renewing it.
-  if (kind === "claimed" || kind === "released") request.querySelector("[data-claimed]")?.removeAttribute("data-claimed");
+  if (!request || request.dataset.id !== id) return;
+  // A claim that changed hands is not taken back by renewing it, also where the list knew first that something changed.
+  if ((kind === "claimed" || kind === "released") && version > Number(request.dataset.version)) request.querySelector("[data-claimed]")?.removeAttribute("data-claimed");
+  if (version <= newest) return;
   if (underWay) {
     missed = { id, version, kind, within };
     return;

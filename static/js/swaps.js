@@ -52,12 +52,19 @@ function placeFocus(request, sentFrom) {
 export function startSwaps({ detail, current, swapBegins, swapEnded }) {
   let sentFrom = "";
   const waits = new WeakMap();
+  const focusedAt = new WeakMap();
 
   // Another request takes the place of the one that is open; all else is a change of it, under which it stays.
   function waitFor(ctx) {
     const { pathname } = new URL(ctx.request.action, location);
     const isOther = ctx.request.method === "GET" && pathname !== current()?.dataset.url;
     waits.set(ctx, waitIn(detail, isOther ? "waiting" : "working"));
+  }
+
+  // To a row, with a key, while the answer was on its way: it is not taken away from there.
+  function hasMovedOn(ctx) {
+    const now = document.activeElement;
+    return now !== focusedAt.get(ctx) && now.closest(".row") !== null;
   }
 
   function on(name, act) {
@@ -69,6 +76,7 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
   on("before:request", (_, ctx) => {
     document.querySelector(".inbox-list > #problem")?.remove();
     waitFor(ctx);
+    focusedAt.set(ctx, document.activeElement);
     swapBegins();
   });
   on("finally:request", (_, ctx) => {
@@ -89,7 +97,7 @@ export function startSwaps({ detail, current, swapBegins, swapEnded }) {
   });
   on("after:swap", (_, ctx) => {
     // A row stays where it is, and so does the focus on it; what was pressed inside the detail is gone.
-    if (ctx.sourceElement === detail && current()) placeFocus(current(), sentFrom);
+    if (ctx.sourceElement === detail && current() && !hasMovedOn(ctx)) placeFocus(current(), sentFrom);
   });
   on("error", (_, ctx) => {
     waits.get(ctx)?.();

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.db import close_old_connections, connection, transaction
 
-from accounts.models import User
+from accounts.models import Membership, User
+from approvals import locking
 from approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -112,6 +113,51 @@ def test_a_first_look_and_a_decision_at_once_are_no_deadlock(
     assert decision is not None
     request.refresh_from_db()
     assert request.state == "approved"
+
+
+def left(person: User) -> None:
+    Membership.objects.filter(user=person).delete()
+
+
+def demoted(person: User) -> None:
+    person.groups.clear()
+
+
+def closed(person: User) -> None:
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize("loses", [left, demoted, closed], ids=lambda loses: loses.__name__)
+def test_a_right_that_is_lost_while_somebody_is_waited_for_decides_nothing(
+    opened: Opener,
+    reviewer: User,
+    monkeypatch: pytest.MonkeyPatch,
+    loses: Callable[[User], None],
+) -> None:
+    monkeypatch.setattr(locking, "WAITED_SECONDS", 0.0)
+    request = opened()
+    caller = by(User.objects.get(pk=reviewer.pk))
+    # As a page's, whose rights are read with its session.
+    assert caller.holds("decide_requests")
+    assert caller.group_ids
+    held = threading.Event()
+
+    def deciding_late() -> Any:
+        held.wait(20)
+        return decide(request_id=request.pk, decision=verdict_on(request), caller=caller)
+
+    def losing() -> None:
+        with transaction.atomic():
+            ApprovalRequest.objects.select_for_update(no_key=True).get(pk=request.pk)
+            held.set()
+            until_somebody_waits()
+            loses(reviewer)
+
+    answer, _ = at_once(deciding_late, losing)
+    assert isinstance(answer, Refusal)
+    request.refresh_from_db()
+    assert request.state == "pending"
+    assert not Vote.objects.filter(request=request).exists()
 
 
 def test_two_reviewers_at_once_have_one_winner(

@@ -235,6 +235,27 @@ def test_keys_decide_nothing_while_another_row_than_the_open_one_is_pointed_at(
     assert other.state == "pending"
 
 
+def test_whoever_goes_to_a_row_while_a_form_closes_stays_on_it(desk: Desk, reviewer: User) -> None:
+    first, following = desk.request(amount="20.00"), desk.request(amount="30.00")
+    page = desk.open(reviewer, first)
+    page.keyboard.press("r")
+    expect(page.locator("[name=reason_code]").first).to_be_focused()
+    title(page).focus()
+    late: list[Route] = []
+    page.route(f"**/requests/{first.pk}/?*", lambda route: late.append(route))  # noqa: PLW0108
+    page.keyboard.press("Escape")
+    desk.site.wait_for(lambda: page.evaluate("0") or bool(late), 15, "the form is to be closed")
+    page.keyboard.press("j")
+    link = row(page, following).locator(".row-link")
+    expect(link).to_be_focused()
+    for route in late:
+        route.continue_()
+    expect(verdict(page)).to_be_visible()
+    # Where it was swapped in, the focus is placed at once.
+    page.evaluate("() => new Promise((done) => setTimeout(done))")
+    expect(link).to_be_focused()
+
+
 def test_what_has_to_be_typed_is_approved_once_it_is_typed_and_not_by_a_key(
     desk: Desk, reviewer: User
 ) -> None:
