@@ -20,6 +20,7 @@ from countersign.programs import PROJECT
 PLAIN = "bare"
 MODES = {
     "floor": (PLAIN,),
+    "rq": (PLAIN,),
     "langgraph": ("async", "exit"),
     "dbos": ("step", "transaction"),
     "prefect": ("pause", "suspend"),

@@ -61,15 +61,18 @@ class Side:
 class Floor(Recorded):
     """A row that becomes `waiting`, `approved` and `done`."""
 
-    def __init__(self) -> None:
-        self.side = Side(f"{QUEUE}:{os.getpid()}")
-        self.own = Side(f"{QUEUE}:{os.getpid()}:burst")
+    #: The module that works when it is run with `worker` and a queue.
+    program = __spec__.name
+
+    def __init__(self, side: type[Side] = Side) -> None:
+        self.side = side(f"{QUEUE}:{os.getpid()}")
+        self.own = side(f"{QUEUE}:{os.getpid()}:burst")
         self.side.commit(TABLE, [])
         self.worker: subprocess.Popen[bytes] | None = None
 
     def cycle(self, number: int) -> Moments:
         if self.worker is None:
-            command = [sys.executable, "-m", __spec__.name, "worker", self.side.queue]
+            command = [sys.executable, "-m", self.program, "worker", self.side.queue]
             self.worker = subprocess.Popen(command)
         began = now()
         self.side.commit(INSERT, [number])
