@@ -62,8 +62,8 @@ def main(arguments: list[str]) -> int:
         return 1
     except OperationalError as error:
         sys.stderr.write(
-            "The database cannot be reached. Check DATABASE_URL and DATABASE_OWNER_URL, and that "
-            f"the server runs. It says: {str(error).strip()}\n"
+            "The database cannot be reached. Check DATABASE_URL, DATABASE_OWNER_URL and "
+            f"DATABASE_SEALER_URL, and that the server runs. It says: {str(error).strip()}\n"
         )
         return 1
     finally:

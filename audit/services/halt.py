@@ -19,6 +19,8 @@ UPDATE audit_treestate SET halted_at = clock_timestamp(), halted_because = %s
 WHERE id = 1 AND halted_at IS NULL RETURNING size
 """
 _NOTE: Final = "UPDATE audit_treestate SET trouble = %s WHERE id = 1 AND trouble <> %s"
+# What this process has said. Not what stands in the database: that may be another machine's, or of before a restart.
+_told: Final[set[str]] = set()
 
 
 def halt(sentence: str, *, why: str) -> bool:
@@ -62,9 +64,15 @@ def _record(why: str, size: int) -> None:
 
 
 def note_trouble(sentence: str) -> None:
-    """Say what keeps this sealer from its work; once, however often it is met."""
+    """Say what keeps this sealer from its work; once in each process, until it has sealed, however often it is met."""
     with connections[SEALER].cursor() as cursor:
         cursor.execute(_NOTE, [sentence, sentence])
-        is_new = cursor.rowcount == 1
-    if is_new:
+    if sentence not in _told:
+        _told.clear()
+        _told.add(sentence)
         log.warning("sealing_waits", reason=sentence)
+
+
+def forget_trouble() -> None:
+    """This process has signed: what keeps it from its work from now on is said anew."""
+    _told.clear()

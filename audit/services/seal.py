@@ -19,7 +19,7 @@ from audit.outside import OutsideTrouble
 from audit.sealed_tree import SEALER, locked_or_none, looked, place, sign, vouch
 from audit.services.announce_log import announce_log
 from audit.services.begin_log import begin_log
-from audit.services.halt import halt, note_trouble
+from audit.services.halt import forget_trouble, halt, note_trouble
 from audit.signing import KeyTrouble, own_key
 from audit.vouching import Rewound, Unvouched
 
@@ -102,6 +102,7 @@ def _sign() -> int:
         vouch(state, outside.read())
         sign(state)
     reached("seal.committed")
+    forget_trouble()
     if state.trouble:
         log.info("sealing_goes_on", size=state.size)
     return state.size

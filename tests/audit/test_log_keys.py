@@ -284,6 +284,31 @@ def test_trouble_that_lasts_is_told_once(begun: Record, caplog: pytest.LogCaptur
     assert ["full" in each for each in told] == [True, False]
 
 
+def test_each_process_says_itself_what_keeps_it_from_sealing(
+    begun: Record, attacker: Attacker, caplog: pytest.LogCaptureFixture
+) -> None:
+    def times_told() -> int:
+        return sum("sealing_waits" in each for each in caplog.messages)
+
+    sentence = "No checkpoint is kept on this machine."
+    attacker.does(
+        "UPDATE audit_treestate SET trouble = %s", sentence
+    )  # as a process before this one noted it
+    note_trouble(sentence)
+    assert times_told() == 1
+
+    attacker.does(
+        "UPDATE audit_treestate SET trouble = ''"
+    )  # another machine's scheduler has sealed meanwhile
+    note_trouble(sentence)
+    assert times_told() == 1
+
+    begun(stream="policy")
+    assert seal().signed
+    note_trouble(sentence)
+    assert times_told() == 2
+
+
 def test_of_two_sealers_that_halt_at_once_one_says_so(begun: Record) -> None:
     assert halt("It was set back.", why="behind")
     assert not halt("It was set back.", why="behind")
