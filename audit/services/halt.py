@@ -73,6 +73,8 @@ def note_trouble(sentence: str) -> None:
         log.warning("sealing_waits", reason=sentence)
 
 
-def forget_trouble() -> None:
-    """This process has signed: what keeps it from its work from now on is said anew."""
+def forget_trouble() -> bool:
+    """This process has signed: what keeps it from its work from now on is said anew. Whether there was anything."""
+    had = bool(_told)
     _told.clear()
+    return had

@@ -102,7 +102,6 @@ def _sign() -> int:
         vouch(state, outside.read())
         sign(state)
     reached("seal.committed")
-    forget_trouble()
-    if state.trouble:
+    if forget_trouble():
         log.info("sealing_goes_on", size=state.size)
     return state.size

@@ -287,8 +287,10 @@ def test_trouble_that_lasts_is_told_once(begun: Record, caplog: pytest.LogCaptur
 def test_each_process_says_itself_what_keeps_it_from_sealing(
     begun: Record, attacker: Attacker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def times_told() -> int:
-        return sum("sealing_waits" in each for each in caplog.messages)
+    caplog.set_level("INFO")
+
+    def times_told(event: str = "sealing_waits") -> int:
+        return sum(event in each for each in caplog.messages)
 
     sentence = "No checkpoint is kept on this machine."
     attacker.does(
@@ -305,6 +307,13 @@ def test_each_process_says_itself_what_keeps_it_from_sealing(
 
     begun(stream="policy")
     assert seal().signed
+    assert times_told("sealing_goes_on") == 1
+    # Beside another machine's scheduler that still waits, and notes so for all to see.
+    attacker.does("UPDATE audit_treestate SET trouble = %s", sentence)
+    begun(stream="policy")
+    assert seal().signed
+    assert times_told("sealing_goes_on") == 1
+
     note_trouble(sentence)
     assert times_told() == 2
 
