@@ -83,7 +83,7 @@ def test_an_answer_that_takes_its_time_is_seen_to_be_on_its_way(
     expect(pane).not_to_have_class(re.compile("working"))
 
 
-def test_on_a_phone_the_list_gives_way_at_once_and_says_what_did_not_come(
+def test_on_a_phone_the_list_gives_way_at_once_can_be_had_back_and_says_what_did_not_come(
     desk: Desk, reviewer: User, troubles: Troubles
 ) -> None:
     troubles.expect("ERR_CONNECTION_REFUSED|Failed to fetch")
@@ -92,6 +92,12 @@ def test_on_a_phone_the_list_gives_way_at_once_and_says_what_did_not_come(
     held = Held(page, slow)
     row(page, slow).click()
     expect(page.locator("#detail")).to_be_visible()
+    expect(page.locator("#rows")).to_be_hidden()
+    # Whoever does not want to wait for it goes back.
+    page.locator("#inbox").get_by_role("link", name="Inbox").click()
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    held.routes.clear()
+    row(page, slow).click()
     expect(page.locator("#rows")).to_be_hidden()
     held.cut()
     expect(page.locator("#problem")).to_be_visible()
