@@ -1,6 +1,6 @@
-"""What a check of the log says, in the language of whoever reads it. Pure.
+"""What a check of the log says, an export, a sink or a witness, in the language of whoever reads it. Pure.
 
-A check speaks plain English, for programs and for whoever reads its log; what it said is kept. Here a sentence is known
+They speak plain English, for programs and for whoever reads a log file; what was said is kept. Here a sentence is known
 again by its words and said anew. One that is not known here stays as it is: nothing that was found goes unsaid.
 """
 
@@ -28,6 +28,8 @@ _NAMED: Final = (
     gettext_noop("leaves were deleted"),
     gettext_noop("the state was set back"),
     gettext_noop("nothing of the kind"),
+    gettext_noop("Tile {tile} of level {level} is missing or too short."),
+    gettext_noop("None of the keys on this machine is that key."),
 )
 #: The sentences; those that begin with what they name come after those that begin with words.
 _SAID: Final = (
@@ -175,11 +177,66 @@ _SAID: Final = (
     gettext_noop("The check ended with an error. Ask again."),
     gettext_noop("Only the first {number} are shown: audit_fsck --all names all."),
     gettext_noop("Whoever checked was stopped {number} times."),
+    gettext_noop("Whoever wrote the file was stopped {number} times. Ask for it again."),
+    gettext_noop(
+        "No evidence can be made: the sealed log is not whole. {missing} Have it checked."
+    ),
+    gettext_noop("The file could not be written: {why}. Ask again later."),
+    gettext_noop("The export was interrupted by an error. Ask for it again."),
+    gettext_noop("Its file was removed because of its age. Ask for it again."),
+    gettext_noop("Its file was removed to make room for newer ones. Ask for it again."),
+    gettext_noop(
+        "Nothing of the log is sealed yet. The scheduler seals it: see that it runs, and ask again."
+    ),
+    gettext_noop("The log's key {key} cannot sign. {why}"),
+    gettext_noop("What signed for the key {key} gave a signature that is not its own."),
+    gettext_noop("The log has no key that signs. Make one with audit_keys rotate."),
+    gettext_noop("No new key can be kept in {path} ({why})."),
+    gettext_noop("There is no signing key at {path}."),
+    gettext_noop("The signing key {path} cannot be read ({why})."),
+    gettext_noop(
+        "The signing key {path} may be used by others than its owner (mode {mode}): chmod it to 0600, and "
+        "rotate it if somebody could have read it."
+    ),
+    gettext_noop("The signing key {path} is not a private key in PEM."),
+    gettext_noop("The signing key {path} is not an Ed25519 key."),
+    gettext_noop("The signing command ended with {code}."),
+    gettext_noop("The signing command gave no answer ({why})."),
+    gettext_noop("There is no secret in {place}."),
+    gettext_noop("It is not base64, with or without whsec_ before it."),
+    gettext_noop("It is not {shortest} to {longest} bytes long."),
+    gettext_noop("What is to stand in the header {name} is not printable ASCII."),
+    gettext_noop("It cannot be reached ({why})."),
+    gettext_noop("Its certificate is not trusted ({why})."),
+    gettext_noop("It did not take a batch within {seconds} seconds."),
+    gettext_noop(
+        "It answered {status}: redirects are not followed, name the new address in the settings."
+    ),
+    gettext_noop("It answered {status}."),
+    gettext_noop("{path} cannot be written ({why})."),
+    gettext_noop("{path} cannot be read ({why})."),
+    gettext_noop("{path} is no text."),
+    gettext_noop("A certificate or key of the settings cannot be used ({why})."),
+    gettext_noop("{missing} audit_fsck says more."),
+    gettext_noop("The log lacks a leaf from {index} on: audit_fsck says which."),
+    gettext_noop(
+        "It knows none of the keys that sign for the log: give it the keys of audit_keys list."
+    ),
+    gettext_noop("It does not know this log: register its name and keys with it."),
+    gettext_noop(
+        "It holds that the log does not continue what it has seen: compare the log with its last checkpoint."
+    ),
+    gettext_noop("It has seen another checkpoint of this size: the log was signed twice."),
+    gettext_noop("What it answered is no valid cosignature of this checkpoint."),
+    gettext_noop("It answered without a cosignature by its key."),
+    gettext_noop(
+        "It has cosigned {number} events of the log, which has {size}: the tail was cut, or a backup was restored."
+    ),
 )
 
 
 def in_words(said: str) -> str:
-    """A sentence of a check in the reader's language, with what it names."""
+    """Such a sentence in the reader's language, with what it names."""
     return said if spellings.language() == spellings.ENGLISH else _anew(said, _SAID)
 
 

@@ -12,6 +12,7 @@ from audit import ports
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
+from audit.finding_words import in_words
 from audit.merkle.cosignatures import Cosignature as Signed
 from audit.merkle.tiles import MissingHash
 from audit.models import Checkpoint, Cosignature, WitnessState
@@ -138,4 +139,5 @@ def _raise_alarm(name: str, problem: str) -> None:
 
 
 def _said(name: str, problem: str) -> tuple[str, str]:
-    return gettext("The witness {name} does not cosign the audit log").format(name=name), problem
+    title = gettext("The witness {name} does not cosign the audit log").format(name=name)
+    return title, in_words(problem)

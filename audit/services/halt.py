@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 
 from audit import ports
 from audit.actors import Actor
+from audit.finding_words import in_words
 from audit.recorder import record
 
 SEALER: Final = "sealer"
@@ -45,7 +46,7 @@ def _said(sentence: str) -> tuple[str, str]:
     then = gettext("Nothing is sealed until an operator has looked: {command}.")
     return (
         gettext("Sealing of the audit log has halted"),
-        f"{sentence}\n\n{then.format(command='manage.py audit_log status')}",
+        f"{in_words(sentence)}\n\n{then.format(command='manage.py audit_log status')}",
     )
 
 

@@ -19,6 +19,7 @@ from audit import ports, tracing
 from audit.actors import Actor
 from audit.clock import database_now
 from audit.fault_points import reached
+from audit.finding_words import in_words
 from audit.merkle.tiles import MissingHash
 from audit.models import Checkpoint, SinkCursor
 from audit.recorder import record
@@ -200,7 +201,7 @@ def _said(name: str, problem: str) -> tuple[str, str]:
     then = gettext("They are kept and sent once it takes them: {command}.")
     return (
         gettext("Audit events do not reach the sink {name}").format(name=name),
-        f"{problem}\n\n{then.format(command='manage.py audit_sinks status')}",
+        f"{in_words(problem)}\n\n{then.format(command='manage.py audit_sinks status')}",
     )
 
 

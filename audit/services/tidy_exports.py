@@ -25,17 +25,17 @@ def tidy_exports() -> int:
     for export in finished.iterator(500):
         kept += export.bytes
         if export.finished_at is not None and export.finished_at < before:
-            removed += _remove(export, "Its file was removed because of its age.")
+            removed += _remove(export, "Its file was removed because of its age. Ask for it again.")
         elif kept > config.export_keep_bytes:
-            removed += _remove(export, "Its file was removed to make room for newer ones.")
+            removed += _remove(
+                export, "Its file was removed to make room for newer ones. Ask for it again."
+            )
     _leftovers(now)
     return removed
 
 
 def _remove(export: Export, why: str) -> int:
-    if not Export.objects.move(
-        export.id, ExportState.FINISHED, ExportState.REMOVED, problem=f"{why} Ask for it again."
-    ):
+    if not Export.objects.move(export.id, ExportState.FINISHED, ExportState.REMOVED, problem=why):
         return 0
     export_file.path_of(export).unlink(missing_ok=True)
     log.info("export_file_removed", export=str(export.id), bytes=export.bytes)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST
 
+from audit import finding_words
 from audit.completeness_words import in_words as completeness_in_words
 from audit.download import CONTENT_TYPES, file_response
 from audit.errors import Conflict, Invalid, Refusal
@@ -180,6 +181,7 @@ def export_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "underway": export.state in (ExportState.QUEUED, ExportState.RUNNING),
         "failed": export.state == ExportState.FAILED,
         "removed": export.state == ExportState.REMOVED,
+        "problem": finding_words.in_words(export.problem),
         "completeness": completeness_in_words(export.completeness, size=export.size),
         "filters": in_words([export.filters])[0],
     }

@@ -1,4 +1,4 @@
-"""What checks of the log say, in the reader's language."""
+"""What checks of the log, exports, sinks and witnesses say, in the reader's language."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-from django.utils.translation import override
+from django.utils.translation import gettext, override
 
-from audit import cosigned_fsck, fsck, protection, reconciliation, sealed_fsck, waiting_fsck
+from audit import (
+    cosigned_fsck,
+    fsck,
+    protection,
+    reconciliation,
+    sealed_fsck,
+    signing,
+    waiting_fsck,
+)
 from audit.finding_words import in_words
-from audit.services import verify_log
+from audit.services import ask_witness, stream_out, tidy_exports, verify_log, write_export
+from audit.streaming import failing, files, http, sinks, trust, witnessing
 
 CHECKS = (fsck, sealed_fsck, cosigned_fsck, waiting_fsck, reconciliation, protection, verify_log)
+OTHERS = (
+    *(signing, write_export, tidy_exports, stream_out, ask_witness),
+    *(failing, files, http, sinks, trust, witnessing),
+)
+#: What is said to a program, to a log file or as the settings are read, and on no page.
+UNSEEN = (
+    "There is no such check.",
+    "Only the sealer signs checkpoints.",
+    "The witness has cosigned 7 last.",
+)
 
 
 def sentences(module: ModuleType) -> Iterator[str]:
@@ -37,12 +56,14 @@ def sentences(module: ModuleType) -> Iterator[str]:
             yield text
 
 
-@pytest.mark.parametrize("module", CHECKS, ids=lambda module: module.__name__)
-def test_whatever_a_check_says_is_said_in_german(module: ModuleType) -> None:
-    said = {each for each in sentences(module) if each != "There is no such check."}
+@pytest.mark.parametrize("module", [*CHECKS, *OTHERS], ids=lambda module: module.__name__)
+def test_whatever_a_check_an_export_a_sink_or_a_witness_says_is_said_in_german(
+    module: ModuleType,
+) -> None:
+    said = {each for each in sentences(module) if each not in UNSEEN}
     assert said
     with override("de"):
-        assert not [each for each in said if in_words(each) == each]
+        assert not [each for each in said if in_words(each) == gettext(each) == each]
 
 
 def test_what_a_sentence_names_is_said_with_it_and_what_is_not_known_as_it_is() -> None:

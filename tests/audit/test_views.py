@@ -231,6 +231,17 @@ def test_an_export_is_asked_for_written_and_downloaded(page: Client, decided: Ev
     assert str(export.pk) in text_of(page, reverse("audit-export-list"))
 
 
+def test_what_became_of_an_export_is_said_in_the_readers_language(page: Client) -> None:
+    page.post(reverse("audit-export-ask"), {"format": "csv"})
+    Export.objects.update(
+        state="failed", problem="Whoever wrote the file was stopped 3 times. Ask for it again."
+    )
+    address = reverse("audit-export", args=[Export.objects.get().pk])
+    assert "was stopped 3 times." in text_of(page, address)
+    in_german = page.get(address, headers={"Accept-Language": "de"}).content.decode()
+    assert "Das Schreiben der Datei wurde 3-mal abgebrochen." in in_german
+
+
 def test_an_export_with_filters_that_do_not_fit_is_not_made(page: Client) -> None:
     page.post(reverse("audit-export-ask"), {"run": "7", "format": "csv"})
     page.post(reverse("audit-export-ask"), {"format": "xlsx"})
