@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
+from uuid import UUID
 
+from django.db.models import F
 from django.utils.translation import ngettext
 
 from approvals.digests import action_digest, document_digest
-from approvals.models import ApprovalRequest, PolicyVersion, Vote
+from approvals.models import ApprovalRequest, PolicyVersion, RequestRevision, Vote
+from approvals.showing import stands_as_shown
 from approvals.states import RequestState
 from approvals.vocabulary import Kind, Verdict
+from audit.canonical import sha256_hex
 from audit.ports import Stated
 
 ROWS_AT_A_TIME = 500
@@ -54,13 +58,19 @@ class Requests:
         )
         rows = found.iterator(ROWS_AT_A_TIME)
         while chunk := list(islice(rows, ROWS_AT_A_TIME)):
+            changed = _shown_otherwise(
+                pk for pk, state, *_ in chunk if state == RequestState.PENDING
+            )
             yield [
                 Stated(
                     pk,
                     pk,
                     f"The request {pk}",
                     state,
-                    {"args_sha256": _digest(digest, *action), "shown_sha256": shown},
+                    {
+                        "args_sha256": _digest(digest, *action),
+                        "shown_sha256": changed.get(pk, shown),
+                    },
                 )
                 for pk, state, digest, shown, *action in chunk
             ]
@@ -95,6 +105,19 @@ def _digest(kept: str, kind: str, *action: Any) -> str:
     """That of the arguments as they stand there now, which pages show; and the one that is kept where they are."""
     stands = action_digest(*action) if kind == Kind.ACTION else kept
     return kept if stands == kept else f"{kept}, of the arguments {stands}"
+
+
+def _shown_otherwise(pending: Iterable[UUID]) -> dict[UUID, str]:
+    """Of these requests those whose rows, which pages are made of, do not say what was kept as shown."""
+    found = RequestRevision.objects.filter(
+        request__in=list(pending), revision=F("request__revision")
+    ).select_related("request")
+    return {
+        kept.request_id: f"{sha256_hex(bytes(kept.shown))}, of what stands there another"
+        for kept in found
+        if sha256_hex(bytes(kept.shown)) != kept.request.shown_sha256
+        or not stands_as_shown(kept.request, bytes(kept.shown))
+    }
 
 
 class Votes:

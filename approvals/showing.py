@@ -3,6 +3,7 @@ stands in the decision's event."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from accounts.languages import in_no_language
@@ -12,6 +13,8 @@ from approvals.reasons import sentence, without_score
 from audit.canonical import canonical_bytes, sha256_hex
 
 VERSION = 2
+#: What the code says of a request, and no row keeps: the form of the document, and its warnings.
+_WORDED = {"v", "address_warnings"}
 
 
 def show(request: ApprovalRequest) -> tuple[bytes, str]:
@@ -20,6 +23,16 @@ def show(request: ApprovalRequest) -> tuple[bytes, str]:
     with in_no_language():
         data = canonical_bytes(_document(request))
     return data, sha256_hex(data)
+
+
+def stands_as_shown(request: ApprovalRequest, shown: bytes) -> bool:
+    """Whether the request's row says what was kept as shown, however the code of today words it."""
+    with in_no_language():
+        stands = json.loads(canonical_bytes(_document(request)))
+    kept = json.loads(shown)
+    for document in (kept, stands):
+        document["reasons"] = [reason | {"sentence": ""} for reason in document["reasons"]]
+    return all(kept[part] == stands[part] for part in (kept.keys() & stands.keys()) - _WORDED)
 
 
 def visible_reasons(request: ApprovalRequest) -> list[dict[str, Any]]:

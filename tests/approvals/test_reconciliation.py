@@ -248,3 +248,34 @@ def _run() -> object:
     import uuid
 
     return uuid.uuid4()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "title = 'Refund €1.00'",
+        "preview = jsonb_set(preview, '{title}', '\"Refund €1.00\"')",
+        "risk = 'low'",
+        "rationale = 'It is fine.'",
+        "evidence = '[]'::jsonb || '{\"step\": 1}'::jsonb",
+    ],
+)
+def test_what_waits_and_says_something_else_than_was_kept_as_shown_is_named(
+    opened: Opener, attacker: Attacker, change: str
+) -> None:
+    request = opened(amount="20.00")
+    assert found() == []
+    attacker.does(f"UPDATE approvals_approvalrequest SET {change}")
+    (sentence,) = found()
+    assert f"The request {request.pk} has another shown_sha256 than event" in sentence
+
+
+def test_what_was_kept_as_shown_of_what_waits_is_not_changed_unnoticed(
+    opened: Opener, attacker: Attacker
+) -> None:
+    opened(amount="20.00")
+    attacker.does(
+        "UPDATE approvals_requestrevision SET "
+        "shown = convert_to(replace(convert_from(shown, 'UTF8'), '20.00', '10.00'), 'UTF8')"
+    )
+    assert "has another shown_sha256 than event" in found()[0]
