@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.stages import AuthenticateStage
 from django.urls import reverse
@@ -11,6 +12,7 @@ from accounts import factor_secrets
 from accounts.factors import has_factor
 from accounts.login_stages import SecondFactorStage
 from accounts.passwords import may_use_password
+from accounts.services.change_password import change_password
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -24,6 +26,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: "HttpRequest") -> bool:
         """Nobody signs up: an admin adds people, or anybody could give themselves an account."""
         return False
+
+    def set_password(self, user: "User", password: str) -> None:
+        """By every form that takes a new one."""
+        change_password(person=user, password=password, request=context.request)
 
     def get_password_change_redirect_url(self, request: "HttpRequest") -> str:
         return reverse("settings")

@@ -88,10 +88,11 @@ class ResetForm(PlainlyLabelled, ResetPasswordForm):  # type: ignore[misc]
 
 
 class LinkForm(UserTokenForm):  # type: ignore[misc]
-    """A link that was sent, or given by an admin, is no longer good once its person may use no password."""
+    """A link that was sent, or given by an admin, is no longer good once its person may use no password, or the account
+    is closed."""
 
     def clean(self) -> Any:
         cleaned = super().clean()
-        if not may_use_password(self.reset_user):
+        if not (self.reset_user.is_active and may_use_password(self.reset_user)):
             raise get_adapter().validation_error("invalid_password_reset")
         return cleaned

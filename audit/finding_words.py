@@ -184,6 +184,9 @@ _SAID: Final = (
     gettext_noop("The file could not be written: {why}. Ask again later."),
     gettext_noop("The export was interrupted by an error. Ask for it again."),
     gettext_noop("Its file was removed because of its age. Ask for it again."),
+    gettext_noop(
+        "Its file was removed because something was erased from the log since. Ask for it again."
+    ),
     gettext_noop("Its file was removed to make room for newer ones. Ask for it again."),
     gettext_noop(
         "Nothing of the log is sealed yet. The scheduler seals it: see that it runs, and ask again."

@@ -10,6 +10,7 @@ from django.db import models
 from audit import record_keeping, verification  # noqa: F401 - their tables are this app's too
 from audit.background import BackgroundWork, BackgroundWorkQuerySet
 from audit.ports import Person
+from audit.record_keeping import Erasure, ErasureState
 from audit.sealed_models import (
     STANDING_CHECKPOINTS,
     Checkpoint,
@@ -241,6 +242,13 @@ class ExportQuerySet(BackgroundWorkQuerySet["Export"]):
     def visible_to(self, user: Person) -> Self:
         """All exports for whoever may export the log; none for anybody else."""
         return self if user.is_active and user.has_perm("accounts.export_audit") else self.none()
+
+    def from_before_an_erasure(self) -> Self:
+        """Those that may still hold in the clear what was erased since they were asked for."""
+        later = Erasure.objects.filter(
+            state=ErasureState.CONFIRMED, decided_at__gte=models.OuterRef("created_at")
+        )
+        return self.filter(models.Exists(later), with_disclosures=True)
 
     def move(self, pk: UUID, source: ExportState, target: ExportState, **changes: Any) -> bool:
         """Whether the export stood at `source` and now stands at `target`."""

@@ -114,6 +114,7 @@ SENTENCES: Final = Words(
         "factor.failed": "A second factor of {person} was not accepted",
         "factor.reset": "{actor} removed all second factors of {person}",
         "recovery_codes.made": "{actor} made new recovery codes",
+        "password.changed": "The password of {person} was changed",
         "identity.linked": "{actor} linked {person} to their account at the identity provider",
         "identity.unlinked": "{actor} took away the link of {person} to the identity provider",
         "person.created": "{actor} created the account of {person}",

@@ -19,6 +19,13 @@ class PersonFacts(Facts):
     removed: Codes | None = None
 
 
+class PasswordFacts(Facts):
+    """A person by id, and how they came to choose another password: signed in (`session`), or by a `link`."""
+
+    person: Id
+    how: Code
+
+
 class IdentityFacts(Facts):
     """A person by id, at an identity provider by its issuer; never by their name there."""
 

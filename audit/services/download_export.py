@@ -1,15 +1,24 @@
 """Hand out the file of a finished export; each hand-out is an event."""
 
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from audit import export_file
 from audit.errors import Conflict, NotFound, Unavailable
 from audit.models import Export, ExportFormat, ExportState
 from audit.ports import Caller
 from audit.recorder import record
+
+#: What an evidence export may hold beside events, and the permission with which it was put in.
+_NEEDS: Final = (
+    ("with_disclosures", "read_audit"),
+    ("with_documents", "read_everything"),
+    ("with_sensitive", "read_sensitive"),
+)
 
 
 class UnknownExport(NotFound):
@@ -44,6 +53,20 @@ class ExportFileGone(Unavailable):
         )
 
 
+class ExportBeforeErasure(Conflict):
+    """Something was erased from the log after the export was asked for, and its file may still hold it."""
+
+    code = "export_before_erasure"
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext(
+                "Something was erased from the log after this export was asked for, and its file may still hold "
+                "it. Ask for it again."
+            )
+        )
+
+
 def find_export(export_id: UUID, *, caller: Caller) -> Export:
     """The export, or `UnknownExport`; raises a Forbidden unless the caller may export the log."""
     caller.require("export_audit", scope="audit")
@@ -56,11 +79,18 @@ def find_export(export_id: UUID, *, caller: Caller) -> Export:
 def download_export(export_id: UUID, *, caller: Caller) -> tuple[Export, Path]:
     """The export and where its file lies, after recording that the caller got it.
 
-    Raises `UnknownExport`, `ExportNotFinished`, `ExportFileGone`, or a Forbidden.
+    Somebody else may have asked for it, or the caller when they might read more: what it holds, the caller has to be
+    allowed to read now. Raises `UnknownExport`, `ExportNotFinished`, `ExportBeforeErasure`, `ExportFileGone`, or a
+    Forbidden.
     """
     export = find_export(export_id, caller=caller)
     if export.state != ExportState.FINISHED:
         raise ExportNotFinished(export)
+    for holds, permission in _NEEDS:
+        if getattr(export, holds):
+            caller.require(permission, scope="audit")
+    if Export.objects.from_before_an_erasure().filter(pk=export.pk).exists():
+        raise ExportBeforeErasure
     path = export_file.path_of(export)
     if not path.is_file():
         raise ExportFileGone

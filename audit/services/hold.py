@@ -75,7 +75,7 @@ def set_hold(
     for field, text in (("matter", matter), ("why", why)):
         if not text:
             raise BadHold(field, gettext("Say so in a few words."))
-    _check_target(scope, target)
+    target = _target(scope, target)
     if since is not None and until is not None and since >= until:
         raise BadHold("until", gettext("This is not later than the other moment."))
     with transaction.atomic():
@@ -137,17 +137,27 @@ def hold_on_events(events: "QuerySet[Event]") -> Hold | None:
     return None
 
 
-def _check_target(scope: HoldScope, target: str) -> None:
+def _target(scope: HoldScope, target: str) -> str:
+    """The target as events name it. A hold on what no event can name would stand and hold nothing."""
     if scope == HoldScope.EVERYTHING:
         if target:
             raise BadHold("target", gettext("A hold on everything names nothing else."))
     elif not target:
         raise BadHold("target", gettext("Say which."))
+    elif scope == HoldScope.PERSON and not (target.isascii() and target.isdigit()):
+        raise BadHold("target", gettext("Nobody has this user name."))
+    elif scope == HoldScope.AGENT and not _is_known(target):
+        raise BadHold("target", gettext("The log knows no agent of this short name."))
     elif scope in (HoldScope.RUN, HoldScope.REQUEST):
         try:
-            UUID(target)
+            return str(UUID(target))
         except ValueError:
             raise BadHold("target", gettext("Enter the whole id.")) from None
+    return target
+
+
+def _is_known(agent: str) -> bool:
+    return Event.objects.filter(Hold(scope=HoldScope.AGENT, target=agent).events()).exists()
 
 
 def _record(type_: str, hold: Hold, caller: Caller) -> None:

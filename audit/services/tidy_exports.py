@@ -13,15 +13,23 @@ log = structlog.get_logger(__name__)
 
 
 def tidy_exports() -> int:
-    """Remove what is over age, then the oldest until the rest fits; returns how many files. For the scheduler.
+    """Remove what may hold something that was erased since and what is over age, then the oldest until the rest fits;
+    returns how many files. For the scheduler.
 
     What was exported stays on record; only the file goes. What killed attempts left goes too.
     """
     config = settings.COUNTERSIGN
     now = database_now()
     before = now - timedelta(seconds=config.export_keep_seconds)
-    removed = kept = 0
     finished = Export.objects.filter(state=ExportState.FINISHED).order_by("-finished_at", "-id")
+    kept = 0
+    removed = sum(
+        _remove(
+            export,
+            "Its file was removed because something was erased from the log since. Ask for it again.",
+        )
+        for export in list(finished.from_before_an_erasure())
+    )
     for export in finished.iterator(500):
         kept += export.bytes
         if export.finished_at is not None and export.finished_at < before:

@@ -48,6 +48,7 @@ _KINDS: Final = {
     "factor.used": Kind(_AUTHENTICATION, OTHER),
     "factor.failed": Kind(_AUTHENTICATION, OTHER),
     "person.created": Kind(_ACCOUNT, 1),
+    "password.changed": Kind(_ACCOUNT, 3),
     "person.signed_out": Kind(_ACCOUNT, OTHER),
     "role.changed": Kind(_ACCOUNT, OTHER),
     "identity.linked": Kind(_ACCOUNT, OTHER),

@@ -8,15 +8,17 @@ import pytest
 from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import get_hasher
+from django.contrib.auth.models import AnonymousUser
 from django.core import mail
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from redis import ConnectionError as RedisConnectionError
 
 from accounts.invitations import invitation_url
 from accounts.models import User
+from accounts.services.change_password import change_password
 from audit.models import Event
 from tests.accounts.conftest import Bodies
 from tests.harness.background import work
@@ -188,13 +190,39 @@ def choose_password(client: Client, link: str, password: str) -> None:
     client.post(form.redirect_chain[-1][0], {"password1": password, "password2": password})
 
 
-def test_an_invitation_lets_a_person_choose_a_password_once(client: Client, invited: User) -> None:
+def test_an_invitation_lets_a_person_choose_a_password_once(
+    client: Client, invited: User, bodies: Bodies
+) -> None:
     link = invitation_url(invited)
     choose_password(client, link, "a long and quiet password")
     sign_in(client, "newcomer", "a long and quiet password")
     assert signed_in_as(client) == str(invited.pk)
     client.logout()
     assert b"no longer good" in client.get(link, follow=True).content
+    (chosen,) = bodies("password.changed")
+    assert chosen["facts"] == {"person": str(invited.pk), "how": "link"}
+    assert (chosen["actor"]["kind"], chosen["actor"]["id"]) == ("system", "sign-in")
+
+
+def test_a_link_is_worth_nothing_once_the_account_is_closed(client: Client, invited: User) -> None:
+    link, password = invitation_url(invited), "a long and quiet password"
+    form = client.get(link, follow=True).redirect_chain[-1][0]
+    User.objects.filter(pk=invited.pk).update(is_active=False)
+    answer = client.post(form, {"password1": password, "password2": password})
+    assert b"no longer good" in answer.content
+    assert b"no longer good" in Client().get(link, follow=True).content
+    invited.refresh_from_db()
+    assert not invited.has_usable_password()
+
+
+def test_a_new_password_changes_nothing_else_of_the_account(invited: User) -> None:
+    """Somebody closed it after the form had read it."""
+    User.objects.filter(pk=invited.pk).update(is_active=False)
+    request = RequestFactory().post("/")
+    request.user = AnonymousUser()
+    change_password(person=invited, password="a long and quiet password", request=request)
+    invited.refresh_from_db()
+    assert (invited.is_active, invited.has_usable_password()) == (False, True)
 
 
 def test_a_password_is_kept_as_a_salted_hash_of_many_rounds(db: None) -> None:
@@ -301,7 +329,9 @@ def test_words_of_this_product_are_no_password(
     assert invited.check_password(password) is is_taken
 
 
-def test_one_changes_ones_own_password(client: Client, login: Login, reviewer: User) -> None:
+def test_one_changes_ones_own_password(
+    client: Client, login: Login, reviewer: User, bodies: Bodies
+) -> None:
     login(client, reviewer)
     new = "another long and quiet password"
     form = {"oldpassword": PASSWORD, "password1": new, "password2": new}
@@ -310,3 +340,6 @@ def test_one_changes_ones_own_password(client: Client, login: Login, reviewer: U
     reviewer.refresh_from_db()
     assert reviewer.check_password(new)
     assert client.get("/settings/").status_code == 200
+    (changed,) = bodies("password.changed")
+    assert changed["facts"] == {"person": str(reviewer.pk), "how": "session"}
+    assert changed["actor"]["id"] == str(reviewer.pk)

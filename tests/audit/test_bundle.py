@@ -15,8 +15,11 @@ import pytest
 from django.test import override_settings
 
 from accounts.callers import Caller
+from accounts.errors import PermissionMissing
 from accounts.models import User
+from accounts.services.set_roles import set_roles
 from audit import document_ports, export_file
+from audit.actors import Actor
 from audit.bundle import parquet, sealed
 from audit.bundle import write as bundle
 from audit.canonical import canonical_bytes, sha256_hex
@@ -26,9 +29,14 @@ from audit.filters import EventFilter
 from audit.models import Checkpoint, Event, Export, Leaf
 from audit.schemas import ActionRef, AgentRef, Disclose, Outcome, PolicyRef
 from audit.services.ask_export import NotThatFar, UnusableChallenge, ask_export
-from audit.services.download_export import download_export
+from audit.services.download_export import (
+    ExportBeforeErasure,
+    ExportNotFinished,
+    download_export,
+)
 from audit.services.draw_sample import draw_sample
 from audit.services.seal import seal
+from audit.services.tidy_exports import tidy_exports
 from audit.services.write_export import write_export
 from audit.verifier import verify
 from tests.audit.conftest import Attacker, Record
@@ -257,6 +265,22 @@ def test_who_may_export_and_not_read_gets_no_personal_data(
     assert "disclosures.jsonl" not in zipfile.ZipFile(path).namelist()
 
 
+def test_what_one_may_not_read_is_not_handed_out_because_somebody_else_asked_for_it(
+    story: list[Event], exported: Exported, auditor: User
+) -> None:
+    allowed = person("sensitive", "auditor", "sensitive-reader")
+    export, path = exported(who=allowed)
+    assert SHOWN in path.read_bytes()
+    with pytest.raises(PermissionMissing, match="read sensitive"):
+        download_export(export.id, caller=Caller.of_session(auditor))
+    download_export(export.id, caller=Caller.of_session(allowed))
+    # Nor once the one who asked may not any more.
+    set_roles(person=allowed, roles=["auditor"], caller=Actor.system("test"))
+    with pytest.raises(PermissionMissing, match="read sensitive"):
+        download_export(export.id, caller=Caller.of_session(User.objects.get(pk=allowed.pk)))
+    assert Event.objects.filter(type="export.downloaded").count() == 1
+
+
 def test_a_document_that_does_not_have_its_digest_is_not_handed_out(
     story: list[Event], exported: Exported, app: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +300,23 @@ def test_what_was_erased_is_counted_and_the_rest_holds(
     assert manifest_of(path)["redacted"] == 1
     assert verify.main([str(path)]) == 0
     assert "1 more were erased" in capsys.readouterr().out
+
+
+def test_what_was_erased_is_not_handed_out_in_an_older_export(
+    story: list[Event], exported: Exported, auditor: User
+) -> None:
+    (older, path), (without, _) = exported(), exported(wishes={"disclosures": False})
+    erase("person:7")
+    newer, _ = exported()
+    auditors = Caller.of_session(auditor)
+    with pytest.raises(ExportBeforeErasure, match="Ask for it again"):
+        download_export(older.id, caller=auditors)
+    assert tidy_exports() == 1
+    assert not path.exists()
+    with pytest.raises(ExportNotFinished, match="something was erased from the log since"):
+        download_export(older.id, caller=auditors)
+    for other in (without, newer):
+        download_export(other.id, caller=auditors)
 
 
 def test_a_second_export_proves_that_the_first_one_still_stands(

@@ -211,6 +211,7 @@ def test_a_hold_covers_the_subject_and_events_that_keep_something_about_it(
         agent=AgentRef("refund-desk"),
         disclosures=[Disclose("comment", "charged twice", "person:7")],
     )
+    recorded(agent=AgentRef("another"))
     erasure = propose(keeper)
     hold(keeper, scope, target)
     if held:
@@ -265,6 +266,9 @@ def test_a_hold_of_a_time_covers_events_of_that_time(
         ("target", {"scope": HoldScope.PERSON}),
         ("target", {"target": "7"}),
         ("target", {"scope": HoldScope.RUN, "target": "7"}),
+        ("target", {"scope": HoldScope.PERSON, "target": "nobody-here"}),
+        ("target", {"scope": HoldScope.PERSON, "target": "person:7"}),
+        ("target", {"scope": HoldScope.AGENT, "target": "Refund desk"}),
         ("until", {"since": NOON, "until": NOON}),
         ("until", {"since": NOON, "until": NOON - dt.timedelta(days=1)}),
     ],
@@ -274,6 +278,11 @@ def test_a_hold_says_what_it_covers(keeper: Caller, field: str, given: dict[str,
     with pytest.raises(BadHold) as refused:
         set_hold(caller=keeper, **wish)  # type: ignore[arg-type]
     assert refused.value.problems[0]["field"] == field
+
+
+def test_a_hold_on_a_run_names_it_as_events_do(keeper: Caller) -> None:
+    typed = "01A1FAE652EA7D209C84529A0F2DD01D"
+    assert hold(keeper, HoldScope.RUN, typed).target == "01a1fae6-52ea-7d20-9c84-529a0f2dd01d"
 
 
 def test_the_matter_of_a_hold_stands_apart_from_the_event(keeper: Caller) -> None:

@@ -214,7 +214,7 @@ REQUIRED = {
 }
 # What OCSF 1.3.0 asks of each class beside these, and the activities that it knows.
 OF_CLASS: dict[int, tuple[set[str], set[int]]] = {
-    3001: ({"user"}, {1, 10, 11, 99}),
+    3001: ({"user"}, {1, 3, 10, 11, 99}),
     3002: ({"user", "service"}, {1, 2, 99}),
     3006: ({"group"}, {3, 4, 6}),
     6003: ({"actor", "api", "src_endpoint"}, {1, 2, 3, 4, 99}),

@@ -173,6 +173,9 @@ def test_a_cosignature_by_somebody_else_or_over_something_else_is_none(
         there.cosigned(text.replace("\n3\n", "\n4\n")),
         in_its_name,
         there.cosigned(text)[:-20] + "\n",
+        # Signed well, and of a time that no calendar has.
+        there.cosigned(text, 253_402_300_800),
+        there.cosigned(text, 2**62),
     ):
         there.answers = [(200, "text/plain", body)]
         assert not ask_witness("first", first)
