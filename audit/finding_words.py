@@ -80,6 +80,10 @@ _SAID: Final = (
     gettext_noop("The disclosure {name} belongs to event {event}, which is not there."),
     gettext_noop("The disclosure {name} is not bound into {what}: it was added later."),
     gettext_noop("The disclosure {name} of {what} cannot be opened: {why}"),
+    gettext_noop(
+        "Of what events keep apart, {missing} values are not there, and erasures account for {erased}: the "
+        "others were deleted."
+    ),
     gettext_noop("The state of the sealed log is not in the database: it was deleted."),
     gettext_noop("The log's state says {size} leaves and {leaves} are there: {how}."),
     gettext_noop(

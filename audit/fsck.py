@@ -27,7 +27,7 @@ from audit.looked_at import in_words
 from audit.models import Disclosure, Event, Stream
 from audit.protection import missing_protection
 from audit.reconciliation import differences
-from audit.record_keeping import Retired
+from audit.record_keeping import Erasure, ErasureState, Retired
 from audit.retention import Place, dropped_at, leaves_of
 from audit.sealed_fsck import CheckedLog, Kept, check_sealed
 
@@ -46,6 +46,10 @@ class Checked:
     log: CheckedLog = field(default_factory=CheckedLog)
     reconciled: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    apart: int = 0
+    """How many values events say that they keep apart, as far as their bodies are there."""
+    bound: int = 0
+    """How many of these are there."""
 
     def counted(self) -> dict[str, Any]:
         """What was looked at, as numbers that can be kept; `audit.looked_at` says them."""
@@ -82,6 +86,7 @@ def check(checked: Checked) -> Iterator[str]:
         yield from check_cosignatures()
         yield from _dropped()
         yield from _disclosures(checked)
+        yield from _erased(checked)
         yield from differences(checked.reconciled)
 
 
@@ -98,7 +103,7 @@ def _events(checked: Checked) -> Iterator[str]:
                     yield from _end_of_stream(name, at, head)
                 name, at, head = event.stream, Place(), heads.get(event.stream)
                 checked.streams += 1
-            yield from _event(event)
+            yield from _event(event, checked)
             if event.seq != at.seq + 1:
                 at.past_dropped(name)
             yield from _link(event, at.seq, at.head)
@@ -124,7 +129,7 @@ def _streams_without_events() -> Iterator[str]:
             )
 
 
-def _event(event: Event) -> Iterator[str]:
+def _event(event: Event, checked: Checked) -> Iterator[str]:
     body = bytes(event.body)
     if hashlib.sha256(b"\x00" + body).digest() != bytes(event.leaf_hash):
         yield f"{_called(event)} does not have the leaf hash of its body: the row was changed by hand."
@@ -134,6 +139,7 @@ def _event(event: Event) -> Iterator[str]:
     except (MalformedJson, OutsideProfile) as error:
         yield f"{_called(event)} has a body that this product does not write: {error}"
         return
+    checked.apart += len(read.get("_sd") or ())
     if not canonical:
         yield f"{_called(event)} has a body that is not in canonical form: it was not written by this product."
     differing = [
@@ -253,19 +259,39 @@ def _disclosures(checked: Checked) -> Iterator[str]:
         events = Event.objects.in_bulk({row.event for row in chunk})
         for row in chunk:
             checked.disclosures += 1
-            yield from _disclosure(row, events.get(row.event))
+            yield from _disclosure(row, events.get(row.event), checked)
 
 
-def _disclosure(row: Disclosure, event: Event | None) -> Iterator[str]:
+def _disclosure(row: Disclosure, event: Event | None, checked: Checked) -> Iterator[str]:
     if event is None:
         yield f"The disclosure {row.name} belongs to event {row.event}, which is not there."
     elif row.digest not in orjson.loads(bytes(event.body)).get("_sd", []):
         yield f"The disclosure {row.name} is not bound into {_called(event)}: it was added later."
     else:
+        checked.bound += 1
         try:
             open_disclosure(row)
         except CannotOpen as error:
             yield f"The disclosure {row.name} of {_called(event)} cannot be opened: {error}"
+
+
+def _erased(checked: Checked) -> Iterator[str]:
+    """Whose a value was that is not there any more, nothing says; how many were erased, the erasures do."""
+    told = (
+        orjson.loads(bytes(event.body)).get("facts", {})
+        for event in Event.objects.of_type("disclosure.redacted")
+    )
+    erased = sum(facts.get("disclosures", 0) for facts in told)
+    for erasure in Erasure.objects.filter(state=ErasureState.CONFIRMED):
+        # Its event went with its month, and what it erased may be of a month that is held.
+        if erasure.decided_at is not None and dropped_at(erasure.decided_at) is not None:
+            erased += erasure.disclosures
+    missing = checked.apart - checked.bound
+    if missing > erased:
+        yield (
+            f"Of what events keep apart, {missing} values are not there, and erasures account for {erased}: "
+            "the others were deleted."
+        )
 
 
 def _called(event: Event) -> str:

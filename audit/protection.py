@@ -21,7 +21,8 @@ _APPLICATION_RIGHTS: Final = {
     "audit_event": "SELECT",
     "audit_stream": "SELECT",
     "audit_pending": "SELECT",
-    "audit_subjectkey": "SELECT, INSERT, DELETE",
+    # What is erased is locked and counted first, for which PostgreSQL asks for the right to change some column.
+    "audit_subjectkey": "SELECT, INSERT, DELETE, UPDATE (created_at)",
     "audit_disclosure": "SELECT, DELETE",
     "audit_log": "SELECT",
     "audit_logkey": "SELECT",

@@ -138,9 +138,12 @@ def confirm_erasure(*, erasure_id: UUID, subject: str, caller: Caller) -> Erasur
             if subject.strip() != erasure.subject:
                 raise OtherSubject(erasure.subject)
             _require_no_hold(erasure.subject)
+            keys = SubjectKey.objects.filter(subject=erasure.subject)
+            # Writers in flight are waited for, and others wait: what is counted is what the database deletes with
+            # the keys, and a check of the log goes by that number.
+            list(keys.select_for_update().values_list("pk", flat=True))
             erasure.disclosures = _disclosures(erasure.subject)
-            # The database deletes the disclosures with their keys, those of writers in flight included.
-            SubjectKey.objects.filter(subject=erasure.subject)._raw_delete(using="default")
+            keys._raw_delete(using="default")
             _close(erasure, ErasureState.CONFIRMED, caller)
             _record("disclosure.redacted", erasure, caller)
     except (OwnErasure, OnHold) as refusal:

@@ -1,21 +1,24 @@
 """Erasing takes two people; a legal hold stands in the way."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from html import unescape
 from uuid import uuid4
 
 import orjson
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
 from accounts.callers import Caller
 from accounts.models import User
 from audit.errors import Forbidden
+from audit.fsck import Checked, check
 from audit.models import Disclosure, Event, SubjectKey
 from audit.record_keeping import Erasure, ErasureReason, ErasureState, Hold, HoldScope
+from audit.recorder import record
 from audit.schemas import Disclose
 from audit.services.hold import BadHold, HoldLifted, OnHold, UnknownHold, lift_hold, set_hold
 from audit.services.redact import (
@@ -30,7 +33,7 @@ from audit.services.redact import (
     find_erasure,
     propose_erasure,
 )
-from tests.audit.conftest import Record
+from tests.audit.conftest import REVIEWER, Record, until
 from tests.audit.keeping import came_to_while_held
 from tests.harness.people import person
 
@@ -157,6 +160,43 @@ def test_a_hold_that_is_being_set_is_waited_for(
     )
     assert isinstance(came_to, OnHold)
     assert Disclosure.objects.filter(event=told.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_writer_in_flight_keeps_apart_is_erased_and_counted(
+    told: Event, keeper: Caller, second_keeper: Caller
+) -> None:
+    erasure = propose(keeper)
+
+    def confirmed() -> None:
+        try:
+            confirm_erasure(erasure_id=erasure.pk, subject=erasure.subject, caller=second_keeper)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=confirmed)
+    with transaction.atomic():
+        record(
+            type="request.commented",
+            actor=REVIEWER,
+            stream="policy",
+            disclosures=[Disclose("comment", "and once more", "person:7")],
+        )
+        thread.start()
+        until(_somebody_waits_for_keys, "the erasure did not wait for the writer")
+    thread.join()
+    (erased,) = bodies("disclosure.redacted")
+    assert erased["facts"]["disclosures"] == 2  # type: ignore[index]
+    assert not Disclosure.objects.filter(key__subject="person:7").exists()
+    assert list(check(Checked())) == []
+
+
+def _somebody_waits_for_keys() -> bool:
+    """For the transaction that keeps one of them from being deleted. What `pg_stat_activity` says stays the same
+    until a transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted")
+        return cursor.fetchone() is not None
 
 
 def test_nothing_is_proposed_about_whom_nothing_is_kept(db: None, keeper: Caller) -> None:

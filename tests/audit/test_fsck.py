@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from audit.fsck import Checked, check
-from audit.models import Event
+from audit.models import Disclosure, Event
 from audit.schemas import Disclose
 from tests.audit.conftest import Attacker, Record
+from tests.audit.keeping import erase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,6 +154,19 @@ def test_a_disclosure_moved_to_no_event_shows(story: list[Event], attacker: Atta
 def test_a_changed_disclosure_shows(story: list[Event], attacker: Attacker) -> None:
     attacker.does("UPDATE audit_disclosure SET ciphertext = ciphertext || '\\x00'")
     assert "cannot be opened" in found()[0]
+
+
+def test_a_disclosure_that_was_deleted_without_an_erasure_shows(
+    story: list[Event], recorded: Record, attacker: Attacker
+) -> None:
+    recorded(stream="log", disclosures=[Disclose("why", "a typing error", "hold:1")])
+    erase("hold:1")
+    assert found() == []
+    # The application's own login may do this, and needs no superuser.
+    Disclosure.objects.filter(name="address").delete()
+    assert found() == [
+        "Of what events keep apart, 2 values are not there, and erasures account for 1: the others were deleted."
+    ]
 
 
 def test_the_command_names_the_first_thing_and_fails(
