@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import Membership, ReviewGroup, User
 from approvals.calendar_errors import CalendarUnknown
 from approvals.calendars import Calendar, add_working, load, working_seconds_between
-from approvals.errors import BadPolicy
+from approvals.errors import BadPolicy, DeadlinePassed
 from approvals.gate import judge
 from approvals.models import ApprovalRequest, FirstMail, PolicyVersion, WorkingCalendar
 from approvals.policies import BaselineRow, Policy, PublishedPolicy, Rule
@@ -248,6 +248,27 @@ def test_a_group_in_which_nobody_could_decide_is_passed_over_aloud(
     assert [b["facts"]["group"] for b in bodies(request, "request.passed_over")] == ["empty"]
     assert [b["facts"]["group"] for b in bodies(request, "request.escalated")] == ["last"]
     assert not request.groups.filter(slug="empty").exists()
+
+
+def test_the_last_deadline_of_a_chain_counts_before_the_sweep_comes(
+    opened: Opener, reviewer: User, finance: ReviewGroup
+) -> None:
+    needs = Requirements(on_expiry=Expiry.ESCALATE, escalation=("finance",), extend_limit_hours=9)
+    request = opened(needs=needs)
+    past_due(request)
+    extend(request_id=request.pk, hours=1, caller=by(reviewer))
+    past_due(request)
+    sweep()
+    request.refresh_from_db()
+    assert (request.state, request.escalation_level) == ("pending", 1)
+    past_due(request)
+    with pytest.raises(DeadlinePassed):
+        extend(request_id=request.pk, hours=1, caller=by(reviewer))
+    with pytest.raises(DeadlinePassed):
+        decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+    sweep()
+    request.refresh_from_db()
+    assert request.state == "expired"
 
 
 def test_a_chain_in_which_nobody_could_decide_ends_in_a_no(opened: Opener) -> None:
