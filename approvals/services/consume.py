@@ -232,6 +232,9 @@ def _lacks(request: ApprovalRequest, wanted: Requirements) -> bool:
         for need in wanted.groups
     ]
     stand_ins = list(request.request_groups.filter(stands_in=True))
+    for row in stand_ins:
+        # What is wanted of it stands in the rows above.
+        row.needed = 0
     missing = tally(request, [*rows, *stand_ins]).missing
     asked = request.needs
     confirmed = asks_for_more(wanted.model_copy(update={"groups": asked.groups}), asked)
