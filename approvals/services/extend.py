@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from approvals import eligibility, events
-from approvals.deadlines import halfway, later, require_in_time
+from approvals.deadlines import halfway, later
 from approvals.errors import BadBody, ExtensionLimit, NoDeadline, NotOpen
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest
@@ -24,8 +24,7 @@ def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
     """Move the review deadline by so many hours and return the new one; for whoever may decide.
 
     They are hours of the request's calendar. A reminder that has not gone out yet goes out at half of the
-    time that is left then. Raises `NotOpen`, `NoDeadline`, `DeadlinePassed`,
-    `ExtensionLimit`.
+    time that is left then. Raises `NotOpen`, `NoDeadline`, `ExtensionLimit`.
     """
     with transaction.atomic():
         request = locked_for(request_id, caller)
@@ -35,8 +34,6 @@ def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
             raise NotOpen(request.state)
         if request.review_deadline is None:
             raise NoDeadline
-        now = database_now()
-        require_in_time(request, now)
         if hours < 1:
             raise BadBody([{"field": "hours", "message": gettext("a whole number above zero")}])
         limit = request.needs.extend_limit_hours
@@ -47,7 +44,7 @@ def extend(*, request_id: UUID, hours: int, caller: Caller) -> datetime:
         calendar = request.counts_by
         request.review_deadline = later(before, hours, calendar)
         if request.remind_at is not None and request.reminded_at is None:
-            request.remind_at = halfway(now, request.review_deadline, calendar)
+            request.remind_at = halfway(database_now(), request.review_deadline, calendar)
         request.extended_hours += hours
         request.version += 1
         ApprovalRequest.objects.filter(pk=request.pk).update(

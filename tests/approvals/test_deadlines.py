@@ -280,17 +280,13 @@ def test_escalating_to_a_group_that_was_asked_asks_for_no_fewer_people(
 def test_the_last_deadline_of_a_chain_counts_before_the_sweep_comes(
     opened: Opener, reviewer: User, finance: ReviewGroup
 ) -> None:
-    needs = Requirements(on_expiry=Expiry.ESCALATE, escalation=("finance",), extend_limit_hours=9)
+    needs = Requirements(on_expiry=Expiry.ESCALATE, escalation=("finance",))
     request = opened(needs=needs)
-    past_due(request)
-    extend(request_id=request.pk, hours=1, caller=by(reviewer))
     past_due(request)
     sweep()
     request.refresh_from_db()
     assert (request.state, request.escalation_level) == ("pending", 1)
     past_due(request)
-    with pytest.raises(DeadlinePassed):
-        extend(request_id=request.pk, hours=1, caller=by(reviewer))
     with pytest.raises(DeadlinePassed):
         decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
     sweep()
