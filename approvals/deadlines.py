@@ -13,6 +13,7 @@ from django.conf import settings
 from django.utils.translation import gettext, ngettext
 
 from approvals.calendars import Calendar, add_working, working_seconds_between
+from approvals.errors import DeadlinePassed
 from approvals.schemas import Requirements
 from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind
 
@@ -55,6 +56,16 @@ def start_over(request: ApprovalRequest, now: datetime) -> None:
     wait = due(Kind(request.kind), needs, now, hours, request.counts_by)
     request.review_deadline, request.remind_at = wait.deadline, wait.remind_at
     request.reminded_at = None
+
+
+def require_in_time(request: ApprovalRequest, now: datetime) -> None:
+    """Raise `DeadlinePassed` where the deadline ends the request: it counts also while nobody sweeps. One that
+    asks a next group instead stays open."""
+    deadline, needs = request.review_deadline, request.needs
+    if deadline is None or deadline > now or Kind(request.kind) in NEVER_EXPIRE:
+        return
+    if needs.on_expiry != Expiry.ESCALATE or request.escalation_level >= len(needs.escalation):
+        raise DeadlinePassed(deadline)
 
 
 def later(moment: datetime, hours: float, calendar: Calendar | None) -> datetime:

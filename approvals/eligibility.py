@@ -178,16 +178,21 @@ def require_friction(
         opened = opened_at(request, caller)
         if opened is None or now - opened < timedelta(seconds=needs.friction_seconds):
             raise ReadFirst(needs.friction_seconds)
-    if needs.friction == Friction.TYPED:
-        wanted = request.what.subject or request.title
-        if " ".join((typed or "").split()) != " ".join(wanted.split()):
-            return [
-                {
-                    "field": "typed",
-                    "message": gettext("type exactly: {wanted}").format(wanted=wanted),
-                }
-            ]
+    if needs.friction == Friction.TYPED and not is_typed(request, typed):
+        wanted = _to_type(request)
+        return [
+            {"field": "typed", "message": gettext("type exactly: {wanted}").format(wanted=wanted)}
+        ]
     return []
+
+
+def is_typed(request: ApprovalRequest, typed: str | None) -> bool:
+    """Whether the text is what the request's typed confirmation asks for."""
+    return " ".join((typed or "").split()) == " ".join(_to_type(request).split())
+
+
+def _to_type(request: ApprovalRequest) -> str:
+    return request.what.subject or request.title
 
 
 def require_second_factor(

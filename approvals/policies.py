@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 #: What the names of sticky approvals begin with, where verdicts name what decided.
 STICKY_PREFIX = "sticky-"
 MOST_RULES = 500
+LAST_MINUTE = time(23, 59)
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 
 
 class TimeWindow(Shape):
-    """Days (0 is Monday) and hours in a time zone. `until` before `start` runs over midnight."""
+    """Days (0 is Monday) and hours in a time zone. `until` before `start` runs over midnight; one in the
+    day's last minute is the end of the day."""
 
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
     start: time = time(0, 0)
@@ -55,11 +57,13 @@ class TimeWindow(Shape):
         """Whether the moment (aware) falls into the window."""
         local = moment.astimezone(ZoneInfo(self.timezone))
         now = local.time().replace(tzinfo=None)
-        if self.start <= self.until:
-            return local.weekday() in self.days and self.start <= now <= self.until
+        # Pages take minutes, so that nobody can say the day's last second: no gap before midnight.
+        until = time.max if self.until >= LAST_MINUTE else self.until
+        if self.start <= until:
+            return local.weekday() in self.days and self.start <= now <= until
         if now >= self.start:
             return local.weekday() in self.days
-        return now <= self.until and (local.weekday() - 1) % 7 in self.days
+        return now <= until and (local.weekday() - 1) % 7 in self.days
 
 
 class When(Shape):

@@ -50,16 +50,15 @@ def addressed(
     request: ApprovalRequest, groups: Sequence[RequestGroup], requirements: Requirements
 ) -> list[RequestGroup]:
     """The request's groups brought to what the requirements name; stand-ins stay."""
-    before = {row.group.slug: row.needed for row in groups if not row.stands_in}
+    before = {row.group.slug: row.needed for row in groups if row.needed}
     after = {need.group: need.count for need in requirements.groups}
     if before == after:
         return list(groups)
     found = groups_by_slug(after)
     request.request_groups.filter(stands_in=False).delete()
+    request.request_groups.update(needed=0)
     for slug, count in after.items():
         RequestGroup.objects.update_or_create(
-            request=request,
-            group=found[slug],
-            defaults={"needed": count, "stands_in": False},
+            request=request, group=found[slug], defaults={"needed": count}
         )
     return list(request.request_groups.select_related("group"))

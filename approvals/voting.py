@@ -153,7 +153,7 @@ def tally(
     if request.needs.exclude_owner:
         owner = request.owner_group_id
         voters = {p: held for p, held in voters.items() if owner not in {g for g, _ in held}}
-    needs = [(row.group_id, row.needed) for row in groups if not row.stands_in]
+    needs = [(row.group_id, row.needed) for row in groups]
     stand_ins = [row.group_id for row in groups if row.stands_in]
     missing = quorum.missing_among(needs, voters, stand_ins, not_stood_in_for(request))
     return Tally(given=len(voters), missing=missing)

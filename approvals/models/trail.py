@@ -17,7 +17,8 @@ from approvals.vocabulary import Verdict
 class RequestGroup(models.Model):
     """A group that may decide a request, and how many of it are needed.
 
-    A stand-in was added by escalation: its members may take the place of anybody needed.
+    A stand-in was asked by escalation: its members may take the place of anybody needed. Where its own were asked
+    before, they still are; else none of it are needed.
     """
 
     #: Found by the index of the constraint, which tells the group without the row.

@@ -201,7 +201,9 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
     wanted = named(verdict.requirements, owner).counted_like(request.needs)
     if not _lacks(request, wanted):
         return None
-    addressed(request, list(request.request_groups.select_related("group")), wanted)
+    # What was asked for before is still asked for: a tighter policy adds to it.
+    needs = request.needs.plus(wanted).counted_like(request.needs)
+    addressed(request, list(request.request_groups.select_related("group")), needs)
     with in_no_language():
         because = sentences(verdict.reasons)
     reason = Reason(
@@ -211,13 +213,13 @@ def _tighter(request: ApprovalRequest, actor: Actor, now: datetime) -> Consumed 
         request,
         actor=actor,
         reason=reason,
-        requirements=wanted.model_dump(mode="json"),
+        requirements=needs.model_dump(mode="json"),
         policy_version=published.version,
         policy_sha256=published.sha256,
         checked_version=published.version,
         rule=verdict.rule,
         threshold_bp=verdict.threshold_bp,
-        undo_seconds=wanted.undo_seconds or 0,
+        undo_seconds=needs.undo_seconds or 0,
     )
     return Consumed("reopened", reopened, "The policy of now asks for more people.", now)
 
@@ -230,6 +232,9 @@ def _lacks(request: ApprovalRequest, wanted: Requirements) -> bool:
         for need in wanted.groups
     ]
     stand_ins = list(request.request_groups.filter(stands_in=True))
+    for row in stand_ins:
+        # What is wanted of it stands in the rows above.
+        row.needed = 0
     missing = tally(request, [*rows, *stand_ins]).missing
     asked = request.needs
     confirmed = asks_for_more(wanted.model_copy(update={"groups": asked.groups}), asked)

@@ -16,11 +16,11 @@ from accounts.confirmations import Confirmation
 from approvals import bodies, chips, eligibility, events, ports
 from approvals.closing import Approval, approve, close
 from approvals.counted import DECISION_SECONDS, REVIEW_SECONDS
+from approvals.deadlines import require_in_time
 from approvals.errors import (
     AlreadyVoted,
     BadBody,
     ContentChanged,
-    DeadlinePassed,
     NonceReused,
 )
 from approvals.locking import is_judged_by_now, locked_for
@@ -32,7 +32,7 @@ from approvals.services.tighten import tighten
 from approvals.standing import already_decided
 from approvals.states import Consequence, RequestState
 from approvals.told_secrets import secrets_told
-from approvals.vocabulary import NEVER_EXPIRE, Expiry, Kind, Verdict
+from approvals.vocabulary import Kind, Verdict
 from approvals.voting import Ballot, groups_of, votes_on
 from audit import log_ids, tracing
 from audit.clock import database_now, moment_of, one_moment
@@ -156,7 +156,7 @@ def _decide_locked(
     if request.state != RequestState.PENDING:
         raise already_decided(request)
     now = database_now()
-    _check_in_time(request, now)
+    require_in_time(request, now)
     _check_seen(request, decision)
     if decision.verdict == Verdict.APPROVE and any(vote.counts for vote in own):
         raise AlreadyVoted
@@ -188,15 +188,6 @@ def _decide_locked(
         together=together,
     )
     return _take(request, groups, votes, ballot, consequence, given)
-
-
-def _check_in_time(request: ApprovalRequest, now: datetime) -> None:
-    """Expiry is real: the deadline counts also while nobody sweeps. One that escalates stays open."""
-    deadline = request.review_deadline
-    if deadline is None or deadline > now or request.needs.on_expiry == Expiry.ESCALATE:
-        return
-    if Kind(request.kind) not in NEVER_EXPIRE:
-        raise DeadlinePassed(deadline)
 
 
 def _take(

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from approvals import gate, ports
+from approvals import eligibility, gate, ports
 from approvals.addressing import groups_by_slug, named
 from approvals.deciders import require_deciders
 from approvals.errors import BadBody, EditDenied
@@ -34,7 +34,8 @@ def edit(
     """Make the edited arguments the request's next revision, inside the deciding transaction.
 
     Returns the groups that decide now, the editor's vote, and whether that vote counts as an
-    approval: never where the edited call acts on something that nobody was shown yet. Raises
+    approval: never where the edited call acts on something that nobody was shown yet, or asks for a
+    text or a reading time that was not given with the edit. Raises
     `BadBody`, the refusals of the tool's own validation, `EditDenied`, and `NobodyCouldDecide`
     where too few would be left to approve it. Updates `request` in place.
     """
@@ -56,10 +57,10 @@ def edit(
     # A cosmetic edit on top of one's own material edit would approve that one unseen by others.
     unseen = material or request.barred_editor_id == ballot.caller.user.pk
     alone = not unseen or not validated.action.is_consequential or requirements.editor_may_approve
-    counts = alone and not looked.elsewhere
-    previous = request.revision
+    previous, asked = request.revision, request.needs
     void(request, ballot.now)
     _apply(request, validated, looked.preview, verdict, requirements)
+    counts = alone and not looked.elsewhere and _confirmed(request, asked, ballot.decision.typed)
     if material:
         request.barred_editor = None if alone else ballot.caller.user
     shown, request.shown_sha256 = show(request)
@@ -84,6 +85,18 @@ def edit(
         texts={"reason": ballot.decision.reason or ""},
     )
     return rows, vote, counts
+
+
+def _confirmed(request: ApprovalRequest, asked: Requirements, typed: str | None) -> bool:
+    """Whether what the edited call asks for besides the verdict was given already; a second factor is
+    asked for by whoever decides. `asked` is what the call before the edit asked for."""
+    needs = request.needs
+    if needs.friction == Friction.TYPED:
+        return eligibility.is_typed(request, typed)
+    if needs.friction == Friction.READING:
+        read = asked.friction_seconds if asked.friction == Friction.READING else 0
+        return read >= needs.friction_seconds
+    return True
 
 
 def _require_deciders(request: ApprovalRequest, requirements: Requirements) -> None:

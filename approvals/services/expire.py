@@ -141,9 +141,12 @@ def _ask(
     passed_over: Sequence[str],
     now: datetime,
 ) -> None:
-    # Somebody asked already becomes a stand-in for everybody who did not answer.
+    # A group that was asked already stands in for the others too; what is needed of it stays.
     RequestGroup.objects.update_or_create(
-        request=request, group=group, defaults={"stands_in": True, "needed": 0}
+        request=request,
+        group=group,
+        defaults={"stands_in": True},
+        create_defaults={"stands_in": True, "needed": 0},
     )
     before = request.review_deadline
     start_over(request, now)

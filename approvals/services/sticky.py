@@ -112,21 +112,33 @@ def revoke_sticky(*, sticky_id: UUID, caller: Caller) -> StickyApproval:
             caller.require(None, scope="decide")
         else:
             caller.require("publish_policies", scope="admin")
-        sticky.revoked_by = caller.user
-        sticky.revoked_at = database_now()
-        sticky.save(update_fields=["revoked_by", "revoked_at"])
-        record(
-            type="sticky.revoked",
-            actor=caller.actor,
-            stream=f"request:{sticky.request_id}",
-            agent=AgentRef(slug=sticky.agent, version=sticky.request.agent_version),
-            action=ActionRef(tool=sticky.tool, risk=sticky.request.risk),
-            request=sticky.request_id,
-            run=sticky.request.run_id,
-            facts={"sticky": sticky.pk},
-            disclosures=[Disclose("why", sticky.why, f"person:{sticky.granted_by_id}")],
-        )
-        return sticky
+        return _revoked(sticky, caller)
+
+
+def revoke_granted_from(request: ApprovalRequest, caller: Caller) -> None:
+    """End what was granted from a request whose approval is taken back, inside that transaction: calls like one
+    that nobody approves any more do not run by themselves. Whoever may take back the approval may."""
+    granted = StickyApproval.objects.in_force().filter(request=request)
+    for sticky in granted.select_for_update(of=("self",)).order_by("pk"):
+        _revoked(sticky, caller)
+
+
+def _revoked(sticky: StickyApproval, caller: Caller) -> StickyApproval:
+    sticky.revoked_by = caller.user
+    sticky.revoked_at = database_now()
+    sticky.save(update_fields=["revoked_by", "revoked_at"])
+    record(
+        type="sticky.revoked",
+        actor=caller.actor,
+        stream=f"request:{sticky.request_id}",
+        agent=AgentRef(slug=sticky.agent, version=sticky.request.agent_version),
+        action=ActionRef(tool=sticky.tool, risk=sticky.request.risk),
+        request=sticky.request_id,
+        run=sticky.request.run_id,
+        facts={"sticky": sticky.pk},
+        disclosures=[Disclose("why", sticky.why, f"person:{sticky.granted_by_id}")],
+    )
+    return sticky
 
 
 def why_not_sticky(request: ApprovalRequest, most_hours: float) -> str:

@@ -14,6 +14,7 @@ from approvals.errors import NothingToUndo
 from approvals.locking import locked_for
 from approvals.models import ApprovalRequest, Vote
 from approvals.records import record_request
+from approvals.services.sticky import revoke_granted_from
 from approvals.signals import Resolution, request_resolved
 from approvals.standing import standing_of
 from approvals.states import RequestState
@@ -34,7 +35,7 @@ class Undone:
 
 
 def undo(*, request_id: UUID, caller: Caller) -> Undone:
-    """Take the approval back: the request waits again and all its votes are void.
+    """Take the approval back: the request waits again, all its votes are void, and what was made sticky of it ends.
 
     Its approvers may, and whoever may decide it. Raises `NothingToUndo` (a Conflict that says where
     the operation stands) when it is no approval or has been used already.
@@ -53,6 +54,7 @@ def undo(*, request_id: UUID, caller: Caller) -> Undone:
             outcome=Outcome(decision="undo"),
             facts={"why": "taken_back"},
         )
+        revoke_granted_from(request, caller)
         request_resolved.send(
             sender=ApprovalRequest,
             request=request,

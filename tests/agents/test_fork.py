@@ -23,6 +23,7 @@ from agents.services.change_goal import change_goal
 from agents.services.fork_run import Wish, fork_run
 from agents.services.message_run import message_run
 from agents.services.operate_agent import activate_version, disable_agent
+from agents.services.start_run import start_run
 from agents.services.sync import sync_agents
 from agents.services.take_over import take_over
 from agents.simulation_errors import (
@@ -507,3 +508,5 @@ def test_a_key_that_was_used_for_another_fork_is_refused(done: Run, counter: Cou
         fork_run(run_id=done.pk, wish=Wish(instructions=""), caller=caller)
     again, new = fork_run(run_id=done.pk, wish=Wish(step=0), caller=caller, idempotency_key="k")
     assert (again.pk, new) == (first.pk, False)
+    with pytest.raises(IdempotencyKeyReused):
+        start_run(agent=done.agent.slug, input=done.input, caller=caller, idempotency_key="k")

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import Membership, ReviewGroup, User
 from approvals.calendar_errors import CalendarUnknown
 from approvals.calendars import Calendar, add_working, load, working_seconds_between
-from approvals.errors import BadPolicy
+from approvals.errors import BadPolicy, DeadlinePassed
 from approvals.gate import judge
 from approvals.models import ApprovalRequest, FirstMail, PolicyVersion, WorkingCalendar
 from approvals.policies import BaselineRow, Policy, PublishedPolicy, Rule
@@ -248,6 +248,50 @@ def test_a_group_in_which_nobody_could_decide_is_passed_over_aloud(
     assert [b["facts"]["group"] for b in bodies(request, "request.passed_over")] == ["empty"]
     assert [b["facts"]["group"] for b in bodies(request, "request.escalated")] == ["last"]
     assert not request.groups.filter(slug="empty").exists()
+
+
+def test_escalating_to_a_group_that_was_asked_asks_for_no_fewer_people(
+    opened: Opener, reviewer: User, second_reviewer: User, bystanders: list[User]
+) -> None:
+    both = one_of("finance", "support")
+    needs = both.model_copy(update={"on_expiry": Expiry.ESCALATE, "escalation": ("finance",)})
+    request = opened(needs=needs)
+    past_due(request)
+    sweep()
+    request.refresh_from_db()
+    assert request.escalation_level == 1
+    asked = request.request_groups.values_list("group__slug", "needed", "stands_in")
+    assert set(asked) == {("finance", 1, True), ("support", 1, False)}
+    decided = decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+    assert decided.state == "pending"
+    # Tightened while it waits, it asks for more of the same group, which still stands in.
+    policy = policies.current().policy.document()
+    policy["baseline"][1]["requirements"]["groups"] = [{"group": "finance", "count": 2}]
+    publish(document=policy, base_version=1, caller=SYSTEM, why="Two of them.")
+    tighten_open()
+    assert set(asked.all()) == {("finance", 2, True), ("support", 1, False)}
+    request.refresh_from_db()
+    votes = ((reviewer, "pending"), (second_reviewer, "pending"), (bystanders[0], "approved"))
+    for person, state in votes:
+        decided = decide(request_id=request.pk, decision=verdict_on(request), caller=by(person))
+        assert decided.state == state
+
+
+def test_the_last_deadline_of_a_chain_counts_before_the_sweep_comes(
+    opened: Opener, reviewer: User, finance: ReviewGroup
+) -> None:
+    needs = Requirements(on_expiry=Expiry.ESCALATE, escalation=("finance",))
+    request = opened(needs=needs)
+    past_due(request)
+    sweep()
+    request.refresh_from_db()
+    assert (request.state, request.escalation_level) == ("pending", 1)
+    past_due(request)
+    with pytest.raises(DeadlinePassed):
+        decide(request_id=request.pk, decision=verdict_on(request), caller=by(reviewer))
+    sweep()
+    request.refresh_from_db()
+    assert request.state == "expired"
 
 
 def test_a_chain_in_which_nobody_could_decide_ends_in_a_no(opened: Opener) -> None:

@@ -421,6 +421,28 @@ def test_editor_may_approve_where_the_policy_says_so(opened: Opener, reviewer: U
     assert done.state == "approved"
 
 
+def test_an_edit_into_what_is_typed_waits_until_its_editor_has_typed_it(
+    opened: Opener, reviewer: User
+) -> None:
+    policy = policies.current().policy.document()
+    policy["baseline"][1]["requirements"]["editor_may_approve"] = True
+    large = {
+        "name": "large",
+        "effect": "review",
+        "when": {"condition": "double(args.amount) > 50.0"},
+        "requirements": {"friction": "typed", "editor_may_approve": True},
+    }
+    document = policy | {"rules": [large]}
+    publish(document=document, base_version=1, caller=Actor.system("test"), why="Large ones.")
+    request = opened(needs=Requirements(editor_may_approve=True))
+    edited = take(request, reviewer, "edit", arguments={**request.arguments, "amount": "400.00"})
+    assert (edited.state, edited.revision) == ("pending", 2)
+    request.refresh_from_db()
+    with pytest.raises(BadBody):
+        take(request, reviewer)
+    assert take(request, reviewer, typed="Acme GmbH").state == "approved"
+
+
 def test_an_edit_that_acts_on_something_else_is_looked_at_before_it_is_approved(
     opened: Opener, reviewer: User, till: Till
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from approvals import conditions
 from approvals.gate import judge
 from approvals.matching import Finding, answers_of, matched, speaking
+from approvals.policies import TimeWindow
 from approvals.schemas import Confidence, GateContext, ProposedAction
 from tests.approvals.test_gate_properties import (
     actions,
@@ -109,3 +111,13 @@ def test_arguments_that_cannot_be_bound_leave_every_condition_without_an_answer(
     for condition in ("true", "args.count > 1", "true"):
         with pytest.raises(conditions.Unevaluable, match="2\\^53"):
             answers.holds(condition)
+
+
+@pytest.mark.parametrize("until", ["23:59", "23:59:59"])
+def test_a_window_of_a_whole_day_has_no_gap_before_midnight(until: str) -> None:
+    saturday = TimeWindow.model_validate({"days": [5], "start": "00:00", "until": until})
+    last = datetime(2026, 3, 7, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert saturday.contains(last)
+    assert not saturday.contains(last.replace(day=8))
+    noon = TimeWindow.model_validate({"days": [5], "until": "12:00"})
+    assert not noon.contains(datetime(2026, 3, 7, 12, 0, 0, 1, tzinfo=UTC))

@@ -21,6 +21,7 @@ from approvals.services import policies
 from approvals.services.decide import decide
 from approvals.services.publish import publish
 from approvals.services.sticky import grant_sticky, revoke_sticky
+from approvals.services.undo import undo
 from approvals.vocabulary import Friction, GateOutcome, Risk
 from audit.actors import Actor
 from audit.clock import database_now
@@ -195,6 +196,19 @@ def test_one_that_was_revoked_or_is_over_allows_nothing(
         expires_at=database_now() - timedelta(hours=1),
     )
     assert outcome() == GateOutcome.REVIEW
+
+
+def test_it_ends_with_the_approval_that_it_was_granted_from(
+    approved: ApprovalRequest, granter: User, reviewer: User
+) -> None:
+    sticky = grant(approved, granter)
+    assert outcome() == GateOutcome.ALLOW
+    undo(request_id=approved.pk, caller=by(reviewer))
+    assert outcome() == GateOutcome.REVIEW
+    assert not policies.current().still_has(f"sticky-{sticky.pk}")
+    sticky.refresh_from_db()
+    assert sticky.revoked_by == reviewer
+    assert {"sticky.revoked", "request.undone"} <= set(events_of(approved))
 
 
 def test_who_granted_it_the_owner_group_and_admins_revoke(

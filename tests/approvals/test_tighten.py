@@ -12,6 +12,7 @@ from approvals.models import ApprovalRequest, Vote
 from approvals.policies import Policy, Rule
 from approvals.schemas import GroupNeed, Requirements
 from approvals.services import policies
+from approvals.services.consume import consume
 from approvals.services.decide import decide
 from approvals.services.publish import publish
 from approvals.services.sweep import sweep
@@ -150,3 +151,25 @@ def test_the_stored_context_is_judged_not_the_one_of_now(opened: Opener) -> None
     often = rule("deny", when={"rate_above": 0})
     published(often, undo_seconds=policy.undo_seconds)
     assert tighten_open() == 0
+
+
+def test_an_approval_that_the_new_policy_sends_back_keeps_what_was_asked_before(
+    opened: Opener, reviewer: User
+) -> None:
+    support = (GroupNeed(group="support", count=1),)
+    request = opened(needs=Requirements(groups=support, friction=Friction.TYPED))
+    decision = verdict_on(request, typed="Acme GmbH")
+    decide(request_id=request.pk, decision=decision, caller=by(reviewer))
+    ApprovalRequest.objects.filter(pk=request.pk).update(ready_at=request.created_at)
+    published(rule("review", requirements=TWO_OF_FINANCE.model_dump()))
+    spent = consume(
+        request_id=request.pk, revision=1, digest=request.digest, actor=Actor.agent("till")
+    )
+    assert spent.outcome == "reopened"
+    now = ApprovalRequest.objects.get(pk=request.pk)
+    assert {need.group: need.count for need in now.needs.groups} == {"finance": 2, "support": 1}
+    assert {row.group.slug: row.needed for row in now.request_groups.all()} == {
+        "finance": 2,
+        "support": 1,
+    }
+    assert now.needs.friction == Friction.TYPED
