@@ -79,12 +79,17 @@ def propose(
     )
 
 
-# Only calls know the version that made them; those of simulated runs do not.
-_OF_THE_HOUR = """
-(SELECT count(*) FROM agents_agentversion AS version JOIN agents_step AS step ON step.agent_version_id = version.id
-    WHERE version.slug = %s AND NOT version.variant AND step.name = %s
-      AND step.state IN ('succeeded', 'dispatched') AND step.started_at >= %s)
+# Only calls know the version that made them; those of simulated runs do not. When a call was proposed does not
+# matter: it may have waited for people, a lock or a switch, and is sent now.
+_CALLED = """
+FROM agents_agentversion AS version JOIN agents_step AS step ON step.agent_version_id = version.id
+WHERE version.slug = %s AND NOT version.variant AND step.name = %s AND step.state IN ('succeeded', 'dispatched')
 """
+_OF_THE_HOUR = f"""
+((SELECT count(*) {_CALLED} AND step.finished_at >= %s)
+ + (SELECT count(*) {_CALLED} AND step.finished_at IS NULL AND greatest(step.started_at, (
+        SELECT max(effect.dispatched_at) FROM agents_effect AS effect WHERE effect.step_id = step.id)) >= %s))
+"""  # noqa: S608
 _CALLS = f"""
 SELECT EXISTS (
     SELECT FROM agents_step AS step
@@ -101,14 +106,11 @@ def gate_context(
     run: Run, agent: Agent, tool: Tool, earlier: Sequence[str], now: datetime
 ) -> GateContext:
     """The facts beside the action itself, in one small indexed query."""
+    of_the_hour = [agent.slug, tool.name, now - timedelta(hours=1)]
     given = [
-        run.agent_version_id,
-        tool.name,
-        agent.slug,
-        tool.name,
-        now - timedelta(hours=1),
-        tool.name,
-        run.agent_id,
+        *(run.agent_version_id, tool.name),
+        *(*of_the_hour, *of_the_hour),
+        *(tool.name, run.agent_id),
     ]
     [(used_before, calls_last_hour, switch)] = rows(_CALLS, given)
     return GateContext(
@@ -127,7 +129,7 @@ def gate_context(
 def calls_last_hour(action: ProposedAction, now: datetime) -> int:
     """How often the agent called the tool by now, in the hour before."""
     given = [action.agent, action.tool, now - timedelta(hours=1)]
-    [(calls,)] = rows(f"SELECT {_OF_THE_HOUR}", given)
+    [(calls,)] = rows(f"SELECT {_OF_THE_HOUR}", [*given, *given])
     return int(calls)
 
 

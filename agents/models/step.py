@@ -106,9 +106,9 @@ class Step(models.Model):
         indexes = [
             models.Index(fields=["name", "started_at"], name="step_of_tool"),
             models.Index(
-                fields=["agent_version_id", "name", "started_at"],
+                fields=["agent_version_id", "name", "finished_at"],
                 condition=Q(state__in=["succeeded", "dispatched"]),
-                name="step_called",
+                name="step_sent",
             ),
             models.Index(
                 fields=["started_at", "id"],

@@ -23,6 +23,11 @@ def test_stdout_carries_the_token_and_nothing_else(reviewer: User) -> None:
     assert out.strip() not in err
 
 
+def test_scopes_that_are_given_one_by_one_add_up(reviewer: User) -> None:
+    out, _ = run("reviewer", "--name", "ci", "--scope", "read", "--scope", "decide")
+    assert use_token(presented=out.strip()).scopes == {"read", "decide"}
+
+
 def test_the_user_name_is_found_in_any_case(reviewer: User) -> None:
     out, _ = run("Reviewer", "--name", "ci")
     assert use_token(presented=out.strip()).user == reviewer

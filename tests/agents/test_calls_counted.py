@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User
 from agents import registry
 from agents.gating import gate_context
-from agents.models import AgentVersion, Run, Step
+from agents.models import AgentVersion, EffectRecord, Run, Step
 from approvals.vocabulary import Verdict
 from audit.clock import database_now
 from tests.agents.conftest import Counter
@@ -44,9 +44,16 @@ def test_a_later_version_has_used_nothing_yet_and_its_agents_calls_of_the_hour_c
         first_seen_at=database_now(),
     )
     assert told(row, "pay") == (True, 1)
-    Step.objects.filter(run=run, name="pay").update(
-        started_at=database_now() - timedelta(minutes=61)
-    )
+    long_ago = database_now() - timedelta(minutes=61)
+    paid = Step.objects.filter(run=run, name="pay")
+    paid.update(started_at=long_ago)
+    assert told(row, "pay") == (True, 1), "it waited for a person, and was sent a moment ago"
+    paid.update(finished_at=long_ago)
+    assert told(row, "pay") == (True, 0)
+    # Sent, and not answered yet.
+    paid.update(state="dispatched", finished_at=None)
+    assert told(row, "pay") == (True, 1)
+    EffectRecord.objects.filter(step__in=paid).update(dispatched_at=long_ago)
     assert told(row, "pay") == (True, 0)
 
 

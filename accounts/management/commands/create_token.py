@@ -26,12 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what the token is for")
         parser.add_argument(
             "--scope",
-            help=f"comma-separated, from {','.join(SCOPES)}; left out: all the account may do",
+            action="append",
+            help=f"comma-separated or several times, from {','.join(SCOPES)}; left out: all the account may do",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        scope: str | None = options["scope"]
-        scopes = None if scope is None else [word for word in scope.split(",") if word.strip()]
+        given: list[str] | None = options["scope"]
+        words = None if given is None else [word.strip() for word in ",".join(given).split(",")]
         try:
             person = User.objects.filter(username__iexact=options["username"]).first()
             if person is None:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             made = create_token(
                 person=person,
                 name=options["name"],
-                scopes=None if scopes is None else [word.strip() for word in scopes],
+                scopes=None if words is None else [word for word in words if word],
                 caller=Actor.system("create_token"),
             )
         except Refusal as refusal:
