@@ -327,11 +327,10 @@ def test_the_seconds_that_it_was_looked_at_come_with_the_verdict(
     assert Vote.objects.get(request=request).active_seconds >= 1
 
 
-def test_a_claim_is_renewed_while_it_is_held_and_not_taken_back(
-    desk: Desk, reviewer: User, second_reviewer: User
-) -> None:
+def test_a_claim_is_renewed_while_it_is_held(desk: Desk, reviewer: User) -> None:
     request = desk.request()
     page = desk.context_for(reviewer, desk.site.url).new_page()
+    cut_socket(page)
     page.clock.install()
     page.goto(f"/requests/{request.pk}/?tab=team")
     page.locator(".claim-form button").click()
@@ -339,6 +338,18 @@ def test_a_claim_is_renewed_while_it_is_held_and_not_taken_back(
     first = claim_ends(request)
     page.clock.fast_forward(RENEWAL_SECONDS * 1000)
     desk.site.wait_for(lambda: claim_ends(request) > first, 15, "the claim is renewed")
+
+
+def test_a_claim_that_was_taken_over_is_not_taken_back(
+    desk: Desk, reviewer: User, second_reviewer: User
+) -> None:
+    request = desk.request()
+    page = desk.context_for(reviewer, desk.site.url).new_page()
+    page.clock.install()
+    page.goto(f"/requests/{request.pk}/?tab=team")
+    expect(page.locator("#live-pill")).to_have_text("Live")
+    page.locator(".claim-form button").click()
+    expect(page.locator("[data-claimed]")).to_be_visible()
     page.locator("#comment-text").fill("A draft, so that the page is not replaced.")
     # The list may know before the hint comes that something changed, and not what.
     request.refresh_from_db()
